@@ -1,0 +1,120 @@
+use std::{fmt, str::FromStr};
+
+/// The name of a bucket, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
+///
+/// A name is 3 to 63 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit
+/// ([S3 user guide, "Bucket naming rules"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html));
+/// upper-case letters and `_` are let through for S3-compatible servers and buckets of before 2018.
+/// What an ARN may be is decided by the SDK's endpoint rules when the mount is built.
+///
+/// ```
+/// use tower_s3_proxy::BucketName;
+///
+/// let bucket: BucketName = "studio-media".parse()?;
+/// assert_eq!(bucket.as_str(), "studio-media");
+/// assert!("not/a/bucket".parse::<BucketName>().is_err());
+/// # Ok::<(), tower_s3_proxy::InvalidBucketName>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BucketName(String);
+
+/// A text that can't be a [`BucketName`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidBucketName(());
+
+// === impl BucketName ===
+
+impl BucketName {
+    /// Takes a bucket name, an access-point alias, or an ARN.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBucketName`] if it is none of these.
+    pub fn parse(name: impl Into<String>) -> Result<Self, InvalidBucketName> {
+        let name = name.into();
+        if is_arn(&name) || is_name(&name) { Ok(Self(name)) } else { Err(InvalidBucketName(())) }
+    }
+
+    /// The name as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_arn(name: &str) -> bool {
+    name.starts_with("arn:") && name.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn is_name(name: &str) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    (3..=255).contains(&bytes.len())
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && !name.contains("..")
+}
+
+impl FromStr for BucketName {
+    type Err = InvalidBucketName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name)
+    }
+}
+
+impl AsRef<str> for BucketName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+// === impl InvalidBucketName ===
+
+impl fmt::Display for InvalidBucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-', beginning and ending with a letter or digit, \
+             or an access-point ARN",
+        )
+    }
+}
+
+impl std::error::Error for InvalidBucketName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_aliases_and_arns_are_taken() {
+        for name in [
+            "abc",
+            "my.bucket-1",
+            "Legacy_Bucket",
+            "my-ap-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias",
+            "arn:aws:s3:us-west-2:123456789012:accesspoint/media",
+        ] {
+            assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn what_could_change_the_host_or_path_is_refused() {
+        for name in ["", "ab", "a/b", "a..b", "-abc", "abc.", "a b c", "a%2fb", "ab@c", "a:b:c", "a?b"] {
+            assert!(BucketName::parse(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use http::request;
+
+use super::key_mapping::decode_once;
+use crate::{error::BoxError, object::BucketName};
+
+/// Where the name of the bucket comes from.
+#[derive(Clone)]
+pub(crate) enum BucketSource {
+    Fixed(BucketName),
+    /// The first segment after the mount, if a glob of the allow-list matches it.
+    FromPath(GlobSet),
+    Resolver(BucketResolver),
+}
+
+/// A function of the user's that names the bucket of a request, for example by a tenant's host name.
+///
+/// It sees the request as it came (method, URI, headers, extensions). `Ok(None)` means that there is no such
+/// bucket: the answer is 404. An error is logged and answered with 503.
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, BucketResolver};
+///
+/// let by_tenant = BucketResolver::new(|request| async move {
+///     let Some(tenant) = request.headers.get("x-tenant") else { return Ok(None) };
+///     Ok(BucketName::parse(format!("media-{}", tenant.to_str()?)).ok())
+/// });
+/// ```
+#[derive(Clone)]
+pub struct BucketResolver(Arc<ResolveFn>);
+
+type ResolveFn = dyn Fn(request::Parts) -> ResolveFuture + Send + Sync;
+type ResolveFuture = Pin<Box<dyn Future<Output = Result<Option<BucketName>, BoxError>> + Send>>;
+
+/// A glob that does not parse.
+#[derive(Debug)]
+pub(crate) struct InvalidGlob(globset::Error);
+
+// === impl BucketSource ===
+
+impl BucketSource {
+    pub(crate) fn from_path<'g>(globs: impl IntoIterator<Item = &'g str>) -> Result<Self, InvalidGlob> {
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(InvalidGlob)?);
+        }
+        Ok(Self::FromPath(set.build().map_err(InvalidGlob)?))
+    }
+}
+
+/// Splits `bucket/key` off the rest of a path; `None` if no allowed bucket is named.
+pub(crate) fn split_bucket<'r>(allowed: &GlobSet, rest: &'r str) -> Option<(BucketName, &'r str)> {
+    let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let name = BucketName::parse(decode_once(name).ok()?).ok()?;
+    // An ARN in a URL could name any account's bucket; only names can be allowed by glob.
+    let is_allowed = !name.as_str().contains(':') && allowed.is_match(name.as_str());
+    is_allowed.then_some((name, rest))
+}
+
+impl fmt::Debug for BucketSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(name) => f.debug_tuple("Fixed").field(name).finish(),
+            Self::FromPath(globs) => f.debug_tuple("FromPath").field(&globs.len()).finish(),
+            Self::Resolver(_) => f.write_str("Resolver"),
+        }
+    }
+}
+
+// === impl BucketResolver ===
+
+impl BucketResolver {
+    /// Wraps an async function from the request's head to a bucket name.
+    pub fn new<F, Fut>(resolve: F) -> Self
+    where
+        F: Fn(request::Parts) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<BucketName>, BoxError>> + Send + 'static,
+    {
+        Self(Arc::new(move |parts| Box::pin(resolve(parts))))
+    }
+
+    pub(crate) async fn resolve(&self, parts: request::Parts) -> Result<Option<BucketName>, BoxError> {
+        (self.0)(parts).await
+    }
+}
+
+impl fmt::Debug for BucketResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BucketResolver")
+    }
+}
+
+// === impl InvalidGlob ===
+
+impl fmt::Display for InvalidGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for InvalidGlob {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_allowed_names_are_taken_from_the_path() {
+        let BucketSource::FromPath(allowed) = BucketSource::from_path(["media-*", "public"]).unwrap() else {
+            unreachable!()
+        };
+        for (rest, expected) in [
+            ("media-a/x/y", Some(("media-a", "x/y"))),
+            ("public/x", Some(("public", "x"))),
+            ("publ%69c/x", Some(("public", "x"))),
+            ("public", Some(("public", ""))),
+            ("private/x", None),
+            ("media-%2F..%2Fprivate/x", None),
+            ("media-%00/x", None),
+            ("arn:aws:s3:us-east-1:1:accesspoint/media-a", None),
+            ("", None),
+        ] {
+            let split = split_bucket(&allowed, rest);
+            assert_eq!(split.as_ref().map(|(name, rest)| (name.as_str(), *rest)), expected, "{rest}");
+        }
+        assert!(BucketSource::from_path(["a["]).is_err());
+    }
+}
