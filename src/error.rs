@@ -1,0 +1,184 @@
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use http::StatusCode;
+
+/// An error of any kind, as `tower` and `http-body` users pass them on.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why the proxy answered with an error: carried in the extensions of that response.
+///
+/// The service itself never fails because of S3; it answers. A layer around it can look here:
+///
+/// ```
+/// use http::Response;
+/// use tower_s3_proxy::{ProxyError, ProxyErrorKind};
+///
+/// fn is_outage<B>(response: &Response<B>) -> bool {
+///     response.extensions().get::<ProxyError>().is_some_and(|error| error.kind() == ProxyErrorKind::Credentials)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct ProxyError(Arc<Inner>);
+
+struct Inner {
+    kind: ProxyErrorKind,
+    id: String,
+    origin_code: Option<String>,
+    source: Option<BoxError>,
+}
+
+/// What went wrong, in terms of what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyErrorKind {
+    /// 404: there is no such object, or S3 denied it and the mount says "not found" to that. Nothing to do.
+    NotFound,
+    /// 403: S3 denied the object and the mount says so. Check the policy of the role and of the bucket.
+    Forbidden,
+    /// 403: the object is archived (Glacier, Deep Archive) and has to be restored first.
+    Archived,
+    /// 400: the path cannot name a key. The client has to change it.
+    BadRequest,
+    /// 405: a mount serves GET, HEAD and OPTIONS.
+    MethodNotAllowed,
+    /// 412: `If-Match` or `If-Unmodified-Since` of the client does not hold.
+    PreconditionFailed,
+    /// 416: the range of the client lies outside of the object.
+    RangeNotSatisfiable,
+    /// 503: the credentials provider has no credentials. Look at its error in the log.
+    Credentials,
+    /// 502: S3 refuses the credentials, the signature or the clock. Check keys, session token and time.
+    OriginRefused,
+    /// 502: the bucket does not exist or is in another region. Check the configuration.
+    OriginMisconfigured,
+    /// 503: S3 asks for fewer requests or has trouble of its own. Try again later.
+    OriginBusy,
+    /// 502: no connection, or an answer that is not HTTP or that does not fit the question.
+    OriginBroken,
+    /// 504: no answer in time.
+    OriginTimeout,
+    /// 503: the bucket resolver failed.
+    Resolver,
+}
+
+// === impl ProxyError ===
+
+impl ProxyError {
+    pub(crate) fn new(kind: ProxyErrorKind) -> Self {
+        Self::with(kind, None, None)
+    }
+
+    pub(crate) fn from_origin_code(kind: ProxyErrorKind, code: String) -> Self {
+        Self::with(kind, (!code.is_empty()).then_some(code), None)
+    }
+
+    pub(crate) fn from_source(kind: ProxyErrorKind, source: impl Into<BoxError>) -> Self {
+        Self::with(kind, None, Some(source.into()))
+    }
+
+    fn with(kind: ProxyErrorKind, origin_code: Option<String>, source: Option<BoxError>) -> Self {
+        let id = format!("{:016x}", fastrand::u64(..));
+        Self(Arc::new(Inner { kind, id, origin_code, source }))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ProxyErrorKind {
+        self.0.kind
+    }
+
+    /// The id that the client was shown and the log bears: 16 hexadecimal digits.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// S3's own error code, if S3 answered with one. Not shown to clients.
+    pub fn origin_code(&self) -> Option<&str> {
+        self.0.origin_code.as_deref()
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.kind.phrase())
+    }
+}
+
+impl fmt::Debug for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyError")
+            .field("kind", &self.0.kind)
+            .field("id", &self.0.id)
+            .field("origin_code", &self.0.origin_code)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for ProxyError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+// === impl ProxyErrorKind ===
+
+impl ProxyErrorKind {
+    /// The status that a client gets.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden | Self::Archived => StatusCode::FORBIDDEN,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Credentials | Self::OriginBusy | Self::Resolver => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OriginRefused | Self::OriginMisconfigured | Self::OriginBroken => StatusCode::BAD_GATEWAY,
+            Self::OriginTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// A word for machines, stable across releases.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Archived => "archived",
+            Self::BadRequest => "bad_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::Credentials => "credentials_unavailable",
+            Self::OriginRefused => "origin_refused",
+            Self::OriginMisconfigured => "origin_misconfigured",
+            Self::OriginBusy => "origin_busy",
+            Self::OriginBroken => "origin_broken",
+            Self::OriginTimeout => "origin_timeout",
+            Self::Resolver => "bucket_unresolved",
+        }
+    }
+
+    /// A phrase for people that says nothing about the bucket.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Self::NotFound => "there is no such object",
+            Self::Forbidden => "access to the object is denied",
+            Self::Archived => "the object is archived and has to be restored first",
+            Self::BadRequest => "the path cannot name an object",
+            Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are answered here",
+            Self::PreconditionFailed => "a precondition of the request does not hold",
+            Self::RangeNotSatisfiable => "the range lies outside of the object",
+            Self::Credentials => "the storage cannot be asked at the moment",
+            Self::OriginRefused | Self::OriginMisconfigured => "the storage refused the proxy",
+            Self::OriginBusy => "the storage is busy",
+            Self::OriginBroken => "the storage gave no usable answer",
+            Self::OriginTimeout => "the storage did not answer in time",
+            Self::Resolver => "the storage is not known at the moment",
+        }
+    }
+
+    /// Whether the fault is on our side or S3's, so that an operator should hear of it.
+    pub(crate) fn is_fault(self) -> bool {
+        self.status().is_server_error()
+    }
+}

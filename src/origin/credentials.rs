@@ -1,0 +1,235 @@
+//! Credentials of any SDK provider, kept at hand: a request never waits for a refresh while the old ones are good.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwapOption;
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider},
+};
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use tokio::{sync::watch, time::Instant};
+
+/// The cache in front of a credentials provider. Clones share it.
+#[derive(Clone)]
+pub(crate) struct CredentialCache(Arc<Shared>);
+
+/// One set of credentials, told apart from its successors by a generation.
+pub(crate) struct Identity {
+    generation: u64,
+    credentials: Credentials,
+    /// From here on a new set is fetched, in the background.
+    refresh_after: Option<SystemTime>,
+}
+
+/// Why there are no credentials. The text is the provider's; providers do not put secrets into it.
+#[derive(Debug, Clone)]
+pub(crate) struct CredentialsUnavailable(Arc<str>);
+
+struct Shared {
+    provider: SharedCredentialsProvider,
+    clock: SharedTimeSource,
+    current: ArcSwapOption<Identity>,
+    refresh: Mutex<Refresh>,
+}
+
+/// Invariant: at most one refresh is in flight.
+#[derive(Default)]
+struct Refresh {
+    in_flight: Option<watch::Receiver<Option<Outcome>>>,
+    generation: u64,
+    failures: u32,
+    /// The latest failure, and when the next attempt may begin.
+    failed: Option<(CredentialsUnavailable, Instant)>,
+}
+
+type Outcome = Result<Arc<Identity>, CredentialsUnavailable>;
+
+// === impl CredentialCache ===
+
+impl CredentialCache {
+    pub(crate) fn new(provider: SharedCredentialsProvider, clock: SharedTimeSource) -> Self {
+        let (current, refresh) = (ArcSwapOption::empty(), Mutex::default());
+        Self(Arc::new(Shared { provider, clock, current, refresh }))
+    }
+
+    /// Credentials that are valid at `now`: at once if any are at hand, else after one fetch that all waiters share.
+    pub(crate) async fn identity(&self, now: SystemTime) -> Outcome {
+        if let Some(identity) = self.0.current.load_full()
+            && identity.is_valid(now)
+        {
+            if identity.is_due(now) {
+                drop(self.refresh());
+            }
+            return Ok(identity);
+        }
+        let mut in_flight = self.refresh()?;
+        match in_flight.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(CredentialsUnavailable::interrupted())),
+            Err(_) => Err(CredentialsUnavailable::interrupted()),
+        }
+    }
+
+    /// Joins the refresh in flight, or starts one in a task of its own, so that a request that goes away does
+    /// not take the refresh with it. After a failure the next attempt waits for its back-off.
+    fn refresh(&self) -> Result<watch::Receiver<Option<Outcome>>, CredentialsUnavailable> {
+        let mut refresh = self.0.lock();
+        if let Some(in_flight) = &refresh.in_flight {
+            // A sender that is gone without an outcome means that the task was ended with its runtime.
+            if in_flight.has_changed().is_ok() {
+                return Ok(in_flight.clone());
+            }
+        }
+        if let Some((error, retry_at)) = &refresh.failed
+            && Instant::now() < *retry_at
+        {
+            return Err(error.clone());
+        }
+        let (sender, receiver) = watch::channel(None);
+        refresh.in_flight = Some(receiver.clone());
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let loaded = shared.load().await;
+            sender.send_replace(Some(shared.settle(loaded)));
+        });
+        Ok(receiver)
+    }
+}
+
+impl fmt::Debug for CredentialCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CredentialCache").field(&self.0.provider).finish()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn load(&self) -> Result<Credentials, CredentialsUnavailable> {
+        match tokio::time::timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await {
+            Ok(Ok(credentials)) => Ok(credentials),
+            Ok(Err(error)) => Err(CredentialsUnavailable(DisplayErrorContext(error).to_string().into())),
+            Err(_) => self.provider.fallback_on_interrupt().ok_or_else(|| {
+                let secs = LOAD_TIMEOUT.as_secs();
+                CredentialsUnavailable(format!("the provider did not answer within {secs} s").into())
+            }),
+        }
+    }
+
+    /// Ends the refresh in flight with what the provider said.
+    fn settle(&self, loaded: Result<Credentials, CredentialsUnavailable>) -> Outcome {
+        let now = self.clock.now();
+        let mut refresh = self.lock();
+        refresh.in_flight = None;
+        let loaded = loaded.and_then(|credentials| match credentials.expiry() {
+            Some(expiry) if expiry <= now => {
+                Err(CredentialsUnavailable("the provider gave credentials that have expired".into()))
+            }
+            _ => Ok(credentials),
+        });
+        match loaded {
+            Ok(credentials) => {
+                refresh.generation += 1;
+                refresh.failures = 0;
+                refresh.failed = None;
+                let identity = Arc::new(Identity::loaded(refresh.generation, credentials, now));
+                tracing::debug!(?identity, "credentials loaded");
+                self.current.store(Some(Arc::clone(&identity)));
+                Ok(identity)
+            }
+            Err(error) => {
+                let pause = backoff(refresh.failures);
+                refresh.failures = refresh.failures.saturating_add(1);
+                refresh.failed = Some((error.clone(), Instant::now() + pause));
+                tracing::error!(%error, failures = refresh.failures, "credentials could not be loaded");
+                Err(error)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Refresh> {
+        // Nothing that holds the lock can leave the state half-written.
+        self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As long as the SDK's own identity cache waits.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Long enough for many attempts before the hard expiry, as in the SDKs.
+const LONGEST_REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
+
+/// 1 s, 2 s, 4 s, … 32 s, each shortened by up to half: processes that fail together do not retry together.
+fn backoff(failures: u32) -> Duration {
+    let full = Duration::from_secs(1 << failures.min(5));
+    full.mul_f64(1.0 - fastrand::f64() / 2.0)
+}
+
+// === impl Identity ===
+
+impl Identity {
+    #[cfg(test)]
+    pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
+        Self { generation, credentials, refresh_after: None }
+    }
+
+    fn loaded(generation: u64, credentials: Credentials, now: SystemTime) -> Self {
+        let refresh_after = credentials.expiry().map(|expiry| {
+            let life = expiry.duration_since(now).unwrap_or_default();
+            // A share of a short life; jittered, so that processes started together spread out.
+            let window = LONGEST_REFRESH_WINDOW.min(life / 3).mul_f64(1.0 - fastrand::f64() / 5.0);
+            expiry - window
+        });
+        Self { generation, credentials, refresh_after }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    fn is_valid(&self, now: SystemTime) -> bool {
+        self.credentials.expiry().is_none_or(|expiry| now < expiry)
+    }
+
+    fn is_due(&self, now: SystemTime) -> bool {
+        self.refresh_after.is_some_and(|after| after <= now)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("generation", &self.generation)
+            .field("access_key_id", &self.credentials.access_key_id())
+            .field("expiry", &self.credentials.expiry())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl CredentialsUnavailable ===
+
+impl CredentialsUnavailable {
+    fn interrupted() -> Self {
+        Self("the refresh was interrupted".into())
+    }
+}
+
+impl fmt::Display for CredentialsUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CredentialsUnavailable {}
+
+#[cfg(test)]
+mod tests;

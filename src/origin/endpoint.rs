@@ -1,0 +1,225 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use arc_swap::ArcSwapOption;
+use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_smithy_runtime_api::box_error::BoxError;
+use http::{HeaderValue, Uri, uri::Scheme};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::sigv4::{SigningKey, SigningScope};
+use crate::{
+    object::{BucketName, ObjectKey},
+    request::VersionId,
+};
+
+/// How a bucket becomes a URL: the inputs of the SDK's endpoint rules.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Addressing {
+    pub(crate) region: String,
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) path_style: bool,
+    pub(crate) fips: bool,
+    pub(crate) dual_stack: bool,
+    pub(crate) accelerate: bool,
+}
+
+/// Where one bucket is, resolved once: a template into which only a key is written.
+pub(crate) struct Endpoint {
+    pub(crate) scheme: Scheme,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What `Host` says and the signature covers: without a default port.
+    pub(crate) host_header: HeaderValue,
+    pub(crate) scope: SigningScope,
+    /// Empty, or the path that stands before every key, without a trailing slash.
+    base_path: String,
+    /// The day's key for `scope`; replaced when the day or the credentials change.
+    pub(crate) signing_key: ArcSwapOption<SigningKey>,
+}
+
+/// A bucket that the endpoint rules refuse, in their words.
+#[derive(Debug)]
+pub(crate) struct EndpointError(String);
+
+/// Everything but RFC 3986's unreserved characters and the slash is encoded, in upper case: the signed path and
+/// the path on the wire are the same bytes, and no server in between has a reason to spell it otherwise.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const QUERY: &AsciiSet = &KEY.add(b'/');
+
+// === impl Addressing ===
+
+impl Addressing {
+    /// Asks the SDK's endpoint rules where the bucket is.
+    pub(crate) fn resolve(&self, bucket: &BucketName) -> Result<Endpoint, EndpointError> {
+        let params = Params::builder()
+            .bucket(bucket.as_str())
+            .region(self.region.clone())
+            .set_endpoint(self.endpoint_url.clone())
+            .force_path_style(self.path_style)
+            .use_fips(self.fips)
+            .use_dual_stack(self.dual_stack)
+            .accelerate(self.accelerate)
+            .build()
+            .map_err(EndpointError::new)?;
+        let resolved = now(DefaultResolver::new().resolve_endpoint(&params))?.map_err(EndpointError::new)?;
+        let scheme =
+            resolved.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4").ok_or_else(|| {
+                let names: Vec<_> = resolved.auth_schemes().iter().map(|scheme| scheme.name()).collect();
+                EndpointError(format!(
+                    "this kind of bucket needs the authentication scheme {}; only sigv4 is supported",
+                    names.join(" or ")
+                ))
+            })?;
+        let text = |name| scheme.get(name).and_then(|value| value.as_string());
+        Endpoint::new(
+            resolved.url(),
+            text("signingRegion").unwrap_or(&self.region),
+            text("signingName").unwrap_or("s3"),
+        )
+    }
+}
+
+/// The output of a future that is ready at once, as those of the SDK's own resolver are.
+fn now<T>(future: impl Future<Output = T>) -> Result<T, EndpointError> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Ok(output),
+        Poll::Pending => Err(EndpointError("the endpoint rules did not answer at once".to_owned())),
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    fn new(url: &str, region: &str, service: &str) -> Result<Self, EndpointError> {
+        let uri: Uri = url.parse().map_err(EndpointError::new)?;
+        let parts = uri.scheme().cloned().zip(uri.authority().cloned());
+        let (scheme, authority) =
+            parts.ok_or_else(|| EndpointError(format!("{url} is not an absolute URL")))?;
+        let default_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let host = authority.host().to_owned();
+        let port = authority.port_u16().unwrap_or(default_port);
+        let host_header = if port == default_port { host.clone() } else { format!("{host}:{port}") };
+        Ok(Self {
+            scheme,
+            port,
+            host_header: HeaderValue::try_from(host_header).map_err(EndpointError::new)?,
+            host,
+            scope: SigningScope::new(region, service),
+            base_path: uri.path().trim_end_matches('/').to_owned(),
+            signing_key: ArcSwapOption::empty(),
+        })
+    }
+
+    /// The path and query of an object, on the wire and in the signature alike.
+    pub(crate) fn path_and_query(&self, key: &ObjectKey, version: Option<&VersionId>) -> String {
+        // Most keys need no encoding; one that does grows the buffer once.
+        let mut path = String::with_capacity(self.base_path.len() + 1 + key.as_str().len());
+        path.push_str(&self.base_path);
+        path.push('/');
+        path.extend(utf8_percent_encode(key.as_str(), KEY));
+        if let Some(version) = version {
+            path.push_str("?versionId=");
+            path.extend(utf8_percent_encode(version.as_str(), QUERY));
+        }
+        path
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}{}", self.scheme, self.host, self.port, self.base_path)
+    }
+}
+
+// === impl EndpointError ===
+
+impl EndpointError {
+    fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into().to_string())
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(bucket: &str, change: impl FnOnce(&mut Addressing)) -> Result<(String, String), String> {
+        let mut addressing = Addressing { region: "us-west-2".to_owned(), ..Addressing::default() };
+        change(&mut addressing);
+        let endpoint =
+            addressing.resolve(&BucketName::parse(bucket).unwrap()).map_err(|error| error.to_string())?;
+        let key = ObjectKey::new("a b//ü+/~x").unwrap();
+        let host = endpoint.host_header.to_str().unwrap();
+        let url = format!("{}://{host}{}", endpoint.scheme, endpoint.path_and_query(&key, None));
+        Ok((url, endpoint.scope.region().to_owned()))
+    }
+
+    const KEY_PATH: &str = "/a%20b//%C3%BC%2B/~x";
+
+    #[test]
+    fn the_sdks_rules_place_every_kind_of_bucket() {
+        let minio = |a: &mut Addressing| a.endpoint_url = Some("http://minio.local:9000".to_owned());
+        let rows: [(&str, fn(&mut Addressing), &str); 8] = [
+            ("media", |_| {}, "https://media.s3.us-west-2.amazonaws.com"),
+            ("my.media", |_| {}, "https://s3.us-west-2.amazonaws.com/my.media"),
+            ("media", |a| a.path_style = true, "https://s3.us-west-2.amazonaws.com/media"),
+            ("media", |a| a.fips = true, "https://media.s3-fips.us-west-2.amazonaws.com"),
+            ("media", |a| a.dual_stack = true, "https://media.s3.dualstack.us-west-2.amazonaws.com"),
+            ("media", |a| a.accelerate = true, "https://media.s3-accelerate.amazonaws.com"),
+            ("media", minio, "http://media.minio.local:9000"),
+            (
+                "arn:aws:s3:us-west-2:123456789012:accesspoint:media",
+                |_| {},
+                "https://media-123456789012.s3-accesspoint.us-west-2.amazonaws.com",
+            ),
+        ];
+        for (bucket, change, base) in rows {
+            let (url, region) = resolve(bucket, change).unwrap();
+            assert_eq!(url, format!("{base}{KEY_PATH}"), "{bucket}");
+            assert_eq!(region, "us-west-2");
+        }
+    }
+
+    #[test]
+    fn an_ip_endpoint_and_a_base_path_are_path_style() {
+        for (endpoint, base) in [
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/media"),
+            ("http://127.0.0.1:80", "http://127.0.0.1/media"),
+            ("https://10.0.0.1:443/s3/", "https://10.0.0.1/s3/media"),
+        ] {
+            let (url, _) = resolve("media", |a| a.endpoint_url = Some(endpoint.to_owned())).unwrap();
+            assert_eq!(url, format!("{base}{KEY_PATH}"));
+        }
+    }
+
+    #[test]
+    fn what_the_rules_refuse_says_why() {
+        let accelerate = |a: &mut Addressing| (a.accelerate, a.fips) = (true, true);
+        assert_eq!(resolve("media", accelerate).unwrap_err(), "Accelerate cannot be used with FIPS");
+        let multi_region = "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap";
+        assert!(resolve(multi_region, |_| {}).unwrap_err().contains("sigv4a"));
+        let express = resolve("media--usw2-az1--x-s3", |_| {}).unwrap_err();
+        assert!(express.contains("sigv4-s3express"), "{express}");
+    }
+
+    #[test]
+    fn a_version_is_encoded_strictly() {
+        let endpoint = Endpoint::new("https://b.s3.amazonaws.com", "us-east-1", "s3").unwrap();
+        let version = VersionId::from_query(Some("versionId=a%2Bb/c%26")).unwrap();
+        let path = endpoint.path_and_query(&ObjectKey::new("k").unwrap(), Some(&version));
+        assert_eq!(path, "/k?versionId=a%2Bb%2Fc%26");
+    }
+}

@@ -1,0 +1,123 @@
+use quick_xml::{Reader, events::Event};
+
+/// S3's error code, as far as we treat it apart
+/// ([S3 API, "Error responses"](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum S3ErrorCode {
+    NoSuchKey,
+    NoSuchVersion,
+    NoSuchBucket,
+    AccessDenied,
+    InvalidObjectState,
+    /// Our credentials, our signature or our clock are refused.
+    Credentials,
+    /// The bucket lives elsewhere than where it was asked for.
+    WrongRegion,
+    /// S3 asks to come back later.
+    Busy,
+    /// A code without a meaning of its own here, or none at all.
+    Other,
+}
+
+/// What an error answer of S3 says. Goes to the log, never to a client: it names buckets and keys.
+#[derive(Debug, Default)]
+pub(crate) struct S3ErrorBody {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+// === impl S3ErrorCode ===
+
+impl S3ErrorCode {
+    pub(crate) fn parse(code: &str) -> Self {
+        match code {
+            "NoSuchKey" => Self::NoSuchKey,
+            "NoSuchVersion" => Self::NoSuchVersion,
+            "NoSuchBucket" => Self::NoSuchBucket,
+            "AccessDenied" | "AllAccessDisabled" => Self::AccessDenied,
+            "InvalidObjectState" => Self::InvalidObjectState,
+            "ExpiredToken"
+            | "InvalidToken"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidSecurity"
+            | "RequestTimeTooSkewed"
+            | "RequestExpired"
+            | "NotSignedUp"
+            | "TokenRefreshRequired" => Self::Credentials,
+            "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException" => Self::WrongRegion,
+            "SlowDown" | "ServiceUnavailable" | "Busy" | "InternalError" | "RequestTimeout" => Self::Busy,
+            _ => Self::Other,
+        }
+    }
+}
+
+// === impl S3ErrorBody ===
+
+impl S3ErrorBody {
+    /// Reads `<Error><Code>…</Code><Message>…</Message></Error>`; whatever is not that is left empty.
+    pub(crate) fn parse(xml: &[u8]) -> Self {
+        let mut error = Self::default();
+        let text = String::from_utf8_lossy(xml);
+        let mut reader = Reader::from_str(&text);
+        let mut path: Vec<String> = Vec::new();
+        loop {
+            match reader.read_event() {
+                Ok(Event::Start(start)) if path.len() < MAX_DEPTH => {
+                    path.push(start.name().as_ref().to_owned());
+                }
+                Ok(Event::End(_)) => {
+                    path.pop();
+                }
+                Ok(Event::Text(text)) => {
+                    let field = match path.as_slice() {
+                        [root, name] if root == "Error" && name == "Code" => &mut error.code,
+                        [root, name] if root == "Error" && name == "Message" => &mut error.message,
+                        _ => continue,
+                    };
+                    field.push_str(&text);
+                }
+                Ok(Event::Start(_) | Event::Eof) | Err(_) => return error,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// S3's error documents are two levels deep.
+const MAX_DEPTH: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_and_message_are_found() {
+        let xml = br#"<?xml version="1.0" encoding="UTF-8"?>
+            <Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>
+            <Key>a/b</Key><RequestId>1</RequestId></Error>"#;
+        let error = S3ErrorBody::parse(xml);
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("NoSuchKey", "The specified key does not exist.")
+        );
+        assert_eq!(S3ErrorCode::parse(&error.code), S3ErrorCode::NoSuchKey);
+    }
+
+    #[test]
+    fn what_is_no_error_document_is_nothing() {
+        let deep = "<a>".repeat(100_000);
+        for xml in ["", "<html><body>403</body></html>", "<Error><Co", "{\"Code\":\"x\"}", &deep] {
+            assert_eq!(S3ErrorBody::parse(xml.as_bytes()).code, "", "{xml:.20}");
+        }
+    }
+
+    #[test]
+    fn a_code_deeper_down_does_not_count() {
+        let xml = b"<Error><Extra><Code>NoSuchKey</Code></Extra></Error>";
+        assert_eq!(S3ErrorBody::parse(xml).code, "");
+    }
+}

@@ -1,0 +1,221 @@
+//! Signature Version 4 for reads: few headers, no payload, the signing key kept for the day.
+//!
+//! Follows [S3's "Authenticating requests using the Authorization header"](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html):
+//! the path is signed as it is sent (encoded once, not normalised), which is particular to S3.
+
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use super::credentials::Identity;
+
+/// The region and service that a signature is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SigningScope {
+    region: String,
+    service: String,
+}
+
+/// A moment as SigV4 writes it: `20130524T000000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timestamp {
+    text: [u8; 16],
+}
+
+/// A signing key, good for one day, one scope and one set of credentials.
+pub(crate) struct SigningKey {
+    generation: u64,
+    day: [u8; 8],
+    /// `AWS4-HMAC-SHA256 Credential=AKID/20130524/us-east-1/s3/aws4_request, SignedHeaders=`
+    authorization_prefix: String,
+    /// `20130524/us-east-1/s3/aws4_request`
+    credential_scope: String,
+    mac: Hmac<Sha256>,
+}
+
+/// What is signed. Invariant: `headers` are sorted by name and no name occurs twice.
+pub(crate) struct Signable<'r> {
+    pub(crate) method: &'static str,
+    /// Encoded, as sent.
+    pub(crate) path: &'r str,
+    /// Encoded, sorted, as sent; empty for none.
+    pub(crate) query: &'r str,
+    pub(crate) headers: &'r [(HeaderName, HeaderValue)],
+}
+
+/// The payload of a read is empty and the connection protects the rest.
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+// === impl SigningScope ===
+
+impl SigningScope {
+    pub(crate) fn new(region: &str, service: &str) -> Self {
+        Self { region: region.to_owned(), service: service.to_owned() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+// === impl Timestamp ===
+
+impl Timestamp {
+    pub(crate) fn new(at: SystemTime) -> Self {
+        // A clock before 1970 or after 9999 is refused by S3 as skewed, whatever is written here.
+        let secs = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let at = i64::try_from(secs)
+            .ok()
+            .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let mut text = *b"0000-0-0T000000Z";
+        let year = u32::try_from(at.year()).unwrap_or(0);
+        let fields = [
+            (0, year / 100),
+            (2, year % 100),
+            (4, u32::from(u8::from(at.month()))),
+            (6, u32::from(at.day())),
+            (9, u32::from(at.hour())),
+            (11, u32::from(at.minute())),
+            (13, u32::from(at.second())),
+        ];
+        for (start, value) in fields {
+            for (place, divisor) in text.iter_mut().skip(start).zip([10, 1]) {
+                *place = b'0' + u8::try_from(value / divisor % 10).expect("a digit fits a byte");
+            }
+        }
+        Self { text }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text).expect("digits, T and Z are ASCII")
+    }
+
+    fn day(&self) -> &[u8; 8] {
+        self.text.first_chunk().expect("a timestamp begins with its day")
+    }
+}
+
+// === impl SigningKey ===
+
+impl SigningKey {
+    /// Four chained HMACs: what the cache of this key saves on each request.
+    pub(crate) fn derive(identity: &Identity, scope: &SigningScope, at: &Timestamp) -> Self {
+        let day = *at.day();
+        let credentials = identity.credentials();
+        let day_text = std::str::from_utf8(&day).expect("a day is digits");
+        let mut key = hmac(format!("AWS4{}", credentials.secret_access_key()).as_bytes(), &day);
+        for part in [scope.region.as_str(), &scope.service, "aws4_request"] {
+            key = hmac(&key, part.as_bytes());
+        }
+        let credential_scope = format!("{day_text}/{}/{}/aws4_request", scope.region, scope.service);
+        Self {
+            generation: identity.generation(),
+            day,
+            authorization_prefix: format!(
+                "AWS4-HMAC-SHA256 Credential={}/{credential_scope}, SignedHeaders=",
+                credentials.access_key_id()
+            ),
+            credential_scope,
+            mac: new_mac(&key),
+        }
+    }
+
+    /// Whether the key serves these credentials at this time.
+    pub(crate) fn serves(&self, identity: &Identity, at: &Timestamp) -> bool {
+        self.generation == identity.generation() && &self.day == at.day()
+    }
+
+    /// The value of `Authorization`, without allocating anything but that value.
+    pub(crate) fn authorization(&self, at: &Timestamp, request: &Signable<'_>) -> String {
+        let mut canonical = Sha256::new();
+        for part in [request.method, "\n", request.path, "\n", request.query, "\n"] {
+            canonical.update(part);
+        }
+        let mut payload_hash: &[u8] = UNSIGNED_PAYLOAD.as_bytes();
+        let names_len: usize = request.headers.iter().map(|(name, _)| name.as_str().len() + 1).sum();
+        let mut authorization =
+            String::with_capacity(self.authorization_prefix.len() + names_len + ", Signature=".len() + 64);
+        authorization.push_str(&self.authorization_prefix);
+        let names_start = authorization.len();
+        for (name, value) in request.headers {
+            if name == X_AMZ_CONTENT_SHA256 {
+                payload_hash = value.as_bytes();
+            }
+            canonical.update(name.as_str());
+            canonical.update(b":");
+            update_trimmed(&mut canonical, value.as_bytes());
+            canonical.update(b"\n");
+            if authorization.len() > names_start {
+                authorization.push(';');
+            }
+            authorization.push_str(name.as_str());
+        }
+        canonical.update(b"\n");
+        canonical.update(authorization.get(names_start..).unwrap_or_default());
+        canonical.update(b"\n");
+        canonical.update(payload_hash);
+
+        let mut mac = self.mac.clone();
+        for part in ["AWS4-HMAC-SHA256\n", at.as_str(), "\n", &self.credential_scope, "\n"] {
+            mac.update(part.as_bytes());
+        }
+        mac.update(hex(&canonical.finalize().into(), &mut [0; 64]).as_bytes());
+        authorization.push_str(", Signature=");
+        authorization.push_str(hex(&mac.finalize().into_bytes().into(), &mut [0; 64]));
+        authorization
+    }
+}
+
+pub(crate) const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
+/// A header value as SigV4 sees it: outer spaces dropped, runs of spaces made one.
+fn update_trimmed(hash: &mut Sha256, value: &[u8]) {
+    let value = trim_spaces(value);
+    if !value.windows(2).any(|pair| pair == b"  ") {
+        return hash.update(value);
+    }
+    let mut words = value.split(|b| *b == b' ').filter(|word| !word.is_empty());
+    if let Some(first) = words.next() {
+        hash.update(first);
+    }
+    for word in words {
+        hash.update(b" ");
+        hash.update(word);
+    }
+}
+
+fn trim_spaces(mut value: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
+        value = rest;
+    }
+    value
+}
+
+fn hex<'b>(digest: &[u8; 32], buffer: &'b mut [u8; 64]) -> &'b str {
+    base16ct::lower::encode_str(digest, buffer).expect("64 digits hold 32 bytes")
+}
+
+fn new_mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    new_mac(key).chain_update(message).finalize().into_bytes().into()
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("scope", &self.credential_scope).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! A pool of HTTP/1.1 connections to one host, lean enough not to show beside the signing.
+//!
+//! A connection is driven by whoever uses it: the future that waits for the head, then the body that is read. There
+//! is no task per connection, so nothing is woken twice, nothing is read that was not asked for, and dropping the
+//! future or the body closes the connection.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http::{Request, Response, uri::Scheme};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, Connection, SendRequest},
+};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    ConnectTo, WireError, WireErrorKind,
+    stream::{Stream, server_name},
+};
+
+/// Pools by host, shared by all mounts that are built alike.
+#[derive(Clone)]
+pub(crate) struct Pools(Arc<PoolsShared>);
+
+struct PoolsShared {
+    settings: PoolSettings,
+    tls: Option<TlsConnector>,
+    by_host: Mutex<HashMap<Host, Pool>>,
+}
+
+/// Connections to one host. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<PoolShared>);
+
+struct PoolShared {
+    host: Host,
+    settings: PoolSettings,
+    tls: Option<TlsConnector>,
+    /// A stack: the connection used last is the one least likely to have been closed.
+    idle: Mutex<Vec<(Conn, Instant)>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Host {
+    scheme: Scheme,
+    name: String,
+    port: u16,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct PoolSettings {
+    pub(crate) connect_to: Option<ConnectTo>,
+    /// DNS, TCP and TLS together.
+    pub(crate) connect_timeout: Duration,
+    /// From sending the request to the head of the answer.
+    pub(crate) response_timeout: Duration,
+    pub(crate) max_idle: usize,
+    pub(crate) idle_timeout: Duration,
+}
+
+/// Whether a kept connection may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    Allowed,
+    Fresh,
+}
+
+/// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
+struct Conn {
+    sender: SendRequest<SdkBody>,
+    driver: Option<Connection<Stream, SdkBody>>,
+}
+
+/// The body of an answer, together with the connection that it is read from.
+pub(crate) struct PooledBody {
+    incoming: Incoming,
+    /// `None` once the connection has gone back to the pool or is of no more use.
+    lease: Option<(Conn, Pool)>,
+}
+
+// === impl Pools ===
+
+impl Pools {
+    pub(crate) fn new(settings: PoolSettings, tls: Option<TlsConnector>) -> Self {
+        Self(Arc::new(PoolsShared { settings, tls, by_host: Mutex::default() }))
+    }
+
+    pub(crate) fn pool(&self, scheme: &Scheme, name: &str, port: u16) -> Pool {
+        let host = Host { scheme: scheme.clone(), name: name.to_owned(), port };
+        let mut by_host = self.0.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        by_host
+            .entry(host)
+            .or_insert_with_key(|host| {
+                let (settings, tls) = (self.0.settings.clone(), self.0.tls.clone());
+                Pool(Arc::new(PoolShared { host: host.clone(), settings, tls, idle: Mutex::default() }))
+            })
+            .clone()
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pools").field(&self.0.settings).finish()
+    }
+}
+
+// === impl Pool ===
+
+impl Pool {
+    pub(super) async fn send(
+        &self,
+        request: Request<SdkBody>,
+        reuse: Reuse,
+    ) -> Result<Response<PooledBody>, WireError> {
+        let kept = match reuse {
+            Reuse::Allowed => self.check_out(),
+            Reuse::Fresh => None,
+        };
+        let (mut conn, broken) = match kept {
+            Some(conn) => (conn, WireErrorKind::Stale),
+            None => (self.connect().await?, WireErrorKind::Broken),
+        };
+        let response = match timeout(self.0.settings.response_timeout, conn.exchange(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(WireError::new(broken, error)),
+            Err(elapsed) => return Err(WireError::new(WireErrorKind::Timeout, elapsed)),
+        };
+        let mut response =
+            response.map(|incoming| PooledBody { incoming, lease: Some((conn, self.clone())) });
+        if response.body().incoming.is_end_stream() {
+            response.body_mut().give_back();
+        }
+        Ok(response)
+    }
+
+    async fn connect(&self) -> Result<Conn, WireError> {
+        let PoolShared { host, settings, tls, .. } = &*self.0;
+        let connect_error = |error: std::io::Error| WireError::new(WireErrorKind::Connect, error);
+        let tls = match (tls, host.scheme == Scheme::HTTPS) {
+            (Some(connector), true) => {
+                let name = server_name(&host.name).map_err(|e| WireError::new(WireErrorKind::Connect, e))?;
+                Some((connector, name))
+            }
+            (None, true) => return Err(WireError::new(WireErrorKind::Connect, "TLS is not set up")),
+            (_, false) => None,
+        };
+        let address = match &settings.connect_to {
+            Some(connect_to) => connect_to.target(host.port),
+            None => (host.name.trim_start_matches('[').trim_end_matches(']'), host.port),
+        };
+        let deadline = Instant::now() + settings.connect_timeout;
+        let stream = timeout_at(deadline, Stream::connect(address, tls))
+            .await
+            .map_err(|elapsed| WireError::new(WireErrorKind::Connect, elapsed))?
+            .map_err(connect_error)?;
+        let (sender, driver) = http1::Builder::new()
+            .max_buf_size(READ_BUFFER)
+            .handshake(stream)
+            .await
+            .map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
+        Ok(Conn { sender, driver: Some(driver) })
+    }
+
+    /// A kept connection that is still open.
+    fn check_out(&self) -> Option<Conn> {
+        loop {
+            let (mut conn, since) = self.idle().pop()?;
+            if since.elapsed() < self.0.settings.idle_timeout && conn.is_idle() {
+                return Some(conn);
+            }
+        }
+    }
+
+    fn check_in(&self, conn: Conn) {
+        let mut idle = self.idle();
+        if idle.len() < self.0.settings.max_idle {
+            idle.push((conn, Instant::now()));
+        }
+        // The oldest lies at the bottom: one look each time keeps a pool that shrinks from keeping dead connections.
+        if idle.first().is_some_and(|(_, since)| since.elapsed() >= self.0.settings.idle_timeout) {
+            idle.remove(0);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Conn, Instant)>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The most that is read ahead of what the client takes, in bytes.
+const READ_BUFFER: usize = 256 * 1024;
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.0.host).finish()
+    }
+}
+
+// === impl Conn ===
+
+impl Conn {
+    /// Sends the request and drives the connection until the head of the answer is there.
+    async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
+        let mut answer = pin!(self.sender.send_request(request));
+        let mut failure = None;
+        poll_fn(|cx| {
+            if let Err(error) = drive(&mut self.driver, cx) {
+                failure = Some(error);
+            }
+            match answer.as_mut().poll(cx) {
+                // What the driver met says more than that the answer was cancelled.
+                Poll::Ready(Err(error)) => Poll::Ready(Err(failure.take().unwrap_or(error))),
+                other => other,
+            }
+        })
+        .await
+    }
+
+    /// Whether the connection is open and waits for a request. Polls it without waking anyone.
+    fn is_idle(&mut self) -> bool {
+        let driven = drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
+        driven.is_ok() && self.driver.is_some() && self.sender.is_ready()
+    }
+}
+
+/// Lets the connection read and write what it can.
+fn drive(driver: &mut Option<Connection<Stream, SdkBody>>, cx: &mut Context<'_>) -> hyper::Result<()> {
+    let Some(connection) = driver else { return Ok(()) };
+    match Pin::new(connection).poll(cx) {
+        Poll::Pending => Ok(()),
+        Poll::Ready(ended) => {
+            *driver = None;
+            ended
+        }
+    }
+}
+
+// === impl PooledBody ===
+
+impl PooledBody {
+    /// Returns the connection if the answer was read whole and the connection can go on.
+    fn give_back(&mut self) {
+        if let Some((mut conn, pool)) = self.lease.take()
+            && conn.is_idle()
+        {
+            pool.check_in(conn);
+        }
+    }
+}
+
+impl Body for PooledBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        if polled.is_pending()
+            && let Some((conn, _)) = &mut this.lease
+        {
+            // An error of the driver reaches the body too.
+            let _ = drive(&mut conn.driver, cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        match &polled {
+            // Complete: with its last frame already, since no one may ask for the end.
+            Poll::Ready(None) => this.give_back(),
+            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(),
+            // Broken: the connection is of no more use.
+            Poll::Ready(Some(Err(_))) => this.lease = None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
+use http::{
+    HeaderValue, Request, Uri,
+    header::HOST,
+    uri::{PathAndQuery, Scheme},
+};
+use http_body_util::{BodyExt, Limited};
+
+use super::{Pools, Reuse, WireError, WireErrorKind};
+use crate::error::BoxError;
+
+/// Our pool as an HTTP client of the SDK: STS, SSO and the metadata services are called over the same TLS stack, so
+/// that a second one need not be built.
+#[derive(Debug, Clone)]
+pub(crate) struct PooledClient(Arc<Pools>);
+
+// === impl PooledClient ===
+
+impl PooledClient {
+    pub(crate) fn new(pools: Pools) -> Self {
+        Self(Arc::new(pools))
+    }
+
+    async fn send(pools: Arc<Pools>, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let mut request = request.try_into_http1x().map_err(user)?;
+        let uri = request.uri().clone();
+        let scheme = uri.scheme().cloned().unwrap_or(Scheme::HTTPS);
+        let Some(authority) = uri.authority() else { return Err(user("the request names no host")) };
+        let port = authority.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+        let pool = pools.pool(&scheme, authority.host(), port);
+
+        if !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, HeaderValue::try_from(authority.as_str()).map_err(user)?);
+        }
+        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from(path);
+
+        // A body that can't be sent again goes out on a fresh connection, where staleness does not occur.
+        let (parts, body) = request.into_parts();
+        let (again, reuse) = match body.try_clone() {
+            Some(again) => (Some((parts.clone(), again)), Reuse::Allowed),
+            None => (None, Reuse::Fresh),
+        };
+        let sent = match (pool.send(Request::from_parts(parts, body), reuse).await, again) {
+            (Err(WireError { kind: WireErrorKind::Stale, .. }), Some((parts, body))) => {
+                pool.send(Request::from_parts(parts, body), Reuse::Fresh).await
+            }
+            (sent, _) => sent,
+        };
+        let (parts, body) = sent.map_err(connector_error)?.into_parts();
+        let body =
+            Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| ConnectorError::io(error))?;
+        HttpResponse::try_from(http::Response::from_parts(parts, SdkBody::from(body.to_bytes())))
+            .map_err(user)
+    }
+}
+
+/// Answers of the services that hand out credentials are a few KiB.
+const ANSWER_LIMIT: usize = 4 << 20;
+
+fn user(error: impl Into<BoxError>) -> ConnectorError {
+    ConnectorError::user(error.into())
+}
+
+fn connector_error(error: WireError) -> ConnectorError {
+    match error.kind {
+        WireErrorKind::Timeout => ConnectorError::timeout(error.into()),
+        WireErrorKind::Stale | WireErrorKind::Connect | WireErrorKind::Broken => {
+            ConnectorError::io(error.into())
+        }
+    }
+}
+
+impl HttpClient for PooledClient {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for PooledClient {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(Self::send(Arc::clone(&self.0), request))
+    }
+}

@@ -1,0 +1,194 @@
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    str::FromStr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{self, ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+
+/// Where connections really go, while `Host` and SNI keep naming the endpoint: how a VPC endpoint, PrivateLink or a
+/// test server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectTo {
+    host: String,
+    /// The endpoint's own port if none was given.
+    port: Option<u16>,
+}
+
+/// A connection to an origin, with TLS or without.
+pub(super) enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+/// No TLS client can be made.
+#[derive(Debug)]
+pub(crate) struct TlsError(String);
+
+/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names.
+pub(crate) fn tls_connector() -> Result<TlsConnector, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(TlsError(format!(
+            "no trusted certificates: install the system's CA certificates or set SSL_CERT_FILE ({})",
+            why.join("; ")
+        )));
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+// === impl ConnectTo ===
+
+impl ConnectTo {
+    /// The address to connect to instead of `host:port`.
+    pub(super) fn target(&self, port: u16) -> (&str, u16) {
+        (&self.host, self.port.unwrap_or(port))
+    }
+}
+
+impl FromStr for ConnectTo {
+    type Err = ();
+
+    /// `host`, `host:port`, `1.2.3.4:port`, `[::1]:port`, or a bare IP address.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Ok(addr) = text.parse::<SocketAddr>() {
+            return Ok(Self { host: addr.ip().to_string(), port: Some(addr.port()) });
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') => (host, Some(port.parse().map_err(|_| ())?)),
+            _ => (text, None),
+        };
+        ServerName::try_from(host).map_err(|_| ())?;
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for ConnectTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => f.write_str(&self.host),
+        }
+    }
+}
+
+// === impl Stream ===
+
+impl Stream {
+    pub(super) async fn connect(
+        (host, port): (&str, u16),
+        tls: Option<(&TlsConnector, ServerName<'static>)>,
+    ) -> io::Result<Self> {
+        let tcp = TcpStream::connect((host, port)).await?;
+        tcp.set_nodelay(true)?;
+        let Some((connector, name)) = tls else { return Ok(Self::Plain(TokioIo::new(tcp))) };
+        let tls = connector.connect(name, tcp).await?;
+        Ok(Self::Tls(Box::new(TokioIo::new(tls))))
+    }
+}
+
+/// The name that SNI carries and the certificate must bear.
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
+    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+}
+
+impl Read for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_flush(cx),
+            Self::Tls(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(io) => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        }
+    }
+}
+
+// === impl TlsError ===
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connect_to_takes_hosts_and_addresses() {
+        for (text, expected) in [
+            ("vpce-1.s3.us-east-1.vpce.amazonaws.com", ("vpce-1.s3.us-east-1.vpce.amazonaws.com", 443)),
+            ("localhost:9000", ("localhost", 9000)),
+            ("10.0.0.1:9000", ("10.0.0.1", 9000)),
+            ("10.0.0.1", ("10.0.0.1", 443)),
+            ("[::1]:9000", ("::1", 9000)),
+            ("::1", ("::1", 443)),
+        ] {
+            assert_eq!(text.parse::<ConnectTo>().unwrap().target(443), expected, "{text}");
+        }
+        for text in ["", "http://x", "x:y", "a b", "x:99999", "x/y"] {
+            assert!(text.parse::<ConnectTo>().is_err(), "{text}");
+        }
+    }
+}

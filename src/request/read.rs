@@ -1,0 +1,109 @@
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE},
+};
+
+/// A method that reads an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ReadMethod {
+    Get,
+    Head,
+}
+
+/// What is asked of one object: the method, and those fields of the request that S3 understands.
+///
+/// Nothing else of the client's request reaches S3: no cookie, no authorization, no `Accept-Encoding`.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadRequest {
+    pub(crate) method: ReadMethod,
+    fields: [Option<HeaderValue>; FIELD_COUNT],
+}
+
+/// The fields that are carried to S3, in the order in which SigV4 wants them: by name.
+const FIELDS: [HeaderName; FIELD_COUNT] =
+    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE];
+
+const FIELD_COUNT: usize = 5;
+
+// === impl ReadRequest ===
+
+impl ReadRequest {
+    pub(crate) fn new(method: ReadMethod, headers: &HeaderMap) -> Self {
+        let fields = FIELDS.map(|name| {
+            // Range is defined for GET only (RFC 9110 §14.2).
+            if method == ReadMethod::Head && name == RANGE {
+                return None;
+            }
+            headers.get(name).filter(|value| is_signable(value)).cloned()
+        });
+        Self { method, fields }
+    }
+
+    /// A read of the first byte, for what S3 says of it rather than for the byte.
+    pub(crate) fn first_byte() -> Self {
+        let fields = FIELDS.map(|name| (name == RANGE).then_some(FIRST_BYTE));
+        Self { method: ReadMethod::Get, fields }
+    }
+
+    /// The head of the object, if it still has this entity tag.
+    pub(crate) fn head_of(tag: Option<HeaderValue>) -> Self {
+        let fields = FIELDS.map(|name| tag.clone().filter(|tag| name == IF_MATCH && is_signable(tag)));
+        Self { method: ReadMethod::Head, fields }
+    }
+
+    /// The fields for S3, sorted by name.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        FIELDS.into_iter().zip(&self.fields).filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+}
+
+const FIRST_BYTE: HeaderValue = HeaderValue::from_static("bytes=0-0");
+
+/// Whether a value means the same to S3's signature check as to us: ASCII. S3 would refuse the request's
+/// signature otherwise, which no client may bring about.
+fn is_signable(value: &HeaderValue) -> bool {
+    value.to_str().is_ok()
+}
+
+// === impl ReadMethod ===
+
+impl ReadMethod {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}
+
+impl From<ReadMethod> for Method {
+    fn from(method: ReadMethod) -> Self {
+        match method {
+            ReadMethod::Get => Self::GET,
+            ReadMethod::Head => Self::HEAD,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{AUTHORIZATION, COOKIE};
+
+    use super::*;
+
+    #[test]
+    fn only_what_s3_understands_is_carried() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RANGE, HeaderValue::from_static("bytes=0-9"));
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"a\""));
+        headers.insert(IF_MATCH, HeaderValue::from_bytes(b"\"\xfc\"").unwrap());
+        headers.insert(COOKIE, HeaderValue::from_static("a=b"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic xyz"));
+        let names = |method| {
+            let read = ReadRequest::new(method, &headers);
+            read.fields().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(ReadMethod::Get), [IF_NONE_MATCH, RANGE]);
+        assert_eq!(names(ReadMethod::Head), [IF_NONE_MATCH]);
+    }
+}
