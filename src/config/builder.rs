@@ -1,0 +1,481 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+use aws_types::SdkConfig;
+
+use super::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountParts};
+use crate::{
+    BucketResolver,
+    object::BucketName,
+    origin::{
+        Addressing, ConnectTo, CredentialCache, PoolSettings, Pools, S3Origin, SdkClient, WireClient,
+        tls_connector,
+    },
+    request::VersionPolicy,
+    response::{CachePolicy, CacheRule, ContentTypeFix, ErrorFormat, HeaderPolicy},
+    route::{BucketSource, HostName, KeyMapping, MountPath},
+};
+
+/// Collects what a [`Mount`] is made of. Nothing is checked before [`build`](Self::build), which names what is wrong.
+#[must_use = "a builder does nothing before `build`"]
+#[derive(Debug)]
+pub struct MountBuilder {
+    bucket: BucketChoice,
+    path: String,
+    host: Option<String>,
+    prefix: String,
+    cache_bust_segment: bool,
+    addressing: Addressing,
+    connect_to: Option<String>,
+    credentials: CredentialsChoice,
+    http_client: Option<SharedHttpClient>,
+    clock: SharedTimeSource,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    max_idle_connections: usize,
+    cache_rules: Vec<CacheRule>,
+    default_cache_control: Option<String>,
+    override_cache_control: Option<String>,
+    forwarded_headers: Vec<String>,
+    metadata_headers: Vec<(String, String)>,
+    content_type: ContentTypeFix,
+    versions: VersionPolicy,
+    denied: DeniedAnswer,
+    bad_path: BadPathAnswer,
+    miss: Miss,
+    errors: ErrorFormat,
+}
+
+#[derive(Debug)]
+enum BucketChoice {
+    Fixed(BucketName),
+    FromPath(Vec<String>),
+    Resolver(BucketResolver),
+}
+
+enum CredentialsChoice {
+    None,
+    Anonymous,
+    Provider(SharedCredentialsProvider),
+}
+
+// === impl MountBuilder ===
+
+impl MountBuilder {
+    pub(super) fn fixed(bucket: BucketName) -> Self {
+        Self::new(BucketChoice::Fixed(bucket))
+    }
+
+    pub(super) fn from_path(allowed: Vec<String>) -> Self {
+        Self::new(BucketChoice::FromPath(allowed))
+    }
+
+    pub(super) fn resolved(resolver: BucketResolver) -> Self {
+        Self::new(BucketChoice::Resolver(resolver))
+    }
+
+    fn new(bucket: BucketChoice) -> Self {
+        Self {
+            bucket,
+            path: "/".to_owned(),
+            host: None,
+            prefix: String::new(),
+            cache_bust_segment: false,
+            addressing: Addressing::default(),
+            connect_to: None,
+            credentials: CredentialsChoice::None,
+            http_client: None,
+            clock: SharedTimeSource::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
+            max_idle_connections: MAX_IDLE_CONNECTIONS,
+            cache_rules: Vec::new(),
+            default_cache_control: None,
+            override_cache_control: None,
+            forwarded_headers: Vec::new(),
+            metadata_headers: Vec::new(),
+            content_type: ContentTypeFix::default(),
+            versions: VersionPolicy::default(),
+            denied: DeniedAnswer::default(),
+            bad_path: BadPathAnswer::default(),
+            miss: Miss::default(),
+            errors: ErrorFormat::default(),
+        }
+    }
+
+    // --- which requests, which objects ---
+
+    /// The path of the mount, `/` by default. `/media` answers to `/media/…`.
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Answers only to requests for this host name (without a port; case does not matter).
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.host = Some(name.into());
+        self
+    }
+
+    /// A prefix that stands before every key: `website` maps `/a.jpg` to the key `website/a.jpg`. A request cannot
+    /// leave it.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Drops a first segment after the mount of the form `--[0-9A-Za-z._-]+` from the key, so that `/media/--2/a.jpg`
+    /// is a new URL for the object `a.jpg`. Off by default.
+    pub fn cache_bust_segment(mut self, on: bool) -> Self {
+        self.cache_bust_segment = on;
+        self
+    }
+
+    /// Understands `?versionId=` of a request. Off by default: it needs the permission `s3:GetObjectVersion`, and shows
+    /// what was overwritten or deleted.
+    pub fn allow_versions(mut self, on: bool) -> Self {
+        self.versions = if on { VersionPolicy::Honoured } else { VersionPolicy::Ignored };
+        self
+    }
+
+    // --- where the bucket is ---
+
+    /// The region of the bucket, like `us-west-2`. Needed, unless [`sdk_config`](Self::sdk_config) brings one.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.addressing.region = region.into();
+        self
+    }
+
+    /// The URL of an S3-compatible server, instead of AWS: `http://127.0.0.1:9000`.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.addressing.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// Puts the bucket into the path instead of the host name. Bucket names with dots are put there by themselves, since
+    /// no certificate fits their host names.
+    pub fn path_style(mut self, on: bool) -> Self {
+        self.addressing.path_style = on;
+        self
+    }
+
+    /// Uses the FIPS endpoint of the region.
+    pub fn fips(mut self, on: bool) -> Self {
+        self.addressing.fips = on;
+        self
+    }
+
+    /// Uses the endpoint that IPv6 reaches, too.
+    pub fn dual_stack(mut self, on: bool) -> Self {
+        self.addressing.dual_stack = on;
+        self
+    }
+
+    /// Uses S3 Transfer Acceleration; it has to be enabled on the bucket.
+    pub fn accelerate(mut self, on: bool) -> Self {
+        self.addressing.accelerate = on;
+        self
+    }
+
+    /// Connects to this host or address (`host`, `host:port`) while `Host` and SNI keep naming the endpoint: the way
+    /// through a VPC endpoint or PrivateLink.
+    pub fn connect_to(mut self, address: impl Into<String>) -> Self {
+        self.connect_to = Some(address.into());
+        self
+    }
+
+    /// Takes region, endpoint URL, FIPS, dual stack, credentials, HTTP client and time source from a configuration of
+    /// the SDK, as far as it has them.
+    pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
+        if let Some(region) = config.region() {
+            self.addressing.region = region.to_string();
+        }
+        if let Some(url) = config.endpoint_url() {
+            self.addressing.endpoint_url = Some(url.to_owned());
+        }
+        self.addressing.fips = config.use_fips().unwrap_or(self.addressing.fips);
+        self.addressing.dual_stack = config.use_dual_stack().unwrap_or(self.addressing.dual_stack);
+        if let Some(provider) = config.credentials_provider() {
+            self.credentials = CredentialsChoice::Provider(provider);
+        }
+        if let Some(clock) = config.time_source() {
+            self.clock = clock;
+        }
+        self
+    }
+
+    // --- who may read it ---
+
+    /// Whose signature S3 gets to see: any credentials provider of the SDK, or your own. It is asked ahead of expiry, by
+    /// one task at a time, and never while a request waits if the old credentials are still good.
+    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = CredentialsChoice::Provider(SharedCredentialsProvider::new(provider));
+        self
+    }
+
+    /// Signs nothing: the bucket is public.
+    pub fn anonymous(mut self) -> Self {
+        self.credentials = CredentialsChoice::Anonymous;
+        self
+    }
+
+    // --- how S3 is asked ---
+
+    /// An HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS stack of its own, or
+    /// one that records and replays. It applies the time-outs below by itself, as its documentation says.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http_client = Some(SharedHttpClient::new(client));
+        self
+    }
+
+    /// The clock that signatures and expiry go by; the system's by default.
+    pub fn time_source(mut self, clock: impl TimeSource + 'static) -> Self {
+        self.clock = SharedTimeSource::new(clock);
+        self
+    }
+
+    /// How long DNS, TCP and TLS may take together; 3 s by default.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long S3 may take from a request to the head of its answer; 30 s by default.
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
+        self.response_timeout = limit;
+        self
+    }
+
+    /// How many connections to a host are kept for later; 256 by default.
+    pub fn max_idle_connections(mut self, limit: usize) -> Self {
+        self.max_idle_connections = limit;
+        self
+    }
+
+    // --- what clients see ---
+
+    /// The value of `Cache-Control` for objects about whose caching S3 says nothing. Stands behind the rules.
+    pub fn default_cache_control(mut self, value: impl Into<String>) -> Self {
+        self.default_cache_control = Some(value.into());
+        self
+    }
+
+    /// The value of `Cache-Control` for all objects, whatever S3 says. Stands behind the rules.
+    pub fn override_cache_control(mut self, value: impl Into<String>) -> Self {
+        self.override_cache_control = Some(value.into());
+        self
+    }
+
+    /// Adds a rule for `Cache-Control`; the first that fits wins.
+    pub fn cache_rule(mut self, rule: CacheRule) -> Self {
+        self.cache_rules.push(rule);
+        self
+    }
+
+    /// Passes on those of S3's fields that the glob matches, besides the object's own: `x-amz-storage-class`,
+    /// `x-amz-meta-*`. Fields of the connection are never passed on.
+    pub fn forward_response_header(mut self, glob: impl Into<String>) -> Self {
+        self.forwarded_headers.push(glob.into());
+        self
+    }
+
+    /// Passes a value of the object's metadata on as a field: `("title", "X-Title")` for `x-amz-meta-title`. Whoever may
+    /// upload can set that field.
+    pub fn metadata_header(mut self, metadata: impl Into<String>, field: impl Into<String>) -> Self {
+        self.metadata_headers.push((metadata.into(), field.into()));
+        self
+    }
+
+    /// What to do about objects without a useful content type.
+    pub fn content_type(mut self, fix: ContentTypeFix) -> Self {
+        self.content_type = fix;
+        self
+    }
+
+    /// What clients are told about an object that S3 denies.
+    pub fn denied(mut self, answer: DeniedAnswer) -> Self {
+        self.denied = answer;
+        self
+    }
+
+    /// What clients are told about a path that cannot name a key.
+    pub fn bad_path(mut self, answer: BadPathAnswer) -> Self {
+        self.bad_path = answer;
+        self
+    }
+
+    /// Who answers what the bucket cannot.
+    pub fn miss(mut self, miss: Miss) -> Self {
+        self.miss = miss;
+        self
+    }
+
+    /// How errors are told.
+    pub fn error_format(mut self, format: ErrorFormat) -> Self {
+        self.errors = format;
+        self
+    }
+
+    /// Checks everything and resolves the bucket's endpoint. Asks nothing over the network.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first value that is missing, malformed or contradictory, and what is allowed.
+    pub fn build(self) -> Result<Mount, ConfigError> {
+        let path = MountPath::parse(&self.path)
+            .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
+        let host = self.host.as_deref().map(parse_host).transpose()?;
+        let keys = KeyMapping::new(&self.prefix, self.cache_bust_segment)
+            .map_err(|why| ConfigError::invalid("the key prefix", &self.prefix, why))?;
+        let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
+        })?;
+        let origin = self.origin()?;
+        let bucket = match self.bucket {
+            BucketChoice::Fixed(name) => {
+                origin.locate(&name).map_err(|why| {
+                    let message = format!("the bucket {name}: {why}");
+                    ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
+                })?;
+                BucketSource::Fixed(name)
+            }
+            BucketChoice::FromPath(globs) if globs.is_empty() => {
+                let message =
+                    "a bucket from the path needs at least one glob of allowed names, like \"media-*\"";
+                return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+            }
+            BucketChoice::FromPath(globs) => BucketSource::from_path(globs.iter().map(String::as_str))
+                .map_err(|why| ConfigError::invalid("the bucket globs", &globs.join(", "), why))?,
+            BucketChoice::Resolver(resolver) => BucketSource::Resolver(resolver),
+        };
+        let general = self.override_cache_control.map(CacheRule::override_with);
+        let default = self.default_cache_control.map(CacheRule::default_to);
+        let cache = CachePolicy::new(self.cache_rules.into_iter().chain(general).chain(default))
+            .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
+        Ok(Mount(Arc::new(MountParts {
+            host,
+            path,
+            bucket,
+            keys,
+            origin,
+            headers,
+            cache,
+            content_type: self.content_type,
+            versions: self.versions,
+            denied: self.denied,
+            bad_path: self.bad_path,
+            miss: self.miss,
+            errors: self.errors,
+        })))
+    }
+
+    fn origin(&self) -> Result<S3Origin, ConfigError> {
+        let missing = |message| ConfigError::new(ConfigErrorKind::Missing, message);
+        let addressing = self.addressing.clone();
+        if addressing.region.is_empty() {
+            return Err(missing(
+                "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)",
+            ));
+        }
+        if let Some(url) = &addressing.endpoint_url {
+            check_url(url)?;
+        }
+        let credentials = match &self.credentials {
+            CredentialsChoice::None => {
+                return Err(missing(
+                    "credentials are missing: give a provider, or say that the bucket is public (anonymous)",
+                ));
+            }
+            CredentialsChoice::Anonymous => None,
+            CredentialsChoice::Provider(provider) => {
+                Some(CredentialCache::new(provider.clone(), self.clock.clone()))
+            }
+        };
+        let client = self.client(&addressing)?;
+        Ok(S3Origin::new(addressing, credentials, client, self.clock.clone()))
+    }
+
+    fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
+        for (name, limit) in [("connect", self.connect_timeout), ("response", self.response_timeout)] {
+            if limit.is_zero() {
+                let message = format!("the {name} time-out is zero: nothing could ever be answered in time");
+                return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+            }
+        }
+        let connect_to = self.connect_to.as_deref().map(parse_connect_to).transpose()?;
+        if let Some(client) = &self.http_client {
+            if connect_to.is_some() {
+                let message = "connect-to and an HTTP client of your own contradict each other: let the client connect there";
+                return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+            }
+            let client =
+                SdkClient::new(client, self.connect_timeout, self.response_timeout, self.clock.clone())
+                    .map_err(|why| {
+                        ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
+                            .caused_by(why)
+                    })?;
+            return Ok(WireClient::Sdk(client));
+        }
+        let tls = S3Origin::needs_tls(addressing)
+            .then(tls_connector)
+            .transpose()
+            .map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))?;
+        let settings = PoolSettings {
+            connect_to,
+            connect_timeout: self.connect_timeout,
+            response_timeout: self.response_timeout,
+            max_idle: self.max_idle_connections,
+            idle_timeout: IDLE_TIMEOUT,
+        };
+        Ok(WireClient::Pools(Pools::new(settings, tls)))
+    }
+}
+
+fn parse_host(name: &str) -> Result<HostName, ConfigError> {
+    HostName::parse(name).ok_or_else(|| {
+        ConfigError::invalid("the host", name, "must be a host name without scheme, port and path")
+    })
+}
+
+fn parse_connect_to(address: &str) -> Result<ConnectTo, ConfigError> {
+    address.parse().map_err(|()| {
+        ConfigError::invalid(
+            "connect-to",
+            address,
+            "must be a host name or address, with \":port\" if it differs",
+        )
+    })
+}
+
+fn check_url(url: &str) -> Result<(), ConfigError> {
+    let invalid = |why| Err(ConfigError::invalid("the endpoint URL", url, why));
+    match url.parse::<http::Uri>() {
+        Ok(uri) if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
+            invalid("must not carry a user name: credentials are given apart")
+        }
+        Ok(uri) if uri.query().is_some() => invalid("must not have a query"),
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(()),
+        _ => invalid("must begin with \"http://\" or \"https://\" and name a host"),
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_IDLE_CONNECTIONS: usize = 256;
+
+/// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+// === impl CredentialsChoice ===
+
+impl fmt::Debug for CredentialsChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Anonymous => "Anonymous",
+            Self::Provider(_) => "Provider",
+        })
+    }
+}

@@ -1,0 +1,70 @@
+use std::fmt;
+
+use crate::{error::BoxError, route::MountPath};
+
+/// A configuration that is refused, and what would be allowed instead.
+#[derive(Debug)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+    message: String,
+    source: Option<BoxError>,
+}
+
+/// Which part of a configuration is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// A value is not of its form; the message says what is allowed.
+    InvalidValue,
+    /// A value that is needed is not there.
+    Missing,
+    /// Two values contradict each other.
+    Contradiction,
+    /// Two mounts answer to the same host and path.
+    DuplicateMount,
+    /// The SDK's endpoint rules know no place for such a bucket.
+    Endpoint,
+    /// No TLS client can be set up.
+    Tls,
+    /// The file is not of the form of a configuration; the message names the line.
+    File,
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// What is wrong.
+    pub fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(super) fn invalid(field: &str, value: &str, why: impl fmt::Display) -> Self {
+        Self::new(ConfigErrorKind::InvalidValue, format!("{field} {value:?}: {why}"))
+    }
+
+    pub(super) fn duplicate(path: &MountPath) -> Self {
+        let message = format!("two mounts are at {path} for the same host: give each a path of its own");
+        Self::new(ConfigErrorKind::DuplicateMount, message)
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

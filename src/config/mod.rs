@@ -1,0 +1,151 @@
+//! The configuration: mounts, assembled from values that their own modules parse.
+
+mod builder;
+mod error;
+
+use std::sync::Arc;
+
+pub use self::{
+    builder::MountBuilder,
+    error::{ConfigError, ConfigErrorKind},
+};
+use crate::{
+    object::BucketName,
+    origin::S3Origin,
+    request::VersionPolicy,
+    response::{CachePolicy, ContentTypeFix, ErrorFormat, HeaderPolicy},
+    route::{BucketSource, HostName, KeyMapping, MountPath},
+};
+
+/// What an [`S3ProxyLayer`](crate::S3ProxyLayer) serves: one or many [`Mount`]s.
+///
+/// A single mount is a configuration, too: `S3ProxyLayer::new(mount)`.
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, Mount, S3ProxyConfig};
+///
+/// let media = Mount::builder(BucketName::parse("studio-media")?).at("/media").region("us-west-2").anonymous();
+/// let docs = Mount::builder(BucketName::parse("studio-docs")?).at("/docs").region("eu-central-1").anonymous();
+/// let config = S3ProxyConfig::new([media.build()?, docs.build()?])?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct S3ProxyConfig {
+    /// Invariant: the most specific first; no two answer to the same host and path.
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// A bucket, or a part of one, at a path: where it is, who may read it, and what clients see of it.
+///
+/// Built by [`Mount::builder`]; clones share connections and credentials.
+#[derive(Debug, Clone)]
+pub struct Mount(pub(crate) Arc<MountParts>);
+
+#[derive(Debug)]
+pub(crate) struct MountParts {
+    pub(crate) host: Option<HostName>,
+    pub(crate) path: MountPath,
+    pub(crate) bucket: BucketSource,
+    pub(crate) keys: KeyMapping,
+    pub(crate) origin: S3Origin,
+    pub(crate) headers: HeaderPolicy,
+    pub(crate) cache: CachePolicy,
+    pub(crate) content_type: ContentTypeFix,
+    pub(crate) versions: VersionPolicy,
+    pub(crate) denied: DeniedAnswer,
+    pub(crate) bad_path: BadPathAnswer,
+    pub(crate) miss: Miss,
+    pub(crate) errors: ErrorFormat,
+}
+
+/// What a client is told about an object that S3 denies.
+///
+/// S3 says `AccessDenied` for a missing key, too, to whoever may not list the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DeniedAnswer {
+    /// 404: nobody learns whether the object exists.
+    #[default]
+    NotFound,
+    /// 403.
+    Forbidden,
+}
+
+/// What a client is told about a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BadPathAnswer {
+    /// 404: there is no such object.
+    #[default]
+    NotFound,
+    /// 400.
+    BadRequest,
+}
+
+/// Who answers what the bucket cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Miss {
+    /// The proxy: 404 for a missing object, 405 for a method that does not read.
+    #[default]
+    Answered,
+    /// The inner service: it gets the request as it came, for a GET or HEAD of a missing object and for every
+    /// other method.
+    ToInner,
+}
+
+// === impl S3ProxyConfig ===
+
+impl S3ProxyConfig {
+    /// A configuration of these mounts. A request goes to the mount that names its host, before those that name
+    /// none, and among these to the one with the longest path.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::DuplicateMount`] if two mounts have the same host and path.
+    pub fn new(mounts: impl IntoIterator<Item = Mount>) -> Result<Self, ConfigError> {
+        let mut mounts: Vec<_> = mounts.into_iter().collect();
+        for (n, mount) in mounts.iter().enumerate() {
+            if mounts.iter().take(n).any(|other| mount.place() == other.place()) {
+                return Err(ConfigError::duplicate(&mount.0.path));
+            }
+        }
+        mounts.sort_by_key(|mount| (mount.0.host.is_none(), std::cmp::Reverse(mount.0.path.depth())));
+        Ok(Self { mounts })
+    }
+
+    /// The mounts, in the order in which they are tried.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+}
+
+impl From<Mount> for S3ProxyConfig {
+    fn from(mount: Mount) -> Self {
+        Self { mounts: vec![mount] }
+    }
+}
+
+// === impl Mount ===
+
+impl Mount {
+    /// Begins a mount of one bucket.
+    pub fn builder(bucket: BucketName) -> MountBuilder {
+        MountBuilder::fixed(bucket)
+    }
+
+    /// Begins a mount whose bucket is the first segment of the path after the mount, if one of these globs matches
+    /// its name: `*` is any run of characters, `?` one, `{a,b}` either.
+    pub fn bucket_from_path<G: Into<String>>(allowed: impl IntoIterator<Item = G>) -> MountBuilder {
+        MountBuilder::from_path(allowed.into_iter().map(Into::into).collect())
+    }
+
+    /// Begins a mount whose bucket is named by a function of yours.
+    pub fn bucket_from(resolver: crate::BucketResolver) -> MountBuilder {
+        MountBuilder::resolved(resolver)
+    }
+
+    fn place(&self) -> (Option<&HostName>, &MountPath) {
+        (self.0.host.as_ref(), &self.0.path)
+    }
+}

@@ -1,0 +1,107 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use crate::{
+    body::{ObjectBody, ResponseBody},
+    proxy::FetchFuture,
+};
+
+pin_project! {
+    /// The future of an [`S3Proxy`](crate::S3Proxy). Nothing is boxed for a request that is not ours.
+    pub struct ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        kind: Kind<S, ReqBody>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        Inner { #[pin] future: S::Future },
+        Ready { response: Option<Response<ObjectBody>> },
+        Fetch { fetch: FetchFuture, or_inner: Option<Box<(S, Request<ReqBody>)>> },
+    }
+}
+
+// === impl ResponseFuture ===
+
+impl<S, ReqBody> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(crate) fn inner(future: S::Future) -> Self {
+        Self { kind: Kind::Inner { future } }
+    }
+
+    pub(crate) fn ready(response: Response<ObjectBody>) -> Self {
+        Self { kind: Kind::Ready { response: Some(response) } }
+    }
+
+    pub(crate) fn fetch(fetch: FetchFuture) -> Self {
+        Self { kind: Kind::Fetch { fetch, or_inner: None } }
+    }
+
+    /// `inner` was polled ready.
+    pub(crate) fn fetch_or_inner(fetch: FetchFuture, inner: S, request: Request<ReqBody>) -> Self {
+        Self { kind: Kind::Fetch { fetch, or_inner: Some(Box::new((inner, request))) } }
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match self.as_mut().project().kind.project() {
+                KindProjection::Inner { future } => {
+                    return Poll::Ready(ready!(future.poll(cx)).map(|r| r.map(ResponseBody::inner)));
+                }
+                KindProjection::Ready { response } => {
+                    let response = response.take().expect("a future is not polled after it was ready");
+                    return Poll::Ready(Ok(response.map(ResponseBody::object)));
+                }
+                KindProjection::Fetch { fetch, or_inner } => {
+                    let response = ready!(fetch.as_mut().poll(cx));
+                    match or_inner.take() {
+                        Some(inner) if response.status() == StatusCode::NOT_FOUND => {
+                            let (mut service, request) = *inner;
+                            Kind::Inner { future: service.call(request) }
+                        }
+                        _ => Kind::Ready { response: Some(response) },
+                    }
+                }
+            };
+            self.as_mut().project().kind.set(next);
+        }
+    }
+}
+
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Inner { .. } => "ResponseFuture::Inner",
+            Kind::Ready { .. } => "ResponseFuture::Ready",
+            Kind::Fetch { .. } => "ResponseFuture::Fetch",
+        })
+    }
+}

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use tower::Layer;
+
+use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy, service::S3Proxy};
+
+/// Puts the mounts of a configuration in front of a service.
+///
+/// Requests that no mount claims reach the inner service untouched. Clones, and the services that it makes, share
+/// connections and credentials.
+#[derive(Debug, Clone)]
+pub struct S3ProxyLayer {
+    proxy: Arc<Proxy>,
+}
+
+// === impl S3ProxyLayer ===
+
+impl S3ProxyLayer {
+    /// A layer over a [`Mount`](crate::Mount) or over a configuration of several.
+    pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
+        Self { proxy: Arc::new(Proxy::new(config.into())) }
+    }
+
+    /// Whether requests can be served: credentials are there, and S3 answers for the bucket of each mount that has a
+    /// fixed one. Asks S3 for a byte of a key that need not exist.
+    ///
+    /// # Errors
+    ///
+    /// What a request to the first mount that is not ready would be answered with.
+    pub async fn ready(&self) -> Result<(), ProxyError> {
+        self.proxy.ready().await
+    }
+}
+
+impl<S> Layer<S> for S3ProxyLayer {
+    type Service = S3Proxy<S>;
+
+    fn layer(&self, inner: S) -> S3Proxy<S> {
+        S3Proxy::over(Arc::clone(&self.proxy), inner)
+    }
+}

@@ -1,0 +1,311 @@
+use std::fmt;
+
+use globset::{GlobBuilder, GlobMatcher};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL, header::EXPIRES};
+
+use crate::object::ObjectKey;
+
+/// A value for `Cache-Control`, and the answers that it is for.
+///
+/// Every condition of a rule has to hold. A rule without a status is for answers that carry an object (200, 206) or
+/// confirm one (304); a rule with a status is for that status alone.
+///
+/// ```
+/// use tower_s3_proxy::CacheRule;
+///
+/// let rules = [
+///     CacheRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
+///     CacheRule::default_to("public, max-age=86400").content_type("image/*"),
+///     CacheRule::override_with("max-age=10").status(404),
+/// ];
+/// # let _ = rules;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheRule {
+    value: String,
+    mode: Mode,
+    key: Option<String>,
+    content_type: Option<String>,
+    status: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// If S3 says nothing about caching.
+    Default,
+    /// Whatever S3 says.
+    Override,
+}
+
+/// The rules of a mount, the first that fits wins.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CachePolicy {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    value: HeaderValue,
+    mode: Mode,
+    key: Option<GlobMatcher>,
+    content_type: Option<GlobMatcher>,
+    status: Option<StatusCode>,
+}
+
+/// Which value a policy gives to an answer whose content type is not known.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Applies<'p> {
+    Value(&'p HeaderValue),
+    /// It depends on what is stored with the object.
+    Depends,
+    Nothing,
+}
+
+/// A rule that makes no sense, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InvalidCacheRule(String);
+
+// === impl CacheRule ===
+
+impl CacheRule {
+    /// A value for answers about whose caching S3 says nothing, by neither `Cache-Control` nor `Expires`.
+    pub fn default_to(value: impl Into<String>) -> Self {
+        Self::new(value.into(), Mode::Default)
+    }
+
+    /// A value that replaces what S3 says; a stored `Expires` is dropped, since it would contradict.
+    pub fn override_with(value: impl Into<String>) -> Self {
+        Self::new(value.into(), Mode::Override)
+    }
+
+    fn new(value: String, mode: Mode) -> Self {
+        Self { value, mode, key: None, content_type: None, status: None }
+    }
+
+    /// Only for keys that the glob matches: `*` and `?` stay within a segment, `**` spans segments, `{a,b}` and
+    /// `[a-z]` are alternatives. A glob without a slash is matched against the last segment (`*.html`).
+    ///
+    /// The key is S3's, with the mount's prefix.
+    #[must_use]
+    pub fn key(mut self, glob: impl Into<String>) -> Self {
+        self.key = Some(glob.into());
+        self
+    }
+
+    /// Only for content types that the glob matches, without parameters: `image/*`, `text/html`.
+    #[must_use]
+    pub fn content_type(mut self, glob: impl Into<String>) -> Self {
+        self.content_type = Some(glob.into());
+        self
+    }
+
+    /// Only for error answers with this status (400 to 599).
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    fn compile(self) -> Result<Rule, InvalidCacheRule> {
+        let invalid = |why: String| InvalidCacheRule(why);
+        let value = HeaderValue::try_from(&self.value)
+            .ok()
+            .filter(|value| value.to_str().is_ok_and(|text| !text.trim().is_empty()))
+            .ok_or_else(|| {
+                invalid(format!("{:?} is no header value: give directives like \"max-age=60\"", self.value))
+            })?;
+        let status = self.status.map(|status| match StatusCode::from_u16(status) {
+            Ok(status) if status.is_client_error() || status.is_server_error() => Ok(status),
+            _ => Err(invalid(format!("{status} is no error status: give one of 400 to 599"))),
+        });
+        if status.is_some() && self.content_type.is_some() {
+            return Err(invalid("a rule for a status can't ask for a content type".to_owned()));
+        }
+        let glob = |glob: Option<String>, is_key: bool| {
+            glob.map(|text| {
+                let anywhere = is_key && !text.contains('/');
+                let pattern = if anywhere { format!("**/{text}") } else { text };
+                GlobBuilder::new(&pattern)
+                    .literal_separator(true)
+                    .backslash_escape(true)
+                    .build()
+                    .map(|glob| glob.compile_matcher())
+                    .map_err(|error| invalid(error.to_string()))
+            })
+            .transpose()
+        };
+        Ok(Rule {
+            value,
+            mode: self.mode,
+            key: glob(self.key, true)?,
+            content_type: glob(self.content_type, false)?,
+            status: status.transpose()?,
+        })
+    }
+}
+
+// === impl CachePolicy ===
+
+impl CachePolicy {
+    pub(crate) fn new(rules: impl IntoIterator<Item = CacheRule>) -> Result<Self, InvalidCacheRule> {
+        let rules = rules.into_iter().map(CacheRule::compile).collect::<Result<_, _>>()?;
+        Ok(Self { rules })
+    }
+
+    /// Applies the policy to the fields of an answer that carries or confirms an object. `content_type` is the type
+    /// that a 200 would have.
+    pub(crate) fn apply(&self, key: &ObjectKey, content_type: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        let essence = content_type.and_then(|value| value.to_str().ok()).map(essence);
+        let mut fitting = self
+            .rules
+            .iter()
+            .filter(|rule| rule.status.is_none() && rule.fits_key(key) && rule.fits_type(essence));
+        if let Some(rule) = fitting.clone().find(|rule| rule.mode == Mode::Override) {
+            headers.insert(CACHE_CONTROL, rule.value.clone());
+            headers.remove(EXPIRES);
+        } else if !headers.contains_key(CACHE_CONTROL)
+            && !headers.contains_key(EXPIRES)
+            && let Some(rule) = fitting.next()
+        {
+            headers.insert(CACHE_CONTROL, rule.value.clone());
+        }
+    }
+
+    /// What the policy says on the key alone, where neither the stored type nor the stored fields are known.
+    pub(crate) fn on_key_alone(&self, key: &ObjectKey) -> Applies<'_> {
+        let mut fitting =
+            self.rules.iter().filter(|rule| rule.status.is_none() && rule.fits_key(key)).peekable();
+        if fitting.peek().is_none() {
+            return Applies::Nothing;
+        }
+        match fitting.find(|rule| rule.mode == Mode::Override) {
+            Some(rule) if !self.has_type_rules() => Applies::Value(&rule.value),
+            _ => Applies::Depends,
+        }
+    }
+
+    /// The value for an error answer.
+    pub(crate) fn for_error(&self, status: StatusCode, key: Option<&ObjectKey>) -> HeaderValue {
+        let fits_key = |rule: &&Rule| key.map_or(rule.key.is_none(), |key| rule.fits_key(key));
+        let rule = self.rules.iter().filter(|rule| rule.status == Some(status)).find(fits_key);
+        rule.map_or(NO_STORE, |rule| rule.value.clone())
+    }
+
+    fn has_type_rules(&self) -> bool {
+        self.rules.iter().any(|rule| rule.content_type.is_some())
+    }
+}
+
+/// An error may be over in a moment; 404 would otherwise be kept by heuristics (RFC 9111 §4.2.2).
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+fn essence(content_type: &str) -> &str {
+    content_type.split_once(';').map_or(content_type, |(essence, _)| essence).trim()
+}
+
+// === impl Rule ===
+
+impl Rule {
+    fn fits_key(&self, key: &ObjectKey) -> bool {
+        self.key.as_ref().is_none_or(|glob| glob.is_match(key.as_str()))
+    }
+
+    fn fits_type(&self, essence: Option<&str>) -> bool {
+        self.content_type
+            .as_ref()
+            .is_none_or(|glob| essence.is_some_and(|essence| glob.is_match(essence.to_ascii_lowercase())))
+    }
+}
+
+// === impl InvalidCacheRule ===
+
+impl fmt::Display for InvalidCacheRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidCacheRule {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> CachePolicy {
+        CachePolicy::new([
+            CacheRule::override_with("immutable").key("assets/**"),
+            CacheRule::override_with("html").key("*.html"),
+            CacheRule::override_with("css").content_type("text/css"),
+            CacheRule::default_to("image").content_type("image/*"),
+            CacheRule::override_with("gone").status(404).key("old/**"),
+            CacheRule::override_with("missing").status(404),
+            CacheRule::default_to("default"),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn the_first_override_wins_then_what_is_stored_then_the_first_default() {
+        for (key, content_type, stored, expires, sent) in [
+            ("assets/x/a.js", "text/javascript", Some("stored"), true, "immutable"),
+            ("assets/x/a.html", "text/html", None, false, "immutable"),
+            ("a.html", "text/html", None, false, "html"),
+            ("x/y/a.html", "text/html", Some("stored"), false, "html"),
+            ("a.css", "Text/CSS; charset=utf-8", Some("stored"), false, "css"),
+            ("a.png", "image/png", None, false, "image"),
+            ("a.png", "image/png", Some("stored"), false, "stored"),
+            ("a.txt", "text/plain", None, false, "default"),
+            ("old/a.txt", "text/plain", None, false, "default"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.extend(stored.map(|value| (CACHE_CONTROL, HeaderValue::from_static(value))));
+            headers.extend(expires.then(|| (EXPIRES, HeaderValue::from_static("0"))));
+            let key = ObjectKey::new(key).unwrap();
+            policy().apply(&key, Some(&HeaderValue::from_static(content_type)), &mut headers);
+            assert_eq!(headers[CACHE_CONTROL], sent, "{key}");
+            assert!(!headers.contains_key(EXPIRES), "{key}: an override drops Expires");
+        }
+    }
+
+    #[test]
+    fn a_stored_expires_stands_against_a_default() {
+        let mut headers = HeaderMap::from_iter([(EXPIRES, HeaderValue::from_static("soon"))]);
+        let policy = CachePolicy::new([CacheRule::default_to("default")]).unwrap();
+        policy.apply(&ObjectKey::new("a").unwrap(), None, &mut headers);
+        assert!(!headers.contains_key(CACHE_CONTROL) && headers.contains_key(EXPIRES));
+    }
+
+    #[test]
+    fn errors_are_not_stored_unless_a_rule_says_so() {
+        let policy = policy();
+        let key = |key| ObjectKey::new(key).unwrap();
+        assert_eq!(policy.for_error(StatusCode::NOT_FOUND, Some(&key("old/a"))), "gone");
+        assert_eq!(policy.for_error(StatusCode::NOT_FOUND, Some(&key("a"))), "missing");
+        assert_eq!(policy.for_error(StatusCode::NOT_FOUND, None), "missing");
+        assert_eq!(policy.for_error(StatusCode::BAD_GATEWAY, Some(&key("a"))), "no-store");
+    }
+
+    #[test]
+    fn on_the_key_alone_only_an_override_is_certain() {
+        let key = ObjectKey::new("a.html").unwrap();
+        let on = |rules: Vec<CacheRule>| CachePolicy::new(rules).unwrap();
+        let certain = on(vec![CacheRule::default_to("d"), CacheRule::override_with("o").key("*.html")]);
+        assert_eq!(certain.on_key_alone(&key), Applies::Value(&HeaderValue::from_static("o")));
+        assert_eq!(on(vec![CacheRule::default_to("d")]).on_key_alone(&key), Applies::Depends);
+        assert_eq!(policy().on_key_alone(&key), Applies::Depends);
+        assert_eq!(on(vec![CacheRule::override_with("o").key("*.js")]).on_key_alone(&key), Applies::Nothing);
+    }
+
+    #[test]
+    fn senseless_rules_are_refused() {
+        for rule in [
+            CacheRule::default_to(""),
+            CacheRule::default_to("a\nb"),
+            CacheRule::default_to("a").key("a["),
+            CacheRule::default_to("a").status(200),
+            CacheRule::default_to("a").status(404).content_type("image/*"),
+        ] {
+            assert!(CachePolicy::new([rule.clone()]).is_err(), "{rule:?}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+};
+
+use crate::{
+    body::ObjectBody,
+    error::{ProxyError, ProxyErrorKind},
+    request::ReadMethod,
+};
+
+/// How an error is told to the client. Neither form says anything about the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ErrorFormat {
+    /// A line of text: the status, a phrase, and the id that the log bears too.
+    #[default]
+    Plain,
+    /// `application/problem+json` (RFC 9457), with the members `code` and `id`.
+    ProblemJson,
+}
+
+/// The answer to a request that failed; the error itself goes into the extensions.
+pub(crate) fn error_response(
+    error: ProxyError,
+    format: ErrorFormat,
+    method: ReadMethod,
+    cache_control: HeaderValue,
+) -> Response<ObjectBody> {
+    let kind = error.kind();
+    let (content_type, body) = format.body(&error);
+    let mut response = Response::new(match method {
+        ReadMethod::Get => ObjectBody::Full(body),
+        ReadMethod::Head => ObjectBody::Empty,
+    });
+    *response.status_mut() = kind.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, cache_control);
+    if matches!(kind, ProxyErrorKind::Credentials | ProxyErrorKind::OriginBusy | ProxyErrorKind::Resolver) {
+        // Spread out, so that those who were turned away together do not come back together.
+        headers.insert(RETRY_AFTER, HeaderValue::from(fastrand::u16(1..=5)));
+    }
+    response.extensions_mut().insert(error);
+    response
+}
+
+// === impl ErrorFormat ===
+
+impl ErrorFormat {
+    fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
+        let (kind, id) = (error.kind(), error.id());
+        let status = kind.status();
+        match self {
+            Self::Plain => (
+                const { HeaderValue::from_static("text/plain; charset=utf-8") },
+                format!("{status}: {} (id {id})\n", kind.phrase()).into(),
+            ),
+            // Nothing in it needs escaping: the texts are ours and the id is hexadecimal.
+            Self::ProblemJson => (
+                const { HeaderValue::from_static("application/problem+json") },
+                format!(
+                    r#"{{"title":"{}","status":{},"detail":"{}","code":"{}","id":"{id}"}}"#,
+                    status.canonical_reason().unwrap_or_default(),
+                    status.as_u16(),
+                    kind.phrase(),
+                    kind.code(),
+                )
+                .into(),
+            ),
+        }
+    }
+}

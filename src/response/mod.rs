@@ -1,0 +1,13 @@
+//! Stage 5: what may the client see? Pure.
+
+mod cache_control;
+mod content_type;
+mod error;
+mod headers;
+
+pub use cache_control::CacheRule;
+pub(crate) use cache_control::{Applies, CachePolicy};
+pub use content_type::ContentTypeFix;
+pub use error::ErrorFormat;
+pub(crate) use error::error_response;
+pub(crate) use headers::HeaderPolicy;

@@ -1,0 +1,96 @@
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Empty;
+use tower::{Layer, Service};
+
+use crate::{
+    body::ResponseBody,
+    config::S3ProxyConfig,
+    future::ResponseFuture,
+    layer::S3ProxyLayer,
+    proxy::{Admission, Proxy},
+};
+
+/// The service that [`S3ProxyLayer`] makes: it answers what its mounts claim, and passes on the rest.
+#[derive(Debug, Clone)]
+pub struct S3Proxy<S = NotFound> {
+    proxy: Arc<Proxy>,
+    inner: S,
+}
+
+/// Answers everything with an empty 404: what stands behind an [`S3Proxy`] of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NotFound;
+
+// === impl S3Proxy ===
+
+impl S3Proxy<NotFound> {
+    /// A service of its own, for example for `axum::Router::nest_service`. There the path under which it is nested is
+    /// already gone, so the mount belongs at `/`.
+    pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
+        S3ProxyLayer::new(config).layer(NotFound)
+    }
+}
+
+impl<S> S3Proxy<S> {
+    pub(crate) fn over(proxy: Arc<Proxy>, inner: S) -> Self {
+        Self { proxy, inner }
+    }
+
+    /// The service behind the mounts.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for S3Proxy<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        match self.proxy.admit(&request) {
+            Admission::NotOurs => ResponseFuture::inner(self.inner.call(request)),
+            Admission::Answered(response) => ResponseFuture::ready(response),
+            Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
+            Admission::FetchOrInner(fetch) => {
+                // The service that was polled ready is the one to call; the clone takes its place.
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                ResponseFuture::fetch_or_inner(fetch.run(), inner, request)
+            }
+        }
+    }
+}
+
+// === impl NotFound ===
+
+impl<ReqBody> Service<Request<ReqBody>> for NotFound {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<ReqBody>) -> Self::Future {
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        ready(Ok(response))
+    }
+}
