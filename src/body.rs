@@ -50,6 +50,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body: what `tower-http`'s time-out, for one, answers with.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::object(ObjectBody::Empty)
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,

@@ -16,8 +16,13 @@ mod service;
 
 pub mod credentials;
 mod error;
+#[cfg(feature = "__internals")]
+#[doc(hidden)]
+pub mod internals;
 mod object;
 
+#[cfg(feature = "serde")]
+pub use self::config::ConfigFile;
 pub use self::{
     body::ResponseBody,
     config::{

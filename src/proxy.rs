@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, ALLOW as ALLOW_FIELD, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER,
+        ACCEPT_RANGES, ALLOW as ALLOW_FIELD, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES,
+        RETRY_AFTER,
     },
     request,
 };
@@ -180,8 +181,7 @@ impl Mount {
     async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
         let key = self.0.keys.key(PROBE_KEY).map_err(|_| ProxyError::new(ProxyErrorKind::BadRequest))?;
         let read = ReadRequest::first_byte();
-        let answer =
-            self.0.origin.read(bucket, &key, None, &read).await.map_err(|error| from_origin_error(error))?;
+        let answer = self.0.origin.read(bucket, &key, None, &read).await.map_err(from_origin_error)?;
         if answer.status().is_success() {
             return Ok(());
         }
@@ -295,9 +295,11 @@ impl Fetch {
             Applies::Nothing => {}
             Applies::Value(value) => {
                 headers.insert(CACHE_CONTROL, value.clone());
+                // As on a 200: what S3 says of freshness does not count beside an override.
+                headers.remove(EXPIRES);
             }
             Applies::Depends => {
-                let head = ReadRequest::head_of(origin.headers.get(ETAG).cloned());
+                let head = ReadRequest::head_of(origin.headers.get(ETAG));
                 let answer = self.ask(bucket, &head).await?;
                 // Gone or changed in between: the next request will tell.
                 if answer.status() == StatusCode::OK {

@@ -2,9 +2,13 @@
 
 mod builder;
 mod error;
+#[cfg(feature = "serde")]
+mod file;
 
 use std::sync::Arc;
 
+#[cfg(feature = "serde")]
+pub use self::file::ConfigFile;
 pub use self::{
     builder::MountBuilder,
     error::{ConfigError, ConfigErrorKind},

@@ -173,7 +173,7 @@ fn backoff(failures: u32) -> Duration {
 // === impl Identity ===
 
 impl Identity {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__internals"))]
     pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
         Self { generation, credentials, refresh_after: None }
     }

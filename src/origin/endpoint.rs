@@ -59,7 +59,7 @@ impl Addressing {
         let params = Params::builder()
             .bucket(bucket.as_str())
             .region(self.region.clone())
-            .set_endpoint(self.endpoint_url.clone())
+            .set_endpoint(self.endpoint_url.as_deref().map(with_final_slash))
             .force_path_style(self.path_style)
             .use_fips(self.fips)
             .use_dual_stack(self.dual_stack)
@@ -82,6 +82,11 @@ impl Addressing {
             text("signingName").unwrap_or("s3"),
         )
     }
+}
+
+/// The rules append the bucket to the URL's path as it is: `/s3` would become `/s3media`.
+fn with_final_slash(url: &str) -> String {
+    format!("{}/", url.trim_end_matches('/'))
 }
 
 /// The output of a future that is ready at once, as those of the SDK's own resolver are.
@@ -172,7 +177,8 @@ mod tests {
     #[test]
     fn the_sdks_rules_place_every_kind_of_bucket() {
         let minio = |a: &mut Addressing| a.endpoint_url = Some("http://minio.local:9000".to_owned());
-        let rows: [(&str, fn(&mut Addressing), &str); 8] = [
+        type Row = (&'static str, fn(&mut Addressing), &'static str);
+        let rows: [Row; 8] = [
             ("media", |_| {}, "https://media.s3.us-west-2.amazonaws.com"),
             ("my.media", |_| {}, "https://s3.us-west-2.amazonaws.com/my.media"),
             ("media", |a| a.path_style = true, "https://s3.us-west-2.amazonaws.com/media"),
@@ -199,6 +205,7 @@ mod tests {
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000/media"),
             ("http://127.0.0.1:80", "http://127.0.0.1/media"),
             ("https://10.0.0.1:443/s3/", "https://10.0.0.1/s3/media"),
+            ("https://10.0.0.1/s3/v1", "https://10.0.0.1/s3/v1/media"),
         ] {
             let (url, _) = resolve("media", |a| a.endpoint_url = Some(endpoint.to_owned())).unwrap();
             assert_eq!(url, format!("{base}{KEY_PATH}"));

@@ -22,11 +22,12 @@ pub(crate) use self::{
     credentials::{CredentialCache, CredentialsUnavailable, Identity},
     endpoint::Addressing,
     s3_error::{S3ErrorBody, S3ErrorCode},
+    sigv4::{Signable, SigningKey, Timestamp},
     wire::{ConnectTo, PoolSettings, Pools, SdkClient, WireBody, WireError, tls_connector},
 };
 use self::{
     endpoint::{Endpoint, EndpointError},
-    sigv4::{Signable, SigningKey, Timestamp, UNSIGNED_PAYLOAD, X_AMZ_CONTENT_SHA256},
+    sigv4::{UNSIGNED_PAYLOAD, X_AMZ_CONTENT_SHA256},
     wire::{Reuse, Wire, WireErrorKind},
 };
 use crate::{
@@ -34,6 +35,8 @@ use crate::{
     object::{BucketName, ObjectKey},
     request::{ReadRequest, VersionId},
 };
+#[cfg(feature = "__internals")]
+pub(crate) use sigv4::SigningScope;
 #[cfg(feature = "aws-config")]
 pub(crate) use wire::PooledClient;
 

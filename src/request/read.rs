@@ -46,8 +46,8 @@ impl ReadRequest {
     }
 
     /// The head of the object, if it still has this entity tag.
-    pub(crate) fn head_of(tag: Option<HeaderValue>) -> Self {
-        let fields = FIELDS.map(|name| tag.clone().filter(|tag| name == IF_MATCH && is_signable(tag)));
+    pub(crate) fn head_of(tag: Option<&HeaderValue>) -> Self {
+        let fields = FIELDS.map(|name| tag.filter(|tag| name == IF_MATCH && is_signable(tag)).cloned());
         Self { method: ReadMethod::Head, fields }
     }
 
@@ -59,10 +59,10 @@ impl ReadRequest {
 
 const FIRST_BYTE: HeaderValue = HeaderValue::from_static("bytes=0-0");
 
-/// Whether a value means the same to S3's signature check as to us: ASCII. S3 would refuse the request's
-/// signature otherwise, which no client may bring about.
+/// Whether a value means the same to S3's signature check as to us: ASCII without tabs, which some servers fold
+/// into spaces. S3 would refuse the request's signature otherwise, which no client may bring about.
 fn is_signable(value: &HeaderValue) -> bool {
-    value.to_str().is_ok()
+    value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'))
 }
 
 // === impl ReadMethod ===

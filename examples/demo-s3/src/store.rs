@@ -354,11 +354,11 @@ impl Store {
 
 impl State {
     pub(crate) fn bucket(&self, name: &str) -> S3Result<&Bucket> {
-        self.buckets.get(name).ok_or_else(|| no_such_bucket())
+        self.buckets.get(name).ok_or_else(no_such_bucket)
     }
 
     pub(crate) fn bucket_mut(&mut self, name: &str) -> S3Result<&mut Bucket> {
-        self.buckets.get_mut(name).ok_or_else(|| no_such_bucket())
+        self.buckets.get_mut(name).ok_or_else(no_such_bucket)
     }
 
     pub(crate) fn bucket_or_new(&mut self, name: &str) -> &mut Bucket {

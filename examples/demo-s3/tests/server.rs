@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 
 const BUCKET: &str = "media";
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn object_round_trips_with_its_headers() {
     let s3 = start().await;
@@ -204,7 +206,7 @@ async fn ranges_and_conditions_follow_rfc_9110() {
     let at = "Sun, 06 Nov 1994 08:49:37 GMT";
     let asctime = "Sun Nov  6 08:49:36 1994";
 
-    let rows: [(&[(&str, &str)], u16, &str, Option<&str>); 15] = [
+    let rows: [(Headers<'_>, u16, &str, Option<&str>); 15] = [
         (&[], 200, "0123456789", None),
         (&[("range", "bytes=2-4")], 206, "234", Some("bytes 2-4/10")),
         (&[("range", "bytes=-3")], 206, "789", Some("bytes 7-9/10")),
@@ -238,7 +240,7 @@ async fn ranges_and_conditions_follow_rfc_9110() {
             assert_eq!(head.header("x-amz-storage-class"), Some("STANDARD_IA"));
         }
     }
-    let refused: [(&[(&str, &str)], u16, &str); 5] = [
+    let refused: [(Headers<'_>, u16, &str); 5] = [
         (&[("range", "bytes=10-")], 416, "InvalidRange"),
         (&[("range", "bytes=-0")], 416, "InvalidRange"),
         (&[("if-match", "\"x\"")], 412, "PreconditionFailed"),
@@ -604,7 +606,7 @@ impl Answer {
 }
 
 /// An unsigned request, byte for byte, on a connection of its own.
-async fn raw(s3: &DemoS3, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn raw(s3: &DemoS3, method: &str, path: &str, headers: Headers<'_>) -> Answer {
     let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "host") {
         request += &format!("host: {}\r\n", s3.addr());

@@ -49,7 +49,7 @@ struct PoolShared {
     settings: PoolSettings,
     tls: Option<TlsConnector>,
     /// A stack: the connection used last is the one least likely to have been closed.
-    idle: Mutex<Vec<(Conn, Instant)>>,
+    idle: Mutex<Vec<(Box<Conn>, Instant)>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -77,6 +77,8 @@ pub(crate) enum Reuse {
     Fresh,
 }
 
+/// Boxed once, when it is opened: it travels through futures and bodies with each request.
+///
 /// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
 struct Conn {
     sender: SendRequest<SdkBody>,
@@ -87,7 +89,7 @@ struct Conn {
 pub(crate) struct PooledBody {
     incoming: Incoming,
     /// `None` once the connection has gone back to the pool or is of no more use.
-    lease: Option<(Conn, Pool)>,
+    lease: Option<(Box<Conn>, Pool)>,
 }
 
 // === impl Pools ===
@@ -145,7 +147,7 @@ impl Pool {
         Ok(response)
     }
 
-    async fn connect(&self) -> Result<Conn, WireError> {
+    async fn connect(&self) -> Result<Box<Conn>, WireError> {
         let PoolShared { host, settings, tls, .. } = &*self.0;
         let connect_error = |error: std::io::Error| WireError::new(WireErrorKind::Connect, error);
         let tls = match (tls, host.scheme == Scheme::HTTPS) {
@@ -170,11 +172,11 @@ impl Pool {
             .handshake(stream)
             .await
             .map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
-        Ok(Conn { sender, driver: Some(driver) })
+        Ok(Box::new(Conn { sender, driver: Some(driver) }))
     }
 
     /// A kept connection that is still open.
-    fn check_out(&self) -> Option<Conn> {
+    fn check_out(&self) -> Option<Box<Conn>> {
         loop {
             let (mut conn, since) = self.idle().pop()?;
             if since.elapsed() < self.0.settings.idle_timeout && conn.is_idle() {
@@ -183,7 +185,7 @@ impl Pool {
         }
     }
 
-    fn check_in(&self, conn: Conn) {
+    fn check_in(&self, conn: Box<Conn>) {
         let mut idle = self.idle();
         if idle.len() < self.0.settings.max_idle {
             idle.push((conn, Instant::now()));
@@ -194,7 +196,7 @@ impl Pool {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Conn, Instant)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Box<Conn>, Instant)>> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

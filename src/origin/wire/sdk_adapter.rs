@@ -56,8 +56,7 @@ impl PooledClient {
             (sent, _) => sent,
         };
         let (parts, body) = sent.map_err(connector_error)?.into_parts();
-        let body =
-            Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| ConnectorError::io(error))?;
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ConnectorError::io)?;
         HttpResponse::try_from(http::Response::from_parts(parts, SdkBody::from(body.to_bytes())))
             .map_err(user)
     }

@@ -1,0 +1,97 @@
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+
+use clap::{ArgGroup, Parser};
+
+/// Serves a private S3 bucket over HTTP.
+///
+/// Without arguments it serves a demo: an S3 server starts in this process, so that no AWS account is needed. With
+/// --bucket, --bucket-from-path or --config it serves what these name; credentials come from the AWS environment
+/// variables, profile files, web identity, or container and instance metadata, as with every AWS tool.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
+pub(crate) struct Args {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// The bucket to serve (a name, an access-point alias or an ARN)
+    #[arg(long, value_name = "BUCKET", help_heading = "What to serve")]
+    pub(crate) bucket: Option<String>,
+
+    /// Take the bucket from the first path segment, if it matches this glob; may be repeated
+    #[arg(long, value_name = "GLOB", help_heading = "What to serve")]
+    pub(crate) bucket_from_path: Vec<String>,
+
+    /// The path to serve it at
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/",
+        requires = "source",
+        help_heading = "What to serve"
+    )]
+    pub(crate) mount: String,
+
+    /// Serve only the keys below this prefix, which URLs leave out
+    #[arg(long, value_name = "PREFIX", requires = "source", help_heading = "What to serve")]
+    pub(crate) prefix: Option<String>,
+
+    /// Read mounts from a TOML file instead of the flags
+    #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "What to serve")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The URL of an S3-compatible server [env: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", requires = "source", help_heading = "Where S3 is")]
+    pub(crate) endpoint: Option<String>,
+
+    /// The bucket's region [env: AWS_REGION, AWS_DEFAULT_REGION]
+    #[arg(long, value_name = "REGION", requires = "source", help_heading = "Where S3 is")]
+    pub(crate) region: Option<String>,
+
+    /// Put the bucket into the path instead of the host name
+    #[arg(long, requires = "source", help_heading = "Where S3 is")]
+    pub(crate) path_style: bool,
+
+    /// Connect to this host or address while Host and SNI keep naming the endpoint (VPC endpoint, PrivateLink)
+    #[arg(long, value_name = "ADDR", requires = "source", help_heading = "Where S3 is")]
+    pub(crate) connect_to: Option<String>,
+
+    /// Sign nothing: the bucket is public
+    #[arg(long, requires = "source", help_heading = "Where S3 is")]
+    pub(crate) anonymous: bool,
+
+    /// Cache-Control for objects that have none
+    #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]
+    pub(crate) default_cache_control: Option<String>,
+
+    /// Cache-Control for all objects
+    #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]
+    pub(crate) override_cache_control: Option<String>,
+
+    /// Pass on S3's response fields that match this glob, like x-amz-meta-*; may be repeated
+    #[arg(long, value_name = "GLOB", requires = "source", help_heading = "What clients see")]
+    pub(crate) forward_response_header: Vec<String>,
+
+    /// Worker threads; as many as processors by default
+    #[arg(long, value_name = "N", help_heading = "The process")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Where to answer that the process lives, without asking S3; empty for nowhere
+    #[arg(long, value_name = "PATH", default_value = "/ping", help_heading = "The process")]
+    pub(crate) ping_path: String,
+
+    /// Where to answer whether credentials are valid and the buckets reachable; empty for nowhere
+    #[arg(long, value_name = "PATH", default_value = "/ready", help_heading = "The process")]
+    pub(crate) ready_path: String,
+
+    /// How long requests in flight may take after SIGTERM or Ctrl-C, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
+    pub(crate) drain_timeout: u64,
+}
+
+impl Args {
+    /// Whether nothing is named that could be served.
+    pub(crate) fn is_demo(&self) -> bool {
+        self.bucket.is_none() && self.bucket_from_path.is_empty() && self.config.is_none()
+    }
+}

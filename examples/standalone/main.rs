@@ -1,0 +1,138 @@
+//! A standalone S3 proxy. Without arguments it serves a demo that needs no AWS account:
+//!
+//!     cargo run --release --example standalone
+//!
+//! For a bucket of yours (credentials as with every AWS tool; `--help` tells the rest):
+//!
+//!     cargo run --release --example standalone -- --bucket my-bucket --region us-west-2
+
+mod args;
+mod mounts;
+mod server;
+
+use std::{error::Error, process::ExitCode, time::Duration};
+
+use clap::Parser;
+use demo_s3::DemoS3;
+use tokio::{
+    net::TcpListener,
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tower_s3_proxy::{BucketName, Mount, S3ProxyConfig, S3ProxyLayer, credentials::Credentials};
+use tracing_subscriber::EnvFilter;
+
+use self::{args::Args, server::Server};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    match start(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: Args) -> Result<(), Box<dyn Error>> {
+    let threads = args.threads.map_or_else(std::thread::available_parallelism, Ok)?.get();
+    let mut runtime = match threads {
+        // One thread needs no work stealing, and no wake-up crosses threads.
+        1 => runtime::Builder::new_current_thread(),
+        _ => runtime::Builder::new_multi_thread(),
+    };
+    runtime.worker_threads(threads).enable_all().build()?.block_on(run(args))
+}
+
+async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
+    let address = listener.local_addr()?;
+    let demo = match args.is_demo() {
+        true => Some(Demo::start().await?),
+        false => None,
+    };
+    let config = match &demo {
+        Some(demo) => demo.config()?,
+        None => mounts::from_args(&args).await?,
+    };
+    match &demo {
+        Some(demo) => demo.greet(&format!("http://{address}")),
+        None => println!("serving {} on http://{address}", describe(&args)),
+    }
+
+    let server = Server {
+        layer: S3ProxyLayer::new(config),
+        ping_path: args.ping_path,
+        ready_path: args.ready_path,
+        drain_timeout: Duration::from_secs(args.drain_timeout),
+    };
+    server.run(listener, stopped()?).await;
+    Ok(())
+}
+
+fn describe(args: &Args) -> String {
+    match (&args.bucket, &args.config) {
+        (Some(bucket), _) => format!("bucket {bucket} at {}", args.mount),
+        (None, Some(file)) => format!("the mounts of {}", file.display()),
+        (None, None) => format!("buckets {} at {}", args.bucket_from_path.join(", "), args.mount),
+    }
+}
+
+/// Ready on Ctrl-C or SIGTERM.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// An S3 server in this process, over a temporary folder.
+struct Demo {
+    s3: DemoS3,
+    _folder: tempfile::TempDir,
+}
+
+const DEMO_BUCKET: &str = "demo";
+
+impl Demo {
+    async fn start() -> std::io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        demo_s3::seed(folder.path()).await?;
+        let s3 = DemoS3::builder().folder(DEMO_BUCKET, folder.path()).start().await?;
+        Ok(Self { s3, _folder: folder })
+    }
+
+    fn config(&self) -> Result<S3ProxyConfig, Box<dyn Error>> {
+        let (key, secret) = (demo_s3::DEMO_ACCESS_KEY, demo_s3::DEMO_SECRET_KEY);
+        let mount = Mount::builder(BucketName::parse(DEMO_BUCKET)?)
+            .endpoint_url(self.s3.endpoint())
+            .region("us-east-1")
+            .path_style(true)
+            .credentials(Credentials::new(key, secret, None, None, "demo"))
+            .default_cache_control("public, max-age=60")
+            .build()?;
+        Ok(mount.into())
+    }
+
+    fn greet(&self, url: &str) {
+        println!(
+            "demo: an S3 server runs in this process ({}), and the proxy in front of it",
+            self.s3.endpoint()
+        );
+        println!("\nopen   {url}/index.html\n\ntry    curl -i {url}/notes.txt");
+        println!("       curl -i -r 0-99 {url}/media/clock.webm -o /dev/null -D -");
+        println!(
+            "       curl -i {url}/notes.txt -H \"If-None-Match: $(curl -sI {url}/notes.txt | sed -n 's/^etag: //Ip' | tr -d '\\r')\""
+        );
+        println!("       curl -i {url}/no-such-file");
+        println!("\nstop   Ctrl-C");
+    }
+}

@@ -1,0 +1,71 @@
+use std::{env, error::Error};
+
+use tower_s3_proxy::{BucketName, ConfigFile, Mount, S3ProxyConfig, credentials};
+
+use crate::args::Args;
+
+/// The configuration that the arguments describe.
+pub(crate) async fn from_args(args: &Args) -> Result<S3ProxyConfig, Box<dyn Error>> {
+    if let Some(path) = &args.config {
+        let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        let in_file = |why| format!("{}: {why}", path.display());
+        let file = ConfigFile::parse(&text).map_err(in_file)?;
+        let chain = match file.needs_default_credentials() {
+            true => {
+                let region = file.region().map(str::to_owned).or_else(|| region(None));
+                Some(credentials::default_chain(region.as_deref()).await?)
+            }
+            false => None,
+        };
+        return Ok(file.build(chain).map_err(in_file)?);
+    }
+
+    let mut mount = match &args.bucket {
+        Some(bucket) => {
+            Mount::builder(BucketName::parse(bucket).map_err(|why| format!("--bucket {bucket}: {why}"))?)
+        }
+        None => Mount::bucket_from_path(args.bucket_from_path.clone()),
+    };
+    mount = mount.at(&args.mount).path_style(args.path_style);
+
+    let endpoint = args.endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    let region = match region(args.region.clone()) {
+        Some(region) => region,
+        // Servers that speak S3's protocol rarely care; this is what they call theirs.
+        None if endpoint.is_some() => "us-east-1".to_owned(),
+        None => return Err("the bucket's region is not known: give --region or set AWS_REGION".into()),
+    };
+    mount = match args.anonymous {
+        true => mount.anonymous(),
+        false => mount.credentials(credentials::default_chain(Some(&region)).await?),
+    };
+    mount = mount.region(region);
+    if let Some(url) = endpoint {
+        mount = mount.endpoint_url(url);
+    }
+    if let Some(prefix) = &args.prefix {
+        mount = mount.prefix(prefix);
+    }
+    if let Some(address) = &args.connect_to {
+        mount = mount.connect_to(address);
+    }
+    if let Some(value) = &args.default_cache_control {
+        mount = mount.default_cache_control(value);
+    }
+    if let Some(value) = &args.override_cache_control {
+        mount = mount.override_cache_control(value);
+    }
+    for glob in &args.forward_response_header {
+        mount = mount.forward_response_header(glob);
+    }
+    Ok(mount.build()?.into())
+}
+
+fn region(flag: Option<String>) -> Option<String> {
+    flag.or_else(|| variable(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
+}
+
+/// The first of these environment variables that says something.
+fn variable(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+}

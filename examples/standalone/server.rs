@@ -1,0 +1,99 @@
+use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::CACHE_CONTROL};
+use http_body_util::{Either, Empty, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{net::TcpListener, time};
+use tower::{Layer, Service};
+use tower_s3_proxy::{NotFound, ResponseBody, S3Proxy, S3ProxyLayer};
+
+/// What connections are served with.
+pub(crate) struct Server {
+    pub(crate) layer: S3ProxyLayer,
+    pub(crate) ping_path: String,
+    pub(crate) ready_path: String,
+    pub(crate) drain_timeout: Duration,
+}
+
+type Body = Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>;
+
+impl Server {
+    /// Serves until `stop` is ready, then lets the requests in flight end.
+    pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let drain_timeout = self.drain_timeout;
+        let server = Arc::new(self);
+        let proxy = server.layer.layer(NotFound);
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
+        http.http2().timer(TokioTimer::new()).max_concurrent_streams(250);
+        let graceful = GracefulShutdown::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let stream = tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        pause_after(&error).await;
+                        continue;
+                    }
+                },
+                () = &mut stop => break,
+            };
+            let _ = stream.set_nodelay(true);
+            let (server, proxy) = (Arc::clone(&server), proxy.clone());
+            let service = service_fn(move |request| Arc::clone(&server).answer(proxy.clone(), request));
+            let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(error, "connection ended");
+                }
+            });
+        }
+        drop(listener);
+        if time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
+            tracing::warn!(?drain_timeout, "requests in flight were cut off");
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        mut proxy: S3Proxy,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let path = request.uri().path();
+        if path == self.ping_path {
+            return Ok(text(StatusCode::OK, "pong\n".to_owned()));
+        }
+        if path == self.ready_path {
+            return Ok(match self.layer.ready().await {
+                Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
+                Err(error) => {
+                    tracing::error!(id = error.id(), code = error.origin_code(), ?error, "not ready");
+                    let why = format!("not ready: {} (id {})\n", error.kind().code(), error.id());
+                    text(StatusCode::SERVICE_UNAVAILABLE, why)
+                }
+            });
+        }
+        // Always ready: nothing stands behind it.
+        Ok(proxy.call(request).await?.map(Either::Left))
+    }
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Either::Right(Full::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Out of file descriptors: accepting again at once would only spin.
+async fn pause_after(error: &io::Error) {
+    tracing::error!(%error, "accept failed");
+    time::sleep(Duration::from_millis(100)).await;
+}

@@ -1,0 +1,270 @@
+//! The configuration as a TOML file: text, then tables with their lines, then builders, then mounts.
+
+mod expand;
+mod mount;
+mod source;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::{env, fmt};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+
+use self::{source::Source, table::FileTable};
+use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
+
+/// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
+/// only looked for if a mount needs them.
+///
+/// ```
+/// use tower_s3_proxy::{ConfigFile, credentials::{Credentials, SharedCredentialsProvider}};
+///
+/// let text = r#"
+///     region = "us-west-2"
+///
+///     [[mount]]
+///     path = "/media"
+///     bucket = "studio-media"
+///     access_key_id = "${MEDIA_KEY}"
+///     secret_access_key = "${MEDIA_SECRET}"
+///
+///     [[mount]]
+///     path = "/docs"
+///     bucket = "studio-docs"
+///     prefix = "website"
+///
+///     [[mount.cache_rule]]
+///     override = "public, max-age=31536000, immutable"
+///     key = "assets/**"
+/// "#;
+///
+/// // `ConfigFile::parse(text)` takes the variables from the environment of the process.
+/// let file = ConfigFile::parse_with(text, |name| match name {
+///     "MEDIA_KEY" => Some("AKIDEXAMPLE".to_owned()),
+///     "MEDIA_SECRET" => Some("not-a-secret".to_owned()),
+///     _ => None,
+/// })?;
+///
+/// // Here most programs call `credentials::default_chain(file.region()).await?`.
+/// let default = file.needs_default_credentials().then(|| {
+///     let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example");
+///     SharedCredentialsProvider::new(keys)
+/// });
+/// let config = file.build(default)?;
+/// assert_eq!(config.mounts().len(), 2);
+/// # Ok::<(), tower_s3_proxy::ConfigError>(())
+/// ```
+///
+/// # Keys
+///
+/// Before the first table may stand `region`, for the mounts that name none. Then every `[[mount]]` is a mount; a key
+/// does what the method of [`MountBuilder`] in its row does. A key that is not in these tables is an error.
+///
+/// | key of `[[mount]]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `path` | path | `"/"` | [`at`](MountBuilder::at) |
+/// | `host` | host name | any host | [`host`](MountBuilder::host) |
+/// | `bucket` | name or ARN | one of these two is needed | [`Mount::builder`] |
+/// | `buckets_from_path` | list of globs | one of these two is needed | [`Mount::bucket_from_path`] |
+/// | `prefix` | text | `""` | [`prefix`](MountBuilder::prefix) |
+/// | `cache_bust_segment` | boolean | `false` | [`cache_bust_segment`](MountBuilder::cache_bust_segment) |
+/// | `allow_versions` | boolean | `false` | [`allow_versions`](MountBuilder::allow_versions) |
+/// | `region` | name | the file's `region`, else an error | [`region`](MountBuilder::region) |
+/// | `endpoint_url` | URL | AWS | [`endpoint_url`](MountBuilder::endpoint_url) |
+/// | `path_style` | boolean | `false` | [`path_style`](MountBuilder::path_style) |
+/// | `fips` | boolean | `false` | [`fips`](MountBuilder::fips) |
+/// | `dual_stack` | boolean | `false` | [`dual_stack`](MountBuilder::dual_stack) |
+/// | `accelerate` | boolean | `false` | [`accelerate`](MountBuilder::accelerate) |
+/// | `connect_to` | `"host"` or `"host:port"` | the endpoint | [`connect_to`](MountBuilder::connect_to) |
+/// | `anonymous` | boolean | `false` | [`anonymous`](MountBuilder::anonymous) |
+/// | `access_key_id`, `secret_access_key` | text, both or none | the default credentials of [`build`](Self::build) | [`credentials`](MountBuilder::credentials) |
+/// | `session_token` | text; `""` is none | none | [`credentials`](MountBuilder::credentials) |
+/// | `connect_timeout_ms` | milliseconds | `3000` | [`connect_timeout`](MountBuilder::connect_timeout) |
+/// | `response_timeout_ms` | milliseconds | `30000` | [`response_timeout`](MountBuilder::response_timeout) |
+/// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |
+/// | `default_cache_control` | directives | none | [`default_cache_control`](MountBuilder::default_cache_control) |
+/// | `override_cache_control` | directives | none | [`override_cache_control`](MountBuilder::override_cache_control) |
+/// | `forward_response_headers` | list of globs | `[]` | [`forward_response_header`](MountBuilder::forward_response_header) |
+/// | `metadata_headers` | `{ metadata = "Field" }` | `{}` | [`metadata_header`](MountBuilder::metadata_header) |
+/// | `content_type` | `"by-extension"`, `"as-stored"` | `"by-extension"` | [`content_type`](MountBuilder::content_type) |
+/// | `denied` | `"not-found"`, `"forbidden"` | `"not-found"` | [`denied`](MountBuilder::denied) |
+/// | `bad_path` | `"not-found"`, `"bad-request"` | `"not-found"` | [`bad_path`](MountBuilder::bad_path) |
+/// | `miss` | `"answered"`, `"to-inner"` | `"answered"` | [`miss`](MountBuilder::miss) |
+/// | `errors` | `"plain"`, `"problem-json"` | `"plain"` | [`error_format`](MountBuilder::error_format) |
+///
+/// | key of `[[mount.cache_rule]]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `default` | directives | one of these two is needed | [`CacheRule::default_to`](crate::CacheRule::default_to) |
+/// | `override` | directives | one of these two is needed | [`CacheRule::override_with`](crate::CacheRule::override_with) |
+/// | `key` | glob | any key | [`key`](crate::CacheRule::key) |
+/// | `content_type` | glob | any type | [`content_type`](crate::CacheRule::content_type) |
+/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheRule::status) |
+///
+/// # Variables
+///
+/// In every string value, `${NAME}` stands for the environment variable of that name, which has to be set, and `$$` for
+/// a dollar sign. A `${` before anything but a name and `}` is an error; other dollar signs stand for themselves. What a
+/// variable holds is not expanded again, and names of keys are taken as they are.
+#[must_use = "a file serves nothing before `build`"]
+pub struct ConfigFile {
+    region: Option<String>,
+    mounts: Vec<FileMount>,
+}
+
+/// A mount of the file, complete but for credentials.
+struct FileMount {
+    /// Where it stands in the file, as error messages begin: `line 7, mount 2 (at "/docs")`.
+    place: String,
+    region: Option<String>,
+    credentials: FileCredentials,
+    builder: MountBuilder,
+}
+
+enum FileCredentials {
+    Anonymous,
+    Keys(Credentials),
+    Default,
+}
+
+// === impl S3ProxyConfig ===
+
+impl S3ProxyConfig {
+    /// The configuration that the text of a TOML file describes; [`ConfigFile`] has its keys.
+    ///
+    /// `default_credentials` are for the mounts that neither have keys nor are anonymous. To look for them only if there
+    /// are such mounts, or in the region that the file names, use [`ConfigFile`] itself.
+    ///
+    /// ```
+    /// use tower_s3_proxy::S3ProxyConfig;
+    ///
+    /// let text = r#"
+    ///     [[mount]]
+    ///     bucket = "studio-media"
+    ///     region = "us-west-2"
+    ///     anonymous = true
+    /// "#;
+    /// let config = S3ProxyConfig::from_toml(text, None)?;
+    /// # let _ = config;
+    /// # Ok::<(), tower_s3_proxy::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ConfigFile::parse`] and [`ConfigFile::build`].
+    pub fn from_toml(
+        text: &str,
+        default_credentials: Option<SharedCredentialsProvider>,
+    ) -> Result<Self, ConfigError> {
+        ConfigFile::parse(text)?.build(default_credentials)
+    }
+}
+
+// === impl ConfigFile ===
+
+impl ConfigFile {
+    /// Reads the text of a file, with variables from the environment of the process.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::File`] if it is no TOML, or has a key or a type that is not in the [table](Self#keys);
+    /// [`ConfigErrorKind::Missing`] if a variable is not set; [`ConfigErrorKind::Missing`],
+    /// [`ConfigErrorKind::Contradiction`] or [`ConfigErrorKind::InvalidValue`] for values that no mount can be made of.
+    /// The message begins with the line, and never holds a key of credentials.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::parse_with(text, |name| env::var(name).ok())
+    }
+
+    /// [`parse`](Self::parse), with variables from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse); a variable is not set if `variable` has no value for its name.
+    pub fn parse_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let source = Source::new(text, &variable);
+        let table: FileTable = source.parse()?;
+        let region = source.optional("region", table.region.as_ref())?;
+        let mounts: Vec<_> = table
+            .mount
+            .0
+            .iter()
+            .zip(1..)
+            .map(|(table, number)| mount::read(&source, table, number, region.as_deref()))
+            .collect::<Result<_, _>>()?;
+        if mounts.is_empty() {
+            let message = "the file has no mount: a mount begins with a line [[mount]]";
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        }
+        Ok(Self { region, mounts })
+    }
+
+    /// Whether a mount has neither keys nor is anonymous, so that [`build`](Self::build) needs default credentials.
+    pub fn needs_default_credentials(&self) -> bool {
+        self.mounts.iter().any(FileMount::needs_default_credentials)
+    }
+
+    /// The region where default credentials are to be asked for (STS): the file's, or else that of the first mount that
+    /// needs them.
+    pub fn region(&self) -> Option<&str> {
+        let of_mount =
+            || self.mounts.iter().find(|mount| mount.needs_default_credentials())?.region.as_deref();
+        self.region.as_deref().or_else(of_mount)
+    }
+
+    /// Builds the mounts. `default_credentials` are for those that neither have keys nor are anonymous.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`MountBuilder::build`] and [`S3ProxyConfig::new`], with the line of the mount;
+    /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given.
+    #[expect(clippy::needless_pass_by_value, reason = "sources of credentials give them by value")]
+    pub fn build(
+        self,
+        default_credentials: Option<SharedCredentialsProvider>,
+    ) -> Result<S3ProxyConfig, ConfigError> {
+        let mut built: Vec<(String, Mount)> = Vec::with_capacity(self.mounts.len());
+        for file_mount in self.mounts {
+            let place = file_mount.place.clone();
+            let mount = file_mount.build(default_credentials.as_ref())?;
+            if let Some((first, _)) = built.iter().find(|(_, other)| other.place() == mount.place()) {
+                let message = format!("{place}: has the path and host of {first}: give it others");
+                return Err(ConfigError::new(ConfigErrorKind::DuplicateMount, message));
+            }
+            built.push((place, mount));
+        }
+        S3ProxyConfig::new(built.into_iter().map(|(_, mount)| mount))
+    }
+}
+
+/// Without the values, any of which may come from a variable.
+impl fmt::Debug for ConfigFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mounts: Vec<_> = self.mounts.iter().map(|mount| &mount.place).collect();
+        f.debug_struct("ConfigFile").field("mounts", &mounts).finish_non_exhaustive()
+    }
+}
+
+// === impl FileMount ===
+
+impl FileMount {
+    fn needs_default_credentials(&self) -> bool {
+        matches!(self.credentials, FileCredentials::Default)
+    }
+
+    fn build(self, default: Option<&SharedCredentialsProvider>) -> Result<Mount, ConfigError> {
+        let Self { place, credentials, builder, .. } = self;
+        let builder = match (credentials, default) {
+            (FileCredentials::Anonymous, _) => builder.anonymous(),
+            (FileCredentials::Keys(keys), _) => builder.credentials(keys),
+            (FileCredentials::Default, Some(default)) => builder.credentials(default.clone()),
+            (FileCredentials::Default, None) => {
+                let message = format!(
+                    "{place}: credentials are missing: give access_key_id and secret_access_key, or say anonymous = true"
+                );
+                return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+            }
+        };
+        builder.build().map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
+    }
+}

@@ -1,0 +1,207 @@
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use toml::Spanned;
+
+use super::{
+    FileCredentials, FileMount,
+    source::Source,
+    table::{CacheRuleTable, MountTable, Text},
+};
+use crate::{
+    BucketName, CacheRule, ContentTypeFix, ErrorFormat,
+    config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder},
+};
+
+/// The builder that a `[[mount]]` describes. Values are the builder's to check; what only a file can get wrong is
+/// checked here.
+pub(super) fn read(
+    source: &Source<'_>,
+    table: &Spanned<MountTable>,
+    number: usize,
+    file_region: Option<&str>,
+) -> Result<FileMount, ConfigError> {
+    let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
+    let line = source.line(table.span());
+    let table = table.get_ref();
+
+    let path = table.path.as_ref().map_or("/", |path| &path.get_ref().0);
+    let place = format!("line {line}, mount {number} (at {path:?})");
+    let region = text("region", &table.region)?.or_else(|| file_region.map(str::to_owned));
+
+    let builder = bucket(source, table, &place)?
+        .cache_bust_segment(table.cache_bust_segment)
+        .allow_versions(table.allow_versions)
+        .path_style(table.path_style)
+        .fips(table.fips)
+        .dual_stack(table.dual_stack)
+        .accelerate(table.accelerate);
+    let builder = set(builder, text("path", &table.path)?, MountBuilder::at);
+    let builder = set(builder, text("host", &table.host)?, MountBuilder::host);
+    let builder = set(builder, text("prefix", &table.prefix)?, MountBuilder::prefix);
+    let builder = set(builder, region.clone(), MountBuilder::region);
+    let builder = set(builder, endpoint_url(source, table)?, MountBuilder::endpoint_url);
+    let builder = set(builder, text("connect_to", &table.connect_to)?, MountBuilder::connect_to);
+
+    let builder = set(builder, millis(table.connect_timeout_ms), MountBuilder::connect_timeout);
+    let builder = set(builder, millis(table.response_timeout_ms), MountBuilder::response_timeout);
+    let builder = set(builder, table.max_idle_connections, MountBuilder::max_idle_connections);
+
+    let default = text("default_cache_control", &table.default_cache_control)?;
+    let general = text("override_cache_control", &table.override_cache_control)?;
+    let mut builder = set(builder, default, MountBuilder::default_cache_control);
+    builder = set(builder, general, MountBuilder::override_cache_control);
+    for rule in &table.cache_rule.0 {
+        builder = builder.cache_rule(cache_rule(source, rule)?);
+    }
+    for glob in source.list("forward_response_headers", &table.forward_response_headers)? {
+        builder = builder.forward_response_header(glob);
+    }
+    for (metadata, field) in &table.metadata_headers {
+        builder = builder.metadata_header(metadata, source.value("metadata_headers", field)?);
+    }
+
+    let builder = answers(source, table, builder)?;
+    let credentials = credentials(source, table)?;
+    Ok(FileMount { place, region, credentials, builder })
+}
+
+fn set<T>(
+    builder: MountBuilder,
+    value: Option<T>,
+    method: impl FnOnce(MountBuilder, T) -> MountBuilder,
+) -> MountBuilder {
+    match value {
+        Some(value) => method(builder, value),
+        None => builder,
+    }
+}
+
+fn millis(value: Option<u64>) -> Option<Duration> {
+    value.map(Duration::from_millis)
+}
+
+fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountBuilder, ConfigError> {
+    match (&table.bucket, &table.buckets_from_path) {
+        (Some(text), None) => {
+            let name = BucketName::parse(source.value("bucket", text)?).map_err(|why| {
+                // As it is written, without the values of variables.
+                let message = format!("bucket {:?}: {why}", text.get_ref().0);
+                source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+            })?;
+            Ok(Mount::builder(name))
+        }
+        (None, Some(globs)) => {
+            Ok(Mount::bucket_from_path(source.list("buckets_from_path", globs.get_ref())?))
+        }
+        (Some(_), Some(globs)) => {
+            let message = "bucket and buckets_from_path contradict each other: a mount has one of them";
+            Err(source.error(ConfigErrorKind::Contradiction, globs.span(), message))
+        }
+        (None, None) => {
+            let message =
+                format!("{place}: the bucket is missing: give bucket, or buckets_from_path with globs");
+            Err(ConfigError::new(ConfigErrorKind::Missing, message))
+        }
+    }
+}
+
+/// Refuses a URL with a user name before anything can show it: with it may come a password.
+fn endpoint_url(source: &Source<'_>, table: &MountTable) -> Result<Option<String>, ConfigError> {
+    let Some(text) = &table.endpoint_url else { return Ok(None) };
+    let url = source.value("endpoint_url", text)?;
+    if url.contains('@') {
+        let message = "endpoint_url must not carry a user name: give access_key_id and secret_access_key";
+        return Err(source.error(ConfigErrorKind::InvalidValue, text.span(), message));
+    }
+    Ok(Some(url))
+}
+
+fn cache_rule(source: &Source<'_>, table: &Spanned<CacheRuleTable>) -> Result<CacheRule, ConfigError> {
+    let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
+    let span = table.span();
+    let table = table.get_ref();
+    let rule = match (text("default", &table.default)?, text("override", &table.r#override)?) {
+        (Some(value), None) => CacheRule::default_to(value),
+        (None, Some(value)) => CacheRule::override_with(value),
+        (Some(_), Some(_)) => {
+            let message = "a cache rule can't have both default and override: make it two rules";
+            return Err(source.error(ConfigErrorKind::Contradiction, span, message));
+        }
+        (None, None) => {
+            let message = "a cache rule needs default or override, with a value like \"max-age=60\"";
+            return Err(source.error(ConfigErrorKind::Missing, span, message));
+        }
+    };
+    let rule = match text("key", &table.key)? {
+        Some(glob) => rule.key(glob),
+        None => rule,
+    };
+    let rule = match text("content_type", &table.content_type)? {
+        Some(glob) => rule.content_type(glob),
+        None => rule,
+    };
+    Ok(match table.status {
+        Some(status) => rule.status(status),
+        None => rule,
+    })
+}
+
+fn answers(
+    source: &Source<'_>,
+    table: &MountTable,
+    builder: MountBuilder,
+) -> Result<MountBuilder, ConfigError> {
+    let content_types =
+        [("by-extension", ContentTypeFix::ByExtension), ("as-stored", ContentTypeFix::AsStored)];
+    let denied = [("not-found", DeniedAnswer::NotFound), ("forbidden", DeniedAnswer::Forbidden)];
+    let bad_paths = [("not-found", BadPathAnswer::NotFound), ("bad-request", BadPathAnswer::BadRequest)];
+    let misses = [("answered", Miss::Answered), ("to-inner", Miss::ToInner)];
+    let errors = [("plain", ErrorFormat::Plain), ("problem-json", ErrorFormat::ProblemJson)];
+
+    let content_type = source.choice("content_type", table.content_type.as_ref(), content_types)?;
+    let denied = source.choice("denied", table.denied.as_ref(), denied)?;
+    let bad_path = source.choice("bad_path", table.bad_path.as_ref(), bad_paths)?;
+    let miss = source.choice("miss", table.miss.as_ref(), misses)?;
+    let errors = source.choice("errors", table.errors.as_ref(), errors)?;
+
+    let builder = set(builder, content_type, MountBuilder::content_type);
+    let builder = set(builder, denied, MountBuilder::denied);
+    let builder = set(builder, bad_path, MountBuilder::bad_path);
+    let builder = set(builder, miss, MountBuilder::miss);
+    Ok(set(builder, errors, MountBuilder::error_format))
+}
+
+fn credentials(source: &Source<'_>, table: &MountTable) -> Result<FileCredentials, ConfigError> {
+    let missing = |text: &Text, message| Err(source.error(ConfigErrorKind::Missing, text.span(), message));
+    let MountTable { access_key_id: id, secret_access_key: secret, session_token: token, .. } = table;
+    match (id, secret, token) {
+        (Some(key), _, _) | (_, Some(key), _) | (_, _, Some(key)) if table.anonymous => {
+            let message = "anonymous = true and keys contradict each other: leave out one of them";
+            Err(source.error(ConfigErrorKind::Contradiction, key.span(), message))
+        }
+        (Some(id), Some(secret), token) => {
+            let id = nonempty(source, "access_key_id", id)?;
+            let secret = nonempty(source, "secret_access_key", secret)?;
+            let token = source.optional("session_token", token.as_ref())?.filter(|token| !token.is_empty());
+            let keys = Credentials::new(id, secret, token, None, "configuration file");
+            Ok(FileCredentials::Keys(keys))
+        }
+        (Some(id), None, _) => missing(id, "access_key_id needs secret_access_key beside it"),
+        (None, Some(secret), _) => missing(secret, "secret_access_key needs access_key_id beside it"),
+        (None, None, Some(token)) => {
+            missing(token, "session_token needs access_key_id and secret_access_key beside it")
+        }
+        (None, None, None) if table.anonymous => Ok(FileCredentials::Anonymous),
+        (None, None, None) => Ok(FileCredentials::Default),
+    }
+}
+
+/// A key's value. A variable that is set to nothing is a deployment's mistake, which S3 would only answer with 403.
+fn nonempty(source: &Source<'_>, key: &str, text: &Text) -> Result<String, ConfigError> {
+    let value = source.value(key, text)?;
+    if value.is_empty() {
+        return Err(source.error(ConfigErrorKind::Missing, text.span(), format!("{key} is empty")));
+    }
+    Ok(value)
+}

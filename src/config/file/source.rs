@@ -1,0 +1,97 @@
+use std::{fmt, ops::Range};
+
+use super::{
+    expand::{ExpandError, expand},
+    table::{FileTable, Text},
+};
+use crate::config::{ConfigError, ConfigErrorKind};
+
+/// The text of a file, for the lines of what was read from it, and the variables for its values.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    text: &'a str,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+// === impl Source ===
+
+impl<'a> Source<'a> {
+    pub(super) fn new(text: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { text, variable }
+    }
+
+    /// The tables of the file.
+    pub(super) fn parse(&self) -> Result<FileTable, ConfigError> {
+        toml::from_str(self.text).map_err(|why| {
+            // Neither `why` nor its `Display`: they have the source line, which may hold a secret.
+            let message = why.message();
+            match why.span() {
+                Some(span) => {
+                    let (line, column) = self.position(span.start);
+                    let message = format!("line {line}, column {column}: {message}");
+                    ConfigError::new(ConfigErrorKind::File, message)
+                }
+                None => ConfigError::new(ConfigErrorKind::File, message),
+            }
+        })
+    }
+
+    /// The value of a key, with its variables.
+    pub(super) fn value(&self, key: &str, text: &Text) -> Result<String, ConfigError> {
+        expand(&text.get_ref().0, self.variable).map_err(|why| {
+            let kind = match why {
+                ExpandError::Unset(_) => ConfigErrorKind::Missing,
+                ExpandError::Malformed => ConfigErrorKind::File,
+            };
+            self.error(kind, text.span(), format!("{key}: {why}"))
+        })
+    }
+
+    pub(super) fn optional(&self, key: &str, text: Option<&Text>) -> Result<Option<String>, ConfigError> {
+        text.map(|text| self.value(key, text)).transpose()
+    }
+
+    pub(super) fn list(&self, key: &str, texts: &[Text]) -> Result<Vec<String>, ConfigError> {
+        texts.iter().map(|text| self.value(key, text)).collect()
+    }
+
+    /// The one of these choices that a key names.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &str,
+        text: Option<&Text>,
+        choices: [(&str, T); 2],
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = text else { return Ok(None) };
+        let value = self.value(key, text)?;
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
+            return Ok(Some(*choice));
+        }
+        let [(one, _), (other, _)] = choices;
+        // As it is written, without the values of variables.
+        let written = &text.get_ref().0;
+        let message = format!("{key} {written:?}: must be {one:?} or {other:?}");
+        Err(self.error(ConfigErrorKind::InvalidValue, text.span(), message))
+    }
+
+    pub(super) fn error(
+        &self,
+        kind: ConfigErrorKind,
+        span: Range<usize>,
+        message: impl fmt::Display,
+    ) -> ConfigError {
+        ConfigError::new(kind, format!("line {}: {message}", self.line(span)))
+    }
+
+    pub(super) fn line(&self, span: Range<usize>) -> usize {
+        self.position(span.start).0
+    }
+
+    /// Line and column of a byte, both from one.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let start_of_line = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(start_of_line..).map_or(0, |text| text.chars().count());
+        (before.matches('\n').count() + 1, column + 1)
+    }
+}

@@ -1,0 +1,115 @@
+//! The tables of the file as they are written. No type here has `Debug`, since any value may be a secret.
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTable {
+    pub(super) region: Option<Text>,
+    #[serde(default)]
+    pub(super) mount: Tables<MountTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct MountTable {
+    pub(super) path: Option<Text>,
+    pub(super) host: Option<Text>,
+    pub(super) bucket: Option<Text>,
+    pub(super) buckets_from_path: Option<Spanned<Vec<Text>>>,
+    pub(super) prefix: Option<Text>,
+    pub(super) cache_bust_segment: bool,
+    pub(super) allow_versions: bool,
+    pub(super) region: Option<Text>,
+    pub(super) endpoint_url: Option<Text>,
+    pub(super) path_style: bool,
+    pub(super) fips: bool,
+    pub(super) dual_stack: bool,
+    pub(super) accelerate: bool,
+    pub(super) connect_to: Option<Text>,
+    pub(super) anonymous: bool,
+    pub(super) access_key_id: Option<Text>,
+    pub(super) secret_access_key: Option<Text>,
+    pub(super) session_token: Option<Text>,
+    pub(super) connect_timeout_ms: Option<u64>,
+    pub(super) response_timeout_ms: Option<u64>,
+    pub(super) max_idle_connections: Option<usize>,
+    pub(super) default_cache_control: Option<Text>,
+    pub(super) override_cache_control: Option<Text>,
+    pub(super) cache_rule: Tables<CacheRuleTable>,
+    pub(super) forward_response_headers: Vec<Text>,
+    pub(super) metadata_headers: BTreeMap<String, Text>,
+    pub(super) content_type: Option<Text>,
+    pub(super) denied: Option<Text>,
+    pub(super) bad_path: Option<Text>,
+    pub(super) miss: Option<Text>,
+    pub(super) errors: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CacheRuleTable {
+    pub(super) default: Option<Text>,
+    pub(super) r#override: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) content_type: Option<Text>,
+    pub(super) status: Option<u16>,
+}
+
+/// A string before its variables are expanded, and where it is.
+pub(super) type Text = Spanned<Unexpanded>;
+
+pub(super) struct Unexpanded(pub(super) String);
+
+/// An array of tables.
+pub(super) struct Tables<T>(pub(super) Vec<Spanned<T>>);
+
+// === impl Unexpanded ===
+
+impl<'de> Deserialize<'de> for Unexpanded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde's own message quotes the value: a secret of digits without quotes is a number.
+        let text =
+            String::deserialize(deserializer).map_err(|_| D::Error::custom("must be text in quotes"))?;
+        Ok(Self(text))
+    }
+}
+
+// === impl Tables ===
+
+impl<T> Default for Tables<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tables<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(TablesVisitor(PhantomData))
+    }
+}
+
+/// Says what is wrong with `[mount]`, which serde would call "a map instead of a sequence".
+struct TablesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TablesVisitor<T> {
+    type Value = Tables<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tables that begin with double brackets, like [[mount]]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut tables = Vec::new();
+        while let Some(table) = seq.next_element()? {
+            tables.push(table);
+        }
+        Ok(Tables(tables))
+    }
+}

@@ -1,0 +1,407 @@
+use std::{error::Error, time::Duration};
+
+use aws_credential_types::Credentials;
+
+use super::*;
+use crate::{BadPathAnswer, BucketName, CacheRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Miss};
+
+const FULL: &str = r#"
+region = "eu-central-1"
+
+[[mount]]
+path = "/media"
+host = "media.example.com"
+bucket = "studio-media"
+prefix = "website"
+cache_bust_segment = true
+allow_versions = true
+region = "${REGION}"
+endpoint_url = "http://127.0.0.1:9000"
+path_style = true
+connect_to = "127.0.0.1:9001"
+access_key_id = "${MEDIA_KEY}"
+secret_access_key = "${MEDIA_SECRET}"
+session_token = "${MEDIA_TOKEN}"
+connect_timeout_ms = 1500
+response_timeout_ms = 10000
+max_idle_connections = 8
+default_cache_control = "max-age=60"
+override_cache_control = "max-age=30"
+forward_response_headers = ["x-amz-storage-class", "x-amz-meta-*"]
+metadata_headers = { title = "X-Title", artist = "${FIELD}" }
+content_type = "as-stored"
+denied = "forbidden"
+bad_path = "bad-request"
+miss = "to-inner"
+errors = "problem-json"
+
+[[mount.cache_rule]]
+override = "public, max-age=31536000, immutable"
+key = "assets/**"
+
+[[mount.cache_rule]]
+default = "max-age=86400"
+content_type = "image/*"
+
+[[mount.cache_rule]]
+override = "max-age=10"
+status = 404
+
+[[mount]]
+buckets_from_path = ["media-*", "docs"]
+fips = true
+dual_stack = true
+anonymous = true
+
+[[mount]]
+path = "/fast"
+bucket = "studio-fast"
+accelerate = true
+"#;
+
+fn variable(name: &str) -> Option<String> {
+    let value = match name {
+        "REGION" => "us-west-2",
+        "MEDIA_KEY" => "AKIDEXAMPLE",
+        "MEDIA_SECRET" => SECRET,
+        "MEDIA_TOKEN" => "t0ken-value",
+        "FIELD" => "X-Artist",
+        "EMPTY" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+const SECRET: &str = "s3cr3t-value";
+
+fn default_credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new("AKIDDEFAULT", "other", None, None, "default"))
+}
+
+fn file(text: &str) -> ConfigFile {
+    ConfigFile::parse_with(text, variable).unwrap()
+}
+
+/// The error of a file, from reading or from building.
+fn error(text: &str) -> ConfigError {
+    ConfigFile::parse_with(text, variable).and_then(|file| file.build(None)).unwrap_err()
+}
+
+/// A file whose first line is `[[mount]]`, complete but for these lines.
+fn mount_with(lines: &str) -> String {
+    format!("[[mount]]\nbucket = \"studio-media\"\nregion = \"us-west-2\"\n{lines}\n")
+}
+
+fn assert_secret_is_nowhere_in(error: &ConfigError) {
+    let mut chain = Some(error as &dyn Error);
+    while let Some(link) = chain {
+        let shown = format!("{link} {link:?} {link:#?}");
+        assert!(!shown.contains("s3cr3t") && !shown.contains("987654321"), "{shown}");
+        chain = link.source();
+    }
+}
+
+#[test]
+fn a_file_is_what_the_builder_makes_of_the_same_values() {
+    let bucket = |name| BucketName::parse(name).unwrap();
+    let mounts = [
+        Mount::builder(bucket("studio-media"))
+            .at("/media")
+            .host("media.example.com")
+            .prefix("website")
+            .cache_bust_segment(true)
+            .allow_versions(true)
+            .region("us-west-2")
+            .endpoint_url("http://127.0.0.1:9000")
+            .path_style(true)
+            .connect_to("127.0.0.1:9001")
+            .connect_timeout(Duration::from_millis(1500))
+            .response_timeout(Duration::from_secs(10))
+            .max_idle_connections(8)
+            .cache_rule(CacheRule::override_with("public, max-age=31536000, immutable").key("assets/**"))
+            .cache_rule(CacheRule::default_to("max-age=86400").content_type("image/*"))
+            .cache_rule(CacheRule::override_with("max-age=10").status(404))
+            .default_cache_control("max-age=60")
+            .override_cache_control("max-age=30")
+            .forward_response_header("x-amz-storage-class")
+            .forward_response_header("x-amz-meta-*")
+            .metadata_header("artist", "X-Artist")
+            .metadata_header("title", "X-Title")
+            .content_type(ContentTypeFix::AsStored)
+            .denied(DeniedAnswer::Forbidden)
+            .bad_path(BadPathAnswer::BadRequest)
+            .miss(Miss::ToInner)
+            .error_format(ErrorFormat::ProblemJson),
+        Mount::bucket_from_path(["media-*", "docs"]).region("eu-central-1").fips(true).dual_stack(true),
+        Mount::builder(bucket("studio-fast")).at("/fast").region("eu-central-1").accelerate(true),
+    ];
+    let read = file(FULL).mounts;
+    assert_eq!(read.len(), mounts.len());
+    for (read, built) in read.iter().zip(&mounts) {
+        assert_eq!(format!("{:#?}", read.builder), format!("{built:#?}"), "{}", read.place);
+    }
+    let [FileCredentials::Keys(keys), FileCredentials::Anonymous, FileCredentials::Default] =
+        [0, 1, 2].map(|n| &read[n].credentials)
+    else {
+        panic!("keys, anonymous, default");
+    };
+    assert_eq!(keys.access_key_id(), "AKIDEXAMPLE");
+    assert_eq!(keys.secret_access_key(), SECRET);
+    assert_eq!(keys.session_token(), Some("t0ken-value"));
+}
+
+#[test]
+fn a_file_builds_with_default_credentials_for_the_mounts_that_need_them() {
+    let config = file(FULL).build(Some(default_credentials())).unwrap();
+    let shown: Vec<_> = config
+        .mounts()
+        .iter()
+        .map(|mount| (mount.0.path.to_string(), format!("{:?}", mount.0.origin)))
+        .collect();
+    let [(media, with_keys), (fast, with_default), (root, anonymous)] = &shown[..] else {
+        panic!("three mounts: {shown:?}");
+    };
+    assert_eq!([media, fast, root], ["/media", "/fast", "/"]);
+    assert!(with_keys.contains("AKIDEXAMPLE"), "{with_keys}");
+    assert!(with_default.contains("AKIDDEFAULT"), "{with_default}");
+    assert!(anonymous.contains("credentials: None"), "{anonymous}");
+}
+
+#[test]
+fn absent_keys_are_the_defaults_of_the_builder() {
+    let read = file(&mount_with("anonymous = true")).mounts.remove(0).builder;
+    let built = Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2");
+    assert_eq!(format!("{read:#?}"), format!("{built:#?}"));
+}
+
+#[test]
+fn from_toml_reads_and_builds() {
+    assert!(S3ProxyConfig::from_toml(&mount_with("anonymous = true"), None).is_ok());
+    assert!(S3ProxyConfig::from_toml(&mount_with(""), Some(default_credentials())).is_ok());
+    let error = S3ProxyConfig::from_toml(&mount_with(""), None).unwrap_err();
+    assert_eq!(error.kind(), ConfigErrorKind::Missing);
+}
+
+#[test]
+fn default_credentials_are_asked_for_only_by_mounts_without_their_own() {
+    for (lines, needed) in [
+        ("", true),
+        ("anonymous = false", true),
+        ("anonymous = true", false),
+        ("access_key_id = \"a\"\nsecret_access_key = \"b\"", false),
+    ] {
+        assert_eq!(file(&mount_with(lines)).needs_default_credentials(), needed, "{lines}");
+    }
+}
+
+#[test]
+fn the_region_for_default_credentials_is_the_files_or_that_of_a_mount_that_needs_them() {
+    let public = mount_with("anonymous = true");
+    let private = "[[mount]]\nbucket = \"studio-docs\"\nregion = \"${REGION}\"\n";
+    assert_eq!(file(&public).region(), None);
+    assert_eq!(file(&format!("{public}{private}")).region(), Some("us-west-2"));
+    assert_eq!(file(&format!("region = \"eu-north-1\"\n{public}{private}")).region(), Some("eu-north-1"));
+}
+
+#[test]
+fn an_empty_session_token_is_none() {
+    let lines = "access_key_id = \"a\"\nsecret_access_key = \"b\"\nsession_token = \"${EMPTY}\"";
+    assert!(file(&mount_with(lines)).build(None).is_ok());
+}
+
+#[test]
+fn what_is_no_configuration_is_refused_with_its_line() {
+    use ConfigErrorKind::{Contradiction, Endpoint, File, InvalidValue, Missing};
+
+    let keys = "access_key_id = \"a\"\nsecret_access_key = \"b\"";
+    for (lines, kind, place, hint) in [
+        // The form of the file. Line 4 is the first of `lines`.
+        ("path = /media", File, "line 4, column ", "quoted"),
+        (
+            "regoin = \"us-west-2\"",
+            File,
+            "line 4, column 1: ",
+            "unknown field `regoin`, expected one of `path`",
+        ),
+        ("bucket = \"other-bucket\"", File, "line 4, column 1: ", "duplicate key"),
+        ("prefix = 1", File, "line 4, column 10: ", "text in quotes"),
+        ("metadata_headers = { \"ü\" = 1 }", File, "line 4, column 28: ", "text in quotes"),
+        ("fips = \"yes\"", File, "line 4, column 8: ", "expected a boolean"),
+        ("connect_timeout_ms = \"3s\"", File, "line 4, column 22: ", "expected u64"),
+        ("\nmax_idle_connections = -1", File, "line 5, column 24: ", "expected usize"),
+        ("[mount.cache_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
+        ("[[mount.cache_rule]]\ndefault = \"a\"\nage = 1", File, "line 6, column 1: ", "unknown field `age`"),
+        ("anonymous = true\n[other]", File, "line 5, column 2: ", "unknown field `other`"),
+        // Variables.
+        ("prefix = \"${OTHER}\"", Missing, "line 4: prefix: ", "variable OTHER is not set"),
+        (
+            "metadata_headers = { a = \"${OTHER}\" }",
+            Missing,
+            "line 4: metadata_headers: ",
+            "OTHER is not set",
+        ),
+        ("forward_response_headers = [\n\"a\",\n\"${OTHER}\"]", Missing, "line 6: ", "OTHER is not set"),
+        ("[[mount.cache_rule]]\ndefault = \"${OTHER}\"", Missing, "line 5: default: ", "OTHER is not set"),
+        ("host = \"${REGION\"", File, "line 4: host: ", "a literal ${ is written $${"),
+        // Values that only a file has.
+        ("buckets_from_path = [\"*\"]", Contradiction, "line 4: ", "bucket and buckets_from_path"),
+        ("anonymous = true\naccess_key_id = \"a\"", Contradiction, "line 5: ", "anonymous = true and keys"),
+        ("anonymous = true\nsession_token = \"a\"", Contradiction, "line 5: ", "anonymous = true and keys"),
+        ("access_key_id = \"a\"", Missing, "line 4: ", "access_key_id needs secret_access_key"),
+        ("secret_access_key = \"a\"", Missing, "line 4: ", "secret_access_key needs access_key_id"),
+        ("session_token = \"a\"", Missing, "line 4: ", "needs access_key_id and secret_access_key"),
+        (
+            "access_key_id = \"a\"\nsecret_access_key = \"${EMPTY}\"",
+            Missing,
+            "line 5: ",
+            "secret_access_key is empty",
+        ),
+        ("content_type = \"guess\"", InvalidValue, "line 4: ", "must be \"by-extension\" or \"as-stored\""),
+        ("denied = \"404\"", InvalidValue, "line 4: denied \"404\": ", "\"not-found\" or \"forbidden\""),
+        ("bad_path = \"\"", InvalidValue, "line 4: ", "\"not-found\" or \"bad-request\""),
+        (
+            "miss = \"${REGION}\"",
+            InvalidValue,
+            "line 4: miss \"${REGION}\": ",
+            "\"answered\" or \"to-inner\"",
+        ),
+        ("errors = \"json\"", InvalidValue, "line 4: ", "\"plain\" or \"problem-json\""),
+        ("[[mount.cache_rule]]\nkey = \"*\"", Missing, "line 4: ", "needs default or override"),
+        (
+            "\n[[mount.cache_rule]]\ndefault = \"a\"\noverride = \"b\"",
+            Contradiction,
+            "line 5: ",
+            "make it two rules",
+        ),
+        ("endpoint_url = \"https://a:b@c\"", InvalidValue, "line 4: ", "must not carry a user name"),
+        // What the builder refuses.
+        ("", Missing, "line 1, mount 1 (at \"/\"): ", "or say anonymous = true"),
+        (
+            "path = \"media\"\nanonymous = true",
+            InvalidValue,
+            "line 1, mount 1 (at \"media\"): ",
+            "mount path",
+        ),
+        (&format!("{keys}\nhost = \"a:1\""), InvalidValue, "line 1, mount 1 ", "without scheme, port"),
+        (&format!("{keys}\nconnect_timeout_ms = 0"), InvalidValue, "line 1, mount 1 ", "time-out is zero"),
+        (
+            &format!("{keys}\n[[mount.cache_rule]]\ndefault = \"a\"\nstatus = 200"),
+            InvalidValue,
+            "line 1, mount 1 ",
+            "400 to 599",
+        ),
+        (
+            &format!("{keys}\naccelerate = true\npath_style = true"),
+            Endpoint,
+            "line 1, mount 1 (at \"/\"): the bucket studio-media: ",
+            "",
+        ),
+    ] {
+        let error = error(&mount_with(lines));
+        let message = error.to_string();
+        assert_eq!(error.kind(), kind, "{lines}: {message}");
+        assert!(message.starts_with(place), "{lines}: {message:?} begins with {place:?}");
+        assert!(message.contains(hint), "{lines}: {message:?} contains {hint:?}");
+        assert!(!message.contains('\n'), "{lines}: {message:?} is one line");
+    }
+}
+
+#[test]
+fn a_file_as_a_whole_is_refused_with_what_it_lacks() {
+    use ConfigErrorKind::{DuplicateMount, File, InvalidValue, Missing};
+
+    let public = mount_with("anonymous = true");
+    for (text, kind, message) in [
+        ("", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
+        ("region = \"us-west-2\"", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
+        ("mount = []", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
+        (
+            "[mount]\nbucket = \"a\"",
+            File,
+            "line 1, column 1: invalid type: map, expected tables that begin with double brackets, like [[mount]]",
+        ),
+        (
+            "[[mount]]\nregion = \"a\"",
+            Missing,
+            "line 1, mount 1 (at \"/\"): the bucket is missing: give bucket, or buckets_from_path with globs",
+        ),
+        ("[[mount]]\r\nbucket = 1\r\n", File, "line 2, column 10: must be text in quotes"),
+        ("[[mount]]\nbucket = \"A B\"", InvalidValue, "line 2: bucket \"A B\": "),
+        (
+            "[[mount]]\nbucket = \"studio-media\"\nanonymous = true",
+            Missing,
+            "line 1, mount 1 (at \"/\"): the region is missing: ",
+        ),
+        (
+            &format!("{public}\n{public}"),
+            DuplicateMount,
+            "line 6, mount 2 (at \"/\"): has the path and host of line 1, mount 1 (at \"/\"): ",
+        ),
+        (
+            &format!("{public}\n[[mount]]\npath = \"/a\"\nbucket = \"studio-docs\"\nanonymous = true"),
+            Missing,
+            "line 6, mount 2 (at \"/a\"): the region is missing: ",
+        ),
+    ] {
+        let error = error(text);
+        assert_eq!(error.kind(), kind, "{text}: {error}");
+        assert!(error.to_string().starts_with(message), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_error() {
+    for lines in [
+        // Not TOML.
+        "secret_access_key = s3cr3t-value",
+        "secret_access_key = \"s3cr3t-value",
+        "secret_access_key = 's3cr3t-value' x",
+        "secret_access_key = \"\"\"s3cr3t-value",
+        "secret_access_key = \"s3cr3t-value\\q\"",
+        "secret_access_key = 987654321x",
+        "secret_access_key \"s3cr3t-value\"",
+        "secret_access_key: \"s3cr3t-value\"",
+        "secret_access_key = \"s3cr3t-value\"; access_key_id = \"a\"",
+        // Not a string.
+        "secret_access_key = 987654321",
+        "secret_access_key = 987654321.5",
+        "secret_access_key = [\"s3cr3t-value\"]",
+        "secret_access_key = { value = \"s3cr3t-value\" }",
+        "secret_access_key.s3cr3t-value = 1",
+        // Not a key of this table.
+        "secret_acess_key = \"s3cr3t-value\"",
+        "[[mount.cache_rule]]\nsecret_access_key = \"s3cr3t-value\"",
+        "secret_access_key = \"s3cr3t-value\"\nsecret_access_key = \"s3cr3t-value\"",
+        "[keys]\nsecret_access_key = \"s3cr3t-value\"",
+        // Not a configuration.
+        "secret_access_key = \"s3cr3t-value\"",
+        "session_token = \"s3cr3t-value\"",
+        "access_key_id = \"s3cr3t-value\"",
+        "anonymous = true\nsecret_access_key = \"s3cr3t-value\"",
+        "access_key_id = \"a\"\nsecret_access_key = \"${s3cr3t-value}\"",
+        "access_key_id = \"a\"\nsecret_access_key = \"s3cr3t-value${\"",
+        "access_key_id = \"a\"\nsecret_access_key = \"s3cr3t-value${OTHER}\"",
+        "access_key_id = \"a\"\nsecret_access_key = \"s3cr3t-value\"\nfips = 1",
+        "access_key_id = \"a\"\nsecret_access_key = \"s3cr3t-value\"\npath = \"a\"",
+        "access_key_id = \"a\"\nsecret_access_key = \"${MEDIA_SECRET}\"\nhost = \"a:1\"",
+        "endpoint_url = \"https://a:${MEDIA_SECRET}@example.com\"",
+        "denied = \"${MEDIA_SECRET}\"",
+    ] {
+        let error = error(&mount_with(lines));
+        assert!(error.to_string().contains("line "), "{lines}: {error}");
+        assert_secret_is_nowhere_in(&error);
+    }
+    let in_bucket = error("[[mount]]\nbucket = \"${MEDIA_SECRET}!\"");
+    assert!(in_bucket.to_string().starts_with("line 2: bucket \"${MEDIA_SECRET}!\": "), "{in_bucket}");
+    assert_secret_is_nowhere_in(&in_bucket);
+}
+
+#[test]
+fn a_secret_is_in_no_debug_output() {
+    let file = file(FULL);
+    let shown = format!("{file:?} {:?}", file.mounts.first().map(|mount| &mount.builder));
+    assert!(shown.contains("line 4, mount 1 (at \\\"/media\\\")"), "{shown}");
+    let config = file.build(Some(default_credentials())).unwrap();
+    let shown = format!("{shown} {config:?} {config:#?}");
+    assert!(!shown.contains(SECRET) && !shown.contains("t0ken-value"), "{shown}");
+}
