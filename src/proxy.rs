@@ -186,12 +186,11 @@ impl Mount {
             return Ok(());
         }
         let refusal = Refusal::read(answer).await;
-        match refusal.code {
-            S3ErrorCode::NoSuchKey | S3ErrorCode::AccessDenied => Ok(()),
-            _ if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE => Ok(()),
-            code => {
-                Err(ProxyError::from_origin_code(self.error_kind(refusal.status, code), refusal.body.code))
+        match self.error_kind(refusal.status, refusal.code) {
+            ProxyErrorKind::NotFound | ProxyErrorKind::Forbidden | ProxyErrorKind::RangeNotSatisfiable => {
+                Ok(())
             }
+            kind => Err(ProxyError::from_origin_code(kind, refusal.body.code)),
         }
     }
 }
@@ -236,8 +235,9 @@ impl Fetch {
         let answer = self.ask(&bucket, &self.read).await?;
         match answer.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.found(answer)),
-            StatusCode::NOT_MODIFIED => self.not_modified(&bucket, answer).await,
-            _ => Err(self.refused(&bucket, answer).await),
+            // Boxed, so that the future of an object is not as large as theirs.
+            StatusCode::NOT_MODIFIED => Box::pin(self.not_modified(&bucket, answer)).await,
+            _ => Err(Box::pin(self.refused(&bucket, answer)).await),
         }
     }
 

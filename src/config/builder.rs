@@ -186,8 +186,9 @@ impl MountBuilder {
         self
     }
 
-    /// Takes region, endpoint URL, FIPS, dual stack, credentials, HTTP client and time source from a configuration of
-    /// the SDK, as far as it has them.
+    /// Takes region, endpoint URL, FIPS, dual stack, credentials and time source from a configuration of the SDK, as far
+    /// as it has them. Not its HTTP client: every loaded configuration has one, and the built-in pool is cheaper; see
+    /// [`http_client`](Self::http_client).
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
         if let Some(region) = config.region() {
             self.addressing.region = region.to_string();

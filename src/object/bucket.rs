@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The name of a bucket, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
 ///
@@ -16,7 +16,7 @@ use std::{fmt, str::FromStr};
 /// # Ok::<(), tower_s3_proxy::InvalidBucketName>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BucketName(String);
+pub struct BucketName(Arc<str>);
 
 /// A text that can't be a [`BucketName`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl BucketName {
     /// [`InvalidBucketName`] if it is none of these.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidBucketName> {
         let name = name.into();
-        if is_arn(&name) || is_name(&name) { Ok(Self(name)) } else { Err(InvalidBucketName(())) }
+        if is_arn(&name) || is_name(&name) { Ok(Self(name.into())) } else { Err(InvalidBucketName(())) }
     }
 
     /// The name as given.

@@ -58,16 +58,17 @@ impl CredentialCache {
         Self(Arc::new(Shared { provider, clock, current, refresh }))
     }
 
-    /// Credentials that are valid at `now`: at once if any are at hand, else after one fetch that all waiters share.
-    pub(crate) async fn identity(&self, now: SystemTime) -> Outcome {
-        if let Some(identity) = self.0.current.load_full()
-            && identity.is_valid(now)
-        {
-            if identity.is_due(now) {
-                drop(self.refresh());
-            }
-            return Ok(identity);
+    /// The credentials at hand, if they are valid at `now`. Starts a refresh in the background when one is due.
+    pub(crate) fn current(&self, now: SystemTime) -> Option<Arc<Identity>> {
+        let identity = self.0.current.load_full().filter(|identity| identity.is_valid(now))?;
+        if identity.is_due(now) {
+            drop(self.refresh());
         }
+        Some(identity)
+    }
+
+    /// New credentials, by one fetch that all who wait share.
+    pub(crate) async fn fetch(&self) -> Outcome {
         let mut in_flight = self.refresh()?;
         match in_flight.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(CredentialsUnavailable::interrupted())),

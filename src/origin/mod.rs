@@ -109,7 +109,10 @@ impl S3Origin {
         loop {
             let now = self.clock.now();
             let identity = match &self.credentials {
-                Some(cache) => Some(cache.identity(now).await.map_err(OriginError::Credentials)?),
+                Some(cache) => Some(match cache.current(now) {
+                    Some(identity) => identity,
+                    None => Box::pin(cache.fetch()).await.map_err(OriginError::Credentials)?,
+                }),
                 None => None,
             };
             let path_and_query = place.endpoint.path_and_query(key, version);

@@ -1,6 +1,6 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE},
+    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
 };
 
 /// A method that reads an object.
@@ -29,9 +29,11 @@ const FIELD_COUNT: usize = 5;
 
 impl ReadRequest {
     pub(crate) fn new(method: ReadMethod, headers: &HeaderMap) -> Self {
+        // Range is defined for GET only (RFC 9110 §14.2). With If-Range the whole object is always a right answer
+        // (§13.1.5), and the part of another version never is.
+        let has_range = method == ReadMethod::Get && !headers.contains_key(IF_RANGE);
         let fields = FIELDS.map(|name| {
-            // Range is defined for GET only (RFC 9110 §14.2).
-            if method == ReadMethod::Head && name == RANGE {
+            if name == RANGE && !has_range {
                 return None;
             }
             headers.get(name).filter(|value| is_signable(value)).cloned()
@@ -99,11 +101,13 @@ mod tests {
         headers.insert(IF_MATCH, HeaderValue::from_bytes(b"\"\xfc\"").unwrap());
         headers.insert(COOKIE, HeaderValue::from_static("a=b"));
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic xyz"));
-        let names = |method| {
-            let read = ReadRequest::new(method, &headers);
+        let names = |method, headers: &HeaderMap| {
+            let read = ReadRequest::new(method, headers);
             read.fields().map(|(name, _)| name).collect::<Vec<_>>()
         };
-        assert_eq!(names(ReadMethod::Get), [IF_NONE_MATCH, RANGE]);
-        assert_eq!(names(ReadMethod::Head), [IF_NONE_MATCH]);
+        assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH, RANGE]);
+        assert_eq!(names(ReadMethod::Head, &headers), [IF_NONE_MATCH]);
+        headers.insert(IF_RANGE, HeaderValue::from_static("\"a\""));
+        assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH], "If-Range asks for the whole object");
     }
 }

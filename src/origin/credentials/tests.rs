@@ -81,6 +81,15 @@ fn set_up(open: usize) -> (Clock, Source, CredentialCache) {
     (clock.clone(), source, CredentialCache::new(provider, SharedTimeSource::new(clock)))
 }
 
+impl CredentialCache {
+    async fn identity(&self, now: SystemTime) -> Outcome {
+        match self.current(now) {
+            Some(identity) => Ok(identity),
+            None => self.fetch().await,
+        }
+    }
+}
+
 async fn settle() {
     for _ in 0..10 {
         tokio::task::yield_now().await;

@@ -132,7 +132,8 @@ impl Pool {
         };
         let (mut conn, broken) = match kept {
             Some(conn) => (conn, WireErrorKind::Stale),
-            None => (self.connect().await?, WireErrorKind::Broken),
+            // Boxed: rare, and large beside the rest.
+            None => (Box::pin(self.connect()).await?, WireErrorKind::Broken),
         };
         let response = match timeout(self.0.settings.response_timeout, conn.exchange(request)).await {
             Ok(Ok(response)) => response,

@@ -1,1 +1,315 @@
+use http::header::HOST;
+use http_body_util::BodyExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 
+use super::*;
+
+/// Longer than anything here takes; only a hang gets there.
+const HANG: Duration = Duration::from_secs(20);
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+
+/// What an origin did or saw.
+#[derive(Debug, PartialEq, Eq)]
+enum Event {
+    Accepted,
+    Asked,
+    Closed,
+}
+
+/// An origin that gives the answers of a script to the requests of each connection, one after the other, and then
+/// closes it, or (if it is patient) waits for the end.
+struct Origin {
+    port: u16,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    Close,
+    Wait,
+}
+
+impl Origin {
+    async fn start(answers: &'static [&'static [u8]], after: After) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, events) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = sender.send(Event::Accepted);
+                tokio::spawn(converse(stream, answers, after, sender.clone()));
+            }
+        });
+        Self { port, events }
+    }
+
+    async fn next(&mut self) -> Event {
+        timeout(HANG, self.events.recv()).await.expect("the origin sees something").unwrap()
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    answers: &[&[u8]],
+    after: After,
+    events: mpsc::UnboundedSender<Event>,
+) {
+    for answer in answers {
+        if !read_head(&mut stream).await {
+            let _ = events.send(Event::Closed);
+            return;
+        }
+        let _ = events.send(Event::Asked);
+        stream.write_all(answer).await.unwrap();
+    }
+    if after == After::Wait {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    drop(stream);
+    let _ = events.send(Event::Closed);
+}
+
+async fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+fn settings() -> PoolSettings {
+    PoolSettings {
+        connect_to: None,
+        connect_timeout: HANG,
+        response_timeout: HANG,
+        max_idle: 4,
+        idle_timeout: HANG,
+    }
+}
+
+fn pool(settings: PoolSettings, port: u16) -> Pool {
+    Pools::new(settings, None).pool(&Scheme::HTTP, "127.0.0.1", port)
+}
+
+fn request() -> Request<SdkBody> {
+    Request::builder().uri("/a").header(HOST, "origin.test").body(SdkBody::empty()).unwrap()
+}
+
+async fn read(response: Response<PooledBody>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+async fn failure(pool: &Pool, reuse: Reuse) -> WireErrorKind {
+    match pool.send(request(), reuse).await {
+        Ok(response) => panic!("answered with {}", response.status()),
+        Err(error) => error.kind,
+    }
+}
+
+#[tokio::test]
+async fn a_connection_goes_back_when_the_answer_was_read_whole() {
+    let mut origin = Origin::start(&[OK, OK, OK], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    for _ in 0..3 {
+        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        assert_eq!(pool.idle().len(), 0, "it is lent to the body");
+        assert_eq!(read(response).await, "hello");
+        assert_eq!(pool.idle().len(), 1, "it is back with the last frame");
+    }
+    assert_eq!(origin.next().await, Event::Accepted);
+    for _ in 0..3 {
+        assert_eq!(origin.next().await, Event::Asked, "no second connection");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_gives_the_connection_back_at_once() {
+    let answers: &[&[u8]] = &[
+        b"HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ];
+    let origin = Origin::start(answers, After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    for status in [304, 200, 204] {
+        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(pool.idle().len(), 1, "{status}: nobody has to read the body");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_head_has_no_body_whatever_its_length_says() {
+    let origin = Origin::start(&[b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    let mut head = request();
+    *head.method_mut() = http::Method::HEAD;
+    let response = pool.send(head, Reuse::Allowed).await.unwrap();
+    assert_eq!(response.headers()["content-length"], "5");
+    assert_eq!(pool.idle().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_is_dropped_closes_its_connection() {
+    let mut origin =
+        Origin::start(&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello"], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    let mut response = pool.send(request(), Reuse::Allowed).await.unwrap();
+    assert_eq!(response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
+    drop(response);
+    assert_eq!(pool.idle().len(), 0);
+    for event in [Event::Accepted, Event::Asked, Event::Closed] {
+        assert_eq!(origin.next().await, event);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_an_error_and_its_connection_is_gone() {
+    let origin = Origin::start(&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello"], After::Close).await;
+    let pool = pool(settings(), origin.port);
+    let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+    assert_eq!(response.body().size_hint().exact(), Some(9));
+    assert!(response.into_body().collect().await.is_err());
+    assert_eq!(pool.idle().len(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_with_surplus_bytes_is_not_used_again() {
+    let answers: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n"];
+    let mut origin = Origin::start(answers, After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    for _ in 0..2 {
+        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert!(pool.check_out().is_none());
+        for event in [Event::Accepted, Event::Asked, Event::Closed] {
+            assert_eq!(origin.next().await, event);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_origin_will_close_is_not_kept() {
+    let answers: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello"];
+    let origin = Origin::start(answers, After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(pool.idle().len(), 0);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_is_left_out() {
+    let mut origin = Origin::start(&[OK], After::Close).await;
+    let pool = pool(settings(), origin.port);
+    for _ in 0..3 {
+        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        for event in [Event::Accepted, Event::Asked, Event::Closed] {
+            assert_eq!(origin.next().await, event);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_stale_only_if_it_was_kept() {
+    // The second request of a connection is read, and answered by its end.
+    let origin = Origin::start(&[OK, b""], After::Close).await;
+    let pool = pool(settings(), origin.port);
+    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Stale);
+    assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+
+    let mute = Origin::start(&[b""], After::Close).await;
+    let pool = self::pool(settings(), mute.port);
+    assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_fresh_connection_is_fresh() {
+    let mut origin = Origin::start(&[OK, OK], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    for _ in 0..2 {
+        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        assert_eq!(origin.next().await, Event::Accepted);
+        assert_eq!(origin.next().await, Event::Asked);
+    }
+    assert_eq!(pool.idle().len(), 2);
+}
+
+#[tokio::test]
+async fn an_origin_that_does_not_answer_times_out_and_is_let_go() {
+    let mut origin = Origin::start(&[b"HTTP/1.1 200 OK\r\n"], After::Wait).await;
+    let settings = PoolSettings { response_timeout: Duration::from_millis(50), ..settings() };
+    let pool = pool(settings, origin.port);
+    assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Timeout);
+    assert_eq!(pool.idle().len(), 0);
+    for event in [Event::Accepted, Event::Asked, Event::Closed] {
+        assert_eq!(origin.next().await, event);
+    }
+}
+
+#[tokio::test]
+async fn no_connection_is_a_connect_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    assert_eq!(failure(&pool(settings(), port), Reuse::Allowed).await, WireErrorKind::Connect);
+
+    let connect_to = Some("host.invalid:1".parse().unwrap());
+    let unknown = pool(PoolSettings { connect_to, ..settings() }, port);
+    assert_eq!(failure(&unknown, Reuse::Allowed).await, WireErrorKind::Connect);
+
+    let https = Pools::new(settings(), None).pool(&Scheme::HTTPS, "127.0.0.1", port);
+    assert_eq!(failure(&https, Reuse::Allowed).await, WireErrorKind::Connect, "TLS is not set up");
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_closes_its_connection() {
+    let mut origin = Origin::start(&[b"HTTP/1.1 200 OK\r\n"], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    let waiting = {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.send(request(), Reuse::Allowed).await.map(drop) })
+    };
+    assert_eq!(origin.next().await, Event::Accepted);
+    assert_eq!(origin.next().await, Event::Asked);
+    waiting.abort();
+    assert_eq!(origin.next().await, Event::Closed);
+    assert_eq!(pool.idle().len(), 0);
+}
+
+#[tokio::test]
+async fn no_more_connections_are_kept_than_allowed_and_none_for_too_long() {
+    let origin = Origin::start(&[OK, OK], After::Wait).await;
+    let few = pool(PoolSettings { max_idle: 2, ..settings() }, origin.port);
+    let mut responses = Vec::new();
+    for _ in 0..3 {
+        responses.push(few.send(request(), Reuse::Allowed).await.unwrap());
+    }
+    for response in responses {
+        read(response).await;
+    }
+    assert_eq!(few.idle().len(), 2);
+
+    let brief = pool(PoolSettings { idle_timeout: Duration::ZERO, ..settings() }, origin.port);
+    read(brief.send(request(), Reuse::Allowed).await.unwrap()).await;
+    assert!(brief.check_out().is_none());
+}
+
+#[test]
+fn a_pool_is_shared_by_host_scheme_and_port() {
+    let pools = Pools::new(settings(), None);
+    let one = pools.pool(&Scheme::HTTP, "a.test", 80);
+    assert!(Arc::ptr_eq(&one.0, &pools.pool(&Scheme::HTTP, "a.test", 80).0));
+    for (scheme, name, port) in
+        [(Scheme::HTTPS, "a.test", 80), (Scheme::HTTP, "b.test", 80), (Scheme::HTTP, "a.test", 81)]
+    {
+        assert!(!Arc::ptr_eq(&one.0, &pools.pool(&scheme, name, port).0), "{scheme}://{name}:{port}");
+    }
+}
