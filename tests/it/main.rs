@@ -1,0 +1,13 @@
+//! What users meet: the layer in real stacks, over real sockets, in front of an S3 server that checks signatures.
+
+// Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod cost;
+mod differential;
+mod keys;
+mod seaweedfs;
+mod serving;
+mod stacks;
+mod streaming;
+mod support;
