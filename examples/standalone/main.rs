@@ -26,7 +26,7 @@ use self::{args::Args, server::Server};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,10 +48,6 @@ fn start(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
-    let address = listener.local_addr()?;
     let demo = match args.is_demo() {
         true => Some(Demo::start().await?),
         false => None,
@@ -60,6 +56,10 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         Some(demo) => demo.config()?,
         None => mounts::from_args(&args).await?,
     };
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
+    let address = listener.local_addr()?;
     match &demo {
         Some(demo) => demo.greet(&format!("http://{address}")),
         None => println!("serving {} on http://{address}", describe(&args)),

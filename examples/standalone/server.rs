@@ -71,7 +71,8 @@ impl Server {
             return Ok(text(StatusCode::OK, "pong\n".to_owned()));
         }
         if path == self.ready_path {
-            return Ok(match self.layer.ready().await {
+            // Boxed, so that the future of every other request stays small.
+            return Ok(match Box::pin(self.layer.ready()).await {
                 Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
                 Err(error) => {
                     tracing::error!(id = error.id(), code = error.origin_code(), ?error, "not ready");
