@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -110,7 +110,11 @@ impl ObjectBody {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Wire(body) => Pin::new(body).poll_frame(cx),
+            Self::Wire(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                // Trailers are fields of S3's that no policy has let through; they end a body.
+                Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
+            }
         }
     }
 

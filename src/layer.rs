@@ -21,8 +21,8 @@ impl S3ProxyLayer {
         Self { proxy: Arc::new(Proxy::new(config.into())) }
     }
 
-    /// Whether requests can be served: credentials are there, and S3 answers for the bucket of each mount that has a
-    /// fixed one. Asks S3 for a byte of a key that need not exist.
+    /// Whether requests can be served: each mount has credentials, and S3 answers for the bucket of each mount that has
+    /// a fixed one. Asks S3 for a byte of a key that need not exist.
     ///
     /// # Errors
     ///

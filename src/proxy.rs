@@ -103,8 +103,11 @@ impl Proxy {
 
     pub(crate) async fn ready(&self) -> Result<(), ProxyError> {
         for mount in &self.mounts {
-            if let BucketSource::Fixed(bucket) = &mount.0.bucket {
-                mount.probe(bucket).await?;
+            match &mount.0.bucket {
+                BucketSource::Fixed(bucket) => mount.probe(bucket).await?,
+                BucketSource::FromPath(_) | BucketSource::Resolver(_) => {
+                    mount.0.origin.has_credentials().await.map_err(from_origin_error)?;
+                }
             }
         }
         Ok(())
@@ -140,7 +143,16 @@ impl Mount {
         response
     }
 
+    /// The answer to a failed request, and the one line about it in the log.
     fn error(&self, error: ProxyError, method: ReadMethod, key: Option<&ObjectKey>) -> Response<ObjectBody> {
+        let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
+        let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
+        let source = std::error::Error::source(&error).map(|_| chain(&error));
+        if kind.is_fault() {
+            tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        } else {
+            tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        }
         let cache_control = self.0.cache.for_error(error.kind().status(), key);
         error_response(error, self.0.errors, method, cache_control)
     }
@@ -300,9 +312,10 @@ impl Fetch {
             }
             Applies::Depends => {
                 let head = ReadRequest::head_of(origin.headers.get(ETAG));
-                let answer = self.ask(bucket, &head).await?;
-                // Gone or changed in between: the next request will tell.
-                if answer.status() == StatusCode::OK {
+                // Gone, changed or out of reach in between: the next request will tell.
+                if let Ok(answer) = self.ask(bucket, &head).await
+                    && answer.status() == StatusCode::OK
+                {
                     let full = answer.headers();
                     headers = mount.headers.select_for_not_modified(full);
                     let stored = full.get(CONTENT_TYPE).cloned();
@@ -335,29 +348,16 @@ impl Fetch {
             }
         }
         let kind = self.mount.error_kind(refusal.status, refusal.code);
-        tracing::debug!(message = refusal.body.message, status = %refusal.status, "S3 refused");
         let content_range = (kind == ProxyErrorKind::RangeNotSatisfiable).then_some(refusal.content_range);
         let retry_after = (kind == ProxyErrorKind::OriginBusy).then_some(refusal.retry_after);
-        Failure {
-            error: ProxyError::from_origin_code(kind, refusal.body.code),
-            content_range: content_range.flatten(),
-            retry_after: retry_after.flatten(),
-        }
+        let error = ProxyError::from_origin_code(kind, refusal.body.code);
+        let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
+        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, %bucket, "S3 refused");
+        Failure { error, content_range: content_range.flatten(), retry_after: retry_after.flatten() }
     }
 
     fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
         let Failure { error, content_range, retry_after } = failure;
-        let bucket = match &self.bucket {
-            Bucket::Named(name) => Some(name.as_str()),
-            Bucket::Asked(..) => None,
-        };
-        let (id, code, key) = (error.id(), error.origin_code(), self.key.as_str());
-        let source = std::error::Error::source(&error).map(|_| chain(&error));
-        if error.kind().is_fault() {
-            tracing::error!(id, kind = error.kind().code(), code, bucket, key, source, "{error}");
-        } else {
-            tracing::debug!(id, kind = error.kind().code(), code, bucket, key, source, "{error}");
-        }
         let mut response = self.mount.error(error, self.read.method, Some(&self.key));
         let headers = response.headers_mut();
         if let Some(value) = content_range {
@@ -412,6 +412,8 @@ struct Refusal {
     body: S3ErrorBody,
     content_range: Option<HeaderValue>,
     retry_after: Option<HeaderValue>,
+    /// What AWS asks for when it is asked for help.
+    request_id: Option<HeaderValue>,
 }
 
 // === impl Refusal ===
@@ -432,6 +434,7 @@ impl Refusal {
             body,
             content_range: head.headers.get(CONTENT_RANGE).cloned(),
             retry_after: head.headers.get(RETRY_AFTER).cloned(),
+            request_id: head.headers.get("x-amz-request-id").cloned(),
         }
     }
 }

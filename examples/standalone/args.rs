@@ -90,6 +90,19 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What the parser can't see.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (flag, path) in [("--ping-path", &self.ping_path), ("--ready-path", &self.ready_path)] {
+            if !path.is_empty() && !path.starts_with('/') {
+                return Err(format!("{flag} {path}: must begin with \"/\", or be empty for nowhere"));
+            }
+        }
+        if !self.ping_path.is_empty() && self.ping_path == self.ready_path {
+            return Err("--ping-path and --ready-path are the same: give each a path of its own".to_owned());
+        }
+        Ok(())
+    }
+
     /// Whether nothing is named that could be served.
     pub(crate) fn is_demo(&self) -> bool {
         self.bucket.is_none() && self.bucket_from_path.is_empty() && self.config.is_none()

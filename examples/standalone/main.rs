@@ -26,7 +26,7 @@ use self::{args::Args, server::Server};
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"));
+    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,6 +48,7 @@ fn start(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    args.check()?;
     let demo = match args.is_demo() {
         true => Some(Demo::start().await?),
         false => None,

@@ -126,7 +126,7 @@ impl MountBuilder {
         self
     }
 
-    /// Drops a first segment after the mount of the form `--[0-9A-Za-z._-]+` from the key, so that `/media/--2/a.jpg`
+    /// Drops a first segment after the mount (and after a bucket from the path) of the form `--[0-9A-Za-z._-]+` from the key, so that `/media/--2/a.jpg`
     /// is a new URL for the object `a.jpg`. Off by default.
     pub fn cache_bust_segment(mut self, on: bool) -> Self {
         self.cache_bust_segment = on;
@@ -257,19 +257,21 @@ impl MountBuilder {
 
     // --- what clients see ---
 
-    /// The value of `Cache-Control` for objects about whose caching S3 says nothing. Stands behind the rules.
+    /// The value of `Cache-Control` for objects about whose caching S3 says nothing. Stands behind the rules of that
+    /// kind ([`CacheRule::default_to`]).
     pub fn default_cache_control(mut self, value: impl Into<String>) -> Self {
         self.default_cache_control = Some(value.into());
         self
     }
 
-    /// The value of `Cache-Control` for all objects, whatever S3 says. Stands behind the rules.
+    /// The value of `Cache-Control` for all objects, whatever S3 says. Stands behind the rules of that kind
+    /// ([`CacheRule::override_with`]), and goes before every default.
     pub fn override_cache_control(mut self, value: impl Into<String>) -> Self {
         self.override_cache_control = Some(value.into());
         self
     }
 
-    /// Adds a rule for `Cache-Control`; the first that fits wins.
+    /// Adds a rule for `Cache-Control`. Overrides go before defaults; among each, the first that fits wins.
     pub fn cache_rule(mut self, rule: CacheRule) -> Self {
         self.cache_rules.push(rule);
         self
@@ -334,14 +336,22 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let origin = self.origin()?;
-        let bucket = match self.bucket {
-            BucketChoice::Fixed(name) => {
-                origin.locate(&name).map_err(|why| {
-                    let message = format!("the bucket {name}: {why}");
-                    ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
-                })?;
-                BucketSource::Fixed(name)
+        // Where the bucket is not known yet, any name shows whether region and options are good.
+        let sample = match &self.bucket {
+            BucketChoice::Fixed(name) => name.clone(),
+            BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
+                BucketName::parse("sample-bucket").expect("it is a bucket name")
             }
+        };
+        origin.locate(&sample).map_err(|why| {
+            let message = match &self.bucket {
+                BucketChoice::Fixed(name) => format!("the bucket {name}: {why}"),
+                BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => format!("the endpoint: {why}"),
+            };
+            ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
+        })?;
+        let bucket = match self.bucket {
+            BucketChoice::Fixed(name) => BucketSource::Fixed(name),
             BucketChoice::FromPath(globs) if globs.is_empty() => {
                 let message =
                     "a bucket from the path needs at least one glob of allowed names, like \"media-*\"";

@@ -140,6 +140,8 @@ impl Mount {
 
     /// Begins a mount whose bucket is the first segment of the path after the mount, if one of these globs matches
     /// its name: `*` is any run of characters, `?` one, `{a,b}` either.
+    ///
+    /// Bucket names are global: anyone may create a public bucket that fits a wide glob, and be served by you.
     pub fn bucket_from_path<G: Into<String>>(allowed: impl IntoIterator<Item = G>) -> MountBuilder {
         MountBuilder::from_path(allowed.into_iter().map(Into::into).collect())
     }

@@ -104,7 +104,7 @@ impl CredentialCache {
 
 impl fmt::Debug for CredentialCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CredentialCache").field(&self.0.provider).finish()
+        f.write_str("CredentialCache")
     }
 }
 
@@ -210,7 +210,6 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("generation", &self.generation)
-            .field("access_key_id", &self.credentials.access_key_id())
             .field("expiry", &self.credentials.expiry())
             .finish_non_exhaustive()
     }

@@ -86,12 +86,29 @@ impl S3Origin {
         Self { addressing, credentials, client, clock, places: RwLock::default() }
     }
 
+    /// Whose signature S3 gets to see; `None` if nothing is signed.
+    #[cfg(test)]
+    pub(crate) async fn access_key_id(&self) -> Option<String> {
+        let identity = self.credentials.as_ref()?.fetch().await.expect("the test has credentials");
+        Some(identity.credentials().access_key_id().to_owned())
+    }
+
+    /// Whether there are credentials, or none are needed.
+    pub(crate) async fn has_credentials(&self) -> Result<(), OriginError> {
+        match &self.credentials {
+            Some(cache) if cache.current(self.clock.now()).is_none() => {
+                cache.fetch().await.map(drop).map_err(OriginError::Credentials)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Finds a bucket's place now, so that a wrong configuration is refused when it is built.
     pub(crate) fn locate(&self, bucket: &BucketName) -> Result<(), EndpointError> {
         self.place(bucket).map(drop)
     }
 
-    /// Whether requests travel in the clear.
+    /// Whether any request could travel over TLS.
     pub(crate) fn needs_tls(addressing: &Addressing) -> bool {
         !addressing.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http:"))
     }
@@ -147,7 +164,7 @@ impl S3Origin {
 }
 
 /// Bucket names that requests bring are bounded only by the allow-list's globs. Finding a place again is cheap.
-const MAX_PLACES: usize = 1024;
+const MAX_PLACES: usize = 256;
 
 impl fmt::Debug for S3Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
@@ -36,7 +37,7 @@ impl ReadRequest {
             if name == RANGE && !has_range {
                 return None;
             }
-            headers.get(name).filter(|value| is_signable(value)).cloned()
+            carried(headers, &name)
         });
         Self { method, fields }
     }
@@ -57,6 +58,22 @@ impl ReadRequest {
     pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
         FIELDS.into_iter().zip(&self.fields).filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
+}
+
+/// The value to carry: lines of a list are one list (RFC 9110 §5.3); of any other field the first counts.
+fn carried(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next()?;
+    let mut rest = lines.peekable();
+    if rest.peek().is_none() || !(name == IF_MATCH || name == IF_NONE_MATCH) {
+        return is_signable(first).then(|| first.clone());
+    }
+    let mut list = first.as_bytes().to_vec();
+    for line in rest {
+        list.extend_from_slice(b", ");
+        list.extend_from_slice(line.as_bytes());
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(list)).ok().filter(is_signable)
 }
 
 const FIRST_BYTE: HeaderValue = HeaderValue::from_static("bytes=0-0");
@@ -107,6 +124,9 @@ mod tests {
         };
         assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH, RANGE]);
         assert_eq!(names(ReadMethod::Head, &headers), [IF_NONE_MATCH]);
+        headers.append(IF_NONE_MATCH, HeaderValue::from_static("\"b\""));
+        let read = ReadRequest::new(ReadMethod::Head, &headers);
+        assert_eq!(read.fields().next().unwrap().1, "\"a\", \"b\"", "lines of a list are one list");
         headers.insert(IF_RANGE, HeaderValue::from_static("\"a\""));
         assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH], "If-Range asks for the whole object");
     }

@@ -37,7 +37,7 @@ enum Mode {
     Override,
 }
 
-/// The rules of a mount, the first that fits wins.
+/// The rules of a mount: overrides go before defaults; among each, the first that fits wins.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CachePolicy {
     rules: Vec<Rule>,

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{
     HeaderValue, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 
 use crate::{
@@ -30,6 +30,7 @@ pub(crate) fn error_response(
 ) -> Response<ObjectBody> {
     let kind = error.kind();
     let (content_type, body) = format.body(&error);
+    let length = body.len();
     let mut response = Response::new(match method {
         ReadMethod::Get => ObjectBody::Full(body),
         ReadMethod::Head => ObjectBody::Empty,
@@ -37,6 +38,8 @@ pub(crate) fn error_response(
     *response.status_mut() = kind.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
+    // Said, since a framework would take a HEAD's empty body for the length (RFC 9110 §8.6).
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, cache_control);
     if matches!(kind, ProxyErrorKind::Credentials | ProxyErrorKind::OriginBusy | ProxyErrorKind::Resolver) {
         // Spread out, so that those who were turned away together do not come back together.

@@ -65,7 +65,10 @@ impl HeaderPolicy {
     }
 
     fn forwards(&self, name: &HeaderName) -> bool {
-        !self.forwarded.is_empty() && self.forwarded.is_match(name.as_str()) && !is_ours(name)
+        !self.forwarded.is_empty()
+            && self.forwarded.is_match(name.as_str())
+            && !is_ours(name)
+            && !is_object_field(name)
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) struct HostName(String);
 impl HostName {
     /// `None` if the text is no host name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
+        let name = name.strip_suffix('.').unwrap_or(name);
         let proper = !name.is_empty()
             && name.len() <= 253
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));

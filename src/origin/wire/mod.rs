@@ -50,7 +50,7 @@ pub(crate) struct WireError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WireErrorKind {
-    /// A kept connection turned out to be closed before anything of an answer came: safe to send again.
+    /// A kept connection broke before the head of an answer was complete: a read is safe to send again.
     Stale,
     Connect,
     Timeout,

@@ -30,7 +30,7 @@ use super::{
     stream::{Stream, server_name},
 };
 
-/// Pools by host, shared by all mounts that are built alike.
+/// Pools by host, shared by the clones of a mount.
 #[derive(Clone)]
 pub(crate) struct Pools(Arc<PoolsShared>);
 
@@ -92,6 +92,9 @@ pub(crate) struct PooledBody {
     lease: Option<(Box<Conn>, Pool)>,
 }
 
+/// Hosts above which unused pools are dropped: names from paths could otherwise pile up connections.
+const MAX_HOSTS: usize = 64;
+
 // === impl Pools ===
 
 impl Pools {
@@ -102,6 +105,10 @@ impl Pools {
     pub(crate) fn pool(&self, scheme: &Scheme, name: &str, port: u16) -> Pool {
         let host = Host { scheme: scheme.clone(), name: name.to_owned(), port };
         let mut by_host = self.0.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_host.len() >= MAX_HOSTS {
+            // What nobody refers to any more goes, with its idle connections.
+            by_host.retain(|_, pool| Arc::strong_count(&pool.0) > 1);
+        }
         by_host
             .entry(host)
             .or_insert_with_key(|host| {
