@@ -11,7 +11,7 @@ use tower::Service;
 
 use crate::{
     body::{ObjectBody, ResponseBody},
-    proxy::FetchFuture,
+    fetch::FetchFuture,
 };
 
 pin_project! {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 use crate::{
     object::{InvalidKey, ObjectKey},
     origin::{Identity, Signable, SigningKey, SigningScope, Timestamp},
-    request::{ReadMethod, ReadRequest},
+    request::{Opening, ReadMethod, ReadRequest},
     route::KeyMapping,
 };
 
@@ -24,7 +24,10 @@ pub fn map_key(rest: &str) -> Result<ObjectKey, InvalidKey> {
 
 /// How many fields of a GET are carried to S3.
 pub fn read_request(headers: &HeaderMap) -> usize {
-    ReadRequest::new(ReadMethod::Get, headers).fields().count()
+    match ReadRequest::new(ReadMethod::Get, headers).opening(SystemTime::now()) {
+        Opening::Ask(question) => question.fields().count(),
+        Opening::HeadFirst => 0,
+    }
 }
 
 /// A signer with the day's key at hand, as a mount has it.

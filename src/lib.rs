@@ -51,6 +51,7 @@
 // In the order in which a request passes them.
 mod body;
 mod config;
+mod fetch;
 mod future;
 mod layer;
 mod origin;

@@ -73,6 +73,10 @@ pub enum DeniedAnswer {
     NotFound,
     /// 403.
     Forbidden,
+    /// 403 if the bucket tells missing keys from denied ones, else 404. Which of them is found out by asking for a key
+    /// that does not exist: by [`S3ProxyLayer::ready`](crate::S3ProxyLayer::ready), or when S3 first denies an object,
+    /// and again every five minutes.
+    Auto,
 }
 
 /// What a client is told about a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.

@@ -1,8 +1,12 @@
-//! The nouns: what an object is called and where it lives. Pure values without I/O.
+//! The nouns: what an object is called, where it lives, what tells its states apart. Pure values without I/O.
 
 mod bucket;
+mod entity_tag;
 mod key;
+mod validators;
 
 pub use bucket::{BucketName, InvalidBucketName};
+pub(crate) use entity_tag::{EntityTag, EntityTags};
 pub use key::{InvalidKey, ObjectKey};
 pub(crate) use key::{MAX_KEY_BYTES, has_dot_segment};
+pub(crate) use validators::Validators;

@@ -46,6 +46,8 @@ struct Refresh {
     failures: u32,
     /// The latest failure, and when the next attempt may begin.
     failed: Option<(CredentialsUnavailable, Instant)>,
+    /// When the provider gave refused credentials once more.
+    renewed_in_vain: Option<Instant>,
 }
 
 type Outcome = Result<Arc<Identity>, CredentialsUnavailable>;
@@ -74,6 +76,25 @@ impl CredentialCache {
             Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(CredentialsUnavailable::interrupted())),
             Err(_) => Err(CredentialsUnavailable::interrupted()),
         }
+    }
+
+    /// Credentials in place of ones that S3 refused before their time; `false` if there are no others.
+    pub(crate) async fn renew(&self, refused: &Identity) -> Result<bool, CredentialsUnavailable> {
+        let is_other = |identity: &Identity| identity.generation != refused.generation;
+        if self.0.current.load().as_deref().is_some_and(is_other) {
+            return Ok(true);
+        }
+        let is_vain = |since: Instant| since.elapsed() < RENEWAL_PAUSE;
+        if self.0.lock().renewed_in_vain.is_some_and(is_vain) {
+            return Ok(false);
+        }
+        let identity = self.fetch().await?;
+        let is_new = !same_keys(&identity.credentials, &refused.credentials);
+        if !is_new {
+            // The next refusals would only have the provider asked again and again.
+            self.0.lock().renewed_in_vain = Some(Instant::now());
+        }
+        Ok(is_new)
     }
 
     /// Joins the refresh in flight, or starts one in a task of its own, so that a request that goes away does
@@ -161,6 +182,16 @@ impl Shared {
 
 /// As long as the SDK's own identity cache waits.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a provider is not asked for others of what it gave again.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+
+/// Whether S3 could not tell them apart.
+fn same_keys(one: &Credentials, other: &Credentials) -> bool {
+    one.access_key_id() == other.access_key_id()
+        && one.secret_access_key() == other.secret_access_key()
+        && one.session_token() == other.session_token()
+}
 
 /// Long enough for many attempts before the hard expiry, as in the SDKs.
 const LONGEST_REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);

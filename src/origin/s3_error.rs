@@ -9,10 +9,20 @@ pub(crate) enum S3ErrorCode {
     NoSuchBucket,
     AccessDenied,
     InvalidObjectState,
-    /// Our credentials, our signature or our clock are refused.
+    /// Our credentials or our signature are refused.
     Credentials,
+    /// Our clock and S3's differ by more than a signature may be old.
+    ClockSkewed,
     /// The bucket lives elsewhere than where it was asked for.
     WrongRegion,
+    /// The key that the object is encrypted with can't be used.
+    Encryption,
+    /// What is asked for is a delete marker: S3 has no code of its own for that.
+    DeleteMarker,
+    /// What was asked is no question to this object; of a read, only `versionId` can bring that about.
+    InvalidArgument,
+    PreconditionFailed,
+    InvalidRange,
     /// S3 asks to come back later.
     Busy,
     /// A code without a meaning of its own here, or none at all.
@@ -24,6 +34,10 @@ pub(crate) enum S3ErrorCode {
 pub(crate) struct S3ErrorBody {
     pub(crate) code: String,
     pub(crate) message: String,
+    /// Where the bucket is, if it is not where it was asked for.
+    pub(crate) region: String,
+    /// The object's length, of `InvalidRange`.
+    pub(crate) actual_object_size: String,
 }
 
 // === impl S3ErrorCode ===
@@ -33,23 +47,28 @@ impl S3ErrorCode {
         match code {
             "NoSuchKey" => Self::NoSuchKey,
             "NoSuchVersion" => Self::NoSuchVersion,
-            "NoSuchBucket" => Self::NoSuchBucket,
+            "NoSuchBucket" | "InvalidBucketName" => Self::NoSuchBucket,
             "AccessDenied" | "AllAccessDisabled" => Self::AccessDenied,
             "InvalidObjectState" => Self::InvalidObjectState,
+            "InvalidArgument" => Self::InvalidArgument,
+            "PreconditionFailed" => Self::PreconditionFailed,
+            "InvalidRange" => Self::InvalidRange,
+            "RequestTimeTooSkewed" => Self::ClockSkewed,
             "ExpiredToken"
             | "InvalidToken"
             | "InvalidAccessKeyId"
             | "SignatureDoesNotMatch"
             | "InvalidSecurity"
-            | "RequestTimeTooSkewed"
             | "RequestExpired"
             | "NotSignedUp"
             | "TokenRefreshRequired" => Self::Credentials,
             "PermanentRedirect"
             | "TemporaryRedirect"
             | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraint"
             | "IllegalLocationConstraintException" => Self::WrongRegion,
             "SlowDown" | "ServiceUnavailable" | "Busy" | "InternalError" | "RequestTimeout" => Self::Busy,
+            code if code.starts_with("KMS.") => Self::Encryption,
             _ => Self::Other,
         }
     }
@@ -58,7 +77,7 @@ impl S3ErrorCode {
 // === impl S3ErrorBody ===
 
 impl S3ErrorBody {
-    /// Reads `<Error><Code>…</Code><Message>…</Message></Error>`; whatever is not that is left empty.
+    /// Reads `<Error><Code>…</Code><Message>…</Message>…</Error>`; whatever is not that is left empty.
     pub(crate) fn parse(xml: &[u8]) -> Self {
         let mut error = Self::default();
         let text = String::from_utf8_lossy(xml);
@@ -76,6 +95,10 @@ impl S3ErrorBody {
                     let field = match path.as_slice() {
                         [root, name] if root == "Error" && name == "Code" => &mut error.code,
                         [root, name] if root == "Error" && name == "Message" => &mut error.message,
+                        [root, name] if root == "Error" && name == "Region" => &mut error.region,
+                        [root, name] if root == "Error" && name == "ActualObjectSize" => {
+                            &mut error.actual_object_size
+                        }
                         _ => continue,
                     };
                     field.push_str(&text);

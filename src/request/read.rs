@@ -1,8 +1,8 @@
-use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
-    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
-};
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method};
+
+use super::{Conditions, ForS3, IfRange, Question, RangeSpec, Ranges};
 
 /// A method that reads an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,77 +11,71 @@ pub(crate) enum ReadMethod {
     Head,
 }
 
-/// What is asked of one object: the method, and those fields of the request that S3 understands.
-///
-/// Nothing else of the client's request reaches S3: no cookie, no authorization, no `Accept-Encoding`.
+/// What a client asks of one object. Of all that its request says, nothing else has a bearing on what S3 is asked.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadRequest {
     pub(crate) method: ReadMethod,
-    fields: [Option<HeaderValue>; FIELD_COUNT],
+    pub(crate) conditions: Conditions,
+    /// `None` for HEAD: a range is defined for GET only (RFC 9110 §14.2).
+    pub(crate) ranges: Option<Ranges>,
+    /// `None` without a range: the field has no meaning then (RFC 9110 §13.1.5).
+    pub(crate) if_range: Option<Box<IfRange>>,
 }
 
-/// The fields that are carried to S3, in the order in which SigV4 wants them: by name.
-const FIELDS: [HeaderName; FIELD_COUNT] =
-    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE];
-
-const FIELD_COUNT: usize = 5;
+/// How a request begins at S3.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    Ask(Question),
+    /// The object's head has to be seen first.
+    HeadFirst,
+}
 
 // === impl ReadRequest ===
 
 impl ReadRequest {
     pub(crate) fn new(method: ReadMethod, headers: &HeaderMap) -> Self {
-        // Range is defined for GET only (RFC 9110 §14.2). With If-Range the whole object is always a right answer
-        // (§13.1.5), and the part of another version never is.
-        let has_range = method == ReadMethod::Get && !headers.contains_key(IF_RANGE);
-        let fields = FIELDS.map(|name| {
-            if name == RANGE && !has_range {
-                return None;
+        let conditions = Conditions::new(headers);
+        let mut ranges = match method {
+            ReadMethod::Get => Ranges::parse(headers),
+            ReadMethod::Head => None,
+        };
+        let if_range = ranges.as_ref().and_then(|_| IfRange::new(headers)).map(Box::new);
+        if if_range.as_deref() == Some(&IfRange::Never) {
+            ranges = None;
+        }
+        Self { method, conditions, if_range: if_range.filter(|_| ranges.is_some()), ranges }
+    }
+
+    /// The first question to S3: one that is answered with what the client gets, wherever that can be told.
+    pub(crate) fn opening(&self, now: SystemTime) -> Opening {
+        if self.method == ReadMethod::Head {
+            // Its answer has all that conditions are about and costs no bytes: there is nothing for S3 to check.
+            return Opening::Ask(Question::head());
+        }
+        let mut fields = Vec::new();
+        if !self.conditions.is_empty() {
+            match self.conditions.for_s3(now.into()) {
+                ForS3::Fields(sent) => fields = sent,
+                ForS3::HeadFirst => return Opening::HeadFirst,
             }
-            carried(headers, &name)
-        });
-        Self { method, fields }
+        }
+        let range = match &self.ranges {
+            None => None,
+            // `bytes=-0` asks for nothing: 416 has to say how long the object is.
+            Some(Ranges::Several(_) | Ranges::One(RangeSpec::Suffix(0))) => return Opening::HeadFirst,
+            Some(Ranges::One(range)) => Some(*range),
+        };
+        if let Some(if_range) = &self.if_range {
+            // A 412 can't stand for two conditions.
+            if self.conditions.has_must() {
+                return Opening::HeadFirst;
+            }
+            let Some(field) = if_range.for_s3() else { return Opening::HeadFirst };
+            fields.push(field);
+            fields.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        }
+        Opening::Ask(Question::get(range, fields))
     }
-
-    /// A read of the first byte, for what S3 says of it rather than for the byte.
-    pub(crate) fn first_byte() -> Self {
-        let fields = FIELDS.map(|name| (name == RANGE).then_some(FIRST_BYTE));
-        Self { method: ReadMethod::Get, fields }
-    }
-
-    /// The head of the object, if it still has this entity tag.
-    pub(crate) fn head_of(tag: Option<&HeaderValue>) -> Self {
-        let fields = FIELDS.map(|name| tag.filter(|tag| name == IF_MATCH && is_signable(tag)).cloned());
-        Self { method: ReadMethod::Head, fields }
-    }
-
-    /// The fields for S3, sorted by name.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
-        FIELDS.into_iter().zip(&self.fields).filter_map(|(name, value)| Some((name, value.as_ref()?)))
-    }
-}
-
-/// The value to carry: lines of a list are one list (RFC 9110 §5.3); of any other field the first counts.
-fn carried(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?;
-    let mut rest = lines.peekable();
-    if rest.peek().is_none() || !(name == IF_MATCH || name == IF_NONE_MATCH) {
-        return is_signable(first).then(|| first.clone());
-    }
-    let mut list = first.as_bytes().to_vec();
-    for line in rest {
-        list.extend_from_slice(b", ");
-        list.extend_from_slice(line.as_bytes());
-    }
-    HeaderValue::from_maybe_shared(Bytes::from(list)).ok().filter(is_signable)
-}
-
-const FIRST_BYTE: HeaderValue = HeaderValue::from_static("bytes=0-0");
-
-/// Whether a value means the same to S3's signature check as to us: ASCII without tabs, which some servers fold
-/// into spaces. S3 would refuse the request's signature otherwise, which no client may bring about.
-fn is_signable(value: &HeaderValue) -> bool {
-    value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'))
 }
 
 // === impl ReadMethod ===
@@ -106,28 +100,38 @@ impl From<ReadMethod> for Method {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{AUTHORIZATION, COOKIE};
+    use http::{
+        HeaderName, HeaderValue,
+        header::{AUTHORIZATION, COOKIE, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE},
+    };
 
     use super::*;
 
+    /// The fields of the first question; `None` if the head comes first.
+    fn asked(method: ReadMethod, fields: &[(HeaderName, &'static str)]) -> Option<Vec<HeaderName>> {
+        let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        let read = ReadRequest::new(method, &headers.collect());
+        match read.opening(SystemTime::now()) {
+            Opening::Ask(question) => Some(question.fields().map(|(name, _)| name).collect()),
+            Opening::HeadFirst => None,
+        }
+    }
+
     #[test]
-    fn only_what_s3_understands_is_carried() {
-        let mut headers = HeaderMap::new();
-        headers.insert(RANGE, HeaderValue::from_static("bytes=0-9"));
-        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"a\""));
-        headers.insert(IF_MATCH, HeaderValue::from_bytes(b"\"\xfc\"").unwrap());
-        headers.insert(COOKIE, HeaderValue::from_static("a=b"));
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic xyz"));
-        let names = |method, headers: &HeaderMap| {
-            let read = ReadRequest::new(method, headers);
-            read.fields().map(|(name, _)| name).collect::<Vec<_>>()
-        };
-        assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH, RANGE]);
-        assert_eq!(names(ReadMethod::Head, &headers), [IF_NONE_MATCH]);
-        headers.append(IF_NONE_MATCH, HeaderValue::from_static("\"b\""));
-        let read = ReadRequest::new(ReadMethod::Head, &headers);
-        assert_eq!(read.fields().next().unwrap().1, "\"a\", \"b\"", "lines of a list are one list");
-        headers.insert(IF_RANGE, HeaderValue::from_static("\"a\""));
-        assert_eq!(names(ReadMethod::Get, &headers), [IF_NONE_MATCH], "If-Range asks for the whole object");
+    fn only_what_has_a_bearing_is_asked() {
+        let range = (RANGE, "bytes=0-9");
+        let tag = (IF_NONE_MATCH, "\"a\"");
+        let identity = [(COOKIE, "a=b"), (AUTHORIZATION, "Basic xyz")];
+        assert_eq!(asked(ReadMethod::Get, &identity), Some(vec![]));
+        assert_eq!(asked(ReadMethod::Get, &[range.clone(), tag.clone()]), Some(vec![IF_NONE_MATCH, RANGE]));
+        assert_eq!(asked(ReadMethod::Head, &[range.clone(), tag.clone()]), Some(vec![]));
+        let state = (IF_RANGE, "\"a\"");
+        assert_eq!(asked(ReadMethod::Get, &[range.clone(), state.clone()]), Some(vec![IF_MATCH, RANGE]));
+        assert_eq!(asked(ReadMethod::Get, &[range.clone(), (IF_RANGE, "W/\"a\"")]), Some(vec![]));
+        assert_eq!(asked(ReadMethod::Get, &[state.clone(), tag.clone()]), Some(vec![IF_NONE_MATCH]));
+        assert_eq!(asked(ReadMethod::Get, &[range, state, (IF_MATCH, "\"a\"")]), None);
+        assert_eq!(asked(ReadMethod::Get, &[(RANGE, "bytes=0-1,9-")]), None);
+        assert_eq!(asked(ReadMethod::Get, &[(RANGE, "bytes=-0")]), None);
+        assert_eq!(asked(ReadMethod::Get, &[(RANGE, "lines=1-2")]), Some(vec![]));
     }
 }

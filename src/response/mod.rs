@@ -4,6 +4,7 @@ mod cache_control;
 mod content_type;
 mod error;
 mod headers;
+mod multipart;
 
 pub use cache_control::CacheRule;
 pub(crate) use cache_control::{Applies, CachePolicy};
@@ -11,3 +12,4 @@ pub use content_type::ContentTypeFix;
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;
 pub(crate) use headers::HeaderPolicy;
+pub(crate) use multipart::{Boundary, Multipart};

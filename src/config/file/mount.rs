@@ -154,7 +154,11 @@ fn answers(
 ) -> Result<MountBuilder, ConfigError> {
     let content_types =
         [("by-extension", ContentTypeFix::ByExtension), ("as-stored", ContentTypeFix::AsStored)];
-    let denied = [("not-found", DeniedAnswer::NotFound), ("forbidden", DeniedAnswer::Forbidden)];
+    let denied = [
+        ("not-found", DeniedAnswer::NotFound),
+        ("forbidden", DeniedAnswer::Forbidden),
+        ("auto", DeniedAnswer::Auto),
+    ];
     let bad_paths = [("not-found", BadPathAnswer::NotFound), ("bad-request", BadPathAnswer::BadRequest)];
     let misses = [("answered", Miss::Answered), ("to-inner", Miss::ToInner)];
     let errors = [("plain", ErrorFormat::Plain), ("problem-json", ErrorFormat::ProblemJson)];

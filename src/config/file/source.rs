@@ -56,21 +56,21 @@ impl<'a> Source<'a> {
     }
 
     /// The one of these choices that a key names.
-    pub(super) fn choice<T: Copy>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &self,
         key: &str,
         text: Option<&Text>,
-        choices: [(&str, T); 2],
+        choices: [(&str, T); N],
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = text else { return Ok(None) };
         let value = self.value(key, text)?;
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
             return Ok(Some(*choice));
         }
-        let [(one, _), (other, _)] = choices;
+        let names = choices.map(|(name, _)| format!("{name:?}")).join(" or ");
         // As it is written, without the values of variables.
         let written = &text.get_ref().0;
-        let message = format!("{key} {written:?}: must be {one:?} or {other:?}");
+        let message = format!("{key} {written:?}: must be {names}");
         Err(self.error(ConfigErrorKind::InvalidValue, text.span(), message))
     }
 

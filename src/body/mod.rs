@@ -1,14 +1,25 @@
+//! Bodies: the inner service's own, and those of objects.
+
+mod multipart;
+mod object;
+mod stretch;
+
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{error::BoxError, origin::WireBody};
+pub(crate) use self::{
+    multipart::{MultipartBody, PartFuture},
+    object::ObjectBody,
+    stretch::Stretch,
+};
+use crate::error::BoxError;
 
 pin_project! {
     /// The body of an answer: the inner service's own, or an object.
@@ -27,15 +38,6 @@ pin_project! {
         Inner { #[pin] body: B },
         Object { body: ObjectBody },
     }
-}
-
-/// A body that the proxy itself made.
-#[derive(Debug, Default)]
-pub(crate) enum ObjectBody {
-    #[default]
-    Empty,
-    Full(Bytes),
-    Wire(WireBody),
 }
 
 // === impl ResponseBody ===
@@ -95,42 +97,6 @@ impl<B> fmt::Debug for ResponseBody<B> {
         match &self.kind {
             Kind::Inner { .. } => f.write_str("ResponseBody::Inner"),
             Kind::Object { body } => f.debug_tuple("ResponseBody").field(body).finish(),
-        }
-    }
-}
-
-// === impl ObjectBody ===
-
-impl ObjectBody {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
-                *self = Self::Empty;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            Self::Wire(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                // Trailers are fields of S3's that no policy has let through; they end a body.
-                Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Full(_) => false,
-            Self::Wire(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Wire(body) => body.size_hint(),
         }
     }
 }

@@ -1,0 +1,71 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::{MultipartBody, Stretch};
+use crate::{error::BoxError, origin::WireBody};
+
+/// A body that the proxy itself made.
+#[derive(Debug, Default)]
+pub(crate) enum ObjectBody {
+    #[default]
+    Empty,
+    /// That of an answer to HEAD without a length: no framework shall take the nothing for a length of zero.
+    Untold,
+    Full(Bytes),
+    /// As much of an object as was promised.
+    Stretch(Stretch),
+    /// An object whose length S3 did not tell.
+    Wire(WireBody),
+    Multipart(Box<MultipartBody>),
+}
+
+// === impl ObjectBody ===
+
+impl ObjectBody {
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Self::Empty | Self::Untold => Poll::Ready(None),
+            Self::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Stretch(body) => body.poll_frame(cx),
+            Self::Multipart(body) => body.poll_frame(cx),
+            Self::Wire(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                // Trailers are fields of S3's that no policy has let through; they end a body.
+                Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
+            }
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty | Self::Untold => true,
+            Self::Full(_) => false,
+            Self::Stretch(body) => body.remaining() == 0,
+            Self::Multipart(body) => body.remaining() == 0,
+            Self::Wire(body) => body.is_end_stream(),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Untold => SizeHint::default(),
+            Self::Stretch(body) => SizeHint::with_exact(body.remaining()),
+            Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
+            Self::Wire(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The way of a read that S3 has to be asked for: one straight function, and what it does when S3 surprises.
+
+mod deliver;
+mod look_up;
+mod part;
+mod refused;
+
+use std::{borrow::Cow, future::Future, pin::Pin};
+
+use http::{Response, request};
+
+use crate::{
+    body::ObjectBody,
+    config::Mount,
+    error::{ProxyError, ProxyErrorKind},
+    object::{BucketName, ObjectKey},
+    origin::{Answer, Asked, S3ErrorCode, Target},
+    request::{Opening, Question, ReadMethod, ReadRequest, VersionId},
+    route::BucketResolver,
+};
+use deliver::Doubt;
+use refused::Failure;
+pub(crate) use refused::from_origin_error;
+
+/// A read that S3 has to be asked for.
+pub(crate) struct Fetch {
+    pub(crate) mount: Mount,
+    pub(crate) bucket: Bucket,
+    pub(crate) key: ObjectKey,
+    pub(crate) version: Option<VersionId>,
+    pub(crate) read: ReadRequest,
+}
+
+pub(crate) enum Bucket {
+    Named(BucketName),
+    Asked(BucketResolver, Box<request::Parts>),
+}
+
+pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
+
+// === impl Fetch ===
+
+impl Fetch {
+    pub(crate) fn run(self) -> FetchFuture {
+        Box::pin(self.respond())
+    }
+
+    async fn respond(self) -> Response<ObjectBody> {
+        match self.object().await {
+            Ok(response) => response,
+            Err(failure) => self.refuse(failure),
+        }
+    }
+
+    /// One question and its answer, where S3 does what it promises. What it does not, the object's head has to settle.
+    /// That is boxed, so that the future of an object is not as large as it.
+    async fn object(&self) -> Result<Response<ObjectBody>, Failure> {
+        let bucket = self.bucket().await?;
+        let question = match self.read.opening(self.mount.0.origin.now()) {
+            Opening::Ask(question) => question,
+            Opening::HeadFirst => return Box::pin(self.look_up(&bucket)).await,
+        };
+        match self.ask(&bucket, &question).await? {
+            Answer::Found(answer) if self.read.method == ReadMethod::Head => self.head(answer.headers()),
+            Answer::Found(answer) => {
+                match self.deliver(answer, Asked { range: question.range, total: None }) {
+                    Ok(response) => Ok(response),
+                    Err(Doubt::Settled(failure)) => Err(*failure),
+                    Err(Doubt::OtherState) => Box::pin(self.whole(&bucket)).await,
+                    Err(Doubt::Misfit(misfit)) => {
+                        tracing::warn!(%bucket, key = self.key.as_str(), %misfit, "asking again");
+                        Box::pin(self.look_up(&bucket)).await
+                    }
+                }
+            }
+            Answer::NotModified(answer) => match self.confirmed(answer.headers()) {
+                Some(response) => Ok(response),
+                None => Box::pin(self.look_up(&bucket)).await,
+            },
+            Answer::Refused(refusal) => match refusal.code {
+                // The range is for another state of the object (RFC 9110 §13.1.5).
+                S3ErrorCode::PreconditionFailed if self.read.if_range.is_some() => {
+                    Box::pin(self.whole(&bucket)).await
+                }
+                S3ErrorCode::InvalidRange => match refusal.object_length {
+                    Some(total) if self.has_none_of(&question, total) => Err(Failure::unsatisfiable(total)),
+                    // A condition may go first, the object may be empty, or S3 may be wrong.
+                    Some(_) | None => Box::pin(self.look_up(&bucket)).await,
+                },
+                S3ErrorCode::PreconditionFailed if question.has_conditions() => {
+                    Box::pin(self.look_up(&bucket)).await
+                }
+                _ => Err(Box::pin(self.refused(&bucket, refusal)).await),
+            },
+        }
+    }
+
+    /// Whether a 416 is right beyond doubt.
+    fn has_none_of(&self, question: &Question, total: u64) -> bool {
+        self.read.conditions.is_empty()
+            && self.read.if_range.is_none()
+            && total > 0
+            && question.range.is_some_and(|range| range.resolve(total).is_none())
+    }
+
+    async fn bucket(&self) -> Result<Cow<'_, BucketName>, Failure> {
+        match &self.bucket {
+            Bucket::Named(name) => Ok(Cow::Borrowed(name)),
+            Bucket::Asked(resolver, head) => match resolver.resolve(head.as_ref().clone()).await {
+                Ok(Some(name)) => Ok(Cow::Owned(name)),
+                Ok(None) => Err(ProxyError::new(ProxyErrorKind::NotFound).into()),
+                Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),
+            },
+        }
+    }
+
+    async fn ask(&self, bucket: &BucketName, question: &Question) -> Result<Answer, Failure> {
+        let target = Target { bucket, key: &self.key, version: self.version.as_ref() };
+        let answer = self.mount.0.origin.read(target, question).await;
+        answer.map_err(|error| from_origin_error(error).into())
+    }
+}

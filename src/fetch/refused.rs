@@ -1,0 +1,179 @@
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
+};
+
+use super::{Fetch, deliver::BYTES};
+use crate::{
+    body::ObjectBody,
+    config::{DeniedAnswer, Mount},
+    error::{ProxyError, ProxyErrorKind},
+    object::{BucketName, ObjectKey},
+    origin::{Absence, Misfit, OriginError, Refusal, S3ErrorCode, Target},
+    request::ReadMethod,
+    response::error_response,
+    route::BucketSource,
+};
+
+/// An error on its way to the client, with the fields that belong to it.
+pub(crate) struct Failure {
+    error: ProxyError,
+    /// The object's length, of a 416 (RFC 9110 §15.5.17).
+    total: Option<u64>,
+    /// S3's own wish, which goes before ours.
+    retry_after: Option<HeaderValue>,
+}
+
+// === impl Mount ===
+
+impl Mount {
+    /// The answer to a failed request, and the one line about it in the log.
+    pub(crate) fn error(
+        &self,
+        error: ProxyError,
+        method: ReadMethod,
+        key: Option<&ObjectKey>,
+    ) -> Response<ObjectBody> {
+        let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
+        let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
+        let source = std::error::Error::source(&error).map(|_| chain(&error));
+        if kind.is_fault() {
+            tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        } else {
+            tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        }
+        let cache_control = self.0.cache.for_error(error.kind().status(), key);
+        error_response(error, self.0.errors, method, cache_control)
+    }
+
+    /// The kind of error that an S3 error is to the client: the one place where that is decided.
+    pub(crate) fn error_kind(
+        &self,
+        status: StatusCode,
+        code: S3ErrorCode,
+        absence: Option<Absence>,
+    ) -> ProxyErrorKind {
+        match code {
+            S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion | S3ErrorCode::DeleteMarker => {
+                ProxyErrorKind::NotFound
+            }
+            // Of a read, only a malformed version can be meant.
+            S3ErrorCode::InvalidArgument => ProxyErrorKind::NotFound,
+            S3ErrorCode::NoSuchBucket => match self.0.bucket {
+                BucketSource::Fixed(_) => ProxyErrorKind::OriginMisconfigured,
+                BucketSource::FromPath(_) | BucketSource::Resolver(_) => ProxyErrorKind::NotFound,
+            },
+            S3ErrorCode::AccessDenied => match (self.0.denied, absence) {
+                (DeniedAnswer::Forbidden, _) | (DeniedAnswer::Auto, Some(Absence::Told)) => {
+                    ProxyErrorKind::Forbidden
+                }
+                (DeniedAnswer::NotFound, _) | (DeniedAnswer::Auto, Some(Absence::Hidden) | None) => {
+                    ProxyErrorKind::NotFound
+                }
+            },
+            S3ErrorCode::InvalidObjectState => ProxyErrorKind::Archived,
+            S3ErrorCode::Credentials | S3ErrorCode::ClockSkewed => ProxyErrorKind::OriginRefused,
+            S3ErrorCode::WrongRegion | S3ErrorCode::Encryption => ProxyErrorKind::OriginMisconfigured,
+            S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
+            // The client's own conditions and ranges were decided by what S3 says of the object. This is about ours.
+            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => ProxyErrorKind::OriginBroken,
+            S3ErrorCode::Other => match status {
+                StatusCode::NOT_FOUND | StatusCode::GONE => ProxyErrorKind::NotFound,
+                // Without a code nobody can tell a denied object from refused credentials; never 404 for the latter.
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProxyErrorKind::OriginRefused,
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::INTERNAL_SERVER_ERROR
+                | StatusCode::SERVICE_UNAVAILABLE => ProxyErrorKind::OriginBusy,
+                StatusCode::GATEWAY_TIMEOUT => ProxyErrorKind::OriginTimeout,
+                status if status.is_redirection() => ProxyErrorKind::OriginMisconfigured,
+                _ => ProxyErrorKind::OriginBroken,
+            },
+        }
+    }
+
+    /// What S3 says of keys that do not exist, if an error's kind depends on it.
+    pub(crate) async fn absence(&self, bucket: &BucketName) -> Option<Absence> {
+        if self.0.denied != DeniedAnswer::Auto {
+            return None;
+        }
+        let key = self.0.keys.key(&format!("tower-s3-proxy-canary-{:016x}", fastrand::u64(..))).ok()?;
+        self.0.origin.absence(Target { bucket, key: &key, version: None }).await
+    }
+}
+
+// === impl Fetch ===
+
+impl Fetch {
+    /// What S3's refusal is to the client.
+    pub(super) async fn refused(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
+        let absence = match refusal.code {
+            S3ErrorCode::AccessDenied => self.mount.absence(bucket).await,
+            _ => None,
+        };
+        let mut kind = self.mount.error_kind(refusal.status, refusal.code, absence);
+        // A HEAD of a malformed version, or of a delete marker by its version, has no code.
+        let is_mute = refusal.code == S3ErrorCode::Other && refusal.body.code.is_empty();
+        let is_about_version =
+            matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
+        if self.version.is_some() && is_mute && is_about_version {
+            kind = ProxyErrorKind::NotFound;
+        }
+        let error = ProxyError::from_origin_code(kind, refusal.body.code);
+        let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
+        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, %bucket, "S3 refused");
+        let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
+        Failure { error, total: None, retry_after }
+    }
+
+    pub(super) fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
+        let Failure { error, total, retry_after } = failure;
+        let mut response = self.mount.error(error, self.read.method, Some(&self.key));
+        let headers = response.headers_mut();
+        if let Some(total) = total {
+            let value = format!("bytes */{total}");
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(value).expect("digits are ASCII"));
+            headers.insert(ACCEPT_RANGES, BYTES);
+        }
+        if let Some(value) = retry_after {
+            headers.insert(RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// 416 for an object of `total` bytes.
+    pub(super) fn unsatisfiable(total: u64) -> Self {
+        let error = ProxyError::new(ProxyErrorKind::RangeNotSatisfiable);
+        Self { error, total: Some(total), retry_after: None }
+    }
+
+    pub(super) fn misfit(misfit: Misfit) -> Self {
+        ProxyError::from_source(ProxyErrorKind::OriginBroken, misfit).into()
+    }
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self { error, total: None, retry_after: None }
+    }
+}
+
+pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
+    let kind = match &error {
+        OriginError::Credentials(_) => ProxyErrorKind::Credentials,
+        OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
+        OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
+        OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
+        OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
+    };
+    ProxyError::from_source(kind, error)
+}
+
+/// An error and its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

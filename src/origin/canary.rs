@@ -1,0 +1,62 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::{Answer, OriginError, S3ErrorCode, S3Origin, Target};
+use crate::request::Question;
+
+/// What S3 says of a key that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// `NoSuchKey`: so `AccessDenied` means what it says.
+    Told,
+    /// `AccessDenied`, for want of `s3:ListBucket` (S3 API, GetObject, "Permissions").
+    Hidden,
+}
+
+/// What a bucket says of absent keys, asked for once in a while and once at a time.
+#[derive(Debug, Default)]
+pub(super) struct Canary(Mutex<Option<(Instant, Answered)>>);
+
+type Answered = Arc<OnceCell<Absence>>;
+
+/// Policies change; who changed one waits no longer than that.
+const KEPT: Duration = Duration::from_secs(5 * 60);
+
+// === impl Canary ===
+
+impl Canary {
+    fn cell(&self) -> Answered {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((since, cell)) if since.elapsed() < KEPT => Arc::clone(cell),
+            _ => {
+                let cell = Answered::default();
+                *kept = Some((Instant::now(), Arc::clone(&cell)));
+                cell
+            }
+        }
+    }
+}
+
+impl S3Origin {
+    /// Asks for `absent`, a key that nobody has, unless that is known already. `None` if S3 says neither.
+    pub(crate) async fn absence(&self, absent: Target<'_>) -> Option<Absence> {
+        let place = self.place(absent.bucket).ok()?;
+        let cell = place.canary.cell();
+        let asked = cell.get_or_try_init(|| async {
+            match self.read(absent, &Question::first_byte()).await.map_err(Some)? {
+                Answer::Refused(refusal) => match refusal.code {
+                    S3ErrorCode::NoSuchKey => Ok(Absence::Told),
+                    S3ErrorCode::AccessDenied => Ok(Absence::Hidden),
+                    _ => Err(None),
+                },
+                Answer::Found(_) | Answer::NotModified(_) => Err(None::<OriginError>),
+            }
+        });
+        asked.await.ok().copied()
+    }
+}

@@ -1,0 +1,52 @@
+use std::fmt;
+
+use super::{
+    credentials::CredentialsUnavailable,
+    endpoint::EndpointError,
+    wire::{WireError, WireErrorKind},
+};
+use crate::error::BoxError;
+
+/// Why S3 gave no answer at all.
+#[derive(Debug)]
+pub(crate) enum OriginError {
+    Credentials(CredentialsUnavailable),
+    Endpoint(EndpointError),
+    Wire(WireError),
+    /// The request can't be written down: the credentials hold bytes that no header may hold.
+    Unwritable(BoxError),
+}
+
+// === impl OriginError ===
+
+impl OriginError {
+    pub(super) fn unwritable(error: impl Into<BoxError>) -> Self {
+        Self::Unwritable(error.into())
+    }
+
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Timeout)
+    }
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Credentials(_) => "no credentials",
+            Self::Endpoint(_) => "the bucket has no endpoint",
+            Self::Wire(_) => "the origin could not be asked",
+            Self::Unwritable(_) => "the request to the origin could not be written",
+        })
+    }
+}
+
+impl std::error::Error for OriginError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Credentials(error) => Some(error),
+            Self::Endpoint(error) => Some(error),
+            Self::Wire(error) => Some(error),
+            Self::Unwritable(error) => Some(error.as_ref()),
+        }
+    }
+}

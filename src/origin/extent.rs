@@ -1,0 +1,192 @@
+use std::fmt;
+
+use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
+
+use crate::request::{ByteRange, ContentRange, RangeSpec};
+
+/// Which bytes of an object were asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) range: Option<RangeSpec>,
+    /// The object's length, if it is known already.
+    pub(crate) total: Option<u64>,
+}
+
+/// What the body of an answer is, once it is known to be what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The object, whose length S3 may have kept to itself.
+    Whole { length: Option<u64> },
+    /// A part, behind `skip` bytes that nobody asked for.
+    Part { range: ByteRange, total: u64, skip: u64 },
+    /// S3 sent the object instead of saying that it has no such part.
+    Unsatisfiable { total: u64 },
+}
+
+/// An answer that does not fit the question, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Misfit(&'static str);
+
+/// So many bytes are read and dropped, to cut a part out of an answer with more. Beyond it a client is sent more than it
+/// asked for, as it has to expect (RFC 9110 §14.2).
+const PASSED_WHOLE: u64 = 1024 * 1024;
+
+/// What the body of an answer holds, by its fields.
+enum Holds {
+    Whole(Option<u64>),
+    Part(ByteRange, u64),
+}
+
+// === impl Extent ===
+
+impl Extent {
+    /// Compares an answer with the question. `length` is that of the body.
+    ///
+    /// Some servers send 200 with the fields of a 206, or the other way round: what counts is which bytes the fields
+    /// say that there are, and whether the body is as long as that.
+    pub(crate) fn of(
+        asked: Asked,
+        status: StatusCode,
+        headers: &HeaderMap,
+        length: Option<u64>,
+    ) -> Result<Self, Misfit> {
+        let holds = Holds::of(asked.total, status, headers, length)?;
+        let Some(range) = asked.range else {
+            return match holds {
+                Holds::Whole(length) => Ok(Self::Whole { length }),
+                Holds::Part(range, total) if range.len() == total => Ok(Self::Whole { length: Some(total) }),
+                // RFC 9110 §15.3.7: never in answer to a request without Range.
+                Holds::Part(..) => Err(Misfit("a part instead of the object")),
+            };
+        };
+        let (held, total) = match holds {
+            Holds::Whole(None | Some(0)) => return Ok(Self::Whole { length }),
+            Holds::Whole(Some(total)) => (ByteRange::new(0, total - 1), total),
+            Holds::Part(range, total) => (Some(range), total),
+        };
+        let held = held.ok_or(Misfit("an impossible length"))?;
+        let Some(wanted) = range.resolve(total) else { return Ok(Self::Unsatisfiable { total }) };
+        if wanted.first() < held.first() || held.last() < wanted.last() {
+            return Err(Misfit("another part than the one asked for"));
+        }
+        match wanted.first() - held.first() {
+            skip @ ..=PASSED_WHOLE => Ok(Self::Part { range: wanted, total, skip }),
+            _ if held.len() == total => Ok(Self::Whole { length: Some(total) }),
+            _ => Err(Misfit("much more than the part asked for")),
+        }
+    }
+}
+
+// === impl Holds ===
+
+impl Holds {
+    fn of(
+        known_total: Option<u64>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        length: Option<u64>,
+    ) -> Result<Self, Misfit> {
+        if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+            return Err(Misfit("a status that no read has"));
+        }
+        let Some(field) = headers.get(CONTENT_RANGE) else {
+            return match status {
+                StatusCode::OK => Ok(Self::Whole(length)),
+                _ => Err(Misfit("a part without Content-Range")),
+            };
+        };
+        match ContentRange::parse(field) {
+            Some(ContentRange::Range { range, total }) => match (total.or(known_total), known_total) {
+                (Some(total), Some(known)) if total != known => Err(Misfit("another length of the object")),
+                // A body of unknown length could hold anything.
+                _ if length != Some(range.len()) => Err(Misfit("a body that is not as long as its part")),
+                (Some(total), _) if range.is_within(total) => Ok(Self::Part(range, total)),
+                (Some(_), _) => Err(Misfit("a part outside of the object")),
+                (None, _) => Err(Misfit("a part of an object of unknown length")),
+            },
+            Some(ContentRange::Unsatisfied { .. }) | None => Err(Misfit("a malformed Content-Range")),
+        }
+    }
+}
+
+// === impl Misfit ===
+
+impl Misfit {
+    /// Between two questions, or in spite of a condition.
+    pub(crate) const CHANGED: Self = Self("another state of the object each time");
+    pub(crate) const UNASKED: Self = Self("what nobody asked for");
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the origin sent {}", self.0)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    #[test]
+    fn answers_are_held_against_the_question() {
+        use RangeSpec::{From, FromTo, Suffix};
+        let whole = |length| Some(Extent::Whole { length: Some(length) });
+        let part = |first, last, total, skip| {
+            Some(Extent::Part { range: ByteRange::new(first, last).unwrap(), total, skip })
+        };
+        let rows = [
+            // Range asked, total known; status, Content-Range, length of the body; extent.
+            (None, None, 200, None, Some(1000), whole(1000)),
+            (None, None, 200, None, None, Some(Extent::Whole { length: None })),
+            (None, None, 206, Some("bytes 0-9/1000"), Some(10), None),
+            (None, None, 200, Some("bytes 0-9/1000"), Some(10), None),
+            (None, None, 206, Some("bytes 0-999/1000"), Some(1000), whole(1000)),
+            (None, None, 206, None, Some(1000), None),
+            (None, None, 204, None, Some(0), None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/1000"), Some(10), part(0, 9, 1000, 0)),
+            (Some(FromTo(0, 9)), None, 200, Some("bytes 0-9/1000"), Some(10), part(0, 9, 1000, 0)),
+            (Some(FromTo(0, 9)), None, 200, Some("bytes 0-9/1000"), Some(1000), None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/1000"), None, None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 1-10/1000"), Some(10), None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-8/1000"), Some(9), None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-8/9"), Some(9), part(0, 8, 9, 0)),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/*"), Some(10), None),
+            (Some(FromTo(0, 9)), Some(1000), 206, Some("bytes 0-9/*"), Some(10), part(0, 9, 1000, 0)),
+            (Some(FromTo(0, 9)), Some(1000), 206, Some("bytes 0-9/1001"), Some(10), None),
+            (Some(FromTo(0, 9)), Some(5), 206, Some("bytes 0-9/*"), Some(10), None),
+            (Some(FromTo(0, 9)), None, 206, None, Some(10), None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes */1000"), Some(10), None),
+            (Some(FromTo(0, 9)), None, 206, Some("junk"), Some(10), None),
+            (Some(FromTo(5, 9)), None, 200, None, Some(1000), part(5, 9, 1000, 5)),
+            (Some(FromTo(5, 9)), None, 206, Some("bytes 0-999/1000"), Some(1000), part(5, 9, 1000, 5)),
+            (Some(FromTo(5, 9)), None, 200, None, None, Some(Extent::Whole { length: None })),
+            (Some(FromTo(5, 9)), None, 200, None, Some(0), whole(0)),
+            (
+                Some(FromTo(1000, 1001)),
+                None,
+                200,
+                None,
+                Some(1000),
+                Some(Extent::Unsatisfiable { total: 1000 }),
+            ),
+            (Some(From(MIB)), None, 200, None, Some(9 * MIB), part(MIB, 9 * MIB - 1, 9 * MIB, MIB)),
+            (Some(From(MIB + 1)), None, 200, None, Some(9 * MIB), whole(9 * MIB)),
+            (Some(Suffix(10)), None, 206, Some("bytes 0-9/1000"), Some(10), None),
+            (Some(Suffix(10)), None, 206, Some("bytes 990-999/1000"), Some(10), part(990, 999, 1000, 0)),
+            (Some(Suffix(2000)), None, 206, Some("bytes 0-999/1000"), Some(1000), part(0, 999, 1000, 0)),
+        ];
+        for row in rows {
+            let (range, total, status, field, length, extent) = row;
+            let mut headers = HeaderMap::new();
+            headers.extend(field.map(|field| (CONTENT_RANGE, HeaderValue::from_static(field))));
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(Extent::of(Asked { range, total }, status, &headers, length).ok(), extent, "{row:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use aws_smithy_async::time::SharedTimeSource;
+use http::{Response, StatusCode};
+
+use super::{
+    Addressing, CredentialCache, Identity, OriginError, Pools, Refusal, SdkClient, Timestamp, WireBody,
+    canary::Canary,
+    endpoint::{Endpoint, EndpointError},
+    recovery::Explainer,
+    wire::{Reuse, Wire, WireErrorKind},
+};
+use crate::{
+    object::{BucketName, ObjectKey},
+    request::{Question, VersionId},
+};
+
+/// The read lane: signed GETs and HEADs of the objects of one mount.
+pub(crate) struct S3Origin {
+    addressing: Addressing,
+    /// `None` for a public bucket: nothing is signed.
+    pub(super) credentials: Option<CredentialCache>,
+    client: WireClient,
+    clock: SharedTimeSource,
+    /// By how much S3's clock goes before ours, in milliseconds.
+    clock_offset: AtomicI64,
+    pub(super) explainer: Explainer,
+    /// Places found so far. Fixed buckets are found when the configuration is built.
+    places: RwLock<HashMap<BucketName, Arc<Place>>>,
+}
+
+/// What requests are sent with.
+#[derive(Debug, Clone)]
+pub(crate) enum WireClient {
+    Pools(Pools),
+    Sdk(SdkClient),
+}
+
+/// Which object is meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) bucket: &'a BucketName,
+    pub(crate) key: &'a ObjectKey,
+    pub(crate) version: Option<&'a VersionId>,
+}
+
+/// What S3 says to a question.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// An object, or a part of one: any status of success.
+    Found(Response<WireBody>),
+    NotModified(Response<WireBody>),
+    Refused(Refusal),
+}
+
+/// A bucket's endpoint, what carries requests to it, and what was learnt of it.
+pub(super) struct Place {
+    pub(super) region: String,
+    endpoint: Endpoint,
+    wire: Wire,
+    pub(super) canary: Canary,
+}
+
+/// An answer as it came, and what it was asked with.
+pub(super) struct Sent {
+    pub(super) answer: Response<WireBody>,
+    pub(super) identity: Option<Arc<Identity>>,
+    pub(super) place: Arc<Place>,
+}
+
+// === impl S3Origin ===
+
+impl S3Origin {
+    pub(crate) fn new(
+        addressing: Addressing,
+        credentials: Option<CredentialCache>,
+        client: WireClient,
+        clock: SharedTimeSource,
+    ) -> Self {
+        Self {
+            addressing,
+            credentials,
+            client,
+            clock,
+            clock_offset: AtomicI64::new(0),
+            explainer: Explainer::default(),
+            places: RwLock::default(),
+        }
+    }
+
+    /// Whose signature S3 gets to see; `None` if nothing is signed.
+    #[cfg(test)]
+    pub(crate) async fn access_key_id(&self) -> Option<String> {
+        let identity = self.credentials.as_ref()?.fetch().await.expect("the test has credentials");
+        Some(identity.credentials().access_key_id().to_owned())
+    }
+
+    /// Whether there are credentials, or none are needed.
+    pub(crate) async fn has_credentials(&self) -> Result<(), OriginError> {
+        match &self.credentials {
+            Some(cache) if cache.current(self.now()).is_none() => {
+                cache.fetch().await.map(drop).map_err(OriginError::Credentials)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Finds a bucket's place now, so that a wrong configuration is refused when it is built.
+    pub(crate) fn locate(&self, bucket: &BucketName) -> Result<(), EndpointError> {
+        self.place(bucket).map(drop)
+    }
+
+    /// Whether any request could travel over TLS.
+    pub(crate) fn needs_tls(addressing: &Addressing) -> bool {
+        !addressing.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http:"))
+    }
+
+    /// The time, as S3's clock has it.
+    pub(crate) fn now(&self) -> SystemTime {
+        let now = self.clock.now();
+        match self.clock_offset.load(Ordering::Relaxed) {
+            0 => now,
+            ahead @ 1.. => now + Duration::from_millis(ahead.unsigned_abs()),
+            behind => now.checked_sub(Duration::from_millis(behind.unsigned_abs())).unwrap_or(now),
+        }
+    }
+
+    /// Asks S3 and waits for the head of its answer. What a refusal teaches is heeded, once.
+    pub(crate) async fn read(&self, target: Target<'_>, question: &Question) -> Result<Answer, OriginError> {
+        let sent = self.send(target, question).await?;
+        match sent.answer.status() {
+            status if status.is_success() => Ok(Answer::Found(sent.answer)),
+            StatusCode::NOT_MODIFIED => Ok(Answer::NotModified(sent.answer)),
+            // Boxed, so that the future of an object is not as large as theirs.
+            _ => Box::pin(self.recover(target, question, sent)).await,
+        }
+    }
+
+    /// Asks S3 once, or twice if a kept connection turns out to be closed.
+    pub(super) async fn send(&self, target: Target<'_>, question: &Question) -> Result<Sent, OriginError> {
+        let place = self.place(target.bucket).map_err(OriginError::Endpoint)?;
+        let mut reuse = Reuse::Allowed;
+        loop {
+            let now = self.now();
+            let identity = match &self.credentials {
+                Some(cache) => Some(match cache.current(now) {
+                    Some(identity) => identity,
+                    None => Box::pin(cache.fetch()).await.map_err(OriginError::Credentials)?,
+                }),
+                None => None,
+            };
+            let path_and_query = place.endpoint.path_and_query(target.key, target.version);
+            let at = Timestamp::new(now);
+            let request = place.endpoint.request(question, path_and_query, identity.as_deref(), &at)?;
+            match place.wire.send(&place.endpoint, request, reuse).await {
+                Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
+                Ok(answer) => return Ok(Sent { answer, identity, place }),
+                Err(error) => return Err(OriginError::Wire(error)),
+            }
+        }
+    }
+
+    /// Takes S3's clock for ours. `false` if they hardly differ from what we went by.
+    pub(super) fn set_clock(&self, theirs: SystemTime) -> bool {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let offset = match theirs.duration_since(self.clock.now()) {
+            Ok(ahead) => millis(ahead),
+            Err(behind) => -millis(behind.duration()),
+        };
+        let before = self.clock_offset.swap(offset, Ordering::Relaxed);
+        before.abs_diff(offset) > CLOCK_TOLERANCE
+    }
+
+    pub(super) fn place(&self, bucket: &BucketName) -> Result<Arc<Place>, EndpointError> {
+        if let Some(place) = self.places.read().unwrap_or_else(PoisonError::into_inner).get(bucket) {
+            return Ok(Arc::clone(place));
+        }
+        self.put_place(bucket, &self.addressing)
+    }
+
+    /// From now on the bucket is asked for in this region.
+    pub(super) fn relocate(&self, bucket: &BucketName, region: &str) -> Result<(), EndpointError> {
+        let addressing = Addressing { region: region.to_owned(), ..self.addressing.clone() };
+        self.put_place(bucket, &addressing).map(drop)
+    }
+
+    fn put_place(&self, bucket: &BucketName, addressing: &Addressing) -> Result<Arc<Place>, EndpointError> {
+        let endpoint = addressing.resolve(bucket)?;
+        let wire = match &self.client {
+            WireClient::Pools(pools) => {
+                Wire::Pool(pools.pool(&endpoint.scheme, &endpoint.host, endpoint.port))
+            }
+            WireClient::Sdk(client) => Wire::Sdk(client.clone()),
+        };
+        let region = addressing.region.clone();
+        let place = Arc::new(Place { region, endpoint, wire, canary: Canary::default() });
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MAX_PLACES {
+            places.clear();
+        }
+        places.insert(bucket.clone(), Arc::clone(&place));
+        Ok(place)
+    }
+}
+
+/// Bucket names that requests bring are bounded only by the allow-list's globs. Finding a place again is cheap.
+const MAX_PLACES: usize = 256;
+
+/// `Date` has whole seconds, and takes its time to get here. In milliseconds.
+const CLOCK_TOLERANCE: u64 = 5_000;
+
+impl fmt::Debug for S3Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Origin")
+            .field("addressing", &self.addressing)
+            .field("credentials", &self.credentials)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, HOST, USER_AGENT},
+};
+
+use super::{
+    Identity, OriginError, Signable, SigningKey, Timestamp,
+    endpoint::Endpoint,
+    sigv4::{UNSIGNED_PAYLOAD, X_AMZ_CONTENT_SHA256},
+};
+use crate::request::Question;
+
+impl Endpoint {
+    /// The request as it goes over the wire, signed if there is an identity.
+    pub(super) fn request(
+        &self,
+        question: &Question,
+        path_and_query: String,
+        identity: Option<&Identity>,
+        at: &Timestamp,
+    ) -> Result<Request<()>, OriginError> {
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(FIELDS);
+        // Invariant: in the order of their names, as the signature wants them.
+        fields.push((HOST, self.host_header.clone()));
+        fields.extend(question.fields());
+        let mut authorization = None;
+        if let Some(identity) = identity {
+            fields.push((X_AMZ_CONTENT_SHA256, const { HeaderValue::from_static(UNSIGNED_PAYLOAD) }));
+            let date = HeaderValue::from_str(at.as_str()).map_err(OriginError::unwritable)?;
+            fields.push((X_AMZ_DATE, date));
+            if let Some(token) = identity.credentials().session_token() {
+                let mut token = HeaderValue::from_str(token).map_err(OriginError::unwritable)?;
+                token.set_sensitive(true);
+                fields.push((X_AMZ_SECURITY_TOKEN, token));
+            }
+            let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
+            let signable = Signable { method: question.method.as_str(), path, query, headers: &fields };
+            let value = self.signing_key(identity, at).authorization(at, &signable);
+            let mut value = HeaderValue::try_from(value).map_err(OriginError::unwritable)?;
+            value.set_sensitive(true);
+            authorization = Some(value);
+        }
+
+        let mut headers = HeaderMap::with_capacity(FIELDS);
+        for (name, value) in fields {
+            headers.append(name, value);
+        }
+        headers.insert(USER_AGENT, AGENT);
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut request = Request::new(());
+        *request.method_mut() = Method::from(question.method);
+        *request.uri_mut() = Uri::try_from(path_and_query).map_err(OriginError::unwritable)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The day's signing key, derived when the day or the credentials changed.
+    fn signing_key(&self, identity: &Identity, at: &Timestamp) -> Arc<SigningKey> {
+        let kept = self.signing_key.load_full().filter(|key| key.serves(identity, at));
+        kept.unwrap_or_else(|| {
+            let key = Arc::new(SigningKey::derive(identity, &self.scope, at));
+            self.signing_key.store(Some(Arc::clone(&key)));
+            key
+        })
+    }
+}
+
+/// Room for every field that a read can have.
+const FIELDS: usize = 12;
+
+const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+/// Shown in S3's access log. Not signed, as in the SDKs.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("tower-s3-proxy/", env!("CARGO_PKG_VERSION")));

@@ -1,0 +1,57 @@
+use http::{
+    HeaderName, HeaderValue,
+    header::{IF_MATCH, RANGE},
+};
+
+use super::{ByteRange, RangeSpec, ReadMethod};
+use crate::object::EntityTag;
+
+/// What S3 is asked about one object: the method, a range, and conditions for it to check.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) method: ReadMethod,
+    pub(crate) range: Option<RangeSpec>,
+    /// Invariant: sorted by name; each is a condition, and so stands before `Range`.
+    conditions: Vec<(HeaderName, HeaderValue)>,
+}
+
+// === impl Question ===
+
+impl Question {
+    /// The whole object's head.
+    pub(crate) fn head() -> Self {
+        Self { method: ReadMethod::Head, range: None, conditions: Vec::new() }
+    }
+
+    /// The object or a range of it. `conditions` are sorted by name.
+    pub(crate) fn get(range: Option<RangeSpec>, conditions: Vec<(HeaderName, HeaderValue)>) -> Self {
+        Self { method: ReadMethod::Get, range, conditions }
+    }
+
+    /// The whole object.
+    pub(crate) fn whole() -> Self {
+        Self::get(None, Vec::new())
+    }
+
+    /// A read of the first byte, for what S3 says of it rather than for the byte.
+    pub(crate) fn first_byte() -> Self {
+        Self::get(Some(RangeSpec::FromTo(0, 0)), Vec::new())
+    }
+
+    /// A part of the very object that has this tag.
+    pub(crate) fn part(range: ByteRange, tag: Option<EntityTag<'_>>) -> Self {
+        let pin = tag.filter(|tag| !tag.is_weak()).and_then(EntityTag::to_s3);
+        let conditions = pin.map(|tag| (IF_MATCH, tag)).into_iter().collect();
+        Self::get(Some(RangeSpec::FromTo(range.first(), range.last())), conditions)
+    }
+
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
+    /// The fields for S3, sorted by name, as SigV4 wants them.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let range = self.range.map(|range| (RANGE, range.header_value()));
+        self.conditions.iter().cloned().chain(range)
+    }
+}

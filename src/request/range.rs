@@ -1,0 +1,243 @@
+use http::{HeaderMap, HeaderValue, header::RANGE};
+
+/// What the `Range` of a GET asks for: at least one part (RFC 9110 §14.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ranges {
+    One(RangeSpec),
+    Several(Box<[RangeSpec]>),
+}
+
+/// One member of a `Range`, before the object's length is known (RFC 9110 §14.1.1).
+///
+/// A number beyond [`u64::MAX`] is that: no object is as long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum RangeSpec {
+    /// From the first to the last byte, inclusive.
+    FromTo(u64, u64),
+    /// From this byte to the end.
+    From(u64),
+    /// So many bytes at the end.
+    Suffix(u64),
+}
+
+/// The first and the last byte of a part, inclusive.
+// Invariant: first <= last < u64::MAX, so that there is a byte, and the length is a u64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ByteRange {
+    first: u64,
+    last: u64,
+}
+
+/// What is to be sent of an object of a certain length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resolved {
+    /// All of it, as if nothing had been asked: 200.
+    Whole,
+    /// 206, though it were all of the object: Safari plays nothing else.
+    One(ByteRange),
+    /// 206 with these parts, apart from each other, in the order in which they were asked for.
+    Several(Vec<ByteRange>),
+    /// 416: the object has none of it.
+    Unsatisfiable,
+}
+
+/// What an answer says of its part (RFC 9110 §14.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentRange {
+    /// The part, and the length of the object if it is told. The part lies within the object.
+    Range { range: ByteRange, total: Option<u64> },
+    /// There is no such part in an object of this length.
+    Unsatisfied { total: u64 },
+}
+
+// === impl Ranges ===
+
+impl Ranges {
+    /// `None` if the whole object is the answer: no `Range`, or one that is to be ignored, which are those of unknown
+    /// units, those that are not understood (RFC 9110 §14.2), and those of an attack (§17.15).
+    pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(RANGE).iter();
+        let line = lines.next()?;
+        // Which of them a cache or S3 would take is anyone's guess.
+        if lines.next().is_some() {
+            return None;
+        }
+        let (unit, set) = line.to_str().ok()?.split_once('=')?;
+        if !unit.eq_ignore_ascii_case(UNIT) {
+            return None;
+        }
+        // A list may have empty members (§5.6.1.2).
+        let mut members =
+            set.split(',').map(|member| member.trim_matches(OWS)).filter(|text| !text.is_empty());
+        let first = RangeSpec::parse(members.next()?)?;
+        let Some(second) = members.next() else { return Some(Self::One(first)) };
+        let mut specs = vec![first, RangeSpec::parse(second)?];
+        for member in members {
+            if specs.len() == MAX_MEMBERS {
+                return None;
+            }
+            // One that is wrong makes all of them wrong (§14.1.1).
+            specs.push(RangeSpec::parse(member)?);
+        }
+        Some(Self::Several(specs.into_boxed_slice()))
+    }
+
+    /// What is to be sent of an object of `total` bytes.
+    pub(crate) fn resolve(&self, total: u64) -> Resolved {
+        // No 206 can tell of an empty part.
+        if total == 0 {
+            return Resolved::Whole;
+        }
+        let parts = match self {
+            Self::One(spec) => return spec.resolve(total).map_or(Resolved::Unsatisfiable, Resolved::One),
+            Self::Several(specs) => coalesce(specs.iter().filter_map(|spec| spec.resolve(total)), NEAR),
+        };
+        match *parts {
+            [] => Resolved::Unsatisfiable,
+            [part] => Resolved::One(part),
+            _ if parts.len() > MAX_PARTS => Resolved::Whole,
+            _ => Resolved::Several(parts),
+        }
+    }
+}
+
+/// The only unit there is.
+const UNIT: &str = "bytes";
+
+/// Optional whitespace (RFC 9110 §5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+
+/// More are an attack rather than a question.
+const MAX_MEMBERS: usize = 256;
+
+/// Each is a request to S3: with more, the whole object is the lesser work.
+const MAX_PARTS: usize = 16;
+
+/// So many bytes are rather read in vain than left out: the part behind them would be one more request to S3.
+const NEAR: u64 = 8 * 1024;
+
+/// Makes one of those that overlap or have at most `gap` bytes between them. It stands where the first of them stood.
+///
+/// ```text
+/// asked   8-9  0-1  20-29  3-4      gap 1
+/// sorted       0-1  3-4  8-9  20-29
+/// merged       0-4       8-9  20-29
+/// in turn 8-9  0-4  20-29
+/// ```
+fn coalesce(ranges: impl Iterator<Item = ByteRange>, gap: u64) -> Vec<ByteRange> {
+    let mut parts: Vec<(usize, ByteRange)> = ranges.enumerate().collect();
+    parts.sort_unstable_by_key(|(_, range)| range.first);
+    parts.dedup_by(|(turn, range), (earliest, merged)| {
+        let is_near = range.first.saturating_sub(merged.last + 1) <= gap;
+        if is_near {
+            merged.last = merged.last.max(range.last);
+            *earliest = (*earliest).min(*turn);
+        }
+        is_near
+    });
+    parts.sort_unstable_by_key(|(turn, _)| *turn);
+    parts.into_iter().map(|(_, range)| range).collect()
+}
+
+// === impl RangeSpec ===
+
+impl RangeSpec {
+    fn parse(text: &str) -> Option<Self> {
+        let number = |digits| is_number(digits).then(|| digits.parse().unwrap_or(u64::MAX));
+        match text.split_once('-')? {
+            ("", length) => Some(Self::Suffix(number(length)?)),
+            (first, "") => Some(Self::From(number(first)?)),
+            (first, last) => {
+                let (first, last) = (number(first)?, number(last)?);
+                (first <= last).then_some(Self::FromTo(first, last))
+            }
+        }
+    }
+
+    /// The bytes of an object of `total` bytes that are meant; `None` if it has none of them (RFC 9110 §14.1.2).
+    pub(crate) fn resolve(self, total: u64) -> Option<ByteRange> {
+        let end = total.checked_sub(1)?;
+        match self {
+            Self::FromTo(first, last) => ByteRange::new(first, last.min(end)),
+            Self::From(first) => ByteRange::new(first, end),
+            Self::Suffix(length) => ByteRange::new(total.saturating_sub(length), end),
+        }
+    }
+
+    /// The `Range` that asks for this alone.
+    pub(crate) fn header_value(self) -> HeaderValue {
+        ascii_value(match self {
+            Self::FromTo(first, last) => format!("bytes={first}-{last}"),
+            Self::From(first) => format!("bytes={first}-"),
+            Self::Suffix(length) => format!("bytes=-{length}"),
+        })
+    }
+}
+
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn ascii_value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("a unit, numbers and signs are ASCII")
+}
+
+// === impl ByteRange ===
+
+impl ByteRange {
+    /// `None` if `last` lies before `first`, or is the one number that leaves no room for a length.
+    pub(crate) fn new(first: u64, last: u64) -> Option<Self> {
+        (first <= last && last < u64::MAX).then_some(Self { first, last })
+    }
+
+    pub(crate) fn first(self) -> u64 {
+        self.first
+    }
+
+    pub(crate) fn last(self) -> u64 {
+        self.last
+    }
+
+    /// How many bytes: never none.
+    pub(crate) fn len(self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    /// Whether an object of `total` bytes has all of it.
+    pub(crate) fn is_within(self, total: u64) -> bool {
+        self.last < total
+    }
+
+    /// The `Content-Range` of this part of an object of `total` bytes.
+    pub(crate) fn content_range(self, total: u64) -> HeaderValue {
+        ascii_value(format!("bytes {}-{}/{total}", self.first, self.last))
+    }
+}
+
+// === impl ContentRange ===
+
+impl ContentRange {
+    /// `None` if the value is not exactly what RFC 9110 §14.4 asks for: a part that is not known for certain must not
+    /// be put together with others.
+    pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
+        let number = |digits| is_number(digits).then(|| digits.parse().ok()).flatten();
+        let (unit, answer) = value.to_str().ok()?.split_once(' ')?;
+        if !unit.eq_ignore_ascii_case(UNIT) {
+            return None;
+        }
+        match answer.split_once('/')? {
+            ("*", total) => Some(Self::Unsatisfied { total: number(total)? }),
+            (range, total) => {
+                let (first, last) = range.split_once('-')?;
+                let range = ByteRange::new(number(first)?, number(last)?)?;
+                let total = if total == "*" { None } else { Some(number(total)?) };
+                total.is_none_or(|total| range.is_within(total)).then_some(Self::Range { range, total })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
