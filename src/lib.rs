@@ -79,7 +79,7 @@ pub use self::{
     future::ResponseFuture,
     layer::S3ProxyLayer,
     object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
-    response::{CacheRule, ContentTypeFix, ErrorFormat},
+    response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
     route::BucketResolver,
     service::{NotFound, S3Proxy},
 };

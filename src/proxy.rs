@@ -1,10 +1,10 @@
-use http::{Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
+use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
 use crate::{
     body::ObjectBody,
     config::{BadPathAnswer, Miss, Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Bucket, Fetch, from_origin_error},
+    fetch::{Bucket, Fetch, from_origin_error, granted},
     object::{BucketName, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
     request::{ALLOW, AskedMethod, Question, ReadMethod, ReadRequest, VersionId, VersionPolicy},
@@ -35,13 +35,22 @@ impl Proxy {
     /// Decides at once whether a request is ours, and which object it asks for.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
         let Some((mount, rest)) = self.claim(request) else { return Admission::NotOurs };
-        let method = match AskedMethod::from(request.method()) {
+        let asked = AskedMethod::from(request.method());
+        let cors = mount.0.cors.as_ref();
+        if asked == AskedMethod::Options
+            && let Some(fields) = cors.and_then(|cors| cors.preflight(request.headers()))
+        {
+            return Admission::Answered(preflight(fields));
+        }
+        let cors = cors.map(|cors| cors.grant(request.headers()));
+        let answered = |cors, response| Admission::Answered(granted(cors, response));
+        let method = match asked {
             AskedMethod::Read(method) => method,
             AskedMethod::Options | AskedMethod::NotAllowed if mount.0.miss == Miss::ToInner => {
                 return Admission::NotOurs;
             }
-            AskedMethod::Options => return Admission::Answered(options()),
-            AskedMethod::NotAllowed => return Admission::Answered(mount.method_not_allowed()),
+            AskedMethod::Options => return answered(cors, options()),
+            AskedMethod::NotAllowed => return answered(cors, mount.method_not_allowed()),
         };
         match mount.name(rest, request) {
             Ok((bucket, key)) => {
@@ -50,7 +59,7 @@ impl Proxy {
                     VersionPolicy::Honoured => VersionId::from_query(request.uri().query()),
                 };
                 let read = ReadRequest::new(method, request.headers());
-                let fetch = Fetch { mount: mount.clone(), bucket, key, version, read };
+                let fetch = Fetch { mount: mount.clone(), bucket, key, version, read, cors };
                 match mount.0.miss {
                     Miss::Answered => Admission::Fetch(fetch),
                     Miss::ToInner => Admission::FetchOrInner(fetch),
@@ -58,7 +67,7 @@ impl Proxy {
             }
             Err(kind) => match (kind, mount.0.miss) {
                 (ProxyErrorKind::NotFound, Miss::ToInner) => Admission::NotOurs,
-                _ => Admission::Answered(mount.error(ProxyError::new(kind), method, None)),
+                _ => answered(cors, mount.error(ProxyError::new(kind), method, None)),
             },
         }
     }
@@ -141,6 +150,12 @@ fn options() -> Response<ObjectBody> {
     let mut response = Response::new(ObjectBody::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(ALLOW_FIELD, ALLOW);
+    response
+}
+
+fn preflight(fields: HeaderMap) -> Response<ObjectBody> {
+    let mut response = options();
+    response.headers_mut().extend(fields);
     response
 }
 

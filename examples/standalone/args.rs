@@ -72,6 +72,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "GLOB", requires = "source", help_heading = "What clients see")]
     pub(crate) forward_response_header: Vec<String>,
 
+    /// Let pages of this origin read answers (CORS): an origin, a glob like https://*.example.com, or * for any; may be
+    /// repeated
+    #[arg(long, value_name = "ORIGIN", requires = "source", help_heading = "What clients see")]
+    pub(crate) cors_origin: Vec<String>,
+
     /// Worker threads; as many as processors by default
     #[arg(long, value_name = "N", help_heading = "The process")]
     pub(crate) threads: Option<NonZeroUsize>,

@@ -1,6 +1,6 @@
 use std::{env, error::Error};
 
-use tower_s3_proxy::{BucketName, ConfigFile, Mount, S3ProxyConfig, credentials};
+use tower_s3_proxy::{BucketName, ConfigFile, Cors, Mount, S3ProxyConfig, credentials};
 
 use crate::args::Args;
 
@@ -57,6 +57,9 @@ pub(crate) async fn from_args(args: &Args) -> Result<S3ProxyConfig, Box<dyn Erro
     }
     for glob in &args.forward_response_header {
         mount = mount.forward_response_header(glob);
+    }
+    if !args.cors_origin.is_empty() {
+        mount = mount.cors(Cors::origins(&args.cors_origin));
     }
     Ok(mount.build()?.into())
 }

@@ -14,7 +14,9 @@ use crate::{
         tls_connector,
     },
     request::VersionPolicy,
-    response::{CachePolicy, CacheRule, ContentTypeFix, ErrorFormat, HeaderPolicy},
+    response::{
+        CachePolicy, CacheRule, ContentTypeFix, Cors, CorsPolicy, ErrorFormat, HeaderPolicy, InvalidCors,
+    },
     route::{BucketSource, HostName, KeyMapping, MountPath},
 };
 
@@ -40,6 +42,7 @@ pub struct MountBuilder {
     override_cache_control: Option<String>,
     forwarded_headers: Vec<String>,
     metadata_headers: Vec<(String, String)>,
+    cors: Option<Cors>,
     content_type: ContentTypeFix,
     versions: VersionPolicy,
     denied: DeniedAnswer,
@@ -96,6 +99,7 @@ impl MountBuilder {
             override_cache_control: None,
             forwarded_headers: Vec::new(),
             metadata_headers: Vec::new(),
+            cors: None,
             content_type: ContentTypeFix::default(),
             versions: VersionPolicy::default(),
             denied: DeniedAnswer::default(),
@@ -278,7 +282,7 @@ impl MountBuilder {
     }
 
     /// Passes on those of S3's fields that the glob matches, besides the object's own: `x-amz-storage-class`,
-    /// `x-amz-meta-*`. Fields of the connection are never passed on.
+    /// `x-amz-meta-*`. Fields of the connection and S3's own CORS are never passed on.
     pub fn forward_response_header(mut self, glob: impl Into<String>) -> Self {
         self.forwarded_headers.push(glob.into());
         self
@@ -288,6 +292,15 @@ impl MountBuilder {
     /// upload can set that field.
     pub fn metadata_header(mut self, metadata: impl Into<String>, field: impl Into<String>) -> Self {
         self.metadata_headers.push((metadata.into(), field.into()));
+        self
+    }
+
+    /// Which pages of other origins may read the answers. None by default, and S3's own CORS never reaches a client.
+    ///
+    /// With it the mount answers every preflight for its paths, also where other methods go to the inner service
+    /// ([`Miss::ToInner`]). What the inner service answers is left as it is.
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = Some(cors);
         self
     }
 
@@ -335,6 +348,7 @@ impl MountBuilder {
         let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
+        let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
         let origin = self.origin()?;
         // Where the bucket is not known yet, any name shows whether region and options are good.
         let sample = match &self.bucket {
@@ -373,6 +387,7 @@ impl MountBuilder {
             origin,
             headers,
             cache,
+            cors,
             content_type: self.content_type,
             versions: self.versions,
             denied: self.denied,
@@ -442,6 +457,14 @@ impl MountBuilder {
         };
         Ok(WireClient::Pools(Pools::new(settings, tls)))
     }
+}
+
+fn invalid_cors(why: InvalidCors) -> ConfigError {
+    let (kind, message) = match why {
+        InvalidCors::Value(message) => (ConfigErrorKind::InvalidValue, message),
+        InvalidCors::Contradiction(message) => (ConfigErrorKind::Contradiction, message),
+    };
+    ConfigError::new(kind, format!("CORS: {message}"))
 }
 
 fn parse_host(name: &str) -> Result<HostName, ConfigError> {

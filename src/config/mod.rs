@@ -17,7 +17,7 @@ use crate::{
     object::BucketName,
     origin::S3Origin,
     request::VersionPolicy,
-    response::{CachePolicy, ContentTypeFix, ErrorFormat, HeaderPolicy},
+    response::{CachePolicy, ContentTypeFix, CorsPolicy, ErrorFormat, HeaderPolicy},
     route::{BucketSource, HostName, KeyMapping, MountPath},
 };
 
@@ -54,6 +54,7 @@ pub(crate) struct MountParts {
     pub(crate) origin: S3Origin,
     pub(crate) headers: HeaderPolicy,
     pub(crate) cache: CachePolicy,
+    pub(crate) cors: Option<CorsPolicy>,
     pub(crate) content_type: ContentTypeFix,
     pub(crate) versions: VersionPolicy,
     pub(crate) denied: DeniedAnswer,

@@ -16,6 +16,7 @@ use crate::{
     object::{BucketName, ObjectKey},
     origin::{Answer, Asked, S3ErrorCode, Target},
     request::{Opening, Question, ReadMethod, ReadRequest, VersionId},
+    response::CorsGrant,
     route::BucketResolver,
 };
 use deliver::Doubt;
@@ -29,6 +30,8 @@ pub(crate) struct Fetch {
     pub(crate) key: ObjectKey,
     pub(crate) version: Option<VersionId>,
     pub(crate) read: ReadRequest,
+    /// Of a mount with CORS.
+    pub(crate) cors: Option<CorsGrant>,
 }
 
 pub(crate) enum Bucket {
@@ -38,6 +41,14 @@ pub(crate) enum Bucket {
 
 pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
 
+/// Every answer of a mount with CORS says so, whatever its status.
+pub(crate) fn granted(cors: Option<CorsGrant>, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+    if let Some(cors) = cors {
+        cors.apply(response.headers_mut());
+    }
+    response
+}
+
 // === impl Fetch ===
 
 impl Fetch {
@@ -45,11 +56,13 @@ impl Fetch {
         Box::pin(self.respond())
     }
 
-    async fn respond(self) -> Response<ObjectBody> {
-        match self.object().await {
+    async fn respond(mut self) -> Response<ObjectBody> {
+        let cors = self.cors.take();
+        let response = match self.object().await {
             Ok(response) => response,
             Err(failure) => self.refuse(failure),
-        }
+        };
+        granted(cors, response)
     }
 
     /// One question and its answer, where S3 does what it promises. What it does not, the object's head has to settle.

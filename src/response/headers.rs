@@ -2,13 +2,16 @@ use std::fmt;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{
-        ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
-        CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED,
+        ACCEPT_ENCODING, ACCEPT_RANGES, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AGE,
+        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+        CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, ORIGIN,
         PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
     },
 };
+
+use super::list::{joined, members, without};
 
 /// Which of S3's fields a client sees: those of the object itself, and what the mount allows besides.
 #[derive(Debug, Clone, Default)]
@@ -52,8 +55,10 @@ impl HeaderPolicy {
     fn filter(&self, origin: &HeaderMap, is_selected: impl Fn(&HeaderName) -> bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         for (name, value) in origin {
-            if is_selected(name) || self.forwards(name) {
-                headers.append(name, value.clone());
+            if (is_selected(name) || self.forwards(name, origin))
+                && let Some(value) = mended(name, value)
+            {
+                headers.append(name, value);
             }
         }
         for (from, to) in &self.metadata {
@@ -64,11 +69,12 @@ impl HeaderPolicy {
         headers
     }
 
-    fn forwards(&self, name: &HeaderName) -> bool {
+    fn forwards(&self, name: &HeaderName, origin: &HeaderMap) -> bool {
         !self.forwarded.is_empty()
             && self.forwarded.is_match(name.as_str())
             && !is_ours(name)
             && !is_object_field(name)
+            && !is_nominated(name, origin)
     }
 }
 
@@ -93,12 +99,58 @@ fn is_content_field(name: &HeaderName) -> bool {
     CONTENT_FIELDS.contains(name)
 }
 
-/// Fields of the connection, or of the framing: never taken from S3 by a rule (RFC 9110 §7.6.1).
+/// Fields of the connection (RFC 9110 §7.6.1), of the framing, or of CORS, which is the mount's to decide: never taken
+/// from S3 by a rule.
 fn is_ours(name: &HeaderName) -> bool {
-    CONNECTION_FIELDS.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+    CONNECTION_FIELDS.contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+        || name.as_str().starts_with("access-control-")
 }
 
-const OBJECT_FIELDS: [HeaderName; 14] = [
+/// Whether S3's `Connection` says that a field is meant for us alone (RFC 9110 §7.6.1).
+fn is_nominated(name: &HeaderName, origin: &HeaderMap) -> bool {
+    let mut nominated = origin.get_all(CONNECTION).iter().flat_map(members);
+    nominated.any(|member| member.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+/// A value of S3 as clients get it; `None` if nothing is left of it.
+fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
+    if name == ETAG {
+        Some(quoted(value))
+    } else if name == VARY {
+        without(value, is_unknown_to_s3)
+    } else if name == CONTENT_ENCODING {
+        // Of an upload in chunks that the server did not undo: no coding that a client could (S3 API, PutObject).
+        without(value, |coding| coding.eq_ignore_ascii_case(b"aws-chunked"))
+    } else {
+        Some(value.clone())
+    }
+}
+
+/// An entity tag with the quotes that some servers leave out (RFC 9110 §8.8.3). What is no tag with them either is
+/// passed on as it is.
+fn quoted(tag: &HeaderValue) -> HeaderValue {
+    let bytes = tag.as_bytes();
+    let (weak, opaque) = match bytes.strip_prefix(b"W/") {
+        Some(opaque) => (b"W/".as_slice(), opaque),
+        None => (b"".as_slice(), bytes),
+    };
+    let is_legal = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
+    if opaque.is_empty() || !opaque.iter().all(is_legal) {
+        return tag.clone();
+    }
+    joined([[weak, b"\"", opaque, b"\""].concat().as_slice()].into_iter()).unwrap_or_else(|| tag.clone())
+}
+
+/// Whether a member of `Vary` names a field of clients that S3 never gets, so that no answer can vary by it.
+fn is_unknown_to_s3(member: &[u8]) -> bool {
+    UNKNOWN_TO_S3.iter().any(|name| name.as_str().as_bytes().eq_ignore_ascii_case(member))
+}
+
+const UNKNOWN_TO_S3: [HeaderName; 4] =
+    [ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS, ACCEPT_ENCODING];
+
+const OBJECT_FIELDS: [HeaderName; 15] = [
     CONTENT_TYPE,
     CONTENT_LENGTH,
     ETAG,
@@ -113,6 +165,7 @@ const OBJECT_FIELDS: [HeaderName; 14] = [
     DATE,
     VARY,
     CONTENT_LOCATION,
+    AGE,
 ];
 
 const CONTENT_FIELDS: [HeaderName; 7] = [
@@ -149,8 +202,6 @@ impl std::error::Error for InvalidHeaderRule {}
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn origin() -> HeaderMap {
@@ -206,8 +257,97 @@ mod tests {
     }
 
     #[test]
+    fn the_widest_glob_passes_neither_cors_nor_what_is_for_the_connection() {
+        let policy = HeaderPolicy::new(&["*".to_owned()], &[]).unwrap();
+        let mut origin = origin();
+        for (name, value) in [
+            ("connection", "X-Hop, , x-Once,etag"),
+            ("x-hop", "1"),
+            ("x-once", "1"),
+            ("x-end", "1"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", "x-end"),
+            ("access-control-of-tomorrow", "1"),
+            ("proxy-connection", "close"),
+        ] {
+            origin.append(name, HeaderValue::from_static(value));
+        }
+        let expected = [
+            "cache-control",
+            "content-length",
+            "content-type",
+            "date",
+            "etag",
+            "last-modified",
+            "server",
+            "set-cookie",
+            "x-amz-meta-title",
+            "x-amz-request-id",
+            "x-amz-storage-class",
+            "x-end",
+        ];
+        assert_eq!(names(&policy.select(&origin)), expected);
+    }
+
+    #[test]
+    fn fields_are_mended_only_where_they_need_it() {
+        for (name, stored, sent) in [
+            // RFC 9110 §8.8.3.
+            ("etag", "\"abc-2\"", &["\"abc-2\""][..]),
+            ("etag", "W/\"abc\"", &["W/\"abc\""]),
+            ("etag", "\"\"", &["\"\""]),
+            ("etag", "abc-2", &["\"abc-2\""]),
+            ("etag", "W/abc", &["W/\"abc\""]),
+            ("etag", "abc,def", &["\"abc,def\""]),
+            ("etag", "\u{e4}", &["\"\u{e4}\""]),
+            ("etag", "a b", &["a b"]),
+            ("etag", "\"abc", &["\"abc"]),
+            ("etag", "", &[""]),
+            ("etag", "W/", &["W/"]),
+            ("vary", "Accept-Language", &["Accept-Language"]),
+            ("vary", "*", &["*"]),
+            ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method", &[]),
+            ("vary", "origin,Accept-Language , ACCEPT-ENCODING, X-A", &["Accept-Language, X-A"]),
+            ("vary", "Origin\nAccept-Language\nAccept-Encoding", &["Accept-Language"]),
+            ("vary", "X-Origin", &["X-Origin"]),
+            ("content-encoding", "gzip", &["gzip"]),
+            ("content-encoding", "aws-chunked", &[]),
+            ("content-encoding", "AWS-Chunked,gzip", &["gzip"]),
+            ("content-encoding", "br,  aws-chunked", &["br"]),
+            ("content-encoding", "gzip , br", &["gzip , br"]),
+            ("content-encoding", "aws-chunked\ngzip", &["gzip"]),
+            ("age", "60", &["60"]),
+        ] {
+            let name = HeaderName::from_static(name);
+            let lines = stored.split('\n').map(|line| (name.clone(), HeaderValue::try_from(line).unwrap()));
+            let headers = HeaderPolicy::default().select(&lines.collect());
+            let got: Vec<_> = headers.get_all(&name).iter().map(|value| value.as_bytes()).collect();
+            let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
+            assert_eq!(got, sent, "{name}: {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_304_has_the_mended_tag_too() {
+        let origin = HeaderMap::from_iter([(ETAG, HeaderValue::from_static("abc")), (AGE, 7.into())]);
+        let headers = HeaderPolicy::default().select_for_not_modified(&origin);
+        assert_eq!((&headers[ETAG], &headers[AGE]), (&"\"abc\"".parse().unwrap(), &7.into()));
+    }
+
+    #[test]
     fn metadata_may_not_become_a_field_that_is_ours() {
-        for to in ["content-length", "Transfer-Encoding", "etag", "connection", "not a name", ""] {
+        for to in [
+            "content-length",
+            "Transfer-Encoding",
+            "etag",
+            "connection",
+            "Vary",
+            "age",
+            "Access-Control-Allow-Origin",
+            "access-control-of-tomorrow",
+            "not a name",
+            "",
+        ] {
             let rule = [("title".to_owned(), to.to_owned())];
             assert!(HeaderPolicy::new(&[], &rule).is_err(), "{to}");
         }

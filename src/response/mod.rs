@@ -2,13 +2,17 @@
 
 mod cache_control;
 mod content_type;
+mod cors;
 mod error;
 mod headers;
+mod list;
 mod multipart;
 
 pub use cache_control::CacheRule;
 pub(crate) use cache_control::{Applies, CachePolicy};
 pub use content_type::ContentTypeFix;
+pub use cors::Cors;
+pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;
 pub(crate) use headers::HeaderPolicy;

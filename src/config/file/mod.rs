@@ -88,6 +88,7 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `override_cache_control` | directives | none | [`override_cache_control`](MountBuilder::override_cache_control) |
 /// | `forward_response_headers` | list of globs | `[]` | [`forward_response_header`](MountBuilder::forward_response_header) |
 /// | `metadata_headers` | `{ metadata = "Field" }` | `{}` | [`metadata_header`](MountBuilder::metadata_header) |
+/// | `cors` | table, below | none | [`cors`](MountBuilder::cors) |
 /// | `content_type` | `"by-extension"`, `"as-stored"` | `"by-extension"` | [`content_type`](MountBuilder::content_type) |
 /// | `denied` | `"not-found"`, `"forbidden"` | `"not-found"` | [`denied`](MountBuilder::denied) |
 /// | `bad_path` | `"not-found"`, `"bad-request"` | `"not-found"` | [`bad_path`](MountBuilder::bad_path) |
@@ -101,6 +102,15 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `key` | glob | any key | [`key`](crate::CacheRule::key) |
 /// | `content_type` | glob | any type | [`content_type`](crate::CacheRule::content_type) |
 /// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheRule::status) |
+///
+/// | key of `[mount.cors]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `origins` | list of origins and globs, or `["*"]` | needed | [`Cors::origins`](crate::Cors::origins) |
+/// | `methods` | list of methods | `["GET", "HEAD"]` | [`methods`](crate::Cors::methods) |
+/// | `headers` | list of names, or `["*"]` | `Range`, `If-Range`, and the four conditional fields | [`allow_only_headers`](crate::Cors::allow_only_headers) |
+/// | `expose` | list of names | `["ETag", "Content-Range", "Accept-Ranges", "Content-Length"]` | [`expose_only_headers`](crate::Cors::expose_only_headers) |
+/// | `max_age_secs` | seconds | `3600` | [`max_age`](crate::Cors::max_age) |
+/// | `credentials` | boolean | `false` | [`allow_credentials`](crate::Cors::allow_credentials) |
 ///
 /// # Variables
 ///

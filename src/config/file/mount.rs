@@ -6,10 +6,10 @@ use toml::Spanned;
 use super::{
     FileCredentials, FileMount,
     source::Source,
-    table::{CacheRuleTable, MountTable, Text},
+    table::{CacheRuleTable, CorsTable, MountTable, Text},
 };
 use crate::{
-    BucketName, CacheRule, ContentTypeFix, ErrorFormat,
+    BucketName, CacheRule, ContentTypeFix, Cors, ErrorFormat,
     config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder},
 };
 
@@ -61,6 +61,8 @@ pub(super) fn read(
         builder = builder.metadata_header(metadata, source.value("metadata_headers", field)?);
     }
 
+    let cors = table.cors.as_ref().map(|table| cors(source, table)).transpose()?;
+    let builder = set(builder, cors, MountBuilder::cors);
     let builder = answers(source, table, builder)?;
     let credentials = credentials(source, table)?;
     Ok(FileMount { place, region, credentials, builder })
@@ -144,6 +146,34 @@ fn cache_rule(source: &Source<'_>, table: &Spanned<CacheRuleTable>) -> Result<Ca
     Ok(match table.status {
         Some(status) => rule.status(status),
         None => rule,
+    })
+}
+
+fn cors(source: &Source<'_>, table: &Spanned<CorsTable>) -> Result<Cors, ConfigError> {
+    let list =
+        |key, texts: &Option<Vec<Text>>| texts.as_ref().map(|texts| source.list(key, texts)).transpose();
+    let span = table.span();
+    let table = table.get_ref();
+    let Some(origins) = list("origins", &table.origins)? else {
+        let message = "cors needs origins, like [\"https://app.example.com\"], or [\"*\"] for any";
+        return Err(source.error(ConfigErrorKind::Missing, span, message));
+    };
+    let mut cors = Cors::origins(origins);
+    if let Some(methods) = list("methods", &table.methods)? {
+        cors = cors.methods(methods);
+    }
+    if let Some(names) = list("headers", &table.headers)? {
+        cors = cors.allow_only_headers(names);
+    }
+    if let Some(names) = list("expose", &table.expose)? {
+        cors = cors.expose_only_headers(names);
+    }
+    if let Some(limit) = table.max_age_secs {
+        cors = cors.max_age(Duration::from_secs(limit));
+    }
+    Ok(match table.credentials {
+        true => cors.allow_credentials(),
+        false => cors,
     })
 }
 

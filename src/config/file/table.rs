@@ -45,6 +45,7 @@ pub(super) struct MountTable {
     pub(super) cache_rule: Tables<CacheRuleTable>,
     pub(super) forward_response_headers: Vec<Text>,
     pub(super) metadata_headers: BTreeMap<String, Text>,
+    pub(super) cors: Option<Spanned<CorsTable>>,
     pub(super) content_type: Option<Text>,
     pub(super) denied: Option<Text>,
     pub(super) bad_path: Option<Text>,
@@ -60,6 +61,17 @@ pub(super) struct CacheRuleTable {
     pub(super) key: Option<Text>,
     pub(super) content_type: Option<Text>,
     pub(super) status: Option<u16>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CorsTable {
+    pub(super) origins: Option<Vec<Text>>,
+    pub(super) methods: Option<Vec<Text>>,
+    pub(super) headers: Option<Vec<Text>>,
+    pub(super) expose: Option<Vec<Text>>,
+    pub(super) max_age_secs: Option<u64>,
+    pub(super) credentials: bool,
 }
 
 /// A string before its variables are expanded, and where it is.

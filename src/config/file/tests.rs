@@ -3,7 +3,7 @@ use std::{error::Error, time::Duration};
 use aws_credential_types::Credentials;
 
 use super::*;
-use crate::{BadPathAnswer, BucketName, CacheRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Miss};
+use crate::{BadPathAnswer, BucketName, CacheRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Miss};
 
 const FULL: &str = r#"
 region = "eu-central-1"
@@ -47,6 +47,14 @@ content_type = "image/*"
 override = "max-age=10"
 status = 404
 
+[mount.cors]
+origins = ["https://app.example.com", "${ORIGIN}"]
+methods = ["GET"]
+headers = ["range", "authorization"]
+expose = ["etag", "x-title"]
+max_age_secs = 600
+credentials = true
+
 [[mount]]
 buckets_from_path = ["media-*", "docs"]
 fips = true
@@ -57,6 +65,9 @@ anonymous = true
 path = "/fast"
 bucket = "studio-fast"
 accelerate = true
+
+[mount.cors]
+origins = ["*"]
 "#;
 
 fn variable(name: &str) -> Option<String> {
@@ -66,6 +77,7 @@ fn variable(name: &str) -> Option<String> {
         "MEDIA_SECRET" => SECRET,
         "MEDIA_TOKEN" => "t0ken-value",
         "FIELD" => "X-Artist",
+        "ORIGIN" => "https://*.example.com",
         "EMPTY" => "",
         _ => return None,
     };
@@ -127,13 +139,25 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .forward_response_header("x-amz-meta-*")
             .metadata_header("artist", "X-Artist")
             .metadata_header("title", "X-Title")
+            .cors(
+                Cors::origins(["https://app.example.com", "https://*.example.com"])
+                    .methods(["GET"])
+                    .allow_only_headers(["range", "authorization"])
+                    .expose_only_headers(["etag", "x-title"])
+                    .max_age(Duration::from_secs(600))
+                    .allow_credentials(),
+            )
             .content_type(ContentTypeFix::AsStored)
             .denied(DeniedAnswer::Forbidden)
             .bad_path(BadPathAnswer::BadRequest)
             .miss(Miss::ToInner)
             .error_format(ErrorFormat::ProblemJson),
         Mount::bucket_from_path(["media-*", "docs"]).region("eu-central-1").fips(true).dual_stack(true),
-        Mount::builder(bucket("studio-fast")).at("/fast").region("eu-central-1").accelerate(true),
+        Mount::builder(bucket("studio-fast"))
+            .at("/fast")
+            .region("eu-central-1")
+            .accelerate(true)
+            .cors(Cors::any_origin()),
     ];
     let read = file(FULL).mounts;
     assert_eq!(read.len(), mounts.len());
@@ -225,6 +249,9 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ("\nmax_idle_connections = -1", File, "line 5, column 24: ", "expected usize"),
         ("[mount.cache_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
         ("[[mount.cache_rule]]\ndefault = \"a\"\nage = 1", File, "line 6, column 1: ", "unknown field `age`"),
+        ("[mount.cors]\norigins = \"*\"", File, "line 5, column 11: ", "expected a sequence"),
+        ("[mount.cors]\norigins = [\"*\"]\norigin = 1", File, "line 6, column 1: ", "unknown field `origin`"),
+        ("[[mount.cors]]\norigins = [\"*\"]", File, "line 4, column ", ""),
         ("anonymous = true\n[other]", File, "line 5, column 2: ", "unknown field `other`"),
         // Variables.
         ("prefix = \"${OTHER}\"", Missing, "line 4: prefix: ", "variable OTHER is not set"),
@@ -236,6 +263,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ),
         ("forward_response_headers = [\n\"a\",\n\"${OTHER}\"]", Missing, "line 6: ", "OTHER is not set"),
         ("[[mount.cache_rule]]\ndefault = \"${OTHER}\"", Missing, "line 5: default: ", "OTHER is not set"),
+        ("[mount.cors]\norigins = [\"${OTHER}\"]", Missing, "line 5: origins: ", "OTHER is not set"),
         ("host = \"${REGION\"", File, "line 4: host: ", "a literal ${ is written $${"),
         // Values that only a file has.
         ("buckets_from_path = [\"*\"]", Contradiction, "line 4: ", "bucket and buckets_from_path"),
@@ -267,6 +295,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "line 5: ",
             "make it two rules",
         ),
+        ("\n[mount.cors]\nmethods = [\"GET\"]", Missing, "line 5: ", "cors needs origins"),
         ("endpoint_url = \"https://a:b@c\"", InvalidValue, "line 4: ", "must not carry a user name"),
         // What the builder refuses.
         ("", Missing, "line 1, mount 1 (at \"/\"): ", "or say anonymous = true"),
@@ -283,6 +312,18 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             InvalidValue,
             "line 1, mount 1 ",
             "400 to 599",
+        ),
+        (
+            &format!("{keys}\n[mount.cors]\norigins = [\"https://a.test/\"]"),
+            InvalidValue,
+            "line 1, mount 1 (at \"/\"): CORS: the origin \"https://a.test/\": ",
+            "no slash at the end",
+        ),
+        (
+            &format!("{keys}\n[mount.cors]\norigins = [\"*\"]\ncredentials = true"),
+            Contradiction,
+            "line 1, mount 1 (at \"/\"): CORS: any origin and credentials ",
+            "list the origins",
         ),
         (
             &format!("{keys}\naccelerate = true\npath_style = true"),

@@ -1,0 +1,265 @@
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    },
+};
+
+use super::{ANY_HEADER, Cors, CredentialsMode, origins::AllowedOrigins};
+use crate::{
+    request::{ALLOW, AskedMethod},
+    response::list::{joined, members},
+};
+
+/// The policy of a mount, with its field values ready to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct CorsPolicy {
+    origins: AllowedOrigins,
+    methods: Vec<Method>,
+    headers: AllowedHeaders,
+    credentials: CredentialsMode,
+    allow_methods: HeaderValue,
+    expose_headers: Option<HeaderValue>,
+    max_age: HeaderValue,
+}
+
+#[derive(Debug, Clone)]
+enum AllowedHeaders {
+    /// Whatever a preflight asks for.
+    Any,
+    Listed {
+        names: Vec<HeaderName>,
+        value: Option<HeaderValue>,
+    },
+}
+
+/// What the fields of an answer will say of CORS; decided from the request.
+#[derive(Debug)]
+#[must_use = "an answer of a mount with CORS varies by origin, whether it is allowed or not"]
+pub(crate) struct CorsGrant(Option<Allowed>);
+
+#[derive(Debug)]
+struct Allowed {
+    origin: HeaderValue,
+    credentials: CredentialsMode,
+    expose_headers: Option<HeaderValue>,
+}
+
+/// CORS that makes no sense, and what would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InvalidCors {
+    Value(String),
+    Contradiction(String),
+}
+
+// === impl CorsPolicy ===
+
+impl CorsPolicy {
+    pub(crate) fn new(cors: &Cors) -> Result<Self, InvalidCors> {
+        let origins = AllowedOrigins::parse(&cors.origins)?;
+        let exposed = header_names(&cors.exposed)?;
+        if cors.credentials == CredentialsMode::Allowed {
+            if matches!(origins, AllowedOrigins::Any) {
+                return contradiction(
+                    "any origin and credentials contradict each other: list the origins that may send credentials, or leave out credentials",
+                );
+            }
+            if origins.has_opaque() {
+                return contradiction(
+                    "the origin \"null\" and credentials contradict each other: every page can have that origin; leave out one of them",
+                );
+            }
+            if exposed.iter().any(|name| name == ANY_HEADER) {
+                return contradiction(
+                    "exposing \"*\" and credentials contradict each other: browsers take it for a name; list the names",
+                );
+            }
+        }
+        let methods = methods(&cors.methods)?;
+        let allow_methods = joined(methods.iter().map(|method| method.as_str().as_bytes()));
+        Ok(Self {
+            origins,
+            allow_methods: allow_methods.expect("there is a method"),
+            methods,
+            headers: AllowedHeaders::parse(&cors.headers)?,
+            credentials: cors.credentials,
+            expose_headers: joined_names(&exposed),
+            max_age: HeaderValue::from(cors.max_age.as_secs()),
+        })
+    }
+
+    /// The fields of the answer to a preflight: an OPTIONS with `Origin` and `Access-Control-Request-Method` (Fetch,
+    /// "CORS-preflight request"). `None` to any other.
+    ///
+    /// What is not allowed is told by silence: a browser wants to see each permission.
+    pub(crate) fn preflight(&self, headers: &HeaderMap) -> Option<HeaderMap> {
+        if !headers.contains_key(ORIGIN) || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+            return None;
+        }
+        let mut answer = HeaderMap::with_capacity(8);
+        answer.insert(VARY, PREFLIGHT_VARY);
+        if let Some(origin) = self.allowed_origin(headers)
+            && self.allows_method(headers)
+            && self.headers.allow(headers)
+        {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            if self.credentials == CredentialsMode::Allowed {
+                answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+            }
+            answer.insert(ACCESS_CONTROL_ALLOW_METHODS, self.allow_methods.clone());
+            self.headers.tell(headers, &mut answer);
+            answer.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
+        }
+        Some(answer)
+    }
+
+    /// What a request with these fields is granted.
+    pub(crate) fn grant(&self, headers: &HeaderMap) -> CorsGrant {
+        CorsGrant(self.allowed_origin(headers).map(|origin| Allowed {
+            origin,
+            credentials: self.credentials,
+            expose_headers: self.expose_headers.clone(),
+        }))
+    }
+
+    /// The value of `Access-Control-Allow-Origin`. Any origin is told to requests without one, too: the answer may be
+    /// kept by a cache that does not look at `Vary`.
+    fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut lines = headers.get_all(ORIGIN).iter();
+        match (&self.origins, lines.next(), lines.next()) {
+            // No browser sends two: whose they are is anyone's guess.
+            (_, _, Some(_)) => None,
+            (AllowedOrigins::Any, _, None) => Some(ANY_ORIGIN),
+            (AllowedOrigins::Listed(list), Some(origin), None) => {
+                list.contains(origin).then(|| origin.clone())
+            }
+            (AllowedOrigins::Listed(_), None, None) => None,
+        }
+    }
+
+    /// Whether the one method that a preflight asks for is allowed. Methods are case-sensitive (RFC 9110 §9.1).
+    fn allows_method(&self, headers: &HeaderMap) -> bool {
+        let mut lines = headers.get_all(ACCESS_CONTROL_REQUEST_METHOD).iter();
+        match (lines.next(), lines.next()) {
+            (Some(asked), None) => self.methods.iter().any(|method| asked == method.as_str()),
+            _ => false,
+        }
+    }
+}
+
+fn contradiction<T>(message: &str) -> Result<T, InvalidCors> {
+    Err(InvalidCors::Contradiction(message.to_owned()))
+}
+
+fn methods(names: &[String]) -> Result<Vec<Method>, InvalidCors> {
+    if names.is_empty() {
+        return Err(InvalidCors::Value(
+            "no method is allowed: leave the methods out for GET and HEAD".to_owned(),
+        ));
+    }
+    let method = |name: &String| match Method::from_bytes(name.as_bytes()) {
+        Ok(method) if AskedMethod::from(&method) != AskedMethod::NotAllowed => Ok(method),
+        _ => Err(InvalidCors::Value(format!(
+            "the method {name:?}: the mount does not answer it, but only {ALLOW:?}"
+        ))),
+    };
+    names.iter().map(method).collect()
+}
+
+/// The names, each once.
+fn header_names(texts: &[String]) -> Result<Vec<HeaderName>, InvalidCors> {
+    let mut names = Vec::with_capacity(texts.len());
+    for text in texts {
+        let name = HeaderName::try_from(text)
+            .map_err(|_| InvalidCors::Value(format!("the header {text:?}: must be a field name")))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn joined_names(names: &[HeaderName]) -> Option<HeaderValue> {
+    joined(names.iter().map(|name| name.as_str().as_bytes()))
+}
+
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+const PREFLIGHT_VARY: HeaderValue =
+    HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+
+// === impl AllowedHeaders ===
+
+impl AllowedHeaders {
+    fn parse(texts: &[String]) -> Result<Self, InvalidCors> {
+        let names = header_names(texts)?;
+        if names.iter().any(|name| name == ANY_HEADER) {
+            return Ok(Self::Any);
+        }
+        let value = joined_names(&names);
+        Ok(Self::Listed { names, value })
+    }
+
+    /// Whether every name that a preflight asks for is allowed.
+    fn allow(&self, headers: &HeaderMap) -> bool {
+        let mut asked = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().flat_map(members);
+        asked.all(|asked| match self {
+            Self::Any => HeaderName::from_bytes(asked).is_ok(),
+            Self::Listed { names, .. } => {
+                names.iter().any(|name| name.as_str().as_bytes().eq_ignore_ascii_case(asked))
+            }
+        })
+    }
+
+    /// Adds the names to the answer. Never `*`, which is a mere name with credentials, and never `authorization`
+    /// (Fetch, "CORS-preflight fetch").
+    fn tell(&self, headers: &HeaderMap, answer: &mut HeaderMap) {
+        match self {
+            Self::Any => {
+                for line in headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
+                    answer.append(ACCESS_CONTROL_ALLOW_HEADERS, line.clone());
+                }
+            }
+            Self::Listed { value: Some(value), .. } => {
+                answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, value.clone());
+            }
+            Self::Listed { value: None, .. } => {}
+        }
+    }
+}
+
+// === impl CorsGrant ===
+
+impl CorsGrant {
+    /// Adds to an answer what is granted, and that it would be another one for another origin.
+    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+        vary_by_origin(headers);
+        let Self(Some(allowed)) = self else { return };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.origin);
+        if allowed.credentials == CredentialsMode::Allowed {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+        }
+        if let Some(names) = allowed.expose_headers {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
+        }
+    }
+}
+
+/// Adds `Origin` to `Vary`, as one line: not every cache reads a second one. `*` says it all (RFC 9110 §12.5.5).
+fn vary_by_origin(headers: &mut HeaderMap) {
+    if !headers.contains_key(VARY) {
+        headers.insert(VARY, VARY_ORIGIN);
+        return;
+    }
+    let stored = || headers.get_all(VARY).iter().flat_map(members);
+    if stored().any(|member| member == b"*" || member.eq_ignore_ascii_case(b"origin")) {
+        return;
+    }
+    if let Some(merged) = joined(stored().chain([b"Origin".as_slice()])) {
+        headers.insert(VARY, merged);
+    }
+}
+
+const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
