@@ -39,6 +39,10 @@ pub enum ProxyErrorKind {
     Archived,
     /// 400: the path cannot name a key. The client has to change it.
     BadRequest,
+    /// 400: a parameter of the query is not allowed here (`partNumber`, `response-content-type` and its like), or its value
+    /// is malformed. The client has to leave it out; `response-content-disposition` can be allowed
+    /// ([`allow_downloads`](crate::MountBuilder::allow_downloads)).
+    BadQuery,
     /// 405: a mount serves GET, HEAD and OPTIONS.
     MethodNotAllowed,
     /// 412: `If-Match` or `If-Unmodified-Since` of the client does not hold.
@@ -128,7 +132,7 @@ impl ProxyErrorKind {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::Archived => StatusCode::FORBIDDEN,
-            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::BadQuery => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -145,6 +149,7 @@ impl ProxyErrorKind {
             Self::Forbidden => "forbidden",
             Self::Archived => "archived",
             Self::BadRequest => "bad_request",
+            Self::BadQuery => "bad_query",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
@@ -165,6 +170,7 @@ impl ProxyErrorKind {
             Self::Forbidden => "access to the object is denied",
             Self::Archived => "the object is archived and has to be restored first",
             Self::BadRequest => "the path cannot name an object",
+            Self::BadQuery => "a query parameter, or its value, is not allowed here",
             Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are answered here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
             Self::RangeNotSatisfiable => "the range lies outside of the object",

@@ -7,7 +7,7 @@ use crate::{
     fetch::{Bucket, Fetch, from_origin_error, granted},
     object::{BucketName, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
-    request::{ALLOW, AskedMethod, Question, ReadMethod, ReadRequest, VersionId, VersionPolicy},
+    request::{ALLOW, AskedMethod, Query, Question, ReadMethod, ReadRequest},
     route::{BucketSource, split_bucket},
 };
 
@@ -52,21 +52,22 @@ impl Proxy {
             AskedMethod::Options => return answered(cors, options()),
             AskedMethod::NotAllowed => return answered(cors, mount.method_not_allowed()),
         };
-        match mount.name(rest, request) {
-            Ok((bucket, key)) => {
-                let version = match mount.0.versions {
-                    VersionPolicy::Ignored => None,
-                    VersionPolicy::Honoured => VersionId::from_query(request.uri().query()),
-                };
+        let named = mount.name(rest, request).and_then(|(bucket, key)| {
+            let query = Query::parse(request.uri().query(), mount.0.query)?;
+            Ok((bucket, key, query))
+        });
+        match named {
+            Ok((bucket, key, Query { version, disposition })) => {
                 let read = ReadRequest::new(method, request.headers());
-                let fetch = Fetch { mount: mount.clone(), bucket, key, version, read, cors };
+                let fetch = Fetch { mount: mount.clone(), bucket, key, version, disposition, read, cors };
                 match mount.0.miss {
                     Miss::Answered => Admission::Fetch(fetch),
                     Miss::ToInner => Admission::FetchOrInner(fetch),
                 }
             }
             Err(kind) => match (kind, mount.0.miss) {
-                (ProxyErrorKind::NotFound, Miss::ToInner) => Admission::NotOurs,
+                // The parameter may be one of the inner service's own.
+                (ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery, Miss::ToInner) => Admission::NotOurs,
                 _ => answered(cors, mount.error(ProxyError::new(kind), method, None)),
             },
         }

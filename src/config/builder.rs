@@ -13,7 +13,7 @@ use crate::{
         Addressing, ConnectTo, CredentialCache, PoolSettings, Pools, S3Origin, SdkClient, WireClient,
         tls_connector,
     },
-    request::VersionPolicy,
+    request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{
         CachePolicy, CacheRule, ContentTypeFix, Cors, CorsPolicy, ErrorFormat, HeaderPolicy, InvalidCors,
     },
@@ -44,7 +44,7 @@ pub struct MountBuilder {
     metadata_headers: Vec<(String, String)>,
     cors: Option<Cors>,
     content_type: ContentTypeFix,
-    versions: VersionPolicy,
+    query: QueryPolicy,
     denied: DeniedAnswer,
     bad_path: BadPathAnswer,
     miss: Miss,
@@ -101,7 +101,7 @@ impl MountBuilder {
             metadata_headers: Vec::new(),
             cors: None,
             content_type: ContentTypeFix::default(),
-            versions: VersionPolicy::default(),
+            query: QueryPolicy::default(),
             denied: DeniedAnswer::default(),
             bad_path: BadPathAnswer::default(),
             miss: Miss::default(),
@@ -138,9 +138,26 @@ impl MountBuilder {
     }
 
     /// Understands `?versionId=` of a request. Off by default: it needs the permission `s3:GetObjectVersion`, and shows
-    /// what was overwritten or deleted.
+    /// what was overwritten or deleted. What cannot be a version id is answered with 404.
     pub fn allow_versions(mut self, on: bool) -> Self {
-        self.versions = if on { VersionPolicy::Honoured } else { VersionPolicy::Ignored };
+        self.query.versions = if on { VersionPolicy::Honoured } else { VersionPolicy::Ignored };
+        self
+    }
+
+    /// Lets requests ask for an object as a download. Off by default.
+    ///
+    /// - `?download` stores it under the last segment of its key, `?download=NAME` under that name.
+    /// - `?response-content-disposition=VALUE` is for URLs that were made for S3: `attachment` or `inline`, with
+    ///   `filename` or `filename*` (RFC 6266). Other parameters are dropped, and what is malformed is answered with 400.
+    ///
+    /// Of both the first counts, and a `+` in the value is a space. The field is written anew: separators in names become
+    /// `_`, control characters are dropped, names end after 255 bytes. `inline` does not undo a stored `attachment`,
+    /// which may be what keeps an upload from being a page of yours.
+    ///
+    /// S3 does not learn of it. All other `response-…` parameters of S3 are refused with 400 in any case, and this one,
+    /// too, if downloads are off.
+    pub fn allow_downloads(mut self, on: bool) -> Self {
+        self.query.downloads = if on { DownloadPolicy::Honoured } else { DownloadPolicy::Refused };
         self
     }
 
@@ -389,7 +406,7 @@ impl MountBuilder {
             cache,
             cors,
             content_type: self.content_type,
-            versions: self.versions,
+            query: self.query,
             denied: self.denied,
             bad_path: self.bad_path,
             miss: self.miss,

@@ -16,7 +16,7 @@ pub use self::{
 use crate::{
     object::BucketName,
     origin::S3Origin,
-    request::VersionPolicy,
+    request::QueryPolicy,
     response::{CachePolicy, ContentTypeFix, CorsPolicy, ErrorFormat, HeaderPolicy},
     route::{BucketSource, HostName, KeyMapping, MountPath},
 };
@@ -56,7 +56,7 @@ pub(crate) struct MountParts {
     pub(crate) cache: CachePolicy,
     pub(crate) cors: Option<CorsPolicy>,
     pub(crate) content_type: ContentTypeFix,
-    pub(crate) versions: VersionPolicy,
+    pub(crate) query: QueryPolicy,
     pub(crate) denied: DeniedAnswer,
     pub(crate) bad_path: BadPathAnswer,
     pub(crate) miss: Miss,
@@ -98,8 +98,8 @@ pub enum Miss {
     /// The proxy: 404 for a missing object, 405 for a method that does not read.
     #[default]
     Answered,
-    /// The inner service: it gets the request as it came, for a GET or HEAD of a missing object and for every
-    /// other method.
+    /// The inner service: it gets the request as it came, for a GET or HEAD of a missing object, for a query that a
+    /// mount refuses, and for every other method.
     ToInner,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     object::Validators,
     origin::{Asked, Extent, Misfit, WireBody},
     request::Verdict,
-    response::Applies,
+    response::{Applies, apply_disposition},
 };
 
 /// Why an answer of S3 is not what the client gets.
@@ -131,6 +131,9 @@ impl Fetch {
         headers.remove(CONTENT_RANGE);
         // Ranges are ours to make, whatever the server behind says of them.
         headers.insert(ACCEPT_RANGES, BYTES);
+        if let Some(disposition) = &self.disposition {
+            apply_disposition(disposition, &self.key, &mut headers);
+        }
         headers
     }
 

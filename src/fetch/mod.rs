@@ -15,7 +15,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
     origin::{Answer, Asked, S3ErrorCode, Target},
-    request::{Opening, Question, ReadMethod, ReadRequest, VersionId},
+    request::{Disposition, Opening, Question, ReadMethod, ReadRequest, VersionId},
     response::CorsGrant,
     route::BucketResolver,
 };
@@ -29,6 +29,7 @@ pub(crate) struct Fetch {
     pub(crate) bucket: Bucket,
     pub(crate) key: ObjectKey,
     pub(crate) version: Option<VersionId>,
+    pub(crate) disposition: Option<Disposition>,
     pub(crate) read: ReadRequest,
     /// Of a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,

@@ -1,6 +1,18 @@
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
-/// Whether `?versionId=` of a request is understood.
+use super::{Disposition, VersionId};
+use crate::{error::ProxyErrorKind, route::decode_once};
+
+/// What a mount understands of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct QueryPolicy {
+    pub(crate) versions: VersionPolicy,
+    pub(crate) downloads: DownloadPolicy,
+}
+
+/// Whether `versionId` of a request is understood.
 ///
 /// Off by default: reading versions needs `s3:GetObjectVersion`, and an old version may hold what was removed
 /// on purpose.
@@ -11,45 +23,136 @@ pub(crate) enum VersionPolicy {
     Honoured,
 }
 
-/// The version of an object that a request names, decoded.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct VersionId(String);
+/// Whether `download` and `response-content-disposition` of a request are understood.
+///
+/// Off by default: whoever writes a link would choose the name under which the site's visitors store a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum DownloadPolicy {
+    #[default]
+    Refused,
+    Honoured,
+}
 
-// === impl VersionId ===
+/// What is asked by the query of a request. Of this only the version reaches S3.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Query {
+    pub(crate) version: Option<VersionId>,
+    pub(crate) disposition: Option<Disposition>,
+}
 
-impl VersionId {
-    /// The first `versionId` of the query that is not empty. Every other parameter is ignored.
-    pub(crate) fn from_query(query: Option<&str>) -> Option<Self> {
-        query?.split('&').find_map(|pair| {
-            let value = pair.strip_prefix("versionId=")?;
-            let decoded = percent_decode_str(value).decode_utf8().ok()?;
-            (!decoded.is_empty()).then(|| Self(decoded.into_owned()))
-        })
+/// Why a request is not served because of its query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueryRefusal {
+    /// It has a parameter by which S3 would be told to answer otherwise.
+    NotAllowed,
+    /// It asks for a disposition that can't be read.
+    MalformedDisposition,
+    /// It names a version that no object has.
+    NoSuchVersion,
+}
+
+// === impl Query ===
+
+impl Query {
+    /// Reads a query. Of a parameter that is repeated the first counts, and of `download` and
+    /// `response-content-disposition` the one that stands first; an empty `versionId` is none.
+    ///
+    /// What is not understood is ignored, but for what S3 would understand: a client that asks for another content type
+    /// must not take the stored one for it.
+    pub(crate) fn parse(query: Option<&str>, policy: QueryPolicy) -> Result<Self, QueryRefusal> {
+        let mut asked = Self::default();
+        let Some(query) = query else { return Ok(asked) };
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(parameter) = Parameter::named(name) else { continue };
+            match parameter {
+                Parameter::VersionId => match policy.versions {
+                    VersionPolicy::Honoured if asked.version.is_none() && !value.is_empty() => {
+                        let version = VersionId::decode(value).map_err(|_| QueryRefusal::NoSuchVersion)?;
+                        asked.version = Some(version);
+                    }
+                    VersionPolicy::Honoured | VersionPolicy::Ignored => {}
+                },
+                Parameter::Download => match policy.downloads {
+                    DownloadPolicy::Honoured if asked.disposition.is_none() => {
+                        asked.disposition = Some(Disposition::download(decode_form(value)?));
+                    }
+                    // Many sites have a parameter of this name for their own scripts.
+                    DownloadPolicy::Honoured | DownloadPolicy::Refused => {}
+                },
+                Parameter::Disposition => match policy.downloads {
+                    DownloadPolicy::Honoured if asked.disposition.is_none() => {
+                        let disposition = Disposition::parse(&decode_form(value)?);
+                        asked.disposition =
+                            Some(disposition.map_err(|_| QueryRefusal::MalformedDisposition)?);
+                    }
+                    DownloadPolicy::Honoured => {}
+                    DownloadPolicy::Refused => return Err(QueryRefusal::NotAllowed),
+                },
+                Parameter::OfS3 => return Err(QueryRefusal::NotAllowed),
+            }
+        }
+        Ok(asked)
     }
+}
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+/// Decodes the value of a disposition's parameter. A `+` is a space, as browsers' forms and `URLSearchParams` write it
+/// and as S3 reads it; a plus sign is `%2B`.
+fn decode_form(value: &str) -> Result<String, QueryRefusal> {
+    let value = value.replace('+', " ");
+    let decoded = decode_once(&value).map_err(|_| QueryRefusal::MalformedDisposition)?;
+    Ok(decoded.into_owned())
+}
+
+/// A parameter that means something, here or to S3.
+enum Parameter {
+    VersionId,
+    Download,
+    Disposition,
+    /// Refused always.
+    OfS3,
+}
+
+// === impl Parameter ===
+
+impl Parameter {
+    /// Finds a parameter by its name in the query, which may be encoded. S3's names are matched in any case, though S3
+    /// itself knows but one: a server of another make may not be so strict.
+    fn named(name: &str) -> Option<Self> {
+        let name: Cow<'_, [u8]> = percent_decode_str(name).into();
+        match name.as_ref() {
+            b"versionId" => Some(Self::VersionId),
+            b"download" => Some(Self::Download),
+            b"response-content-disposition" => Some(Self::Disposition),
+            name if OF_S3.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes())) => Some(Self::OfS3),
+            _ => None,
+        }
+    }
+}
+
+/// The parameters of `GetObject` and `HeadObject` that change the answer: a `response-content-type` of `text/html` makes
+/// a page of the site's own out of anything that was ever uploaded; a part's length is not the object's
+/// ([S3 API, `GetObject`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)).
+const OF_S3: [&str; 7] = [
+    "partNumber",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+];
+
+// === impl QueryRefusal ===
+
+impl From<QueryRefusal> for ProxyErrorKind {
+    fn from(refusal: QueryRefusal) -> Self {
+        match refusal {
+            QueryRefusal::NotAllowed | QueryRefusal::MalformedDisposition => Self::BadQuery,
+            QueryRefusal::NoSuchVersion => Self::NotFound,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_version_is_taken_from_a_query() {
-        for (query, expected) in [
-            (None, None),
-            (Some(""), None),
-            (Some("versionId"), None),
-            (Some("versionId="), None),
-            (Some("acl&versionId=a%2Bb"), Some("a+b")),
-            (Some("versionId=1&versionId=2"), Some("1")),
-            (Some("versionid=1"), None),
-            (Some("versionId=%ff"), None),
-        ] {
-            let version = VersionId::from_query(query);
-            assert_eq!(version.as_ref().map(VersionId::as_str), expected, "{query:?}");
-        }
-    }
-}
+mod tests;

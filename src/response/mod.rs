@@ -3,6 +3,7 @@
 mod cache_control;
 mod content_type;
 mod cors;
+mod disposition;
 mod error;
 mod headers;
 mod list;
@@ -13,6 +14,7 @@ pub(crate) use cache_control::{Applies, CachePolicy};
 pub use content_type::ContentTypeFix;
 pub use cors::Cors;
 pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};
+pub(crate) use disposition::apply_disposition;
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;
 pub(crate) use headers::HeaderPolicy;

@@ -62,7 +62,7 @@ fn without_cache_bust_segment(rest: &str) -> &str {
 /// Percent-decodes exactly once; `+` is a plus sign in a path (RFC 3986 §3.3).
 ///
 /// A broken escape is refused: passed on as it stands it would name the same key as its encoded form.
-pub(super) fn decode_once(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
+pub(crate) fn decode_once(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
     let mut bytes = text.bytes();
     while let Some(b) = bytes.next() {
         if b == b'%' && !(is_hex(bytes.next()) && is_hex(bytes.next())) {

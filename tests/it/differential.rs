@@ -128,7 +128,7 @@ const QUESTIONS: [Question; 6] = [
     Question { range: Some("bytes=0-9"), if_none_match: None, if_match: None, version: None },
     Question { range: None, if_none_match: Some("\"c,d\""), if_match: None, version: None },
     Question { range: Some("bytes=-5"), if_none_match: None, if_match: Some("\"e\""), version: None },
-    Question { range: None, if_none_match: None, if_match: None, version: Some("3/L4kqtJ+lcpXro~b =&%é") },
+    Question { range: None, if_none_match: None, if_match: None, version: Some("3/L4kqtJ+lcpXro~b=&%?") },
     Question { range: Some("bytes=1-"), if_none_match: Some("\"y\""), if_match: None, version: Some("null") },
 ];
 

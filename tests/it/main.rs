@@ -7,6 +7,7 @@ mod cors;
 mod cost;
 mod differential;
 mod keys;
+mod query;
 mod seaweedfs;
 mod serving;
 mod stacks;

@@ -71,6 +71,7 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `prefix` | text | `""` | [`prefix`](MountBuilder::prefix) |
 /// | `cache_bust_segment` | boolean | `false` | [`cache_bust_segment`](MountBuilder::cache_bust_segment) |
 /// | `allow_versions` | boolean | `false` | [`allow_versions`](MountBuilder::allow_versions) |
+/// | `allow_downloads` | boolean | `false` | [`allow_downloads`](MountBuilder::allow_downloads) |
 /// | `region` | name | the file's `region`, else an error | [`region`](MountBuilder::region) |
 /// | `endpoint_url` | URL | AWS | [`endpoint_url`](MountBuilder::endpoint_url) |
 /// | `path_style` | boolean | `false` | [`path_style`](MountBuilder::path_style) |

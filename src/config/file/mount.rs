@@ -32,6 +32,7 @@ pub(super) fn read(
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
         .allow_versions(table.allow_versions)
+        .allow_downloads(table.allow_downloads)
         .path_style(table.path_style)
         .fips(table.fips)
         .dual_stack(table.dual_stack)

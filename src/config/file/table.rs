@@ -26,6 +26,7 @@ pub(super) struct MountTable {
     pub(super) prefix: Option<Text>,
     pub(super) cache_bust_segment: bool,
     pub(super) allow_versions: bool,
+    pub(super) allow_downloads: bool,
     pub(super) region: Option<Text>,
     pub(super) endpoint_url: Option<Text>,
     pub(super) path_style: bool,

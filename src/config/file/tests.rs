@@ -15,6 +15,7 @@ bucket = "studio-media"
 prefix = "website"
 cache_bust_segment = true
 allow_versions = true
+allow_downloads = true
 region = "${REGION}"
 endpoint_url = "http://127.0.0.1:9000"
 path_style = true
@@ -123,6 +124,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .prefix("website")
             .cache_bust_segment(true)
             .allow_versions(true)
+            .allow_downloads(true)
             .region("us-west-2")
             .endpoint_url("http://127.0.0.1:9000")
             .path_style(true)

@@ -1,0 +1,119 @@
+use http::{HeaderMap, HeaderValue, header::CONTENT_DISPOSITION};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    object::ObjectKey,
+    request::{Disposition, DispositionKind, DownloadName},
+};
+
+/// Puts the disposition that a request asks for in the place of the stored one, in an answer that carries the object.
+///
+/// Nothing of the request is copied: the field is written from the type and a clean name.
+pub(crate) fn apply_disposition(asked: &Disposition, key: &ObjectKey, headers: &mut HeaderMap) {
+    // Many a site stores uploads as attachments, so that none of them becomes a page of the site. A link must not undo
+    // that.
+    if asked.kind == DispositionKind::Inline && !headers.get_all(CONTENT_DISPOSITION).iter().all(is_inline) {
+        return;
+    }
+    let name = match &asked.name {
+        DownloadName::Unsaid => None,
+        DownloadName::OfKey => key.as_str().rsplit('/').next(),
+        DownloadName::Given(name) => Some(name.as_str()),
+    };
+    headers.insert(CONTENT_DISPOSITION, field(asked.kind, name.and_then(FileName::clean).as_ref()));
+}
+
+/// A type that nobody knows is that of an attachment (RFC 6266 §4.2).
+fn is_inline(stored: &HeaderValue) -> bool {
+    let kind = stored.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"inline")
+}
+
+/// ```text
+/// attachment; filename="_ 100_.txt"; filename*=UTF-8''%E2%82%AC%20100%25.txt
+/// ```
+///
+/// `filename*` is for names that not every browser takes from `filename` as they are (RFC 6266 appendix D): some take it
+/// for Latin-1, some decode `%41`, some don't know escapes.
+fn field(kind: DispositionKind, name: Option<&FileName>) -> HeaderValue {
+    let kind = match kind {
+        DispositionKind::Attachment => "attachment",
+        DispositionKind::Inline => "inline",
+    };
+    let Some(FileName(name)) = name else { return HeaderValue::from_static(kind) };
+    let is_plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '%');
+    let mut text = format!("{kind}; filename=\"");
+    for c in name.chars() {
+        match c {
+            '"' => text.push_str("\\\""),
+            c => text.push(if is_plain(c) { c } else { '_' }),
+        }
+    }
+    text.push('"');
+    if !name.chars().all(is_plain) {
+        text.push_str("; filename*=UTF-8''");
+        text.extend(utf8_percent_encode(name, NOT_IN_EXT_VALUE));
+    }
+    HeaderValue::try_from(text).expect("every character of it is printable ASCII")
+}
+
+/// All but `attr-char` (RFC 8187 §3.2.1).
+const NOT_IN_EXT_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// A name that a file may be stored under: 1 to 255 bytes of UTF-8 without separators, control characters and those that
+/// turn the direction of text; neither blank at an end nor all dots.
+///
+/// A leading dot is kept, as are names and characters that one system alone reserves (`CON`, `:`): browsers replace what
+/// their system can't store (RFC 6266 §4.3).
+#[derive(Debug, PartialEq, Eq)]
+struct FileName(String);
+
+// === impl FileName ===
+
+impl FileName {
+    /// The name that is left of a text; `None` if that is nothing, or a folder's (`.`, `..`).
+    fn clean(text: &str) -> Option<Self> {
+        let kept = text.chars().filter(|c| !is_invisible(*c));
+        let name: String = kept.map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect();
+        let name = cut(name.trim());
+        (!name.bytes().all(|b| b == b'.')).then_some(Self(name))
+    }
+}
+
+/// Controls, and what makes `txt.exe` look like `exe.txt`: line separators, embeddings, overrides, isolates.
+fn is_invisible(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Shortens a name to what file systems store, between characters and before the extension.
+fn cut(name: &str) -> String {
+    if name.len() <= MAX_NAME_BYTES {
+        return name.to_owned();
+    }
+    let (stem, extension) = match name.rfind('.') {
+        Some(dot) if name.len() - dot <= MAX_EXTENSION_BYTES => name.split_at(dot),
+        Some(_) | None => (name, ""),
+    };
+    let (stem, _) = stem.split_at(stem.floor_char_boundary(MAX_NAME_BYTES - extension.len()));
+    format!("{}{extension}", stem.trim_end())
+}
+
+const MAX_NAME_BYTES: usize = 255;
+
+/// With its dot. What is longer is hardly an extension.
+const MAX_EXTENSION_BYTES: usize = 17;
+
+#[cfg(test)]
+mod tests;
