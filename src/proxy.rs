@@ -112,7 +112,11 @@ impl Mount {
                 (Bucket::Asked(resolver.clone(), Box::new(head_of(request))), rest)
             }
         };
-        let key = self.0.keys.key(rest).map_err(|why| match (why, self.0.bad_path) {
+        let key = self.0.keys.key(rest);
+        if key.as_ref().is_ok_and(|key| key.as_str() == SOAP) && self.0.origin.is_aws() {
+            return Err(ProxyErrorKind::NotFound);
+        }
+        let key = key.map_err(|why| match (why, self.0.bad_path) {
             (InvalidKey::Empty, _) | (_, BadPathAnswer::NotFound) => ProxyErrorKind::NotFound,
             (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
         })?;
@@ -144,6 +148,9 @@ impl Mount {
         }
     }
 }
+
+/// On AWS this path is not an object but the endpoint of the old SOAP interface.
+const SOAP: &str = "soap";
 
 const PROBE_KEY: &str = "tower-s3-proxy-ready";
 

@@ -123,6 +123,11 @@ impl S3Origin {
         !addressing.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http:"))
     }
 
+    /// Whether buckets are where AWS has them, and not at an endpoint that the configuration names.
+    pub(crate) fn is_aws(&self) -> bool {
+        self.addressing.endpoint_url.is_none()
+    }
+
     /// The time, as S3's clock has it.
     pub(crate) fn now(&self) -> SystemTime {
         let now = self.clock.now();
