@@ -100,11 +100,16 @@ impl Fetch {
         if !is_right {
             return None;
         }
-        let Applies::Value(value) = mount.cache.on_key_alone(&self.key) else { return None };
         let mut headers = mount.headers.select_for_not_modified(origin);
-        headers.insert(CACHE_CONTROL, value.clone());
-        // As on a 200: what S3 says of freshness does not count beside an override.
-        headers.remove(EXPIRES);
+        match mount.cache.on_key_alone(&self.key) {
+            Applies::Value(value) => {
+                headers.insert(CACHE_CONTROL, value.clone());
+                // As on a 200: what S3 says of freshness does not count beside an override.
+                headers.remove(EXPIRES);
+            }
+            Applies::Nothing if headers.contains_key(CACHE_CONTROL) => {}
+            Applies::Nothing | Applies::Depends => return None,
+        }
         Some(respond(StatusCode::NOT_MODIFIED, headers, ObjectBody::Empty))
     }
 

@@ -7,14 +7,14 @@ mod refused;
 
 use std::{borrow::Cow, future::Future, pin::Pin};
 
-use http::{Response, request};
+use http::{Response, StatusCode, request};
 
 use crate::{
     body::ObjectBody,
     config::Mount,
     error::{ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
-    origin::{Answer, Asked, S3ErrorCode, Target},
+    origin::{Answer, Asked, Misfit, S3ErrorCode, Target},
     request::{Disposition, Opening, Question, ReadMethod, ReadRequest, VersionId},
     response::CorsGrant,
     route::BucketResolver,
@@ -75,7 +75,10 @@ impl Fetch {
             Opening::HeadFirst => return Box::pin(self.look_up(&bucket)).await,
         };
         match self.ask(&bucket, &question).await? {
-            Answer::Found(answer) if self.read.method == ReadMethod::Head => self.head(answer.headers()),
+            Answer::Found(answer) if self.read.method == ReadMethod::Head => match answer.status() {
+                StatusCode::OK => self.head(answer.headers()),
+                _ => Err(Failure::misfit(Misfit::UNASKED)),
+            },
             Answer::Found(answer) => {
                 match self.deliver(answer, Asked { range: question.range, total: None }) {
                     Ok(response) => Ok(response),

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::{Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target, lane::Sent};
+use super::{
+    Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target,
+    lane::{Place, Sent},
+};
 use crate::request::{Question, ReadMethod};
 
 impl S3Origin {
@@ -17,7 +20,7 @@ impl S3Origin {
         sent: Sent,
     ) -> Result<Answer, OriginError> {
         let Sent { answer, identity, place } = sent;
-        let refusal = self.understand(target, question, Refusal::read(answer).await).await?;
+        let refusal = self.understand(target, question, &place, Refusal::read(answer).await).await?;
         let is_taught = match refusal.code {
             S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
                 let is_news = self.set_clock(theirs);
@@ -42,13 +45,13 @@ impl S3Origin {
         if !is_taught {
             return Ok(Answer::Refused(refusal));
         }
-        let answer = self.send(target, question).await?.answer;
+        let Sent { answer, place, .. } = self.send(target, question).await?;
         Ok(match answer.status() {
             status if status.is_success() => Answer::Found(answer),
             StatusCode::NOT_MODIFIED => Answer::NotModified(answer),
             _ => {
                 let refusal = Refusal::read(answer).await;
-                Answer::Refused(self.understand(target, question, refusal).await?)
+                Answer::Refused(self.understand(target, question, &place, refusal).await?)
             }
         })
     }
@@ -59,6 +62,7 @@ impl S3Origin {
         &self,
         target: Target<'_>,
         question: &Question,
+        place: &Place,
         refusal: Refusal,
     ) -> Result<Refusal, OriginError> {
         let is_ambiguous = matches!(
@@ -68,7 +72,7 @@ impl S3Origin {
         if question.method == ReadMethod::Get
             || !is_ambiguous
             || !refusal.is_mute()
-            || refusal.elsewhere().is_some()
+            || refusal.elsewhere().is_some_and(|region| region != place.region)
         {
             return Ok(refusal);
         }
