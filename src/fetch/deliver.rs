@@ -2,7 +2,10 @@ use std::time::SystemTime;
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES},
+    header::{
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES, TRANSFER_ENCODING,
+    },
+    response,
 };
 use http_body::Body;
 use httpdate::HttpDate;
@@ -12,7 +15,7 @@ use crate::{
     body::{ObjectBody, Stretch},
     error::{ProxyError, ProxyErrorKind},
     object::Validators,
-    origin::{Asked, Extent, Misfit, WireBody},
+    origin::{Asked, BodyLength, Extent, Misfit, WireBody},
     request::Verdict,
     response::{Applies, apply_disposition},
 };
@@ -40,19 +43,20 @@ impl Fetch {
         let fits = asked.range.is_none()
             || self.read.if_range.as_ref().is_none_or(|if_range| if_range.fits(&origin.headers));
         let asked = if fits { asked } else { Asked { range: None, ..asked } };
-        let length = content_length(&origin.headers).or_else(|| body.size_hint().exact());
+        let length = body_length(&origin, &body);
         let extent = Extent::of(asked, origin.status, &origin.headers, length)
             .map_err(|misfit| if fits { Doubt::Misfit(misfit) } else { Doubt::OtherState })?;
         let mut headers = self.object_fields(&origin.headers);
         let (status, body) = match extent {
-            Extent::Whole { length: Some(length) } => {
-                (StatusCode::OK, ObjectBody::Stretch(Stretch::new(body, 0, length)))
+            Extent::Whole { length: Some(length), end } => {
+                (StatusCode::OK, ObjectBody::Stretch(Stretch::new(body, 0, length, end)))
             }
-            Extent::Whole { length: None } => (StatusCode::OK, ObjectBody::Wire(body)),
-            Extent::Part { range, total, skip } => {
+            Extent::Whole { length: None, .. } => (StatusCode::OK, ObjectBody::Wire(body)),
+            Extent::Part { range, total, skip, end } => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
                 headers.insert(CONTENT_RANGE, range.content_range(total));
-                (StatusCode::PARTIAL_CONTENT, ObjectBody::Stretch(Stretch::new(body, skip, range.len())))
+                let stretch = Stretch::new(body, skip, range.len(), end);
+                (StatusCode::PARTIAL_CONTENT, ObjectBody::Stretch(stretch))
             }
             Extent::Unsatisfiable { total } => return Err(Failure::unsatisfiable(total).into()),
         };
@@ -153,6 +157,15 @@ pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) 
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+pub(super) fn body_length(head: &response::Parts, body: &WireBody) -> BodyLength {
+    // What the field says is held against what comes.
+    match content_length(&head.headers).or_else(|| body.size_hint().exact()) {
+        Some(length) => BodyLength::Told(length),
+        None if head.headers.contains_key(TRANSFER_ENCODING) => BodyLength::Framed,
+        None => BodyLength::Unframed,
+    }
 }
 
 pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     body::{MultipartBody, ObjectBody},
     object::{BucketName, Validators},
-    origin::{Answer, Asked, Misfit, S3ErrorCode},
-    request::{ByteRange, Question, Resolved},
+    origin::{Answer, Asked, Misfit, Refusal, S3ErrorCode},
+    request::{ByteRange, Question, RangeSpec, ReadMethod, Resolved},
     response::{Boundary, Multipart},
 };
 
@@ -30,12 +30,11 @@ enum Share {
 impl Fetch {
     /// Asks for the object's head, decides by it, and asks for nothing but what the client gets.
     pub(super) async fn look_up(&self, bucket: &BucketName) -> Result<Response<ObjectBody>, Failure> {
-        let mut misfit = Misfit::CHANGED;
         for _ in 0..ATTEMPTS {
             let head = match self.ask(bucket, &Question::head()).await? {
                 Answer::Found(answer) if answer.status() == StatusCode::OK => answer.into_parts().0.headers,
                 Answer::Found(_) | Answer::NotModified(_) => return Err(Failure::misfit(Misfit::UNASKED)),
-                Answer::Refused(refusal) => return Err(self.refused(bucket, refusal).await),
+                Answer::Refused(refusal) => return Err(self.explained(bucket, refusal).await),
             };
             if let Some(response) = self.without_object(&head)? {
                 return Ok(response);
@@ -49,11 +48,23 @@ impl Fetch {
             match shared {
                 Ok(response) => return Ok(response),
                 Err(Doubt::Settled(failure)) => return Err(*failure),
-                Err(Doubt::OtherState) => misfit = Misfit::CHANGED,
-                Err(Doubt::Misfit(why)) => misfit = why,
+                Err(Doubt::OtherState | Doubt::Misfit(Misfit::CHANGED)) => {}
+                Err(Doubt::Misfit(misfit)) => return Err(Failure::misfit(misfit)),
             }
         }
-        Err(Failure::misfit(misfit))
+        Err(Failure::misfit(Misfit::CHANGED))
+    }
+
+    /// What the refusal of a HEAD is to a client that asked to GET: the answer to a GET has a code.
+    async fn explained(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
+        if !refusal.body.code.is_empty() || self.read.method == ReadMethod::Head {
+            return self.refused(bucket, refusal).await;
+        }
+        match self.ask(bucket, &Question::first_byte()).await {
+            Ok(Answer::Refused(refusal)) => self.refused(bucket, refusal).await,
+            Ok(Answer::Found(_) | Answer::NotModified(_)) => self.refused(bucket, refusal).await,
+            Err(failure) => failure,
+        }
     }
 
     /// The whole object, whatever range was asked for.
@@ -101,12 +112,10 @@ impl Fetch {
         range: Option<ByteRange>,
         head: &HeaderMap,
     ) -> Result<Response<ObjectBody>, Doubt> {
-        let (question, total) = match range {
-            Some(range) => (Question::part(range, Validators::of(head).tag), content_length(head)),
-            None => (Question::whole(), None),
-        };
-        match self.ask(bucket, &question).await? {
-            Answer::Found(answer) => self.deliver(answer, Asked { range: question.range, total }),
+        // One answer is of one state. Should it be another one by now, the conditions are looked at again.
+        let range = range.map(RangeSpec::from);
+        match self.ask(bucket, &Question::get(range, Vec::new())).await? {
+            Answer::Found(answer) => self.deliver(answer, Asked { range, total: content_length(head) }),
             Answer::NotModified(_) => Err(Doubt::Misfit(Misfit::UNASKED)),
             Answer::Refused(refusal) => match refusal.code {
                 S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => Err(Doubt::OtherState),

@@ -1,9 +1,12 @@
 use std::{fmt, sync::Arc};
 
 use http::HeaderMap;
-use http_body::Body;
 
-use super::{Doubt, Fetch, deliver::content_length, from_origin_error};
+use super::{
+    Doubt, Fetch,
+    deliver::{body_length, content_length},
+    from_origin_error,
+};
 use crate::{
     body::{PartFuture, Stretch},
     config::Mount,
@@ -70,11 +73,11 @@ impl Inner {
         if !Validators::of(&head.headers).is_same_state(object) {
             return Err(PartError::Misfit(Misfit::CHANGED));
         }
-        let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
+        let length = body_length(&head, &body);
         let asked = Asked { range: question.range, total: content_length(&self.head) };
         match Extent::of(asked, head.status, &head.headers, length).map_err(PartError::Misfit)? {
-            Extent::Part { range: held, skip, .. } if held == range => {
-                Ok(Stretch::new(body, skip, range.len()))
+            Extent::Part { range: held, skip, end, .. } if held == range => {
+                Ok(Stretch::new(body, skip, range.len(), end))
             }
             Extent::Part { .. } | Extent::Whole { .. } | Extent::Unsatisfiable { .. } => {
                 Err(PartError::Misfit(Misfit::CHANGED))

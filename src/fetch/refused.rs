@@ -57,8 +57,6 @@ impl Mount {
             S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion | S3ErrorCode::DeleteMarker => {
                 ProxyErrorKind::NotFound
             }
-            // Of a read, only a malformed version can be meant.
-            S3ErrorCode::InvalidArgument => ProxyErrorKind::NotFound,
             S3ErrorCode::NoSuchBucket => match self.0.bucket {
                 BucketSource::Fixed(_) => ProxyErrorKind::OriginMisconfigured,
                 BucketSource::FromPath(_) | BucketSource::Resolver(_) => ProxyErrorKind::NotFound,
@@ -76,7 +74,9 @@ impl Mount {
             S3ErrorCode::WrongRegion | S3ErrorCode::Encryption => ProxyErrorKind::OriginMisconfigured,
             S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
             // The client's own conditions and ranges were decided by what S3 says of the object. This is about ours.
-            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => ProxyErrorKind::OriginBroken,
+            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange | S3ErrorCode::InvalidArgument => {
+                ProxyErrorKind::OriginBroken
+            }
             S3ErrorCode::Other => match status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => ProxyErrorKind::NotFound,
                 // Without a code nobody can tell a denied object from refused credentials; never 404 for the latter.
@@ -111,11 +111,10 @@ impl Fetch {
             _ => None,
         };
         let mut kind = self.mount.error_kind(refusal.status, refusal.code, absence);
-        // A HEAD of a malformed version, or of a delete marker by its version, has no code.
-        let is_mute = refusal.code == S3ErrorCode::Other && refusal.body.code.is_empty();
+        // A version that can't be, or that is a delete marker on a server that does not say so.
         let is_about_version =
-            matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
-        if self.version.is_some() && is_mute && is_about_version {
+            refusal.code == S3ErrorCode::InvalidArgument || refusal.status == StatusCode::METHOD_NOT_ALLOWED;
+        if self.version.is_some() && is_about_version {
             kind = ProxyErrorKind::NotFound;
         }
         let error = ProxyError::from_origin_code(kind, refusal.body.code);

@@ -46,8 +46,8 @@ struct Refresh {
     failures: u32,
     /// The latest failure, and when the next attempt may begin.
     failed: Option<(CredentialsUnavailable, Instant)>,
-    /// When the provider gave refused credentials once more.
-    renewed_in_vain: Option<Instant>,
+    /// When credentials were last replaced because S3 refused them.
+    renewed: Option<Instant>,
 }
 
 type Outcome = Result<Arc<Identity>, CredentialsUnavailable>;
@@ -84,17 +84,16 @@ impl CredentialCache {
         if self.0.current.load().as_deref().is_some_and(is_other) {
             return Ok(true);
         }
-        let is_vain = |since: Instant| since.elapsed() < RENEWAL_PAUSE;
-        if self.0.lock().renewed_in_vain.is_some_and(is_vain) {
-            return Ok(false);
+        {
+            let mut refresh = self.0.lock();
+            let is_recent = |since: Instant| since.elapsed() < RENEWAL_PAUSE;
+            if refresh.in_flight.is_none() && refresh.renewed.is_some_and(is_recent) {
+                return Ok(false);
+            }
+            refresh.renewed = Some(Instant::now());
         }
         let identity = self.fetch().await?;
-        let is_new = !same_keys(&identity.credentials, &refused.credentials);
-        if !is_new {
-            // The next refusals would only have the provider asked again and again.
-            self.0.lock().renewed_in_vain = Some(Instant::now());
-        }
-        Ok(is_new)
+        Ok(!same_keys(&identity.credentials, &refused.credentials))
     }
 
     /// Joins the refresh in flight, or starts one in a task of its own, so that a request that goes away does
@@ -183,7 +182,8 @@ impl Shared {
 /// As long as the SDK's own identity cache waits.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a provider is not asked for others of what it gave again.
+/// If S3 refuses the new credentials too, the next ones would hardly be better: the provider is left in peace for so
+/// long.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// Whether S3 could not tell them apart.

@@ -2,7 +2,10 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
 
-use crate::request::{ByteRange, ContentRange, RangeSpec};
+use crate::{
+    body::End,
+    request::{ByteRange, ContentRange, RangeSpec},
+};
 
 /// Which bytes of an object were asked for.
 #[derive(Debug, Clone, Copy)]
@@ -12,13 +15,23 @@ pub(crate) struct Asked {
     pub(crate) total: Option<u64>,
 }
 
+/// What is known beforehand of a body's length (RFC 9112 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyLength {
+    Told(u64),
+    /// Its end can be told from a broken connection.
+    Framed,
+    /// It ends where the connection ends, for whatever reason.
+    Unframed,
+}
+
 /// What the body of an answer is, once it is known to be what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// The object, whose length S3 may have kept to itself.
-    Whole { length: Option<u64> },
-    /// A part, behind `skip` bytes that nobody asked for.
-    Part { range: ByteRange, total: u64, skip: u64 },
+    Whole { length: Option<u64>, end: End },
+    /// A part, behind `skip` bytes that nobody asked for. The body's length may not be told.
+    Part { range: ByteRange, total: u64, skip: u64, end: End },
     /// S3 sent the object instead of saying that it has no such part.
     Unsatisfiable { total: u64 },
 }
@@ -40,7 +53,7 @@ enum Holds {
 // === impl Extent ===
 
 impl Extent {
-    /// Compares an answer with the question. `length` is that of the body.
+    /// Compares an answer with the question.
     ///
     /// Some servers send 200 with the fields of a 206, or the other way round: what counts is which bytes the fields
     /// say that there are, and whether the body is as long as that.
@@ -48,19 +61,25 @@ impl Extent {
         asked: Asked,
         status: StatusCode,
         headers: &HeaderMap,
-        length: Option<u64>,
+        body: BodyLength,
     ) -> Result<Self, Misfit> {
-        let holds = Holds::of(asked.total, status, headers, length)?;
+        let holds = Holds::of(asked.total, status, headers, body)?;
+        let end = match body {
+            BodyLength::Told(_) => End::Told,
+            BodyLength::Framed | BodyLength::Unframed => End::Awaited,
+        };
         let Some(range) = asked.range else {
             return match holds {
-                Holds::Whole(length) => Ok(Self::Whole { length }),
-                Holds::Part(range, total) if range.len() == total => Ok(Self::Whole { length: Some(total) }),
+                Holds::Whole(length) => Ok(Self::Whole { length, end }),
+                Holds::Part(range, total) if range.len() == total => {
+                    Ok(Self::Whole { length: Some(total), end })
+                }
                 // RFC 9110 §15.3.7: never in answer to a request without Range.
                 Holds::Part(..) => Err(Misfit("a part instead of the object")),
             };
         };
         let (held, total) = match holds {
-            Holds::Whole(None | Some(0)) => return Ok(Self::Whole { length }),
+            Holds::Whole(length @ (None | Some(0))) => return Ok(Self::Whole { length, end }),
             Holds::Whole(Some(total)) => (ByteRange::new(0, total - 1), total),
             Holds::Part(range, total) => (Some(range), total),
         };
@@ -69,9 +88,11 @@ impl Extent {
         if wanted.first() < held.first() || held.last() < wanted.last() {
             return Err(Misfit("another part than the one asked for"));
         }
+        // Behind a slice there is more, in any case.
+        let end = if held == wanted { end } else { End::Told };
         match wanted.first() - held.first() {
-            skip @ ..=PASSED_WHOLE => Ok(Self::Part { range: wanted, total, skip }),
-            _ if held.len() == total => Ok(Self::Whole { length: Some(total) }),
+            skip @ ..=PASSED_WHOLE => Ok(Self::Part { range: wanted, total, skip, end }),
+            _ if held.len() == total => Ok(Self::Whole { length: Some(total), end }),
             _ => Err(Misfit("much more than the part asked for")),
         }
     }
@@ -84,27 +105,42 @@ impl Holds {
         known_total: Option<u64>,
         status: StatusCode,
         headers: &HeaderMap,
-        length: Option<u64>,
+        body: BodyLength,
     ) -> Result<Self, Misfit> {
         if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
             return Err(Misfit("a status that no read has"));
         }
         let Some(field) = headers.get(CONTENT_RANGE) else {
             return match status {
-                StatusCode::OK => Ok(Self::Whole(length)),
+                StatusCode::OK => match (body, known_total) {
+                    (BodyLength::Told(length), _) => Ok(Self::Whole(Some(length))),
+                    (BodyLength::Framed, known) => Ok(Self::Whole(known)),
+                    (BodyLength::Unframed, Some(total)) => Ok(Self::Whole(Some(total))),
+                    (BodyLength::Unframed, None) => Err(Misfit("an object that ends with the connection")),
+                },
                 _ => Err(Misfit("a part without Content-Range")),
             };
         };
         match ContentRange::parse(field) {
             Some(ContentRange::Range { range, total }) => match (total.or(known_total), known_total) {
                 (Some(total), Some(known)) if total != known => Err(Misfit("another length of the object")),
-                // A body of unknown length could hold anything.
-                _ if length != Some(range.len()) => Err(Misfit("a body that is not as long as its part")),
+                _ if !body.may_be(range.len()) => Err(Misfit("a body that is not as long as its part")),
                 (Some(total), _) if range.is_within(total) => Ok(Self::Part(range, total)),
                 (Some(_), _) => Err(Misfit("a part outside of the object")),
                 (None, _) => Err(Misfit("a part of an object of unknown length")),
             },
             Some(ContentRange::Unsatisfied { .. }) | None => Err(Misfit("a malformed Content-Range")),
+        }
+    }
+}
+
+// === impl BodyLength ===
+
+impl BodyLength {
+    fn may_be(self, length: u64) -> bool {
+        match self {
+            Self::Told(told) => told == length,
+            Self::Framed | Self::Unframed => true,
         }
     }
 }
@@ -136,14 +172,17 @@ mod tests {
     #[test]
     fn answers_are_held_against_the_question() {
         use RangeSpec::{From, FromTo, Suffix};
-        let whole = |length| Some(Extent::Whole { length: Some(length) });
-        let part = |first, last, total, skip| {
-            Some(Extent::Part { range: ByteRange::new(first, last).unwrap(), total, skip })
+        let whole = |length| Some(Extent::Whole { length: Some(length), end: End::Told });
+        let ended = |first, last, total, skip, end| {
+            Some(Extent::Part { range: ByteRange::new(first, last).unwrap(), total, skip, end })
         };
+        let part = |first, last, total, skip| ended(first, last, total, skip, End::Told);
+        let awaited = |length| Some(Extent::Whole { length, end: End::Awaited });
         let rows = [
             // Range asked, total known; status, Content-Range, length of the body; extent.
             (None, None, 200, None, Some(1000), whole(1000)),
-            (None, None, 200, None, None, Some(Extent::Whole { length: None })),
+            (None, None, 200, None, None, awaited(None)),
+            (None, Some(1000), 200, None, None, awaited(Some(1000))),
             (None, None, 206, Some("bytes 0-9/1000"), Some(10), None),
             (None, None, 200, Some("bytes 0-9/1000"), Some(10), None),
             (None, None, 206, Some("bytes 0-999/1000"), Some(1000), whole(1000)),
@@ -152,7 +191,7 @@ mod tests {
             (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/1000"), Some(10), part(0, 9, 1000, 0)),
             (Some(FromTo(0, 9)), None, 200, Some("bytes 0-9/1000"), Some(10), part(0, 9, 1000, 0)),
             (Some(FromTo(0, 9)), None, 200, Some("bytes 0-9/1000"), Some(1000), None),
-            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/1000"), None, None),
+            (Some(FromTo(0, 9)), None, 206, Some("bytes 0-9/1000"), None, ended(0, 9, 1000, 0, End::Awaited)),
             (Some(FromTo(0, 9)), None, 206, Some("bytes 1-10/1000"), Some(10), None),
             (Some(FromTo(0, 9)), None, 206, Some("bytes 0-8/1000"), Some(9), None),
             (Some(FromTo(0, 9)), None, 206, Some("bytes 0-8/9"), Some(9), part(0, 8, 9, 0)),
@@ -165,7 +204,8 @@ mod tests {
             (Some(FromTo(0, 9)), None, 206, Some("junk"), Some(10), None),
             (Some(FromTo(5, 9)), None, 200, None, Some(1000), part(5, 9, 1000, 5)),
             (Some(FromTo(5, 9)), None, 206, Some("bytes 0-999/1000"), Some(1000), part(5, 9, 1000, 5)),
-            (Some(FromTo(5, 9)), None, 200, None, None, Some(Extent::Whole { length: None })),
+            (Some(FromTo(5, 9)), None, 200, None, None, awaited(None)),
+            (Some(FromTo(5, 9)), Some(1000), 200, None, None, part(5, 9, 1000, 5)),
             (Some(FromTo(5, 9)), None, 200, None, Some(0), whole(0)),
             (
                 Some(FromTo(1000, 1001)),
@@ -186,7 +226,22 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.extend(field.map(|field| (CONTENT_RANGE, HeaderValue::from_static(field))));
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(Extent::of(Asked { range, total }, status, &headers, length).ok(), extent, "{row:?}");
+            let body = length.map_or(BodyLength::Framed, BodyLength::Told);
+            assert_eq!(Extent::of(Asked { range, total }, status, &headers, body).ok(), extent, "{row:?}");
         }
+        let unframed = |range, total, status, field: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(field.map(|field| (CONTENT_RANGE, HeaderValue::from_static(field))));
+            Extent::of(Asked { range, total }, status, &headers, BodyLength::Unframed).ok()
+        };
+        assert_eq!(unframed(None, None, StatusCode::OK, None), None);
+        assert_eq!(unframed(None, Some(9), StatusCode::OK, None), awaited(Some(9)));
+        let range = Some(FromTo(0, 9));
+        let part = unframed(range, None, StatusCode::PARTIAL_CONTENT, Some("bytes 0-9/1000"));
+        assert_eq!(
+            part,
+            ended(0, 9, 1000, 0, End::Awaited),
+            "the part's own length shows whether it is whole"
+        );
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use self::{
     credentials::{CredentialCache, Identity},
     endpoint::Addressing,
     error::OriginError,
-    extent::{Asked, Extent, Misfit},
+    extent::{Asked, BodyLength, Extent, Misfit},
     lane::{Answer, S3Origin, Target, WireClient},
     refusal::Refusal,
     s3_error::{S3ErrorBody, S3ErrorCode},

@@ -67,7 +67,11 @@ impl S3Origin {
     ) -> Result<Refusal, OriginError> {
         let is_ambiguous = matches!(
             refusal.status,
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            StatusCode::MOVED_PERMANENTLY
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::BAD_REQUEST
+                | StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
         );
         if question.method == ReadMethod::Get
             || !is_ambiguous

@@ -222,7 +222,10 @@ impl IfRange {
         Some(match (EntityTag::parse(first), parse_date(first)) {
             _ if lines.next().is_some() => Self::Never,
             (_, Some(date)) => Self::Date(date),
-            (Some(tag), None) if !tag.is_weak() => Self::Tag(first.clone()),
+            // No date shall be taken for a tag without its quotes.
+            (Some(tag), None) if !tag.is_weak() && first.as_bytes().starts_with(b"\"") => {
+                Self::Tag(first.clone())
+            }
             (Some(_) | None, None) => Self::Never,
         })
     }

@@ -42,7 +42,7 @@ impl Question {
     pub(crate) fn part(range: ByteRange, tag: Option<EntityTag<'_>>) -> Self {
         let pin = tag.filter(|tag| !tag.is_weak()).and_then(EntityTag::to_s3);
         let conditions = pin.map(|tag| (IF_MATCH, tag)).into_iter().collect();
-        Self::get(Some(RangeSpec::FromTo(range.first(), range.last())), conditions)
+        Self::get(Some(range.into()), conditions)
     }
 
     pub(crate) fn has_conditions(&self) -> bool {

@@ -174,6 +174,12 @@ impl RangeSpec {
     }
 }
 
+impl From<ByteRange> for RangeSpec {
+    fn from(range: ByteRange) -> Self {
+        Self::FromTo(range.first, range.last)
+    }
+}
+
 fn is_number(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }

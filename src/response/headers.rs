@@ -62,7 +62,9 @@ impl HeaderPolicy {
             }
         }
         for (from, to) in &self.metadata {
-            if let Some(value) = origin.get(from) {
+            if let Some(value) = origin.get(from)
+                && !is_nominated(from, origin)
+            {
                 headers.insert(to, value.clone());
             }
         }

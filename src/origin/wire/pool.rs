@@ -16,7 +16,7 @@ use std::{
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::{Request, Response, header::TRANSFER_ENCODING, uri::Scheme};
+use http::{Request, Response, uri::Scheme};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
@@ -147,9 +147,6 @@ impl Pool {
             Ok(Err(error)) => return Err(WireError::new(broken, error)),
             Err(elapsed) => return Err(WireError::new(WireErrorKind::Timeout, elapsed)),
         };
-        if !is_framed(&response) {
-            return Err(WireError::new(WireErrorKind::Broken, "nothing tells where the body ends"));
-        }
         let mut response =
             response.map(|incoming| PooledBody { incoming, lease: Some((conn, self.clone())) });
         if response.body().incoming.is_end_stream() {
@@ -210,14 +207,6 @@ impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<(Box<Conn>, Instant)>> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether the end of an object can be told from a broken connection (RFC 9112 §6.3): not where it is the end of the
-/// connection. An error's text may end that way.
-fn is_framed(response: &Response<Incoming>) -> bool {
-    !response.status().is_success()
-        || response.body().size_hint().exact().is_some()
-        || response.headers().contains_key(TRANSFER_ENCODING)
 }
 
 /// The most that is read ahead of what the client takes, in bytes.

@@ -1,0 +1,62 @@
+//! The contract of the proxy, row by row: `SEMANTICS.md` as tests. A comment at each test names its rows.
+//!
+//! Every table runs over the in-process S3 server, over an origin without lies, and over origins that lie as real
+//! servers do (`HARDENING.md` §1); the client must not be able to tell them apart. Where an origin leaves no right
+//! answer, a table says so ([`Grace`](expect::Grace)): then 502 or a body that breaks off will do, and never a wrong
+//! byte.
+//!
+//! | rows | where |
+//! |---|---|
+//! | 1 to 6, 20 | [`conditions`] |
+//! | 7, 8 | [`if_range`] |
+//! | 9 | [`several`] |
+//! | 10 to 17, 22 | [`ranges`] |
+//! | 18 | [`versions`] |
+//! | 19 | [`broken`] |
+//! | 21, 34 to 37 | [`fields`] |
+//! | 23, 24, 27 to 29 | [`errors`] |
+//! | 25 | [`credentials`] |
+//! | 26 | [`region`] |
+//! | 32, 33, 57 | [`identity`], and [`check::asks_properly`] for every request of every table |
+//! | 43, 46 | [`routes`] |
+//! | how often S3 is asked | [`round_trips`] |
+//! | smuggling (`HARDENING.md` §2) | [`smuggling`] |
+//!
+//! Rows that are not here:
+//!
+//! - 20, of a cache: `Age` needs one. CORS on a 304: row 47.
+//! - 23, `Auto`: the answer by a canary has tests of its own, beside its option.
+//! - 26, 307 with a body, and `Expect`: nothing here has a request body.
+//! - 27, hedging and fresh DNS, and stale answers: time-outs and the cache come later. That a retry may help is not
+//!   excluded: only the answer to an S3 that stays busy is laid down.
+//! - 28, restoring: an option that is not there.
+//! - 30, 31: `versionId` is in `serving`; `response-*` and downloads have tests of their own.
+//! - 32, 33, of writing and of keys that the server holds: not offered. That no such field of a client reaches S3 is here.
+//! - 38: websites are not offered.
+//! - 39 to 42: requester pays, Express, access points: unit tests of the endpoint, as far as they are offered.
+//! - 44: `soap` is a key like any other but at AWS, and a unit test there.
+//! - 45: nothing redirects.
+//! - 47: CORS has tests of its own.
+//! - 48 to 50, 54: there is no cache.
+//! - 51 to 53: neither presigned URLs nor uploads.
+//! - 55: time-outs are in `serving` and `stacks`; 56: digests are not offered.
+
+mod broken;
+mod check;
+mod conditions;
+mod credentials;
+mod errors;
+mod expect;
+mod fields;
+mod identity;
+mod if_range;
+mod multipart;
+mod origin;
+mod ranges;
+mod region;
+mod round_trips;
+mod routes;
+mod several;
+mod smuggling;
+mod versions;
+mod wire;
