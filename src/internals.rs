@@ -4,12 +4,17 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH, RANGE},
+};
 
 use crate::{
-    object::{InvalidKey, ObjectKey},
-    origin::{Identity, Signable, SigningKey, SigningScope, Timestamp},
-    request::{Opening, ReadMethod, ReadRequest},
+    object::{EntityTags, InvalidKey, ObjectKey, Validators},
+    origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
+    request::{
+        Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
+    },
     route::KeyMapping,
 };
 
@@ -28,6 +33,78 @@ pub fn read_request(headers: &HeaderMap) -> usize {
         Opening::Ask(question) => question.fields().count(),
         Opening::HeadFirst => 0,
     }
+}
+
+/// The members of a `Range`: first and last byte of `a-b`, first of `a-`, length of `-n` as the second.
+pub fn range_members(value: &HeaderValue) -> Option<Vec<(Option<u64>, Option<u64>)>> {
+    let numbers = |spec: &RangeSpec| match *spec {
+        RangeSpec::FromTo(first, last) => (Some(first), Some(last)),
+        RangeSpec::From(first) => (Some(first), None),
+        RangeSpec::Suffix(length) => (None, Some(length)),
+    };
+    Some(match ranges(value)? {
+        Ranges::One(spec) => vec![numbers(&spec)],
+        Ranges::Several(specs) => specs.iter().map(numbers).collect(),
+    })
+}
+
+/// First and last byte of each part that a `Range` gets of an object of `total` bytes. `None` is the whole object; no
+/// part is unsatisfiable.
+pub fn range_parts(value: &HeaderValue, total: u64) -> Option<Vec<(u64, u64)>> {
+    match ranges(value)?.resolve(total) {
+        Resolved::Whole => None,
+        Resolved::One(range) => Some(vec![(range.first(), range.last())]),
+        Resolved::Several(parts) => {
+            Some(parts.into_iter().map(|range| (range.first(), range.last())).collect())
+        }
+        Resolved::Unsatisfiable => Some(Vec::new()),
+    }
+}
+
+fn ranges(value: &HeaderValue) -> Option<Ranges> {
+    Ranges::parse(&HeaderMap::from_iter([(RANGE, value.clone())]))
+}
+
+/// First and last byte of a part, and the length of its object.
+pub type Told = (Option<(u64, u64)>, Option<u64>);
+
+/// What a `Content-Range` tells.
+pub fn content_range(value: &HeaderValue) -> Option<Told> {
+    Some(match ContentRange::parse(value)? {
+        ContentRange::Range { range, total } => (Some((range.first(), range.last())), total),
+        ContentRange::Unsatisfied { total } => (None, Some(total)),
+    })
+}
+
+/// The tags of a list, and whether they are weak; `None` is `*`.
+pub fn entity_tags(list: &HeaderValue) -> Option<Vec<(bool, Vec<u8>)>> {
+    match EntityTags::parse(list) {
+        EntityTags::Any => None,
+        EntityTags::List(tags) => Some(tags.map(|tag| (tag.is_weak(), tag.opaque().to_vec())).collect()),
+    }
+}
+
+/// Whether `If-Match` lets an object with this tag pass.
+pub fn if_match(list: &HeaderValue, own: &HeaderValue) -> bool {
+    passes(IF_MATCH, list, own)
+}
+
+/// Whether `If-None-Match` lets an object with this tag pass.
+pub fn if_none_match(list: &HeaderValue, own: &HeaderValue) -> bool {
+    passes(IF_NONE_MATCH, list, own)
+}
+
+fn passes(name: HeaderName, list: &HeaderValue, own: &HeaderValue) -> bool {
+    let conditions = Conditions::new(&HeaderMap::from_iter([(name, list.clone())]));
+    let object = HeaderMap::from_iter([(ETAG, own.clone())]);
+    let verdict = conditions.evaluate(Validators::of(&object), SystemTime::now().into());
+    verdict == Verdict::Proceed
+}
+
+/// Code and message of an error document.
+pub fn s3_error(xml: &[u8]) -> (String, String) {
+    let S3ErrorBody { code, message, .. } = S3ErrorBody::parse(xml);
+    (code, message)
 }
 
 /// A signer with the day's key at hand, as a mount has it.

@@ -36,6 +36,11 @@ impl<'v> EntityTag<'v> {
         self.is_weak
     }
 
+    #[cfg(feature = "__internals")]
+    pub(crate) fn opaque(self) -> &'v [u8] {
+        self.opaque
+    }
+
     /// Both are strong and the same (RFC 9110 §8.8.3.2).
     pub(crate) fn strong_eq(self, other: EntityTag<'_>) -> bool {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
