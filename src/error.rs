@@ -53,7 +53,8 @@ pub enum ProxyErrorKind {
     Credentials,
     /// 502: S3 refuses the credentials, the signature or the clock. Check keys, session token and time.
     OriginRefused,
-    /// 502: the bucket does not exist or is in another region. Check the configuration.
+    /// 502: the bucket does not exist, is in a region that S3 does not name, or its encryption key can't be used. Check
+    /// the configuration.
     OriginMisconfigured,
     /// 503: S3 asks for fewer requests or has trouble of its own. Try again later.
     OriginBusy,

@@ -10,7 +10,7 @@ use http::{
 };
 
 use crate::{
-    object::{EntityTags, InvalidKey, ObjectKey, Validators},
+    object::{EntityTags, InvalidKey, ObjectKey, Validators, http_date},
     origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
     request::{
         Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
@@ -97,7 +97,7 @@ pub fn if_none_match(list: &HeaderValue, own: &HeaderValue) -> bool {
 fn passes(name: HeaderName, list: &HeaderValue, own: &HeaderValue) -> bool {
     let conditions = Conditions::new(&HeaderMap::from_iter([(name, list.clone())]));
     let object = HeaderMap::from_iter([(ETAG, own.clone())]);
-    let verdict = conditions.evaluate(Validators::of(&object), SystemTime::now().into());
+    let verdict = conditions.evaluate(Validators::of(&object), http_date(SystemTime::now()));
     verdict == Verdict::Proceed
 }
 

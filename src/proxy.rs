@@ -139,7 +139,10 @@ impl Mount {
             Ok(Answer::Refused(refusal)) => refusal,
             Err(error) => return Err(from_origin_error(error)),
         };
-        let absence = self.absence(bucket).await;
+        let absence = match refusal.code {
+            S3ErrorCode::AccessDenied => self.absence(bucket).await,
+            _ => None,
+        };
         match self.error_kind(refusal.status, refusal.code, absence) {
             ProxyErrorKind::NotFound | ProxyErrorKind::Forbidden => Ok(()),
             // An empty object has no first byte.

@@ -78,16 +78,21 @@ fn tag(text: &[u8], at: &mut usize) -> Option<Tag> {
         }
         return None;
     }
-    let mut end = *at;
+    let weak = text[*at..].starts_with(b"W/");
+    let begin = if weak { *at + 2 } else { *at };
+    let mut end = begin;
     while end < text.len() && !matches!(text[end], b',' | b' ' | b'\t') {
         if !is_etagc(text[end]) {
             return None;
         }
         end += 1;
     }
-    let opaque = text[*at..end].to_vec();
+    let opaque = text[begin..end].to_vec();
+    if opaque.is_empty() {
+        return None;
+    }
     *at = end;
-    (!opaque.is_empty()).then_some((false, opaque))
+    Some((weak, opaque))
 }
 
 /// Tags that are proper, from any bytes: each begins with its length.

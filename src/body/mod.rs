@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 pub(crate) use self::{
     multipart::{MultipartBody, PartFuture},
     object::ObjectBody,
-    stretch::{End, Stretch},
+    stretch::Stretch,
 };
 use crate::error::BoxError;
 

@@ -37,6 +37,9 @@ enum AskedPart {
 /// More would ask S3 for what the client may never take.
 const AT_ONCE: usize = 3;
 
+/// In bytes: what is left of a part when the next ones are asked for.
+const NEAR: u64 = 256 * 1024;
+
 // === impl MultipartBody ===
 
 impl MultipartBody {
@@ -64,11 +67,20 @@ impl MultipartBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let data = ready!(self.poll_data(cx)).transpose()?;
-        Poll::Ready(data.map(|data| {
-            self.remaining = self.remaining.saturating_sub(data.len() as u64);
-            Ok(Frame::data(data))
-        }))
+        Poll::Ready(match ready!(self.poll_data(cx)) {
+            Some(Ok(data)) => {
+                self.remaining = self.remaining.saturating_sub(data.len() as u64);
+                Some(Ok(Frame::data(data)))
+            }
+            Some(Err(error)) => {
+                // There is no going back on the length: nothing comes behind an error.
+                self.remaining = 0;
+                self.asked.clear();
+                self.later.clear();
+                Some(Err(error))
+            }
+            None => None,
+        })
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
@@ -97,9 +109,14 @@ impl MultipartBody {
         }
     }
 
-    /// Keeps a few questions under way. One that fails ends the body: there is no going back on the length.
+    /// Keeps a few questions under way, when what is being sent comes to its end: S3 closes connections that nobody reads.
     fn ask_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
-        while self.asked.len() < AT_ONCE
+        let is_near = self.asked.iter().all(|part| match part {
+            AskedPart::Awaited(_) => true,
+            AskedPart::Here { body, .. } => body.remaining() <= NEAR,
+        });
+        while (is_near || self.asked.is_empty())
+            && self.asked.len() < AT_ONCE
             && let Some(range) = self.later.pop_front()
         {
             self.asked.push_back(AskedPart::Awaited((self.read)(range)));

@@ -7,7 +7,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame};
 
-use crate::{error::BoxError, origin::WireBody};
+use crate::{
+    error::BoxError,
+    origin::{End, WireBody},
+};
 
 /// The bytes of an object that a client was promised: no more, and no less without an error.
 #[derive(Debug)]
@@ -25,15 +28,6 @@ struct Care {
     skip: u64,
     /// The last bytes, until S3's body has ended behind them; `None` if that need not be awaited.
     held_back: Option<Bytes>,
-}
-
-/// How it is known that the bytes are the promised ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// S3 said beforehand how long its body is. What comes behind the bytes is nobody's.
-    Told,
-    /// By the end of S3's body: if more came, it would be another part of the object.
-    Awaited,
 }
 
 /// S3's body was not as long as it had to be.

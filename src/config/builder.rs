@@ -10,8 +10,8 @@ use crate::{
     BucketResolver,
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, PoolSettings, Pools, S3Origin, SdkClient, WireClient,
-        tls_connector,
+        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
+        WireClient, tls_connector,
     },
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{
@@ -425,6 +425,7 @@ impl MountBuilder {
         if let Some(url) = &addressing.endpoint_url {
             check_url(url)?;
         }
+        let clock = OriginClock::new(self.clock.clone());
         let credentials = match &self.credentials {
             CredentialsChoice::None => {
                 return Err(missing(
@@ -433,11 +434,11 @@ impl MountBuilder {
             }
             CredentialsChoice::Anonymous => None,
             CredentialsChoice::Provider(provider) => {
-                Some(CredentialCache::new(provider.clone(), self.clock.clone()))
+                Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
             }
         };
         let client = self.client(&addressing)?;
-        Ok(S3Origin::new(addressing, credentials, client, self.clock.clone()))
+        Ok(S3Origin::new(addressing, credentials, client, clock))
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {

@@ -75,8 +75,7 @@ pub enum DeniedAnswer {
     /// 403.
     Forbidden,
     /// 403 if the bucket tells missing keys from denied ones, else 404. Which of them is found out by asking for a key
-    /// that does not exist: by [`S3ProxyLayer::ready`](crate::S3ProxyLayer::ready), or when S3 first denies an object,
-    /// and again every five minutes.
+    /// that does not exist, when S3 first denies an object, and again every five minutes.
     Auto,
 }
 

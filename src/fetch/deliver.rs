@@ -1,5 +1,3 @@
-use std::time::SystemTime;
-
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{
@@ -14,7 +12,7 @@ use super::{Failure, Fetch};
 use crate::{
     body::{ObjectBody, Stretch},
     error::{ProxyError, ProxyErrorKind},
-    object::Validators,
+    object::{Validators, http_date},
     origin::{Asked, BodyLength, Extent, Misfit, WireBody},
     request::Verdict,
     response::{Applies, apply_disposition},
@@ -67,6 +65,7 @@ impl Fetch {
     pub(super) fn head(&self, origin: &HeaderMap) -> Result<Response<ObjectBody>, Failure> {
         match self.without_object(origin) {
             Ok(Some(response)) => Ok(response),
+            Ok(None) if is_archived(origin) => Err(ProxyError::new(ProxyErrorKind::Archived).into()),
             Ok(None) => {
                 let body = match origin.contains_key(CONTENT_LENGTH) {
                     true => ObjectBody::Empty,
@@ -98,7 +97,9 @@ impl Fetch {
         let mount = &self.mount.0;
         let conditions = &self.read.conditions;
         let object = Validators::of(origin);
+        // Every 200 of S3 has a tag.
         let is_right = !conditions.is_empty()
+            && object.tag.is_some()
             && conditions.are_decided_by(object)
             && conditions.evaluate(object, self.now()) == Verdict::NotModified;
         if !is_right {
@@ -147,9 +148,17 @@ impl Fetch {
     }
 
     fn now(&self) -> HttpDate {
-        let now: SystemTime = self.mount.0.origin.now();
-        now.into()
+        http_date(self.mount.0.origin.now())
     }
+}
+
+/// Whether a GET would be refused (S3 API, HeadObject): S3 answers to HEAD all the same, and HEAD is to say what GET would
+/// (RFC 9110 §9.3.2).
+fn is_archived(origin: &HeaderMap) -> bool {
+    let text = |name| origin.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_far = matches!(text("x-amz-storage-class"), "GLACIER" | "DEEP_ARCHIVE")
+        || matches!(text("x-amz-archive-status"), "ARCHIVE_ACCESS" | "DEEP_ARCHIVE_ACCESS");
+    is_far && !text("x-amz-restore").contains("ongoing-request=\"false\"")
 }
 
 pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) -> Response<ObjectBody> {
@@ -161,10 +170,15 @@ pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) 
 
 pub(super) fn body_length(head: &response::Parts, body: &WireBody) -> BodyLength {
     // What the field says is held against what comes.
-    match content_length(&head.headers).or_else(|| body.size_hint().exact()) {
-        Some(length) => BodyLength::Told(length),
-        None if head.headers.contains_key(TRANSFER_ENCODING) => BodyLength::Framed,
-        None => BodyLength::Unframed,
+    if let Some(length) = content_length(&head.headers).or_else(|| body.size_hint().exact()) {
+        return BodyLength::Told(length);
+    }
+    // RFC 9112 §6.3: a body with another last coding ends with the connection.
+    let codings = head.headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let last = codings.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
+    match last {
+        Some(last) if last.trim_ascii().eq_ignore_ascii_case(b"chunked") => BodyLength::Framed,
+        Some(_) | None => BodyLength::Unframed,
     }
 }
 

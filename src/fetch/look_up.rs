@@ -6,7 +6,8 @@ use http::{
 use super::{
     Doubt, Failure, Fetch,
     deliver::{content_length, respond},
-    part::PartReader,
+    from_origin_error,
+    part::{PartError, PartReader},
 };
 use crate::{
     body::{MultipartBody, ObjectBody},
@@ -40,6 +41,9 @@ impl Fetch {
                 return Ok(response);
             }
             let shared = match self.share(&head) {
+                Share::Whole if content_length(&head) == Some(0) => {
+                    return Ok(respond(StatusCode::OK, self.object_fields(&head), ObjectBody::Empty));
+                }
                 Share::Whole => self.ask_for(bucket, None, &head).await,
                 Share::One(range) => self.ask_for(bucket, Some(range), &head).await,
                 Share::Several(plan) => self.several(bucket, &head, plan).await,
@@ -55,9 +59,10 @@ impl Fetch {
         Err(Failure::misfit(Misfit::CHANGED))
     }
 
-    /// What the refusal of a HEAD is to a client that asked to GET: the answer to a GET has a code.
+    /// What the refusal of a HEAD is to a client that asked to GET. A GET's 404 says whether the bucket is missing, too.
     async fn explained(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
-        if !refusal.body.code.is_empty() || self.read.method == ReadMethod::Head {
+        let is_explicable = refusal.status == StatusCode::NOT_FOUND && refusal.body.code.is_empty();
+        if !is_explicable || self.read.method == ReadMethod::Head {
             return self.refused(bucket, refusal).await;
         }
         match self.ask(bucket, &Question::first_byte()).await {
@@ -69,12 +74,14 @@ impl Fetch {
 
     /// The whole object, whatever range was asked for.
     pub(super) async fn whole(&self, bucket: &BucketName) -> Result<Response<ObjectBody>, Failure> {
-        if let Answer::Found(answer) = self.ask(bucket, &Question::whole()).await? {
-            match self.deliver(answer, Asked { range: None, total: None }) {
+        match self.ask(bucket, &Question::whole()).await? {
+            Answer::Found(answer) => match self.deliver(answer, Asked { range: None, total: None }) {
                 Ok(response) => return Ok(response),
                 Err(Doubt::Settled(failure)) => return Err(*failure),
                 Err(Doubt::OtherState | Doubt::Misfit(_)) => {}
-            }
+            },
+            Answer::NotModified(_) => {}
+            Answer::Refused(refusal) => return Err(self.refused(bucket, refusal).await),
         }
         self.look_up(bucket).await
     }
@@ -133,7 +140,13 @@ impl Fetch {
     ) -> Result<Response<ObjectBody>, Doubt> {
         let reader = PartReader::new(self, bucket, head);
         let Some(first) = plan.ranges().next() else { return Err(Doubt::OtherState) };
-        let first = reader.read(first).await?;
+        let first = match reader.read(first).await {
+            Ok(first) => first,
+            Err(PartError::Origin(error)) => return Err(Failure::from(from_origin_error(error)).into()),
+            Err(PartError::Refused(refusal)) => return Err(self.refused(bucket, *refusal).await.into()),
+            Err(PartError::NoRanges) => return self.ask_for(bucket, None, head).await,
+            Err(PartError::Misfit(misfit)) => return Err(Doubt::Misfit(misfit)),
+        };
         let mut headers = self.object_fields(head);
         headers.insert(CONTENT_TYPE, plan.content_type());
         headers.insert(CONTENT_LENGTH, plan.content_length().into());

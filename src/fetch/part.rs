@@ -1,17 +1,16 @@
 use std::{fmt, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
 
 use super::{
-    Doubt, Fetch,
+    Fetch,
     deliver::{body_length, content_length},
-    from_origin_error,
 };
 use crate::{
     body::{PartFuture, Stretch},
     config::Mount,
     object::{BucketName, ObjectKey, Validators},
-    origin::{Answer, Asked, Extent, Misfit, OriginError, Target},
+    origin::{Answer, Asked, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
     request::{ByteRange, Question, VersionId},
 };
 
@@ -31,6 +30,9 @@ struct Inner {
 #[derive(Debug)]
 pub(super) enum PartError {
     Origin(OriginError),
+    Refused(Box<Refusal>),
+    /// S3 sends the whole object whatever range it is asked for, and that is too much to cut parts out of.
+    NoRanges,
     Misfit(Misfit),
 }
 
@@ -66,15 +68,26 @@ impl Inner {
         let question = Question::part(range, object.tag);
         let answer = match self.mount.0.origin.read(target, &question).await.map_err(PartError::Origin)? {
             Answer::Found(answer) => answer,
-            // Mostly 412: another state took its place.
-            Answer::NotModified(_) | Answer::Refused(_) => return Err(PartError::Misfit(Misfit::CHANGED)),
+            Answer::NotModified(_) => return Err(PartError::Misfit(Misfit::UNASKED)),
+            Answer::Refused(refusal) => {
+                return Err(match refusal.code {
+                    S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => {
+                        PartError::Misfit(Misfit::CHANGED)
+                    }
+                    _ => PartError::Refused(Box::new(refusal)),
+                });
+            }
         };
         let (head, body) = answer.into_parts();
         if !Validators::of(&head.headers).is_same_state(object) {
             return Err(PartError::Misfit(Misfit::CHANGED));
         }
         let length = body_length(&head, &body);
-        let asked = Asked { range: question.range, total: content_length(&self.head) };
+        let total = content_length(&self.head).unwrap_or_default();
+        if head.status == StatusCode::OK && !head.headers.contains_key(CONTENT_RANGE) && total > SLICED {
+            return Err(PartError::NoRanges);
+        }
+        let asked = Asked { range: question.range, total: Some(total) };
         match Extent::of(asked, head.status, &head.headers, length).map_err(PartError::Misfit)? {
             Extent::Part { range: held, skip, end, .. } if held == range => {
                 Ok(Stretch::new(body, skip, range.len(), end))
@@ -86,20 +99,19 @@ impl Inner {
     }
 }
 
-// === impl PartError ===
+/// In bytes: so large an object is read once for each part, where S3 knows no ranges.
+const SLICED: u64 = 1024 * 1024;
 
-impl From<PartError> for Doubt {
-    fn from(error: PartError) -> Self {
-        match error {
-            PartError::Origin(error) => Self::Settled(Box::new(from_origin_error(error).into())),
-            PartError::Misfit(misfit) => Self::Misfit(misfit),
-        }
-    }
-}
+// === impl PartError ===
 
 impl fmt::Display for PartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a part of the object could not be read")
+        match self {
+            Self::Refused(refusal) => write!(f, "S3 refused a part of the object: {}", refusal.status),
+            Self::NoRanges | Self::Origin(_) | Self::Misfit(_) => {
+                f.write_str("a part of the object could not be read")
+            }
+        }
     }
 }
 
@@ -108,6 +120,7 @@ impl std::error::Error for PartError {
         match self {
             Self::Origin(error) => Some(error),
             Self::Misfit(misfit) => Some(misfit),
+            Self::Refused(_) | Self::NoRanges => None,
         }
     }
 }

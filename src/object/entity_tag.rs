@@ -28,8 +28,11 @@ impl<'v> EntityTag<'v> {
     /// A tag without quotes counts as if it had them: some servers send such tags, and S3 takes them.
     pub(crate) fn parse(value: &'v HeaderValue) -> Option<Self> {
         let text = value.as_bytes().trim_ascii();
-        let (tag, rest) = quoted(text).or_else(|| bare(text))?;
-        rest.is_empty().then_some(tag)
+        match quoted(text) {
+            Some((tag, [])) => Some(tag),
+            Some(_) => None,
+            None => unquoted(text),
+        }
     }
 
     pub(crate) fn is_weak(self) -> bool {
@@ -49,6 +52,16 @@ impl<'v> EntityTag<'v> {
     /// Both are the same, however strong.
     pub(crate) fn weak_eq(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
+    }
+
+    /// The tag as it is to be written, if it is not already (RFC 9110 §8.8.3).
+    pub(crate) fn mended(value: &'v HeaderValue) -> Option<HeaderValue> {
+        if value.as_bytes().ends_with(b"\"") {
+            return None;
+        }
+        let tag = Self::parse(value)?;
+        let prefix: &[u8] = if tag.is_weak { b"W/\"" } else { b"\"" };
+        HeaderValue::from_bytes(&[prefix, tag.opaque, b"\""].concat()).ok()
     }
 
     /// The tag with quotes and without `W/`: S3's own are strong. `None` if S3 and we could read it differently:
@@ -106,9 +119,16 @@ fn quoted(text: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
 /// A tag that lacks its quotes, up to a comma or a space, and what follows.
 fn bare(text: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
     let end = text.iter().position(|byte| matches!(byte, b',' | b' ' | b'\t')).unwrap_or(text.len());
-    let (opaque, rest) = text.split_at(end);
+    let (tag, rest) = text.split_at(end);
+    Some((unquoted(tag)?, rest))
+}
+
+/// All of the text, as if it stood in quotes.
+fn unquoted(text: &[u8]) -> Option<EntityTag<'_>> {
+    let weak = text.strip_prefix(b"W/");
+    let opaque = weak.unwrap_or(text);
     let is_tag = !opaque.is_empty() && opaque.iter().all(|byte| is_etagc(*byte));
-    is_tag.then_some((EntityTag { is_weak: false, opaque }, rest))
+    is_tag.then_some(EntityTag { is_weak: weak.is_some(), opaque })
 }
 
 /// RFC 9110 §8.8.3: `etagc`.

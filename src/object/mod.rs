@@ -1,11 +1,13 @@
 //! The nouns: what an object is called, where it lives, what tells its states apart. Pure values without I/O.
 
 mod bucket;
+mod date;
 mod entity_tag;
 mod key;
 mod validators;
 
 pub use bucket::{BucketName, InvalidBucketName};
+pub(crate) use date::{http_date, parse_date};
 pub(crate) use entity_tag::{EntityTag, EntityTags};
 pub use key::{InvalidKey, ObjectKey};
 pub(crate) use key::{MAX_KEY_BYTES, has_dot_segment};

@@ -4,7 +4,7 @@ use http::{
 };
 use httpdate::HttpDate;
 
-use super::EntityTag;
+use super::{EntityTag, http_date, parse_date};
 
 /// What tells one state of an object from another (RFC 9110 §8.8), borrowed from the fields of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,19 +19,12 @@ impl<'h> Validators<'h> {
     pub(crate) fn of(headers: &'h HeaderMap) -> Self {
         Self {
             tag: headers.get(ETAG).and_then(EntityTag::parse),
-            last_modified: headers
-                .get(LAST_MODIFIED)
-                .and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok())
-                .map(HttpDate::from),
+            last_modified: headers.get(LAST_MODIFIED).and_then(parse_date).map(http_date),
         }
     }
 
-    /// Whether both surely are of one state: by strong entity tag, or, where neither has a tag, by date.
+    /// Whether both are of one state for certain: by strong entity tag.
     pub(crate) fn is_same_state(self, other: Validators<'_>) -> bool {
-        match (self.tag, other.tag) {
-            (Some(one), Some(other)) => one.strong_eq(other),
-            (None, None) => self.last_modified.is_some() && self.last_modified == other.last_modified,
-            (Some(_), None) | (None, Some(_)) => false,
-        }
+        self.tag.zip(other.tag).is_some_and(|(one, other)| one.strong_eq(other))
     }
 }

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{Answer, OriginError, S3ErrorCode, S3Origin, Target};
+use super::{Answer, S3ErrorCode, S3Origin, Target};
 use crate::request::Question;
 
 /// What S3 says of a key that does not exist.
@@ -21,18 +21,23 @@ pub(crate) enum Absence {
 #[derive(Debug, Default)]
 pub(super) struct Canary(Mutex<Option<(Instant, Answered)>>);
 
-type Answered = Arc<OnceCell<Absence>>;
+/// `None` if S3 said neither.
+type Answered = Arc<OnceCell<Option<Absence>>>;
 
 /// Policies change; who changed one waits no longer than that.
 const KEPT: Duration = Duration::from_secs(5 * 60);
+
+/// S3 is not asked again at once where it had no answer.
+const SILENT: Duration = Duration::from_secs(5);
 
 // === impl Canary ===
 
 impl Canary {
     fn cell(&self) -> Answered {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = |cell: &Answered| if cell.get() == Some(&None) { SILENT } else { KEPT };
         match &*kept {
-            Some((since, cell)) if since.elapsed() < KEPT => Arc::clone(cell),
+            Some((since, cell)) if since.elapsed() < life(cell) => Arc::clone(cell),
             _ => {
                 let cell = Answered::default();
                 *kept = Some((Instant::now(), Arc::clone(&cell)));
@@ -47,16 +52,16 @@ impl S3Origin {
     pub(crate) async fn absence(&self, absent: Target<'_>) -> Option<Absence> {
         let place = self.place(absent.bucket).ok()?;
         let cell = place.canary.cell();
-        let asked = cell.get_or_try_init(|| async {
-            match self.read(absent, &Question::first_byte()).await.map_err(Some)? {
-                Answer::Refused(refusal) => match refusal.code {
-                    S3ErrorCode::NoSuchKey => Ok(Absence::Told),
-                    S3ErrorCode::AccessDenied => Ok(Absence::Hidden),
-                    _ => Err(None),
+        let asked = cell.get_or_init(|| async {
+            match self.read(absent, &Question::first_byte()).await {
+                Ok(Answer::Refused(refusal)) => match refusal.code {
+                    S3ErrorCode::NoSuchKey => Some(Absence::Told),
+                    S3ErrorCode::AccessDenied => Some(Absence::Hidden),
+                    _ => None,
                 },
-                Answer::Found(_) | Answer::NotModified(_) => Err(None::<OriginError>),
+                Ok(Answer::Found(_) | Answer::NotModified(_)) | Err(_) => None,
             }
         });
-        asked.await.ok().copied()
+        *asked.await
     }
 }

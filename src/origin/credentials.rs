@@ -23,6 +23,7 @@ pub(crate) struct CredentialCache(Arc<Shared>);
 pub(crate) struct Identity {
     generation: u64,
     credentials: Credentials,
+    valid_until: Option<SystemTime>,
     /// From here on a new set is fetched, in the background.
     refresh_after: Option<SystemTime>,
 }
@@ -147,12 +148,6 @@ impl Shared {
         let now = self.clock.now();
         let mut refresh = self.lock();
         refresh.in_flight = None;
-        let loaded = loaded.and_then(|credentials| match credentials.expiry() {
-            Some(expiry) if expiry <= now => {
-                Err(CredentialsUnavailable("the provider gave credentials that have expired".into()))
-            }
-            _ => Ok(credentials),
-        });
         match loaded {
             Ok(credentials) => {
                 refresh.generation += 1;
@@ -186,6 +181,9 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// long.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
+/// How long credentials are tried that had expired when they came.
+const TRIED_FOR: Duration = Duration::from_secs(10);
+
 /// Whether S3 could not tell them apart.
 fn same_keys(one: &Credentials, other: &Credentials) -> bool {
     one.access_key_id() == other.access_key_id()
@@ -207,17 +205,23 @@ fn backoff(failures: u32) -> Duration {
 impl Identity {
     #[cfg(any(test, feature = "__internals"))]
     pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
-        Self { generation, credentials, refresh_after: None }
+        Self { generation, credentials, valid_until: None, refresh_after: None }
     }
 
     fn loaded(generation: u64, credentials: Credentials, now: SystemTime) -> Self {
-        let refresh_after = credentials.expiry().map(|expiry| {
+        // By our clock they have expired already. If it goes wrong, S3's answer to them will say so.
+        let valid_until =
+            credentials.expiry().map(|expiry| if expiry <= now { now + TRIED_FOR } else { expiry });
+        if valid_until != credentials.expiry() {
+            tracing::warn!(?now, expiry = ?credentials.expiry(), "the provider gave credentials that have expired");
+        }
+        let refresh_after = valid_until.map(|expiry| {
             let life = expiry.duration_since(now).unwrap_or_default();
             // A share of a short life; jittered, so that processes started together spread out.
             let window = LONGEST_REFRESH_WINDOW.min(life / 3).mul_f64(1.0 - fastrand::f64() / 5.0);
             expiry - window
         });
-        Self { generation, credentials, refresh_after }
+        Self { generation, credentials, valid_until, refresh_after }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -229,7 +233,7 @@ impl Identity {
     }
 
     fn is_valid(&self, now: SystemTime) -> bool {
-        self.credentials.expiry().is_none_or(|expiry| now < expiry)
+        self.valid_until.is_none_or(|until| now < until)
     }
 
     fn is_due(&self, now: SystemTime) -> bool {

@@ -2,10 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
 
-use crate::{
-    body::End,
-    request::{ByteRange, ContentRange, RangeSpec},
-};
+use crate::request::{ByteRange, ContentRange, RangeSpec};
 
 /// Which bytes of an object were asked for.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +31,15 @@ pub(crate) enum Extent {
     Part { range: ByteRange, total: u64, skip: u64, end: End },
     /// S3 sent the object instead of saying that it has no such part.
     Unsatisfiable { total: u64 },
+}
+
+/// How it is known that the bytes are the promised ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// S3 said beforehand how long its body is. What comes behind the bytes is nobody's.
+    Told,
+    /// By the end of S3's body: if more came, it would be another part of the object.
+    Awaited,
 }
 
 /// An answer that does not fit the question, and why.
@@ -80,6 +86,10 @@ impl Extent {
         };
         let (held, total) = match holds {
             Holds::Whole(length @ (None | Some(0))) => return Ok(Self::Whole { length, end }),
+            // The range was reckoned from another length.
+            Holds::Whole(Some(total)) if asked.total.is_some_and(|known| known != total) => {
+                return Err(Misfit::CHANGED);
+            }
             Holds::Whole(Some(total)) => (ByteRange::new(0, total - 1), total),
             Holds::Part(range, total) => (Some(range), total),
         };
@@ -123,7 +133,7 @@ impl Holds {
         };
         match ContentRange::parse(field) {
             Some(ContentRange::Range { range, total }) => match (total.or(known_total), known_total) {
-                (Some(total), Some(known)) if total != known => Err(Misfit("another length of the object")),
+                (Some(total), Some(known)) if total != known => Err(Misfit::CHANGED),
                 _ if !body.may_be(range.len()) => Err(Misfit("a body that is not as long as its part")),
                 (Some(total), _) if range.is_within(total) => Ok(Self::Part(range, total)),
                 (Some(_), _) => Err(Misfit("a part outside of the object")),

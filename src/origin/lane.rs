@@ -1,18 +1,19 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, SystemTime},
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
 };
 
-use aws_smithy_async::time::SharedTimeSource;
-use http::{Response, StatusCode};
+use aws_smithy_async::time::TimeSource;
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
 use super::{
-    Addressing, CredentialCache, Identity, OriginError, Pools, Refusal, SdkClient, Timestamp, WireBody,
+    Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, SdkClient, Timestamp,
+    WireBody,
     canary::Canary,
     endpoint::{Endpoint, EndpointError},
     recovery::Explainer,
@@ -29,9 +30,7 @@ pub(crate) struct S3Origin {
     /// `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
     client: WireClient,
-    clock: SharedTimeSource,
-    /// By how much S3's clock goes before ours, in milliseconds.
-    clock_offset: AtomicI64,
+    pub(super) clock: OriginClock,
     pub(super) explainer: Explainer,
     /// Places found so far. Fixed buckets are found when the configuration is built.
     places: RwLock<HashMap<BucketName, Arc<Place>>>,
@@ -74,6 +73,8 @@ pub(super) struct Sent {
     pub(super) answer: Response<WireBody>,
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) place: Arc<Place>,
+    /// When it was asked, by the clock that the signature goes by.
+    pub(super) at: SystemTime,
 }
 
 // === impl S3Origin ===
@@ -83,14 +84,13 @@ impl S3Origin {
         addressing: Addressing,
         credentials: Option<CredentialCache>,
         client: WireClient,
-        clock: SharedTimeSource,
+        clock: OriginClock,
     ) -> Self {
         Self {
             addressing,
             credentials,
             client,
             clock,
-            clock_offset: AtomicI64::new(0),
             explainer: Explainer::default(),
             places: RwLock::default(),
         }
@@ -130,12 +130,7 @@ impl S3Origin {
 
     /// The time, as S3's clock has it.
     pub(crate) fn now(&self) -> SystemTime {
-        let now = self.clock.now();
-        match self.clock_offset.load(Ordering::Relaxed) {
-            0 => now,
-            ahead @ 1.. => now + Duration::from_millis(ahead.unsigned_abs()),
-            behind => now.checked_sub(Duration::from_millis(behind.unsigned_abs())).unwrap_or(now),
-        }
+        self.clock.now()
     }
 
     /// Asks S3 and waits for the head of its answer. What a refusal teaches is heeded, once.
@@ -167,21 +162,19 @@ impl S3Origin {
             let request = place.endpoint.request(question, path_and_query, identity.as_deref(), &at)?;
             match place.wire.send(&place.endpoint, request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
-                Ok(answer) => return Ok(Sent { answer, identity, place }),
-                Err(error) => return Err(OriginError::Wire(error)),
+                Ok(mut answer) => {
+                    mend_length(answer.headers_mut());
+                    return Ok(Sent { answer, identity, place, at: now });
+                }
+                Err(error) => {
+                    if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
+                        // Learnt, but of no use: the next request begins anew.
+                        self.forget_place(target.bucket);
+                    }
+                    return Err(OriginError::Wire(error));
+                }
             }
         }
-    }
-
-    /// Takes S3's clock for ours. `false` if they hardly differ from what we went by.
-    pub(super) fn set_clock(&self, theirs: SystemTime) -> bool {
-        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let offset = match theirs.duration_since(self.clock.now()) {
-            Ok(ahead) => millis(ahead),
-            Err(behind) => -millis(behind.duration()),
-        };
-        let before = self.clock_offset.swap(offset, Ordering::Relaxed);
-        before.abs_diff(offset) > CLOCK_TOLERANCE
     }
 
     pub(super) fn place(&self, bucket: &BucketName) -> Result<Arc<Place>, EndpointError> {
@@ -189,6 +182,10 @@ impl S3Origin {
             return Ok(Arc::clone(place));
         }
         self.put_place(bucket, &self.addressing)
+    }
+
+    fn forget_place(&self, bucket: &BucketName) {
+        self.places.write().unwrap_or_else(PoisonError::into_inner).remove(bucket);
     }
 
     /// From now on the bucket is asked for in this region.
@@ -216,11 +213,18 @@ impl S3Origin {
     }
 }
 
+/// Leaves `Content-Length` only where it says how long the body is (RFC 9112 §6.3): one number, and no transfer coding.
+fn mend_length(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lines.next() else { return };
+    let is_number = first.to_str().is_ok_and(|text| text.parse::<u64>().is_ok() && !text.starts_with('+'));
+    if !is_number || lines.next().is_some() || headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
+}
+
 /// Bucket names that requests bring are bounded only by the allow-list's globs. Finding a place again is cheap.
 const MAX_PLACES: usize = 256;
-
-/// `Date` has whole seconds, and takes its time to get here. In milliseconds.
-const CLOCK_TOLERANCE: u64 = 5_000;
 
 impl fmt::Debug for S3Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Stage 4: get it from S3: where the bucket is, whose signature, over which wire.
 
 mod canary;
+mod clock;
 mod credentials;
 mod endpoint;
 mod error;
@@ -15,10 +16,11 @@ mod wire;
 
 pub(crate) use self::{
     canary::Absence,
+    clock::OriginClock,
     credentials::{CredentialCache, Identity},
     endpoint::Addressing,
     error::OriginError,
-    extent::{Asked, BodyLength, Extent, Misfit},
+    extent::{Asked, BodyLength, End, Extent, Misfit},
     lane::{Answer, S3Origin, Target, WireClient},
     refusal::Refusal,
     s3_error::{S3ErrorBody, S3ErrorCode},

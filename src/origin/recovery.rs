@@ -1,6 +1,9 @@
 //! What S3's refusals teach: where the bucket is, what time it is, that the credentials are spent.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use http::StatusCode;
 use tokio::time::Instant;
@@ -9,7 +12,10 @@ use super::{
     Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target,
     lane::{Place, Sent},
 };
-use crate::request::{Question, ReadMethod};
+use crate::{
+    object::BucketName,
+    request::{Question, ReadMethod},
+};
 
 impl S3Origin {
     /// Reads a refusal; asks once more if it teaches what to do better.
@@ -19,13 +25,14 @@ impl S3Origin {
         question: &Question,
         sent: Sent,
     ) -> Result<Answer, OriginError> {
-        let Sent { answer, identity, place } = sent;
+        let Sent { answer, identity, place, at } = sent;
         let refusal = self.understand(target, question, &place, Refusal::read(answer).await).await?;
         let is_taught = match refusal.code {
             S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
-                let is_news = self.set_clock(theirs);
-                tracing::warn!(is_news, "S3 refuses our clock; going by S3's from now on");
-                is_news
+                tracing::warn!(?at, ?theirs, "S3 refuses our clock; going by S3's from now on");
+                self.clock.set(theirs);
+                // Others may have learnt it meanwhile: what counts is what this request was signed with.
+                distance(at, self.now()) > CLOCK_TOLERANCE
             }),
             S3ErrorCode::Credentials => match (&self.credentials, &identity) {
                 (Some(cache), Some(identity)) => {
@@ -80,8 +87,7 @@ impl S3Origin {
         {
             return Ok(refusal);
         }
-        if !self.explainer.may_ask() {
-            let code = self.explainer.latest(refusal.status);
+        if let Some(code) = self.explainer.known(target.bucket, refusal.status) {
             return Ok(Refusal { code, ..refusal });
         }
         let answer = self.send(target, &Question::first_byte()).await?.answer;
@@ -89,10 +95,17 @@ impl S3Origin {
             return Ok(refusal);
         }
         let refusal = Refusal::read(answer).await;
-        self.explainer.learn(&refusal);
+        self.explainer.learn(target.bucket, &refusal);
         Ok(refusal)
     }
 }
+
+fn distance(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|behind| behind.duration())
+}
+
+/// `Date` has whole seconds, and takes its time to get here.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Keeps the GETs that explain HEADs rare: a bucket that denies everything must not be asked everything twice.
 #[derive(Debug, Default)]
@@ -102,37 +115,44 @@ pub(super) struct Explainer(Mutex<Explained>);
 struct Explained {
     /// When the current second began, and how often was asked since.
     second: Option<(Instant, u32)>,
-    latest: Option<(StatusCode, S3ErrorCode)>,
+    denied: Option<Denied>,
 }
 
+/// The latest explanation that is no fault of ours.
+#[derive(Debug)]
+struct Denied {
+    at: Instant,
+    bucket: BucketName,
+    status: StatusCode,
+}
+
+/// Beyond that, what is known of the bucket has to do.
 const PER_SECOND: u32 = 20;
+const KNOWN_FOR: Duration = Duration::from_secs(5);
 
 // === impl Explainer ===
 
 impl Explainer {
-    fn may_ask(&self) -> bool {
+    /// What the status means by all that is known, when it was asked for often enough. Refused credentials are never taken
+    /// for granted.
+    fn known(&self, bucket: &BucketName, status: StatusCode) -> Option<S3ErrorCode> {
         let mut explained = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         match &mut explained.second {
-            Some((begin, count)) if now.duration_since(*begin).as_secs() == 0 => {
-                *count += 1;
-                *count <= PER_SECOND
-            }
-            second => {
-                *second = Some((now, 1));
-                true
-            }
+            Some((begin, count)) if now.duration_since(*begin).as_secs() == 0 => *count += 1,
+            second => *second = Some((now, 1)),
         }
+        let is_enough = explained.second.is_some_and(|(_, count)| count > PER_SECOND);
+        let denied = explained.denied.as_ref().filter(|denied| {
+            denied.bucket == *bucket && denied.status == status && now.duration_since(denied.at) < KNOWN_FOR
+        });
+        denied.filter(|_| is_enough).map(|_| S3ErrorCode::AccessDenied)
     }
 
-    fn learn(&self, refusal: &Refusal) {
-        let mut explained = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        explained.latest = Some((refusal.status, refusal.code));
-    }
-
-    /// What this status meant of late.
-    fn latest(&self, status: StatusCode) -> S3ErrorCode {
-        let explained = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        explained.latest.filter(|(known, _)| *known == status).map_or(S3ErrorCode::Other, |(_, code)| code)
+    fn learn(&self, bucket: &BucketName, refusal: &Refusal) {
+        if refusal.code == S3ErrorCode::AccessDenied {
+            let denied = Denied { at: Instant::now(), bucket: bucket.clone(), status: refusal.status };
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).denied = Some(denied);
+        }
     }
 }

@@ -8,7 +8,7 @@ use http::{
 use http_body_util::{BodyExt, Limited};
 
 use super::{S3ErrorBody, S3ErrorCode, WireBody};
-use crate::request::ContentRange;
+use crate::{object::parse_date, request::ContentRange};
 
 /// An answer of S3 that is neither an object nor a 304, read whole.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Refusal {
             code,
             region: region.filter(|name| is_region(name)).map(str::to_owned),
             object_length,
-            date: text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok()),
+            date: headers.get(DATE).and_then(parse_date),
             retry_after: headers.get(RETRY_AFTER).cloned(),
             request_id: headers.get("x-amz-request-id").cloned(),
             body,

@@ -5,9 +5,10 @@ use http::{
 };
 use httpdate::HttpDate;
 
-use crate::object::{EntityTag, EntityTags, Validators};
+use crate::object::{EntityTag, EntityTags, Validators, http_date, parse_date};
 
-/// The conditions of a request (RFC 9110 §13.1), read once. A field that is invalid is as if it were not there.
+/// The conditions of a request (RFC 9110 §13.1), read once. A date that is none is as if it were not there; a list with no
+/// tag in it matches nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions(Option<Box<Fields>>);
 
@@ -201,11 +202,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<HttpDate> {
     let mut lines = headers.get_all(name).iter();
     let (first, None) = (lines.next()?, lines.next()) else { return None };
-    parse_date(first)
-}
-
-fn parse_date(value: &HeaderValue) -> Option<HttpDate> {
-    httpdate::parse_http_date(value.to_str().ok()?).ok().map(HttpDate::from)
+    parse_date(first).map(http_date)
 }
 
 /// In the one form that is to be sent (RFC 9110 §5.6.7).
@@ -221,7 +218,7 @@ impl IfRange {
         let first = lines.next()?;
         Some(match (EntityTag::parse(first), parse_date(first)) {
             _ if lines.next().is_some() => Self::Never,
-            (_, Some(date)) => Self::Date(date),
+            (_, Some(date)) => Self::Date(http_date(date)),
             // No date shall be taken for a tag without its quotes.
             (Some(tag), None) if !tag.is_weak() && first.as_bytes().starts_with(b"\"") => {
                 Self::Tag(first.clone())
@@ -240,7 +237,7 @@ impl IfRange {
             // A date is a strong validator only if the object can't have changed again within that second: one second
             // before the answer was made at the least (§8.8.2.2).
             Self::Date(date) => {
-                let made = answer.get(DATE).and_then(parse_date);
+                let made = answer.get(DATE).and_then(parse_date).map(http_date);
                 object.last_modified == Some(*date) && made.is_some_and(|made| *date < made)
             }
             Self::Never => false,

@@ -3,6 +3,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method};
 
 use super::{Conditions, ForS3, IfRange, Question, RangeSpec, Ranges};
+use crate::object::http_date;
 
 /// A method that reads an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +55,7 @@ impl ReadRequest {
         }
         let mut fields = Vec::new();
         if !self.conditions.is_empty() {
-            match self.conditions.for_s3(now.into()) {
+            match self.conditions.for_s3(http_date(now)) {
                 ForS3::Fields(sent) => fields = sent,
                 ForS3::HeadFirst => return Opening::HeadFirst,
             }

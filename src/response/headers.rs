@@ -11,7 +11,8 @@ use http::{
     },
 };
 
-use super::list::{joined, members, without};
+use super::list::{members, without};
+use crate::object::EntityTag;
 
 /// Which of S3's fields a client sees: those of the object itself, and what the mount allows besides.
 #[derive(Debug, Clone, Default)]
@@ -118,7 +119,7 @@ fn is_nominated(name: &HeaderName, origin: &HeaderMap) -> bool {
 /// A value of S3 as clients get it; `None` if nothing is left of it.
 fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     if name == ETAG {
-        Some(quoted(value))
+        Some(EntityTag::mended(value).unwrap_or_else(|| value.clone()))
     } else if name == VARY {
         without(value, is_unknown_to_s3)
     } else if name == CONTENT_ENCODING {
@@ -127,21 +128,6 @@ fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     } else {
         Some(value.clone())
     }
-}
-
-/// An entity tag with the quotes that some servers leave out (RFC 9110 §8.8.3). What is no tag with them either is
-/// passed on as it is.
-fn quoted(tag: &HeaderValue) -> HeaderValue {
-    let bytes = tag.as_bytes();
-    let (weak, opaque) = match bytes.strip_prefix(b"W/") {
-        Some(opaque) => (b"W/".as_slice(), opaque),
-        None => (b"".as_slice(), bytes),
-    };
-    let is_legal = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
-    if opaque.is_empty() || !opaque.iter().all(is_legal) {
-        return tag.clone();
-    }
-    joined([[weak, b"\"", opaque, b"\""].concat().as_slice()].into_iter()).unwrap_or_else(|| tag.clone())
 }
 
 /// Whether a member of `Vary` names a field of clients that S3 never gets, so that no answer can vary by it.
