@@ -23,7 +23,8 @@ pub(crate) struct CredentialCache(Arc<Shared>);
 pub(crate) struct Identity {
     generation: u64,
     credentials: Credentials,
-    valid_until: Option<SystemTime>,
+    /// Had they expired when they came, they are tried so long all the same.
+    tried_until: Option<Instant>,
     /// From here on a new set is fetched, in the background.
     refresh_after: Option<SystemTime>,
 }
@@ -205,23 +206,24 @@ fn backoff(failures: u32) -> Duration {
 impl Identity {
     #[cfg(any(test, feature = "__internals"))]
     pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
-        Self { generation, credentials, valid_until: None, refresh_after: None }
+        Self { generation, credentials, tried_until: None, refresh_after: None }
     }
 
     fn loaded(generation: u64, credentials: Credentials, now: SystemTime) -> Self {
-        // By our clock they have expired already. If it goes wrong, S3's answer to them will say so.
-        let valid_until =
-            credentials.expiry().map(|expiry| if expiry <= now { now + TRIED_FOR } else { expiry });
-        if valid_until != credentials.expiry() {
-            tracing::warn!(?now, expiry = ?credentials.expiry(), "the provider gave credentials that have expired");
-        }
-        let refresh_after = valid_until.map(|expiry| {
+        // By our clock they have expired already. If it goes wrong, S3's answer to them will say so, and set it right: so
+        // how long they are tried does not go by it.
+        let expired = credentials.expiry().filter(|expiry| *expiry <= now);
+        let tried_until = expired.map(|expiry| {
+            tracing::warn!(?now, ?expiry, "the provider gave credentials that have expired");
+            Instant::now() + TRIED_FOR
+        });
+        let refresh_after = credentials.expiry().map(|expiry| {
             let life = expiry.duration_since(now).unwrap_or_default();
             // A share of a short life; jittered, so that processes started together spread out.
             let window = LONGEST_REFRESH_WINDOW.min(life / 3).mul_f64(1.0 - fastrand::f64() / 5.0);
             expiry - window
         });
-        Self { generation, credentials, valid_until, refresh_after }
+        Self { generation, credentials, tried_until, refresh_after }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -233,11 +235,15 @@ impl Identity {
     }
 
     fn is_valid(&self, now: SystemTime) -> bool {
-        self.valid_until.is_none_or(|until| now < until)
+        self.credentials.expiry().is_none_or(|expiry| now < expiry)
+            || self.tried_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn is_due(&self, now: SystemTime) -> bool {
-        self.refresh_after.is_some_and(|after| after <= now)
+        match self.tried_until {
+            Some(until) => until.saturating_duration_since(Instant::now()) < TRIED_FOR / 3,
+            None => self.refresh_after.is_some_and(|after| after <= now),
+        }
     }
 }
 

@@ -91,7 +91,7 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `metadata_headers` | `{ metadata = "Field" }` | `{}` | [`metadata_header`](MountBuilder::metadata_header) |
 /// | `cors` | table, below | none | [`cors`](MountBuilder::cors) |
 /// | `content_type` | `"by-extension"`, `"as-stored"` | `"by-extension"` | [`content_type`](MountBuilder::content_type) |
-/// | `denied` | `"not-found"`, `"forbidden"` | `"not-found"` | [`denied`](MountBuilder::denied) |
+/// | `denied` | `"not-found"`, `"forbidden"`, `"auto"` | `"not-found"` | [`denied`](MountBuilder::denied) |
 /// | `bad_path` | `"not-found"`, `"bad-request"` | `"not-found"` | [`bad_path`](MountBuilder::bad_path) |
 /// | `miss` | `"answered"`, `"to-inner"` | `"answered"` | [`miss`](MountBuilder::miss) |
 /// | `errors` | `"plain"`, `"problem-json"` | `"plain"` | [`error_format`](MountBuilder::error_format) |

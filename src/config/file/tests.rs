@@ -195,6 +195,19 @@ fn absent_keys_are_the_defaults_of_the_builder() {
 }
 
 #[test]
+fn every_answer_to_what_is_denied_has_a_name() {
+    for (name, answer) in [
+        ("not-found", DeniedAnswer::NotFound),
+        ("forbidden", DeniedAnswer::Forbidden),
+        ("auto", DeniedAnswer::Auto),
+    ] {
+        let read = file(&mount_with(&format!("denied = \"{name}\""))).mounts.remove(0).builder;
+        let built = Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2");
+        assert_eq!(format!("{read:#?}"), format!("{:#?}", built.denied(answer)), "{name}");
+    }
+}
+
+#[test]
 fn from_toml_reads_and_builds() {
     assert!(S3ProxyConfig::from_toml(&mount_with("anonymous = true"), None).is_ok());
     assert!(S3ProxyConfig::from_toml(&mount_with(""), Some(default_credentials())).is_ok());
@@ -281,7 +294,12 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "secret_access_key is empty",
         ),
         ("content_type = \"guess\"", InvalidValue, "line 4: ", "must be \"by-extension\" or \"as-stored\""),
-        ("denied = \"404\"", InvalidValue, "line 4: denied \"404\": ", "\"not-found\" or \"forbidden\""),
+        (
+            "denied = \"404\"",
+            InvalidValue,
+            "line 4: denied \"404\": ",
+            "\"not-found\" or \"forbidden\" or \"auto\"",
+        ),
         ("bad_path = \"\"", InvalidValue, "line 4: ", "\"not-found\" or \"bad-request\""),
         (
             "miss = \"${REGION}\"",

@@ -169,6 +169,27 @@ async fn a_hanging_source_is_given_up_in_time() {
     assert_eq!(start.elapsed(), LOAD_TIMEOUT);
 }
 
+/// A clock that is fast makes them look so. Set right, it lets nobody use them for longer than they are good.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_had_expired_when_they_came_are_tried_and_no_more() {
+    let (_, source, _) = set_up(1);
+    let fast = Clock::default();
+    fast.set(9_000);
+    let provider = SharedCredentialsProvider::new(source.clone());
+    let cache = CredentialCache::new(provider, SharedTimeSource::new(fast));
+    for now in [9_000, 9_000, 1_000, 1_299] {
+        assert_eq!(cache.identity(Clock::at(now)).await.unwrap().generation(), 1, "{now}");
+    }
+    settle().await;
+    assert_eq!(source.calls(), 1, "no refresh while they are tried");
+    tokio::time::advance(TRIED_FOR).await;
+    for (now, is_valid) in [(1_000, true), (1_299, true), (1_300, false), (9_000, false), (9_009, false)] {
+        assert_eq!(cache.current(Clock::at(now)).is_some(), is_valid, "{now}");
+    }
+    settle().await;
+    assert_eq!(source.calls(), 2, "replaced in the background, by what the clock says now");
+}
+
 #[tokio::test(start_paused = true)]
 async fn expired_credentials_are_never_used() {
     let (clock, source, cache) = set_up(1);

@@ -109,7 +109,7 @@ fn signed_by_the_sdk(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn signatures_equal_the_sdks_byte_for_byte(

@@ -231,7 +231,7 @@ fn query() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
     fn a_naive_model_reads_the_same(query in query(), versions in any::<bool>(), downloads in any::<bool>()) {

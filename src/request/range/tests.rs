@@ -278,7 +278,7 @@ fn bytes_of(spec: RangeSpec, total: u64) -> BTreeSet<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
     fn ranges_are_parsed_as_byte_by_byte(

@@ -104,6 +104,8 @@ fn boundaries_differ() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn a_client_reads_the_parts_that_were_planned(
         object in prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'-'), any::<u8>()], 1..200),

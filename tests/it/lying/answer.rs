@@ -4,13 +4,12 @@ use super::{
     condition::{Verdict, evaluate},
     date::http_date,
     lie::{Framed, Lie, Lies, Mangled},
-    object::{KEY, Object},
+    object::Object,
     range::{Selection, select},
     refusal::{delete_marker, no_such_key, not_implemented, precondition_failed, refuse, unsatisfiable},
     reply::{Ending, Framing, Reply},
     seen::Seen,
 };
-use crate::support::BUCKET;
 
 /// What the origin says to a request, at a time of its own.
 pub(super) fn answer(object: &Object, lies: &Lies, asked: &Seen, now: SystemTime) -> Reply {
@@ -19,16 +18,12 @@ pub(super) fn answer(object: &Object, lies: &Lies, asked: &Seen, now: SystemTime
         Some(by) => now + Duration::from_secs(by.unsigned_abs()),
         None => now,
     };
-    let mut reply = refuse(lies, asked, now).unwrap_or_else(|| {
-        if asked.path.split('?').next() == Some(&format!("/{BUCKET}/{KEY}")) {
-            about(object, lies, asked)
-        } else {
-            no_such_key()
-        }
-    });
+    let mut reply = refuse(lies, asked, now)
+        .unwrap_or_else(|| if asked.is_for_object() { about(object, lies, asked) } else { no_such_key() });
     let is_success = matches!(reply.status, 200 | 206 | 304);
-    let date = if lies.has(Lie::JustModified) { object.modified } else { now };
-    reply.say("date", http_date(date));
+    let date = http_date(if lies.has(Lie::JustModified) { object.modified } else { now });
+    let dated = lies.pick(|lie| if let Lie::Dated(date) = lie { Some(date.to_owned()) } else { None });
+    reply.say("date", dated.unwrap_or(date));
     reply.say("server", "AmazonS3");
     reply.say("x-amz-request-id", "LEAKED1");
     reply.say("x-amz-id-2", "LEAKED2");
@@ -46,7 +41,15 @@ fn frame(reply: &mut Reply, lies: &Lies, asked: &Seen) {
         return;
     }
     if asked.method == "HEAD" {
-        if lies.has(Lie::HeadWithoutLength) {
+        let lengths = lies.pick(|lie| match lie {
+            Lie::HeadWithoutLength => Some(&[][..]),
+            Lie::HeadLengths(lengths) => Some(lengths),
+            _ => None,
+        });
+        for length in lengths.unwrap_or_default() {
+            reply.say("content-length", *length);
+        }
+        if lengths.is_some() {
             reply.framing = Framing::Nothing;
         }
         return;
@@ -54,7 +57,9 @@ fn frame(reply: &mut Reply, lies: &Lies, asked: &Seen) {
     let framed = lies.pick(|lie| if let Lie::Framed(framed) = lie { Some(framed) } else { None });
     reply.framing = match framed {
         Some(Framed::Chunked) => Framing::Chunked,
+        Some(Framed::ChunkedBeside(length)) => Framing::ChunkedBeside(length),
         Some(Framed::UntilClose) => Framing::UntilClose,
+        Some(Framed::Coded(coding)) => Framing::Coded(coding),
         None => Framing::Length,
     };
     let ending = lies.pick(|lie| match lie {
@@ -193,6 +198,7 @@ fn identify(reply: &mut Reply, object: &Object, lies: &Lies) {
             match () {
                 () if lies.has(Lie::UnquotedTag) => object.tag.clone(),
                 () if lies.has(Lie::WeakTag) => format!("W/{quoted}"),
+                () if lies.has(Lie::UnquotedWeakTag) => format!("W/{}", object.tag),
                 () => quoted,
             },
         );

@@ -53,6 +53,10 @@ fn decide(lies: &Lies, by_tag: Option<bool>, by_date: Option<bool>) -> bool {
     decided == Some(true)
 }
 
+fn is_weak(lies: &Lies) -> bool {
+    lies.has(Lie::WeakTag) || lies.has(Lie::UnquotedWeakTag)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Strong,
@@ -66,7 +70,7 @@ fn matches(object: &Object, lies: &Lies, tags: &str, comparison: Comparison) -> 
     if tags == "*" {
         return true;
     }
-    if lies.has(Lie::NoTag) || (lies.has(Lie::WeakTag) && comparison == Comparison::Strong) {
+    if lies.has(Lie::NoTag) || (is_weak(lies) && comparison == Comparison::Strong) {
         return false;
     }
     // What stands between quotes: every other piece. Like S3, it also takes a tag without any.

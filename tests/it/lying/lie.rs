@@ -66,10 +66,14 @@ pub(crate) enum Lie {
     UnquotedTag,
     /// `ETag: W/"abc"`.
     WeakTag,
+    /// `ETag: W/abc`.
+    UnquotedWeakTag,
     NoTag,
     NoLastModified,
     /// `Date` is `Last-Modified`: a date that may not serve as a strong validator.
     JustModified,
+    /// This `Date` on every answer.
+    Dated(&'static str),
     /// `Accept-Ranges: none`.
     AcceptRangesNone,
     /// Another field on every answer about the object.
@@ -78,11 +82,15 @@ pub(crate) enum Lie {
     TagFlips,
     /// The object changes once, after that many requests.
     TagFlipsAfter(usize),
+    /// The object changes once, after that many requests, and has that many bytes from then on.
+    ResizedAfter(usize, usize),
 
     // --- how the answer is framed ---
     Framed(Framed),
     /// HEAD says no length.
     HeadWithoutLength,
+    /// HEAD says these lengths, each in a field of its own.
+    HeadLengths(&'static [&'static str]),
     /// HEAD is answered with this status.
     RefusesHead(u16),
     /// Closes after that many bytes of the body.
@@ -95,6 +103,8 @@ pub(crate) enum Lie {
     // --- refusals ---
     /// The status and the code of an error document.
     Refuses(u16, &'static str, Often),
+    /// The same, to these requests; a 503 says when to come back.
+    RefusesOnly(Which, u16, &'static str),
     /// The status, `text/html`, and nothing else.
     RefusesWithHtml(u16),
     /// 503 `SlowDown`, perhaps with `Retry-After`.
@@ -126,8 +136,27 @@ pub(crate) enum Mangled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framed {
     Chunked,
+    /// With this `Content-Length` beside it.
+    ChunkedBeside(usize),
     UntilClose,
+    /// Until the connection closes, with this `Transfer-Encoding`.
+    Coded(&'static str),
 }
+
+/// Requests that an origin treats apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    Gets,
+    /// GETs without `Range`.
+    PlainGets,
+    /// For the object.
+    Object,
+    /// For keys that do not exist.
+    Others,
+}
+
+/// A 503 of [`Lie::RefusesOnly`] asks to come back after so many seconds.
+pub(crate) const RETRY_AFTER: &str = "17";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Often {

@@ -17,7 +17,7 @@ mod server;
 
 pub(crate) use self::{
     date::http_date,
-    lie::{Framed, Lie, Mangled, Often, RegionHint},
+    lie::{Framed, Lie, Mangled, Often, RETRY_AFTER, RegionHint, Which},
     object::{KEY, Object},
     seen::Seen,
     server::LyingOrigin,

@@ -54,6 +54,12 @@ impl Object {
         }
     }
 
+    /// Other bytes, so many, with everything else as it is.
+    pub(crate) fn resized(mut self, size: usize) -> Self {
+        self.bytes = noise(size, 1);
+        self
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.bytes.len() as u64
     }

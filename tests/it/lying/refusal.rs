@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use super::{
     date::http_date,
-    lie::{Lie, Lies, RegionHint},
+    lie::{Lie, Lies, RETRY_AFTER, RegionHint, Which},
     object::Object,
     reply::Reply,
     seen::Seen,
@@ -15,6 +15,19 @@ const TOLERANCE_SECS: u64 = 15 * 60;
 pub(super) fn refuse(lies: &Lies, asked: &Seen, now: SystemTime) -> Option<Reply> {
     lies.pick(|lie| match lie {
         Lie::Refuses(status, code, often) => lies.is_due(lie, often).then(|| error(status, code, "")),
+        Lie::RefusesOnly(which, status, code) => {
+            let is_meant = match which {
+                Which::Gets => asked.method == "GET",
+                Which::PlainGets => asked.method == "GET" && asked.field("range").is_none(),
+                Which::Object => asked.is_for_object(),
+                Which::Others => !asked.is_for_object(),
+            };
+            let mut reply = error(status, code, "");
+            if status == 503 {
+                reply.say("retry-after", RETRY_AFTER);
+            }
+            is_meant.then_some(reply)
+        }
         Lie::RefusesWithHtml(status) => {
             let mut reply = Reply::new(status, "");
             reply.say("content-type", "text/html");

@@ -18,7 +18,9 @@ pub(super) struct Reply {
 pub(super) enum Framing {
     Length,
     Chunked,
+    ChunkedBeside(usize),
     UntilClose,
+    Coded(&'static str),
     /// No length and no body: 304, or a HEAD that says less than it could.
     Nothing,
 }
@@ -63,6 +65,7 @@ impl Reply {
         sent: &AtomicU64,
     ) -> std::io::Result<Connection> {
         let mut out = self.head();
+        let is_chunked = matches!(self.framing, Framing::Chunked | Framing::ChunkedBeside(_));
         let has_body = !is_head && self.framing != Framing::Nothing;
         let (cut, is_cut) = match self.ending {
             Ending::Closed(at) | Ending::Reset(at) if has_body => (at.min(self.body.len()), true),
@@ -73,11 +76,11 @@ impl Reply {
         if has_body {
             // One write for the head and the first piece, so that nothing in between gives a reader time to act.
             for piece in self.body[..cut].chunks(PIECE) {
-                if self.framing == Framing::Chunked {
+                if is_chunked {
                     out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
                 }
                 out.extend_from_slice(piece);
-                if self.framing == Framing::Chunked {
+                if is_chunked {
                     out.extend_from_slice(b"\r\n");
                 }
                 if out.len() >= PIECE {
@@ -86,7 +89,7 @@ impl Reply {
                 }
                 sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
             }
-            if self.framing == Framing::Chunked && !is_cut {
+            if is_chunked && !is_cut {
                 out.extend_from_slice(b"0\r\n\r\n");
             }
         }
@@ -97,7 +100,7 @@ impl Reply {
         if let Ending::Reset(_) = self.ending {
             stream.set_zero_linger()?;
         }
-        let closes = is_cut || self.framing == Framing::UntilClose;
+        let closes = is_cut || matches!(self.framing, Framing::UntilClose | Framing::Coded(_));
         Ok(if closes { Connection::Closed } else { Connection::Kept })
     }
 
@@ -110,7 +113,13 @@ impl Reply {
         match self.framing {
             Framing::Length => head.push_str(&format!("content-length: {}\r\n", self.body.len())),
             Framing::Chunked => head.push_str("transfer-encoding: chunked\r\n"),
+            Framing::ChunkedBeside(length) => {
+                head.push_str(&format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"));
+            }
             Framing::UntilClose => head.push_str("connection: close\r\n"),
+            Framing::Coded(coding) => {
+                head.push_str(&format!("transfer-encoding: {coding}\r\nconnection: close\r\n"));
+            }
             Framing::Nothing => {}
         }
         head.push_str("\r\n");

@@ -2,7 +2,8 @@ use std::time::SystemTime;
 
 use demo_s3::SeenRequest;
 
-use super::date::parse_amz_date;
+use super::{date::parse_amz_date, object::KEY};
+use crate::support::BUCKET;
 
 /// A request as an origin saw it.
 #[derive(Debug, Clone)]
@@ -48,8 +49,13 @@ impl Seen {
         self.credential(2)
     }
 
+    /// Whether it is for the one key that there is.
+    pub(super) fn is_for_object(&self) -> bool {
+        self.path.split('?').next() == Some(&format!("/{BUCKET}/{KEY}"))
+    }
+
     /// When the signer thinks that it is.
-    pub(super) fn signed_at(&self) -> Option<SystemTime> {
+    pub(crate) fn signed_at(&self) -> Option<SystemTime> {
         parse_amz_date(self.field("x-amz-date")?)
     }
 

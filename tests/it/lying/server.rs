@@ -116,15 +116,26 @@ impl Shared {
         let mut stream = BufReader::new(stream);
         while let Some(asked) = self.read_request(&mut stream).await {
             let number = self.asked.fetch_add(1, Ordering::Relaxed);
-            let flipped = self.lies.pick(|lie| version(lie, number));
-            let object = self.object.version(flipped.unwrap_or(self.changes.load(Ordering::Relaxed)));
-            let reply = answer(&object, &self.lies, &asked, SystemTime::now());
+            let reply = answer(&self.object(number), &self.lies, &asked, SystemTime::now());
             let is_head = asked.method == "HEAD";
             if reply.write(stream.get_mut(), is_head, &self.sent).await? == Connection::Closed {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The version of the object that a request meets.
+    fn object(&self, number: usize) -> Object {
+        let resized = self.lies.pick(|lie| match lie {
+            Lie::ResizedAfter(after, size) => (number >= after).then_some(size),
+            _ => None,
+        });
+        if let Some(size) = resized {
+            return self.object.version(1).resized(size);
+        }
+        let flipped = self.lies.pick(|lie| version(lie, number));
+        self.object.version(flipped.unwrap_or(self.changes.load(Ordering::Relaxed)))
     }
 
     /// `None` at the end of the connection; a request that it cuts short is recorded all the same.
@@ -150,7 +161,7 @@ impl Shared {
     }
 }
 
-/// Which version of the object a request meets.
+/// The number of the version, where a lie says which.
 fn version(lie: Lie, number: usize) -> Option<usize> {
     match lie {
         Lie::TagFlips => Some(number),

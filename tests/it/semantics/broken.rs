@@ -1,11 +1,15 @@
 //! Row 19: what breaks off on the way from S3 breaks off for the client, too; what is too much is dropped.
 
 use http::Response;
+use http_body::Body;
+use http_body_util::BodyExt;
 use tokio::time::timeout;
+use tower::ServiceExt;
 
 use super::{
     check::Failures,
-    expect::{Checked, Got, HANG, ensure, fetch},
+    expect::{Checked, Expect, Got, Grace, HANG, ensure, fetch},
+    origin::Origin,
 };
 use crate::{
     lying::{Framed, KEY, Lie, LyingOrigin, Object},
@@ -65,6 +69,14 @@ async fn a_body_that_ends_early_never_ends_cleanly() {
         // Everything but the last chunk.
         &[Lie::Framed(Framed::Chunked), Lie::Truncated(SIZE)],
         &[Lie::Framed(Framed::Chunked), Lie::Reset(70_000)],
+        // A coding that is not `chunked` ends with the connection (RFC 9112 §6.3).
+        &[Lie::Framed(Framed::Coded("gzip"))],
+        &[Lie::Framed(Framed::Coded("gzip")), Lie::Truncated(0)],
+        &[Lie::Framed(Framed::Coded("gzip")), Lie::Truncated(70_000)],
+        &[Lie::Framed(Framed::Coded("chunked, gzip")), Lie::Truncated(70_000)],
+        &[Lie::Framed(Framed::Coded("xchunked")), Lie::Truncated(70_000)],
+        &[Lie::Framed(Framed::Coded("identity")), Lie::Truncated(70_000)],
+        &[Lie::IgnoresRange, Lie::Framed(Framed::Coded("gzip")), Lie::Truncated(70_000)],
         // Cut out of the whole.
         &[Lie::IgnoresRange, Lie::Truncated(70_000)],
         &[Lie::IgnoresRange, Lie::Reset(70_000)],
@@ -96,6 +108,64 @@ async fn a_part_that_ends_before_its_range_never_ends_cleanly() {
         let fields = [("range", "bytes=0-99999")];
         let got = ask(protocol, &server, &fields).await;
         shows_its_end(&object, &fields, got.as_ref()).unwrap_or_else(|why| panic!("{protocol:?}: {why}"));
+    }
+}
+
+/// The chunks say where the body ends, whatever else does (RFC 9112 §6.3).
+#[tokio::test]
+async fn a_length_beside_chunks_does_not_count() {
+    let object = Object::of_size(10);
+    let mut failures = Failures::default();
+    for length in [0, 5, 9, 11, 1000] {
+        let origin = Origin::lying(&object, &[Lie::Framed(Framed::ChunkedBeside(length))]).await;
+        for protocol in PROTOCOLS {
+            let server = serve(protocol, proxy(origin.mount())).await;
+            for (fields, expect) in [
+                (&[][..], Expect::Whole),
+                (&[("range", "bytes=0-9")], Expect::Part(0, 9)),
+                (&[("range", "bytes=2-8")], Expect::Part(2, 8)),
+                (&[("if-none-match", "\"x\", \"y\"")], Expect::Whole),
+            ] {
+                let row = format!("{}: {protocol:?} {fields:?}", origin.name);
+                let checked = match ask(protocol, &server, fields).await {
+                    Some(got) => expect.verify(Grace::Never, &origin.truth, "GET", &got),
+                    None => Err("no answer".to_owned()),
+                };
+                failures.note(&row, checked);
+            }
+        }
+    }
+    failures.report();
+}
+
+/// Whoever asks a body again after its error is told nothing new.
+#[tokio::test]
+async fn behind_an_error_nothing_comes() {
+    let object = Object::of_size(SIZE);
+    let several = ("range", "bytes=0-9,60000-150000,190000-199999");
+    for (lies, field) in [
+        // The question for a part fails, the second or the last.
+        (&[Lie::TagFlipsAfter(2)][..], several),
+        (&[Lie::TagFlipsAfter(3)], several),
+        // A part breaks off.
+        (&[Lie::Truncated(50_000)], several),
+        (&[Lie::Reset(50_000)], several),
+        (&[Lie::Truncated(50_000)], ("range", "bytes=0-99999")),
+        (&[Lie::Truncated(50_000)], ("accept", "*/*")),
+        (&[Lie::Framed(Framed::Chunked), Lie::Truncated(50_000)], ("accept", "*/*")),
+    ] {
+        let origin = LyingOrigin::start(&object, lies).await;
+        let request = request("GET", &format!("/{KEY}"), &[field]);
+        let response = proxy(origin.mount()).oneshot(request).await.unwrap();
+        assert!(response.status().is_success(), "{lies:?} {field:?}: {}", response.status());
+        let mut body = response.into_body();
+        while let Ok(_frame) = timeout(HANG, body.frame()).await.expect("no hang").expect("no clean end") {}
+        for _ in 0..3 {
+            let behind = timeout(HANG, body.frame()).await.expect("no hang");
+            assert!(!matches!(behind, Some(Ok(_))), "{lies:?} {field:?}: {behind:?}");
+            assert!(behind.is_none() || field != several, "{lies:?} {field:?}: {behind:?}");
+        }
+        assert!(body.is_end_stream() || field != several, "{lies:?} {field:?}");
     }
 }
 

@@ -239,7 +239,10 @@ async fn if_match_is_a_list_compared_strongly() {
 #[tokio::test]
 async fn a_weak_tag_of_s3_or_none_is_compared_as_what_it_is() {
     let object = Object::of_size(1000);
-    let weak = [(Grace::Never, Origin::lying(&object, &[Lie::WeakTag]).await)];
+    let weak = [
+        (Grace::Never, Origin::lying(&object, &[Lie::WeakTag]).await),
+        (Grace::Never, Origin::lying(&object, &[Lie::UnquotedWeakTag]).await),
+    ];
     let rows: &[Row] = &[
         ("GET", &[], Expect::Whole),
         ("GET", &[("if-none-match", "{tag}")], Expect::NotModified),
@@ -316,10 +319,16 @@ async fn a_304_goes_through_the_policy_like_a_200() {
         }
         let origin = Origin::lying(&object, lies).await;
         let service = proxy(origin.mount().override_cache_control("no-cache"));
-        let got = fetch(&service, request("GET", "/object", &[("if-none-match", "*")])).await;
-        let found = (got.status, got.field("cache-control"));
-        let checked = ensure(found == (304, Some("no-cache")), || format!("{found:?}"));
-        failures.note(&format!("{lies:?}: an override"), checked);
+        for (name, value) in
+            [("if-none-match", "*"), ("if-none-match", "{tag}"), ("if-modified-since", "{date}")]
+        {
+            let value = origin.truth.fill(value);
+            let got = fetch(&service, request("GET", "/object", &[(name, &value)])).await;
+            let found = (got.status, got.field("cache-control"), got.field("etag"));
+            let expected = (304, Some("no-cache"), origin.truth.tag.as_deref());
+            let checked = ensure(found == expected, || format!("{found:?}"));
+            failures.note(&format!("{lies:?}: an override, {name}: {value}"), checked);
+        }
     }
     failures.report();
 }

@@ -1,11 +1,8 @@
-//! Row 25: credentials that ran out, and clocks that disagree.
+//! Row 25: credentials that ran out.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::{task::JoinSet, time::timeout};
@@ -171,49 +168,4 @@ async fn one_refresh_serves_all_who_were_refused() {
     let statuses = timeout(HANG, tasks.join_all()).await.expect("no hang");
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(keyring.asked(), 2);
-}
-
-#[tokio::test]
-async fn a_clock_that_is_off_is_corrected_once() {
-    let mut failures = Failures::default();
-    for by in [-20 * 60, 20 * 60, 3 * 24 * 3600, -400 * 24 * 3600] {
-        for (method, fields, status) in
-            [("GET", &[][..], 200), ("HEAD", &[], 200), ("GET", &[("range", "bytes=0-9")], 206)]
-        {
-            let origin = LyingOrigin::start(&Object::of_size(1000), &[Lie::Skewed(by)]).await;
-            let service = proxy(origin.mount());
-            let row = format!("off by {by} s: {method} {fields:?}");
-            let got = fetch(&service, request(method, &format!("/{KEY}"), fields)).await;
-            failures.note(&row, ensure(got.status == status, || format!("{} {:?}", got.status, got.error)));
-            let asked = origin.seen().len();
-            let most = if method == "HEAD" { 3 } else { 2 };
-            failures.note(&row, ensure(asked <= most, || format!("{asked} requests")));
-            origin.forget();
-            for _ in 0..3 {
-                let got = fetch(&service, request(method, &format!("/{KEY}"), fields)).await;
-                failures.note(&row, ensure(got.status == status, || format!("then {}", got.status)));
-            }
-            let asked = origin.seen().len();
-            failures.note(&row, ensure(asked == 3, || format!("then {asked} requests for three")));
-        }
-    }
-    failures.report();
-}
-
-/// The server's time is to be believed once; and a time that a mount was given is corrected like any other.
-#[tokio::test]
-async fn a_clock_that_no_correction_helps_is_a_bad_gateway() {
-    let lies = [Lie::Refuses(403, "RequestTimeTooSkewed", Often::Always)];
-    let origin = LyingOrigin::start(&Object::of_size(10), &lies).await;
-    let service = proxy(origin.mount());
-    let got = fetch(&service, request("GET", &format!("/{KEY}"), &[])).await;
-    got.is_error(502).unwrap();
-    assert_eq!(got.kind(), Some(ProxyErrorKind::OriginRefused));
-    assert!(origin.seen().len() <= 2, "{} requests", origin.seen().len());
-
-    let origin = LyingOrigin::start(&Object::of_size(10), &[]).await;
-    let wrong = std::time::SystemTime::now() - Duration::from_secs(3600);
-    let clock = aws_smithy_async::time::StaticTimeSource::new(wrong);
-    let got = fetch(&proxy(origin.mount().time_source(clock)), request("GET", &format!("/{KEY}"), &[])).await;
-    assert_eq!(got.status, 200, "nobody complained, so nothing is corrected");
 }

@@ -10,7 +10,7 @@ use super::{
     origin::Origin,
 };
 use crate::{
-    lying::{KEY, Lie, LyingOrigin, Object, Often},
+    lying::{KEY, Lie, LyingOrigin, Object, Often, RETRY_AFTER, Which},
     support::{BUCKET, mount, proxy, request, s3},
 };
 
@@ -51,7 +51,7 @@ const REFUSALS: &[(u16, &str, Kind, Kind)] = &[
     (501, "NotImplemented", Kind::OriginBroken, Kind::OriginBroken),
 ];
 
-fn is(got: &Got, kind: Kind) -> Checked {
+pub(super) fn is(got: &Got, kind: Kind) -> Checked {
     got.is_error(kind.status().as_u16())?;
     ensure(got.kind() == Some(kind), || format!("{:?} and not {kind:?}", got.kind()))
 }
@@ -203,6 +203,89 @@ async fn an_archived_object_has_a_code_of_its_own() {
     let text = String::from_utf8_lossy(&got.body);
     assert!(text.contains(r#""code":"archived""#), "{text}");
     got.leaks_nothing().unwrap();
+}
+
+/// S3 shows the head of such an object to everybody. HEAD is to say what GET would (RFC 9110 §9.3.2).
+#[tokio::test]
+async fn the_head_of_an_archived_object_is_refused_like_the_object() {
+    let mut failures = Failures::default();
+    for (fields, kind) in [
+        (&[("x-amz-storage-class", "GLACIER")][..], Some(Kind::Archived)),
+        (&[("x-amz-storage-class", "DEEP_ARCHIVE")], Some(Kind::Archived)),
+        (
+            &[("x-amz-storage-class", "GLACIER"), ("x-amz-restore", "ongoing-request=\"true\"")],
+            Some(Kind::Archived),
+        ),
+        (
+            &[
+                ("x-amz-storage-class", "GLACIER"),
+                ("x-amz-restore", "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2099 00:00:00 GMT\""),
+            ],
+            None,
+        ),
+        (&[("x-amz-storage-class", "GLACIER_IR")], None),
+        (&[("x-amz-storage-class", "STANDARD_IA")], None),
+        (&[("x-amz-storage-class", "INTELLIGENT_TIERING")], None),
+        (
+            &[
+                ("x-amz-storage-class", "INTELLIGENT_TIERING"),
+                ("x-amz-archive-status", "DEEP_ARCHIVE_ACCESS"),
+            ],
+            Some(Kind::Archived),
+        ),
+    ] {
+        let object =
+            fields.iter().fold(Object::of_size(10), |object, (name, value)| object.with(name, value));
+        let origin = LyingOrigin::start(&object, &[]).await;
+        let got = fetch(&proxy(origin.mount()), request("HEAD", &format!("/{KEY}"), &[])).await;
+        let checked = match kind {
+            Some(kind) => is(&got, kind),
+            None => ensure(got.status == 200, || format!("{} {:?}", got.status, got.error)),
+        };
+        failures.note(&format!("{fields:?}"), checked.and_then(|()| got.leaks_nothing()));
+        let asked = origin.seen().len();
+        failures.note(&format!("{fields:?}"), ensure(asked == 1, || format!("S3 was asked {asked} times")));
+    }
+    failures.report();
+}
+
+/// S3 may show the head and refuse the bytes: that has the meaning that it always has (rows 9, 25, 27, 28).
+#[tokio::test]
+async fn a_refusal_behind_the_head_keeps_its_meaning() {
+    let mut failures = Failures::default();
+    for (status, code, kind) in [
+        (503, "SlowDown", Kind::OriginBusy),
+        (500, "InternalError", Kind::OriginBusy),
+        (403, "InvalidObjectState", Kind::Archived),
+        (403, "AccessDenied", Kind::NotFound),
+        (404, "NoSuchKey", Kind::NotFound),
+        (400, "ExpiredToken", Kind::OriginRefused),
+        (403, "SignatureDoesNotMatch", Kind::OriginRefused),
+        (400, "KMS.DisabledException", Kind::OriginMisconfigured),
+    ] {
+        let lies = [Lie::RefusesOnly(Which::Gets, status, code)];
+        let origin = LyingOrigin::start(&Object::of_size(100_000), &lies).await;
+        let service = proxy(origin.mount());
+        for fields in [
+            &[("range", "bytes=0-9,50000-50009")][..],
+            &[("range", "bytes=50000-50009,-10,0-9")],
+            &[("range", "bytes=0-9,50000-50009"), ("if-range", "\"x\"")],
+            &[("if-none-match", "\"x\", \"y\"")],
+            &[("if-none-match", "\"x\", \"y\""), ("range", "bytes=0-9")],
+        ] {
+            origin.forget();
+            let got = fetch(&service, request("GET", &format!("/{KEY}"), fields)).await;
+            let row = format!("{status} {code}: {fields:?}");
+            failures.note(&row, is(&got, kind));
+            if status == 503 {
+                let secs = got.field("retry-after");
+                failures.note(&row, ensure(secs == Some(RETRY_AFTER), || format!("Retry-After: {secs:?}")));
+            }
+            let asked = origin.seen().len();
+            failures.note(&row, ensure(asked <= 2, || format!("S3 was asked {asked} times")));
+        }
+    }
+    failures.report();
 }
 
 // Row 29

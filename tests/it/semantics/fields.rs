@@ -38,7 +38,7 @@ async fn a_tag_is_shown_as_it_is_but_for_missing_quotes() {
     for tag in ["9b2cf535f27731c974343645a3985328", "9b2cf535f27731c974343645a3985328-17", "a,b", "1"] {
         let object = Object::of_size(1000).tagged(tag);
         let mut origins = Vec::new();
-        for lies in [&[][..], &[Lie::UnquotedTag], &[Lie::WeakTag], &[Lie::NoTag]] {
+        for lies in [&[][..], &[Lie::UnquotedTag], &[Lie::WeakTag], &[Lie::UnquotedWeakTag], &[Lie::NoTag]] {
             origins.push((Grace::Never, Origin::lying(&object, lies).await));
         }
         check_origins(&origins, PLAIN).await;
@@ -147,8 +147,12 @@ async fn an_encoding_is_passed_on_with_the_bytes_that_it_is_of() {
 async fn a_length_is_said_if_it_is_known_and_never_wrongly() {
     let lies = &[
         Lie::Framed(Framed::Chunked),
+        Lie::Framed(Framed::ChunkedBeside(7)),
         Lie::Framed(Framed::UntilClose),
+        Lie::Framed(Framed::Coded("gzip")),
         Lie::HeadWithoutLength,
+        Lie::HeadLengths(&["abc"]),
+        Lie::HeadLengths(&["7", "9"]),
         Lie::IgnoresRange,
     ];
     let heads = &[Lie::RefusesHead(405), Lie::RefusesHead(501)];
@@ -164,6 +168,16 @@ async fn an_answer_to_head_does_not_say_zero_on_the_wire() {
     for (lies, allowed) in [
         (&[][..], &[Some("1000")][..]),
         (&[Lie::HeadWithoutLength], &[None, Some("1000")]),
+        // What is no length, or more than one, is none.
+        (&[Lie::HeadLengths(&["abc"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&[""])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["+7"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["-7"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["7, 9"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["7", "9"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["1000", "9"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["1000", "1000"])], &[None, Some("1000")]),
+        (&[Lie::HeadLengths(&["18446744073709551616"])], &[None, Some("1000")]),
         (&[Lie::IgnoresRange], &[Some("1000")]),
     ] {
         let origin = LyingOrigin::start(&object, lies).await;

@@ -8,7 +8,7 @@ use super::{
     origin::Origin,
 };
 use crate::{
-    lying::{KEY, Lie, Object},
+    lying::{KEY, Lie, Object, RETRY_AFTER, Which},
     support::{proxy, request},
 };
 
@@ -107,8 +107,9 @@ async fn a_tag_that_is_weak_or_absent_gives_the_whole() {
     ];
     let object = Object::of_size(1000);
     let weak = Origin::lying(&object, &[Lie::WeakTag]).await;
+    let unquoted = Origin::lying(&object, &[Lie::UnquotedWeakTag]).await;
     let none = Origin::lying(&object, &[Lie::NoTag]).await;
-    check_origins(&[(Grace::Never, weak), (Grace::Never, none)], rows).await;
+    check_origins(&[(Grace::Never, weak), (Grace::Never, unquoted), (Grace::Never, none)], rows).await;
 }
 
 // Rows 7 and 8
@@ -137,6 +138,27 @@ async fn if_range_costs_one_round_trip_and_two_where_it_does_not_hold() {
             let asked = origin.seen().len();
             failures.note(&row, ensure(asked <= most, || format!("S3 was asked {asked} times")));
         }
+    }
+    failures.report();
+}
+
+/// A refusal of the whole is the answer: it is no reason to ask on (row 27).
+#[tokio::test]
+async fn if_range_that_does_not_hold_at_a_busy_s3_costs_two_round_trips() {
+    let lies = [Lie::RefusesOnly(Which::PlainGets, 503, "SlowDown")];
+    let origin = Origin::lying(&Object::of_size(1000), &lies).await;
+    let service = proxy(origin.mount());
+    let mut failures = Failures::default();
+    for validator in ["\"x\"", "{before}", "{after}"] {
+        origin.forget();
+        let value = origin.truth.fill(validator);
+        let fields = [("range", "bytes=0-9"), ("if-range", value.as_str())];
+        let got = fetch(&service, request("GET", &format!("/{KEY}"), &fields)).await;
+        failures.note(validator, got.is_error(503));
+        let retry_after = got.field("retry-after");
+        failures.note(validator, ensure(retry_after == Some(RETRY_AFTER), || format!("{retry_after:?}")));
+        let asked = origin.seen().len();
+        failures.note(validator, ensure(asked <= 2, || format!("S3 was asked {asked} times")));
     }
     failures.report();
 }

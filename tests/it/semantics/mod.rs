@@ -15,7 +15,8 @@
 //! | 19 | [`broken`] |
 //! | 21, 34 to 37 | [`fields`] |
 //! | 23, 24, 27 to 29 | [`errors`] |
-//! | 25 | [`credentials`] |
+//! | 23, 24, in bursts and by a canary | [`denied`] |
+//! | 25 | [`credentials`], and [`clock`] |
 //! | 26 | [`region`] |
 //! | 32, 33, 57 | [`identity`], and [`check::asks_properly`] for every request of every table |
 //! | 43, 46 | [`routes`] |
@@ -24,8 +25,9 @@
 //!
 //! Rows that are not here:
 //!
+//! - 16, of an origin without ranges: that it is learnt to be one is not built.
+//! - 19, of a read that breaks off: that it is resumed is not built. A body that S3 cuts short ends in an error.
 //! - 20, of a cache: `Age` needs one. CORS on a 304: row 47.
-//! - 23, `Auto`: the answer by a canary has tests of its own, beside its option.
 //! - 26, 307 with a body, and `Expect`: nothing here has a request body.
 //! - 27, hedging and fresh DNS, and stale answers: time-outs and the cache come later. That a retry may help is not
 //!   excluded: only the answer to an S3 that stays busy is laid down.
@@ -43,8 +45,10 @@
 
 mod broken;
 mod check;
+mod clock;
 mod conditions;
 mod credentials;
+mod denied;
 mod errors;
 mod expect;
 mod fields;

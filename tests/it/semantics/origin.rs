@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use tower_s3_proxy::MountBuilder;
 
 use crate::{
-    lying::{Framed, KEY, Lie, LyingOrigin, Mangled, Object, Seen, http_date},
+    lying::{KEY, Lie, LyingOrigin, Mangled, Object, Seen, http_date},
     support::{BUCKET, mount, s3},
 };
 
@@ -92,10 +92,12 @@ impl Truth {
         let quoted = object.quoted_tag();
         let tag = match () {
             () if lies.contains(&Lie::NoTag) => None,
-            () if lies.contains(&Lie::WeakTag) => Some(format!("W/{quoted}")),
+            () if lies.contains(&Lie::WeakTag) || lies.contains(&Lie::UnquotedWeakTag) => {
+                Some(format!("W/{quoted}"))
+            }
             () => Some(quoted),
         };
-        let is = |unsaid: &[Lie]| match lies.iter().any(|lie| unsaid.contains(lie)) {
+        let is = |unsaid: fn(&Lie) -> bool| match lies.iter().any(unsaid) {
             true => LengthIs::Unsaid,
             false => LengthIs::Said,
         };
@@ -103,14 +105,13 @@ impl Truth {
             object: object.clone(),
             tag,
             last_modified: (!lies.contains(&Lie::NoLastModified)).then(|| http_date(object.modified)),
-            length: is(&[
-                Lie::Framed(Framed::Chunked),
-                Lie::Framed(Framed::UntilClose),
-                Lie::HeadWithoutLength,
-                Lie::RefusesHead(405),
-                Lie::RefusesHead(501),
-            ]),
-            total: is(&[Lie::Range(Mangled::UnknownTotal)]),
+            length: is(|lie| {
+                matches!(
+                    lie,
+                    Lie::Framed(_) | Lie::HeadWithoutLength | Lie::HeadLengths(_) | Lie::RefusesHead(_)
+                )
+            }),
+            total: is(|lie| *lie == Lie::Range(Mangled::UnknownTotal)),
         }
     }
 

@@ -23,6 +23,7 @@ const MENDED: &[Lie] = &[
     Lie::AcceptRangesNone,
     Lie::UnquotedTag,
     Lie::WeakTag,
+    Lie::UnquotedWeakTag,
     Lie::NoTag,
     Lie::NoLastModified,
     Lie::Framed(Framed::Chunked),

@@ -36,6 +36,7 @@ const MENDED: &[Lie] = &[
 const UNPINNED: &[Lie] = &[
     Lie::FailsPreconditions,
     Lie::WeakTag,
+    Lie::UnquotedWeakTag,
     Lie::NoTag,
     Lie::OtherPart,
     Lie::RefusesRanges,
@@ -154,6 +155,18 @@ async fn parts_that_are_no_less_than_the_object_are_the_object() {
         ("GET", &[("range", "bytes=0-0,999-999")], Expect::PartOrWhole(0, 999)),
     ];
     check(&Object::of_size(1000), small, &[(Grace::Never, MENDED)]).await;
+}
+
+/// Where every part would cost the object, it is sent as it is (RFC 9110 §14.2).
+#[tokio::test]
+async fn parts_of_a_large_object_without_ranges_are_the_whole() {
+    let origin = Origin::lying(&Object::of_size(3 << 20), &[Lie::IgnoresRange]).await;
+    let rows: &[Row] = &[
+        ("GET", &[("range", "bytes=2000000-2000009,3000000-3000009")], Expect::Whole),
+        ("GET", &[("range", "bytes=0-1,3000000-3000009")], Expect::Whole),
+        ("GET", &[("range", "bytes=0-1,-10"), ("if-range", "{tag}")], Expect::Whole),
+    ];
+    check_origins(&[(Grace::Never, origin)], rows).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     origin::{Origin, Truth},
 };
 use crate::{
-    lying::{KEY, Lie, LyingOrigin, Object},
+    lying::{Framed, KEY, Lie, LyingOrigin, Object},
     support::{proxy, request},
 };
 
@@ -74,6 +74,57 @@ async fn an_object_that_changes_once_is_read_anew_or_broken_off() {
             }
             let asked = origin.seen().len();
             failures.note(&origin.name, ensure(asked <= 10, || format!("S3 was asked {asked} times")));
+        }
+    }
+    failures.report();
+}
+
+/// What was reckoned from the length of one version is not asked of the next one.
+#[tokio::test]
+async fn an_object_that_changes_its_length_behind_its_head_is_one_of_both() {
+    const OTHERS: (&str, &str) = ("if-none-match", "\"x\", \"y\"");
+    type Share = fn(u64) -> Expect;
+    let rows: &[(&[(&str, &str)], Share)] = &[
+        (&[OTHERS], |_| Expect::Whole),
+        (&[OTHERS, ("range", "bytes=0-9")], |_| Expect::Part(0, 9)),
+        (&[OTHERS, ("range", "bytes=-10")], |len| Expect::Part(len - 10, len - 1)),
+        (&[OTHERS, ("range", "bytes=500-")], |len| Expect::Part(500, len - 1)),
+        (&[("range", "bytes=0-9,-10")], |len| Expect::Parts(vec![(0, 9), (len - 10, len - 1)].leak())),
+        (&[("range", "bytes=0-9,-10"), ("if-range", "\"x\"")], |_| Expect::Whole),
+        // The tag is that of the version that was.
+        (&[("range", "bytes=0-9"), ("if-range", "{tag}"), ("if-match", "*")], |_| Expect::Whole),
+    ];
+    let object = Object::of_size(50_000);
+    let mut failures = Failures::default();
+    for size in [50_001, 49_999, 100_000, 20_000] {
+        for (grace, lies) in [
+            (Grace::Never, &[][..]),
+            (Grace::Never, &[Lie::IgnoresIfMatch]),
+            (Grace::Never, &[Lie::IgnoresRange]),
+            (Grace::Never, &[Lie::PartialAs200]),
+            // Nothing but the head says how long it should be.
+            (Grace::Refusal, &[Lie::Framed(Framed::Chunked)]),
+            (Grace::Refusal, &[Lie::Framed(Framed::UntilClose)]),
+        ] {
+            for (fields, expect) in rows {
+                let lies = [&[Lie::ResizedAfter(1, size)], lies].concat();
+                let origin = Origin::lying(&object, &lies).await;
+                let filled: Vec<_> =
+                    fields.iter().map(|(name, value)| (*name, origin.truth.fill(value))).collect();
+                let filled: Vec<_> = filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let got = fetch(&proxy(origin.mount()), request("GET", &format!("/{KEY}"), &filled)).await;
+                let versions = [object.clone(), object.version(1).resized(size)];
+                let truth = versions
+                    .map(|version| Truth::of(&version, &lies))
+                    .into_iter()
+                    .find(|truth| truth.tag.as_deref() == got.field("etag"))
+                    .unwrap_or_else(|| origin.truth.clone());
+                let row = format!("{}: {fields:?}", origin.name);
+                failures.note(&row, expect(truth.object.len()).verify(grace, &truth, "GET", &got));
+                for seen in origin.seen() {
+                    failures.note(&row, asks_properly(&seen));
+                }
+            }
         }
     }
     failures.report();
