@@ -80,7 +80,7 @@ pub(super) fn asks_properly(seen: &Seen) -> Checked {
     for (name, value) in &seen.fields {
         ensure(ALLOWED.contains(&name.as_str()), || format!("S3 saw {name}: {value}"))?;
         let is_single = match name.as_str() {
-            // SEMANTICS 5: at most one tag, and that a strong one. A tag of ours has no comma in it.
+            // Row 5: at most one tag, and that a strong one. A tag of ours has no comma in it.
             "if-match" | "if-none-match" => {
                 value == "*" || (value.len() > 1 && value.matches('"').count() == 2 && value.starts_with('"'))
             }

@@ -1,27 +1,28 @@
-//! The contract of the proxy, row by row: `SEMANTICS.md` as tests. A comment at each test names its rows.
+//! What each kind of read gets, as tables. A comment at each test names its rows.
 //!
 //! Every table runs over the in-process S3 server, over an origin without lies, and over origins that lie as real
-//! servers do (`HARDENING.md` §1); the client must not be able to tell them apart. Where an origin leaves no right
-//! answer, a table says so ([`Grace`](expect::Grace)): then 502 or a body that breaks off will do, and never a wrong
-//! byte.
+//! servers do; the client must not be able to tell them apart. Where an origin leaves no right answer, a table says so
+//! ([`Grace`](expect::Grace)): then 502 or a body that breaks off will do, and never a wrong byte.
 //!
-//! | rows | where |
-//! |---|---|
-//! | 1 to 6, 20 | [`conditions`] |
-//! | 7, 8 | [`if_range`] |
-//! | 9 | [`several`] |
-//! | 10 to 17, 22 | [`ranges`] |
-//! | 18 | [`versions`] |
-//! | 19 | [`broken`] |
-//! | 21, 34 to 37 | [`fields`] |
-//! | 23, 24, 27 to 29 | [`errors`] |
-//! | 23, 24, in bursts and by a canary | [`denied`] |
-//! | 25 | [`credentials`], and [`clock`] |
-//! | 26 | [`region`] |
-//! | 32, 33, 57 | [`identity`], and [`check::asks_properly`] for every request of every table |
-//! | 43, 46 | [`routes`] |
-//! | how often S3 is asked | [`round_trips`] |
-//! | smuggling (`HARDENING.md` §2) | [`smuggling`] |
+//! | rows | about | where |
+//! |---|---|---|
+//! | 1 to 6 | order of conditions, each condition, lists, weak tags, dates | [`conditions`] |
+//! | 7, 8 | `If-Range` by tag, by date | [`if_range`] |
+//! | 9 | several ranges | [`several`] |
+//! | 10 to 15 | malformed, open, clamped, unsatisfiable ranges; empty objects; HEAD | [`ranges`] |
+//! | 16, 17, 22 | whole objects for parts, parts for whole objects; `Accept-Ranges` | [`ranges`] |
+//! | 18 | parts of different versions | [`versions`] |
+//! | 19 | bodies that break off | [`broken`] |
+//! | 20 | the fields of a 304 | [`conditions`] |
+//! | 21, 34 to 37 | tags, metadata, codings, lengths, part numbers | [`fields`] |
+//! | 23, 24 | what is denied, HEAD's missing reasons | [`errors`]; in bursts and by a canary: [`denied`] |
+//! | 25 | refused credentials and clocks | [`credentials`], [`clock`] |
+//! | 26 | other regions | [`region`] |
+//! | 27 to 29 | S3 is busy, archives, delete markers | [`errors`] |
+//! | 32, 33, 57 | what of a client never reaches S3 | [`identity`], and [`check::asks_properly`] for every request |
+//! | 43, 46 | keys, methods | [`routes`] |
+//! | | how often S3 is asked | [`round_trips`] |
+//! | | smuggled requests | [`smuggling`] |
 //!
 //! Rows that are not here:
 //!
