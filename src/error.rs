@@ -64,6 +64,8 @@ pub enum ProxyErrorKind {
     OriginTimeout,
     /// 503: the bucket resolver failed.
     Resolver,
+    /// 504: the client wanted an answer from the cache alone, and there is none.
+    NotCached,
 }
 
 // === impl ProxyError ===
@@ -139,7 +141,7 @@ impl ProxyErrorKind {
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Credentials | Self::OriginBusy | Self::Resolver => StatusCode::SERVICE_UNAVAILABLE,
             Self::OriginRefused | Self::OriginMisconfigured | Self::OriginBroken => StatusCode::BAD_GATEWAY,
-            Self::OriginTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::OriginTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -161,6 +163,7 @@ impl ProxyErrorKind {
             Self::OriginBroken => "origin_broken",
             Self::OriginTimeout => "origin_timeout",
             Self::Resolver => "bucket_unresolved",
+            Self::NotCached => "not_cached",
         }
     }
 
@@ -181,11 +184,12 @@ impl ProxyErrorKind {
             Self::OriginBroken => "the storage gave no usable answer",
             Self::OriginTimeout => "the storage did not answer in time",
             Self::Resolver => "the storage is not known at the moment",
+            Self::NotCached => "the cache has no answer to that",
         }
     }
 
     /// Whether the fault is on our side or S3's, so that an operator should hear of it.
     pub(crate) fn is_fault(self) -> bool {
-        self.status().is_server_error()
+        self.status().is_server_error() && self != Self::NotCached
     }
 }

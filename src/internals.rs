@@ -1,16 +1,20 @@
 //! Pure parts, opened for the benches and fuzz targets of this repository. Not API: anything here may change at any
 //! time.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use aws_credential_types::Credentials;
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH, RANGE},
 };
 
+#[cfg(feature = "events")]
+use crate::cache::{AdminToken, CacheAdmin, PurgeMode, PurgeTarget, Purger};
 use crate::{
-    object::{EntityTags, InvalidKey, ObjectKey, Validators, http_date},
+    cache::{ObjectId, ObjectRef, StateId, Store, Weigh},
+    object::{BucketName, EntityTags, InvalidKey, ObjectKey, Validators, http_date},
     origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
     request::{
         Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
@@ -135,5 +139,81 @@ impl Signer {
     pub fn sign(&self, path: &str) -> String {
         let request = Signable { method: "GET", path, query: "", headers: &self.headers };
         self.key.authorization(&self.at, &request)
+    }
+}
+
+/// The map of the cache, with objects whose bytes lie in their heads.
+#[derive(Debug)]
+pub struct CachedObjects {
+    store: Store<Inline>,
+    bucket: BucketName,
+}
+
+struct Inline(Bytes);
+
+// === impl CachedObjects ===
+
+impl CachedObjects {
+    /// Nothing yet, and room for so many bytes.
+    pub fn new(budget_bytes: u64) -> Self {
+        let bucket = BucketName::parse("studio-media").expect("it is a bucket's name");
+        Self { store: Store::new(budget_bytes, 64 * 1024), bucket }
+    }
+
+    /// Puts an object.
+    pub fn put(&self, key: ObjectKey, bytes: Bytes) {
+        let id = ObjectId { scope: 0, bucket: self.bucket.clone(), key, version: None };
+        self.store.put_head(id, Arc::new(Inline(bytes)));
+    }
+
+    /// The bytes of an object.
+    pub fn get(&self, key: &ObjectKey) -> Option<Bytes> {
+        let id = ObjectRef { scope: 0, bucket: &self.bucket, key, version: None };
+        Some(self.store.head(id)?.0.clone())
+    }
+
+    /// Bytes that all of it weighs.
+    pub fn weight(&self) -> u64 {
+        self.store.usage().bytes
+    }
+}
+
+// === impl Inline ===
+
+impl Weigh for Inline {
+    fn weight(&self) -> u64 {
+        u64::try_from(size_of::<Self>() + self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    fn state(&self) -> Option<StateId> {
+        None
+    }
+
+    fn length(&self) -> u64 {
+        0
+    }
+
+    fn mark_stale(&self) {}
+}
+
+/// A service over what stands in for the cache: its purges, and its counters as JSON.
+#[cfg(feature = "events")]
+pub fn cache_admin(
+    token: AdminToken,
+    purge: impl Fn(&PurgeTarget, PurgeMode) -> usize + Send + Sync + 'static,
+    stats: impl Fn() -> String + Send + Sync + 'static,
+) -> CacheAdmin {
+    CacheAdmin::new(token, Arc::new(ByClosure(purge)), stats)
+}
+
+#[cfg(feature = "events")]
+struct ByClosure<F>(F);
+
+// === impl ByClosure ===
+
+#[cfg(feature = "events")]
+impl<F: Fn(&PurgeTarget, PurgeMode) -> usize + Send + Sync> Purger for ByClosure<F> {
+    fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
+        (self.0)(target, mode)
     }
 }

@@ -25,14 +25,19 @@
 //! request ──▶│ route    is it a mount's?         │── no ──▶ inner service, untouched
 //!            │          which bucket, which key? │
 //!            │ request  what is asked?           │── refused ──▶ 404, 405, 400
+//!            │ cache    is it in memory, fresh?  │── all of it ──▶ the answer, without a wait
 //!            └─────────────────┬─────────────────┘
 //!                              ▼ one boxed future
+//!              cache     which bytes are missing? who reads them already?
+//!                              │
 //!              origin    where is the bucket? whose signature? which connection?
 //!                              │
 //!              response  which fields may the client see? what about caching, errors?
 //!                              │
-//! response ◀── body: the frames as they come from S3, read as the client takes them
+//! response ◀── body: the frames as they come from S3, read as the client takes them, and slices of what is in memory
 //! ```
+//!
+//! The cache is there for the mounts that are given one ([`MountBuilder::cache`]).
 //!
 //! A request that no mount claims is passed on without a box, a lock or an allocation. Errors of S3 are answers of the
 //! proxy, with a [`ProxyError`] in the response's extensions; the service's error is the inner service's alone.
@@ -44,12 +49,14 @@
 //! | feature | on by default | what it adds |
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's credential chain: [`credentials::default_chain`] and its like |
+//! | `events` | no | purging by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `serde` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In the order in which a request passes them.
 mod body;
+mod cache;
 mod config;
 mod fetch;
 mod future;
@@ -68,10 +75,15 @@ mod error;
 pub mod internals;
 mod object;
 
+#[cfg(feature = "events")]
+pub use self::cache::{
+    AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
+};
 #[cfg(feature = "serde")]
 pub use self::config::ConfigFile;
 pub use self::{
     body::ResponseBody,
+    cache::{Cache, CacheBuilder, CacheSnapshot, CacheTtl, ClientControl, PurgeMode, PurgeTarget},
     config::{
         BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder, S3ProxyConfig,
     },

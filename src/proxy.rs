@@ -4,7 +4,7 @@ use crate::{
     body::ObjectBody,
     config::{BadPathAnswer, Miss, Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Bucket, Fetch, from_origin_error, granted},
+    fetch::{Asks, Bucket, Fetch, from_origin_error, granted},
     object::{BucketName, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
     request::{ALLOW, AskedMethod, Query, Question, ReadMethod, ReadRequest},
@@ -59,7 +59,16 @@ impl Proxy {
         match named {
             Ok((bucket, key, Query { version, disposition })) => {
                 let read = ReadRequest::new(method, request.headers());
-                let fetch = Fetch { mount: mount.clone(), bucket, key, version, disposition, read, cors };
+                let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
+                let asks = asks.unwrap_or_default();
+                let fetch =
+                    Fetch { mount: mount.clone(), bucket, key, version, disposition, read, asks, cors };
+                if let Some(response) = fetch.recall() {
+                    return match (response.status(), mount.0.miss) {
+                        (StatusCode::NOT_FOUND, Miss::ToInner) => Admission::NotOurs,
+                        _ => answered(fetch.cors, response),
+                    };
+                }
                 match mount.0.miss {
                     Miss::Answered => Admission::Fetch(fetch),
                     Miss::ToInner => Admission::FetchOrInner(fetch),

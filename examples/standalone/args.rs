@@ -1,6 +1,8 @@
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser};
+
+use crate::cache::{parse_bytes, parse_time};
 
 /// Serves a private S3 bucket over HTTP.
 ///
@@ -77,6 +79,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ORIGIN", requires = "source", help_heading = "What clients see")]
     pub(crate) cors_origin: Vec<String>,
 
+    /// Keep objects in memory, in this many bytes, like 512MiB; a file has a table [cache] for that
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, conflicts_with = "config", help_heading = "The cache")]
+    pub(crate) cache_size: Option<u64>,
+
+    /// The largest object whose bytes are kept; 64MiB by default, or a quarter of the cache
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", help_heading = "The cache")]
+    pub(crate) cache_max_object: Option<u64>,
+
+    /// How long objects are fresh (seconds, or like 10s, 5m, 1h), instead of what Cache-Control and Expires say
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "cache_size", help_heading = "The cache")]
+    pub(crate) cache_ttl: Option<Duration>,
+
+    /// In what pieces objects are kept and ranges are read; 128KiB by default
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", help_heading = "The cache")]
+    pub(crate) cache_block: Option<u64>,
+
+    /// Where to purge the cache and see its counters (PATH/purge, PATH/events, PATH/stats), for those who know the token
+    /// in the environment variable CACHE_ADMIN_TOKEN; nowhere by default
+    #[arg(long, value_name = "PATH", help_heading = "The cache")]
+    pub(crate) cache_admin_path: Option<String>,
+
     /// Worker threads; as many as processors by default
     #[arg(long, value_name = "N", help_heading = "The process")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -104,6 +127,11 @@ impl Args {
         }
         if !self.ping_path.is_empty() && self.ping_path == self.ready_path {
             return Err("--ping-path and --ready-path are the same: give each a path of its own".to_owned());
+        }
+        if let Some(path) = &self.cache_admin_path
+            && (!path.starts_with('/') || path.ends_with('/'))
+        {
+            return Err(format!("--cache-admin-path {path}: must begin with \"/\", and not end with it"));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //!     cargo run --release --example standalone -- --bucket my-bucket --region us-west-2
 
 mod args;
+mod cache;
 mod mounts;
 mod server;
 
@@ -19,7 +20,7 @@ use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use tower_s3_proxy::{BucketName, Mount, S3ProxyConfig, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{BucketName, Cache, Mount, S3ProxyConfig, S3ProxyLayer, credentials::Credentials};
 use tracing_subscriber::EnvFilter;
 
 use self::{args::Args, server::Server};
@@ -53,10 +54,11 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         true => Some(Demo::start().await?),
         false => None,
     };
-    let config = match &demo {
-        Some(demo) => demo.config()?,
+    let (config, cache) = match &demo {
+        Some(demo) => demo.config(&args)?,
         None => mounts::from_args(&args).await?,
     };
+    let admin = cache::admin(&args, cache.as_ref())?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
@@ -70,6 +72,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         layer: S3ProxyLayer::new(config),
         ping_path: args.ping_path,
         ready_path: args.ready_path,
+        admin,
         drain_timeout: Duration::from_secs(args.drain_timeout),
     };
     server.run(listener, stopped()?).await;
@@ -111,16 +114,17 @@ impl Demo {
         Ok(Self { s3, _folder: folder })
     }
 
-    fn config(&self) -> Result<S3ProxyConfig, Box<dyn Error>> {
+    fn config(&self, args: &Args) -> Result<(S3ProxyConfig, Option<Cache>), Box<dyn Error>> {
         let (key, secret) = (demo_s3::DEMO_ACCESS_KEY, demo_s3::DEMO_SECRET_KEY);
         let mount = Mount::builder(BucketName::parse(DEMO_BUCKET)?)
             .endpoint_url(self.s3.endpoint())
             .region("us-east-1")
             .path_style(true)
             .credentials(Credentials::new(key, secret, None, None, "demo"))
-            .default_cache_control("public, max-age=60")
-            .build()?;
-        Ok(mount.into())
+            .default_cache_control("public, max-age=60");
+        let cache = cache::from_args(args)?;
+        let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
+        Ok((mount.into(), cache))
     }
 
     fn greet(&self, url: &str) {

@@ -1,11 +1,11 @@
 use std::{env, error::Error};
 
-use tower_s3_proxy::{BucketName, ConfigFile, Cors, Mount, S3ProxyConfig, credentials};
+use tower_s3_proxy::{BucketName, Cache, ConfigFile, Cors, Mount, S3ProxyConfig, credentials};
 
-use crate::args::Args;
+use crate::{args::Args, cache};
 
-/// The configuration that the arguments describe.
-pub(crate) async fn from_args(args: &Args) -> Result<S3ProxyConfig, Box<dyn Error>> {
+/// The configuration that the arguments describe, and its cache.
+pub(crate) async fn from_args(args: &Args) -> Result<(S3ProxyConfig, Option<Cache>), Box<dyn Error>> {
     if let Some(path) = &args.config {
         let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
         let in_file = |why| format!("{}: {why}", path.display());
@@ -17,7 +17,8 @@ pub(crate) async fn from_args(args: &Args) -> Result<S3ProxyConfig, Box<dyn Erro
             }
             false => None,
         };
-        return Ok(file.build(chain).map_err(in_file)?);
+        let cache = file.cache().cloned();
+        return Ok((file.build(chain).map_err(in_file)?, cache));
     }
 
     let mut mount = match &args.bucket {
@@ -61,7 +62,9 @@ pub(crate) async fn from_args(args: &Args) -> Result<S3ProxyConfig, Box<dyn Erro
     if !args.cors_origin.is_empty() {
         mount = mount.cors(Cors::origins(&args.cors_origin));
     }
-    Ok(mount.build()?.into())
+    let cache = cache::from_args(args)?;
+    let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
+    Ok((mount.into(), cache))
 }
 
 fn region(flag: Option<String>) -> Option<String> {

@@ -1,7 +1,7 @@
 use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CACHE_CONTROL};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header::CACHE_CONTROL};
 use http_body_util::{Either, Empty, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -10,13 +10,15 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, time};
 use tower::{Layer, Service};
-use tower_s3_proxy::{NotFound, ResponseBody, S3Proxy, S3ProxyLayer};
+use tower_s3_proxy::{CacheAdmin, NotFound, ResponseBody, S3Proxy, S3ProxyLayer};
 
 /// What connections are served with.
 pub(crate) struct Server {
     pub(crate) layer: S3ProxyLayer,
     pub(crate) ping_path: String,
     pub(crate) ready_path: String,
+    /// What purges the cache, and its path.
+    pub(crate) admin: Option<(String, CacheAdmin)>,
     pub(crate) drain_timeout: Duration,
 }
 
@@ -64,7 +66,7 @@ impl Server {
     async fn answer(
         self: Arc<Self>,
         mut proxy: S3Proxy,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let path = request.uri().path();
         if path == self.ping_path {
@@ -81,9 +83,21 @@ impl Server {
                 }
             });
         }
+        if let Some((path, admin)) = &self.admin
+            && let Some(uri) = below(request.uri(), path)
+        {
+            *request.uri_mut() = uri;
+            return Ok(Box::pin(admin.clone().call(request)).await?.map(Either::Right));
+        }
         // Always ready: nothing stands behind it.
         Ok(proxy.call(request).await?.map(Either::Left))
     }
+}
+
+/// What an address is to a service at this path, if it is below it.
+fn below(uri: &Uri, path: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(path)?;
+    rest.starts_with('/').then(|| rest.parse().ok())?
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {

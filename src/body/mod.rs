@@ -2,6 +2,7 @@
 
 mod multipart;
 mod object;
+mod segments;
 mod stretch;
 
 use std::{
@@ -17,6 +18,7 @@ use pin_project_lite::pin_project;
 pub(crate) use self::{
     multipart::{MultipartBody, PartFuture},
     object::ObjectBody,
+    segments::Segments,
     stretch::Stretch,
 };
 use crate::error::BoxError;

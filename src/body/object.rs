@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{MultipartBody, Stretch};
+use super::{MultipartBody, Segments, Stretch};
 use crate::{error::BoxError, origin::WireBody};
 
 /// A body that the proxy itself made.
@@ -22,6 +22,8 @@ pub(crate) enum ObjectBody {
     /// An object whose length S3 did not tell.
     Wire(WireBody),
     Multipart(Box<MultipartBody>),
+    /// From the cache, at least in part.
+    Segments(Box<Segments>),
 }
 
 // === impl ObjectBody ===
@@ -40,6 +42,7 @@ impl ObjectBody {
             }
             Self::Stretch(body) => body.poll_frame(cx),
             Self::Multipart(body) => body.poll_frame(cx),
+            Self::Segments(body) => body.poll_frame(cx),
             Self::Wire(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 // Trailers are fields of S3's that no policy has let through; they end a body.
@@ -54,6 +57,7 @@ impl ObjectBody {
             Self::Full(_) => false,
             Self::Stretch(body) => body.remaining() == 0,
             Self::Multipart(body) => body.remaining() == 0,
+            Self::Segments(body) => body.remaining() == 0,
             Self::Wire(body) => body.is_end_stream(),
         }
     }
@@ -65,6 +69,7 @@ impl ObjectBody {
             Self::Untold => SizeHint::default(),
             Self::Stretch(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
+            Self::Segments(body) => SizeHint::with_exact(body.remaining()),
             Self::Wire(body) => body.size_hint(),
         }
     }

@@ -8,6 +8,7 @@ use aws_types::SdkConfig;
 use super::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountParts};
 use crate::{
     BucketResolver,
+    cache::{Cache, CacheTtl, FreshnessPolicy, Heuristic, Memory},
     object::BucketName,
     origin::{
         Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
@@ -49,6 +50,10 @@ pub struct MountBuilder {
     bad_path: BadPathAnswer,
     miss: Miss,
     errors: ErrorFormat,
+    cache: Option<Cache>,
+    cache_ttl: Option<Duration>,
+    cache_ttl_rules: Vec<CacheTtl>,
+    cache_heuristic: Option<Heuristic>,
 }
 
 #[derive(Debug)]
@@ -106,6 +111,10 @@ impl MountBuilder {
             bad_path: BadPathAnswer::default(),
             miss: Miss::default(),
             errors: ErrorFormat::default(),
+            cache: None,
+            cache_ttl: None,
+            cache_ttl_rules: Vec::new(),
+            cache_heuristic: None,
         }
     }
 
@@ -351,6 +360,34 @@ impl MountBuilder {
         self
     }
 
+    /// Keeps objects in this cache. Mounts that share one share its budget, not its objects.
+    pub fn cache(mut self, cache: &Cache) -> Self {
+        self.cache = Some(cache.clone());
+        self
+    }
+
+    /// How long objects in the cache are fresh, in place of what `Cache-Control` and `Expires` say of that. Clients are
+    /// told the latter. `no-store`, `private` and `no-cache` hold all the same.
+    pub fn cache_ttl(mut self, ttl: Duration) -> Self {
+        self.cache_ttl = Some(ttl);
+        self
+    }
+
+    /// Adds a rule for how long objects in the cache are fresh. The first that fits wins; they stand before
+    /// [`cache_ttl`](Self::cache_ttl).
+    pub fn cache_ttl_rule(mut self, rule: CacheTtl) -> Self {
+        self.cache_ttl_rules.push(rule);
+        self
+    }
+
+    /// Takes objects for fresh of which nothing says how long they are: for this share, in percent, of the time since
+    /// they were last modified, and for `cap` at most (RFC 9111 §4.2.2; 10 percent is customary). Without it, S3 is asked
+    /// each time whether such an object is still the one.
+    pub fn cache_heuristic(mut self, percent: u8, cap: Duration) -> Self {
+        self.cache_heuristic = Some(Heuristic { percent: percent.into(), cap });
+        self
+    }
+
     /// Checks everything and resolves the bucket's endpoint. Asks nothing over the network.
     ///
     /// # Errors
@@ -396,6 +433,10 @@ impl MountBuilder {
         let default = self.default_cache_control.map(CacheRule::default_to);
         let cache = CachePolicy::new(self.cache_rules.into_iter().chain(general).chain(default))
             .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
+        let general_ttl = self.cache_ttl.map(CacheTtl::new);
+        let freshness =
+            FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
+                .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         Ok(Mount(Arc::new(MountParts {
             host,
             path,
@@ -411,6 +452,7 @@ impl MountBuilder {
             bad_path: self.bad_path,
             miss: self.miss,
             errors: self.errors,
+            memory: self.cache.map(|cache| Memory::new(cache, freshness)),
         })))
     }
 

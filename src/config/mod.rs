@@ -14,6 +14,7 @@ pub use self::{
     error::{ConfigError, ConfigErrorKind},
 };
 use crate::{
+    cache::Memory,
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
@@ -61,6 +62,7 @@ pub(crate) struct MountParts {
     pub(crate) bad_path: BadPathAnswer,
     pub(crate) miss: Miss,
     pub(crate) errors: ErrorFormat,
+    pub(crate) memory: Option<Memory>,
 }
 
 /// What a client is told about an object that S3 denies.

@@ -11,8 +11,9 @@ use httpdate::HttpDate;
 use super::{Failure, Fetch};
 use crate::{
     body::{ObjectBody, Stretch},
+    config::Mount,
     error::{ProxyError, ProxyErrorKind},
-    object::{Validators, http_date},
+    object::{ObjectKey, Validators, http_date},
     origin::{Asked, BodyLength, Extent, Misfit, WireBody},
     request::Verdict,
     response::{Applies, apply_disposition},
@@ -130,31 +131,21 @@ impl Fetch {
 
     /// The fields of a 200, and, but for the part's own, of a 206.
     pub(super) fn object_fields(&self, origin: &HeaderMap) -> HeaderMap {
-        let mount = &self.mount.0;
-        let mut headers = mount.headers.select(origin);
-        let stored = headers.remove(CONTENT_TYPE);
-        let content_type = mount.content_type.apply(&self.key, stored);
-        mount.cache.apply(&self.key, content_type.as_ref(), &mut headers);
-        if let Some(content_type) = content_type {
-            headers.insert(CONTENT_TYPE, content_type);
-        }
-        headers.remove(CONTENT_RANGE);
-        // Ranges are ours to make, whatever the server behind says of them.
-        headers.insert(ACCEPT_RANGES, BYTES);
+        let mut headers = self.mount.object_fields(&self.key, origin);
         if let Some(disposition) = &self.disposition {
             apply_disposition(disposition, &self.key, &mut headers);
         }
         headers
     }
 
-    fn now(&self) -> HttpDate {
+    pub(super) fn now(&self) -> HttpDate {
         http_date(self.mount.0.origin.now())
     }
 }
 
 /// Whether a GET would be refused (S3 API, HeadObject): S3 answers to HEAD all the same, and HEAD is to say what GET would
 /// (RFC 9110 §9.3.2).
-fn is_archived(origin: &HeaderMap) -> bool {
+pub(super) fn is_archived(origin: &HeaderMap) -> bool {
     let text = |name| origin.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_far = matches!(text("x-amz-storage-class"), "GLACIER" | "DEEP_ARCHIVE")
         || matches!(text("x-amz-archive-status"), "ARCHIVE_ACCESS" | "DEEP_ARCHIVE_ACCESS");
@@ -166,6 +157,23 @@ pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) 
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+impl Mount {
+    /// The fields of a 200 to any client.
+    pub(super) fn object_fields(&self, key: &ObjectKey, origin: &HeaderMap) -> HeaderMap {
+        let mut headers = self.0.headers.select(origin);
+        let stored = headers.remove(CONTENT_TYPE);
+        let content_type = self.0.content_type.apply(key, stored);
+        self.0.cache.apply(key, content_type.as_ref(), &mut headers);
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        headers.remove(CONTENT_RANGE);
+        // Ranges are ours to make, whatever the server behind says of them.
+        headers.insert(ACCEPT_RANGES, BYTES);
+        headers
+    }
 }
 
 pub(super) fn body_length(head: &response::Parts, body: &WireBody) -> BodyLength {

@@ -21,7 +21,7 @@ use crate::{
 const ATTEMPTS: u32 = 2;
 
 /// What the client gets of an object whose head is known.
-enum Share {
+pub(super) enum Share {
     Whole,
     One(ByteRange),
     Several(Multipart),
@@ -60,7 +60,7 @@ impl Fetch {
     }
 
     /// What the refusal of a HEAD is to a client that asked to GET. A GET's 404 says whether the bucket is missing, too.
-    async fn explained(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
+    pub(super) async fn explained(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
         let is_explicable = refusal.status == StatusCode::NOT_FOUND && refusal.body.code.is_empty();
         if !is_explicable || self.read.method == ReadMethod::Head {
             return self.refused(bucket, refusal).await;
@@ -86,7 +86,7 @@ impl Fetch {
         self.look_up(bucket).await
     }
 
-    fn share(&self, head: &HeaderMap) -> Share {
+    pub(super) fn share(&self, head: &HeaderMap) -> Share {
         let is_for_it = self.read.if_range.as_ref().is_none_or(|if_range| if_range.fits(head));
         let (Some(ranges), Some(total), true) = (&self.read.ranges, content_length(head), is_for_it) else {
             // Always a right answer (RFC 9110 §14.2).
@@ -113,7 +113,7 @@ impl Fetch {
         }
     }
 
-    async fn ask_for(
+    pub(super) async fn ask_for(
         &self,
         bucket: &BucketName,
         range: Option<ByteRange>,
@@ -132,7 +132,7 @@ impl Fetch {
     }
 
     /// Several parts of one state of the object. The first has to be there before the client is told of any.
-    async fn several(
+    pub(super) async fn several(
         &self,
         bucket: &BucketName,
         head: &HeaderMap,

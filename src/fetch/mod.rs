@@ -1,9 +1,12 @@
 //! The way of a read that S3 has to be asked for: one straight function, and what it does when S3 surprises.
 
+mod cached;
 mod deliver;
 mod look_up;
 mod part;
+mod refresh;
 mod refused;
+mod source;
 
 use std::{borrow::Cow, future::Future, pin::Pin};
 
@@ -11,6 +14,7 @@ use http::{Response, StatusCode, request};
 
 use crate::{
     body::ObjectBody,
+    cache::RequestControl,
     config::Mount,
     error::{ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
@@ -20,8 +24,7 @@ use crate::{
     route::BucketResolver,
 };
 use deliver::Doubt;
-use refused::Failure;
-pub(crate) use refused::from_origin_error;
+pub(crate) use refused::{Failure, from_origin_error};
 
 /// A read that S3 has to be asked for.
 pub(crate) struct Fetch {
@@ -31,6 +34,8 @@ pub(crate) struct Fetch {
     pub(crate) version: Option<VersionId>,
     pub(crate) disposition: Option<Disposition>,
     pub(crate) read: ReadRequest,
+    /// What the client asks of a cache; by default nothing.
+    pub(crate) asks: Asks,
     /// Of a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
 }
@@ -38,6 +43,14 @@ pub(crate) struct Fetch {
 pub(crate) enum Bucket {
     Named(BucketName),
     Asked(BucketResolver, Box<request::Parts>),
+}
+
+/// What of a request a cache has to look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asks {
+    pub(crate) control: RequestControl,
+    /// RFC 9111 §3.5.
+    pub(crate) is_authorized: bool,
 }
 
 pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
@@ -66,15 +79,22 @@ impl Fetch {
         granted(cors, response)
     }
 
-    /// One question and its answer, where S3 does what it promises. What it does not, the object's head has to settle.
-    /// That is boxed, so that the future of an object is not as large as it.
     async fn object(&self) -> Result<Response<ObjectBody>, Failure> {
         let bucket = self.bucket().await?;
+        match &self.mount.0.memory {
+            None => self.ask_s3(&bucket).await,
+            Some(memory) => Box::pin(self.through_memory(memory, &bucket)).await,
+        }
+    }
+
+    /// One question and its answer, where S3 does what it promises. What it does not, the object's head has to settle.
+    /// That is boxed, so that the future of an object is not as large as it.
+    async fn ask_s3(&self, bucket: &BucketName) -> Result<Response<ObjectBody>, Failure> {
         let question = match self.read.opening(self.mount.0.origin.now()) {
             Opening::Ask(question) => question,
-            Opening::HeadFirst => return Box::pin(self.look_up(&bucket)).await,
+            Opening::HeadFirst => return Box::pin(self.look_up(bucket)).await,
         };
-        match self.ask(&bucket, &question).await? {
+        match self.ask(bucket, &question).await? {
             Answer::Found(answer) if self.read.method == ReadMethod::Head => match answer.status() {
                 StatusCode::OK => self.head(answer.headers()),
                 _ => Err(Failure::misfit(Misfit::UNASKED)),
@@ -83,31 +103,31 @@ impl Fetch {
                 match self.deliver(answer, Asked { range: question.range, total: None }) {
                     Ok(response) => Ok(response),
                     Err(Doubt::Settled(failure)) => Err(*failure),
-                    Err(Doubt::OtherState) => Box::pin(self.whole(&bucket)).await,
+                    Err(Doubt::OtherState) => Box::pin(self.whole(bucket)).await,
                     Err(Doubt::Misfit(misfit)) => {
                         tracing::warn!(%bucket, key = self.key.as_str(), %misfit, "asking again");
-                        Box::pin(self.look_up(&bucket)).await
+                        Box::pin(self.look_up(bucket)).await
                     }
                 }
             }
             Answer::NotModified(answer) => match self.confirmed(answer.headers()) {
                 Some(response) => Ok(response),
-                None => Box::pin(self.look_up(&bucket)).await,
+                None => Box::pin(self.look_up(bucket)).await,
             },
             Answer::Refused(refusal) => match refusal.code {
                 // The range is for another state of the object (RFC 9110 §13.1.5).
                 S3ErrorCode::PreconditionFailed if self.read.if_range.is_some() => {
-                    Box::pin(self.whole(&bucket)).await
+                    Box::pin(self.whole(bucket)).await
                 }
                 S3ErrorCode::InvalidRange => match refusal.object_length {
                     Some(total) if self.has_none_of(&question, total) => Err(Failure::unsatisfiable(total)),
                     // A condition may go first, the object may be empty, or S3 may be wrong.
-                    Some(_) | None => Box::pin(self.look_up(&bucket)).await,
+                    Some(_) | None => Box::pin(self.look_up(bucket)).await,
                 },
                 S3ErrorCode::PreconditionFailed if question.has_conditions() => {
-                    Box::pin(self.look_up(&bucket)).await
+                    Box::pin(self.look_up(bucket)).await
                 }
-                _ => Err(Box::pin(self.refused(&bucket, refusal)).await),
+                _ => Err(Box::pin(self.refused(bucket, refusal)).await),
             },
         }
     }

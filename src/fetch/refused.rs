@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// An error on its way to the client, with the fields that belong to it.
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     error: ProxyError,
     /// The object's length, of a 416 (RFC 9110 §15.5.17).
@@ -91,6 +92,13 @@ impl Mount {
         }
     }
 
+    /// The error that a refusal is, where nothing more can be asked.
+    pub(crate) fn refused(&self, refusal: Refusal) -> Failure {
+        let kind = self.error_kind(refusal.status, refusal.code, None);
+        let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
+        Failure { error: ProxyError::from_origin_code(kind, refusal.body.code), total: None, retry_after }
+    }
+
     /// What S3 says of keys that do not exist, if an error's kind depends on it.
     pub(crate) async fn absence(&self, bucket: &BucketName) -> Option<Absence> {
         if self.0.denied != DeniedAnswer::Auto {
@@ -147,6 +155,15 @@ impl Failure {
     pub(super) fn unsatisfiable(total: u64) -> Self {
         let error = ProxyError::new(ProxyErrorKind::RangeNotSatisfiable);
         Self { error, total: Some(total), retry_after: None }
+    }
+
+    /// Whether a stale object may stand in for it: what S3 says of the object is an answer, not an outage (RFC 5861 §4).
+    pub(super) fn is_outage(&self) -> bool {
+        self.error.kind().status().is_server_error()
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.error.kind() == ProxyErrorKind::OriginTimeout
     }
 
     pub(super) fn misfit(misfit: Misfit) -> Self {

@@ -3,12 +3,14 @@
 mod bucket;
 mod date;
 mod entity_tag;
+mod globs;
 mod key;
 mod validators;
 
 pub use bucket::{BucketName, InvalidBucketName};
 pub(crate) use date::{http_date, parse_date};
 pub(crate) use entity_tag::{EntityTag, EntityTags};
+pub(crate) use globs::{InvalidGlobs, ObjectGlobs, ObjectMatcher};
 pub use key::{InvalidKey, ObjectKey};
 pub(crate) use key::{MAX_KEY_BYTES, has_dot_segment};
 pub(crate) use validators::Validators;

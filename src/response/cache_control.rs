@@ -1,9 +1,8 @@
 use std::fmt;
 
-use globset::{GlobBuilder, GlobMatcher};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL, header::EXPIRES};
 
-use crate::object::ObjectKey;
+use crate::object::{ObjectGlobs, ObjectKey, ObjectMatcher};
 
 /// A value for `Cache-Control`, and the answers that it is for.
 ///
@@ -24,8 +23,7 @@ use crate::object::ObjectKey;
 pub struct CacheRule {
     value: String,
     mode: Mode,
-    key: Option<String>,
-    content_type: Option<String>,
+    globs: ObjectGlobs,
     status: Option<u16>,
 }
 
@@ -47,8 +45,7 @@ pub(crate) struct CachePolicy {
 struct Rule {
     value: HeaderValue,
     mode: Mode,
-    key: Option<GlobMatcher>,
-    content_type: Option<GlobMatcher>,
+    objects: ObjectMatcher,
     status: Option<StatusCode>,
 }
 
@@ -79,7 +76,7 @@ impl CacheRule {
     }
 
     fn new(value: String, mode: Mode) -> Self {
-        Self { value, mode, key: None, content_type: None, status: None }
+        Self { value, mode, globs: ObjectGlobs::default(), status: None }
     }
 
     /// Only for keys that the glob matches: `*` and `?` stay within a segment, `**` spans segments, `{a,b}` and
@@ -88,14 +85,14 @@ impl CacheRule {
     /// The key is S3's, with the mount's prefix.
     #[must_use]
     pub fn key(mut self, glob: impl Into<String>) -> Self {
-        self.key = Some(glob.into());
+        self.globs.key = Some(glob.into());
         self
     }
 
     /// Only for content types that the glob matches, without parameters: `image/*`, `text/html`.
     #[must_use]
     pub fn content_type(mut self, glob: impl Into<String>) -> Self {
-        self.content_type = Some(glob.into());
+        self.globs.content_type = Some(glob.into());
         self
     }
 
@@ -118,29 +115,11 @@ impl CacheRule {
             Ok(status) if status.is_client_error() || status.is_server_error() => Ok(status),
             _ => Err(invalid(format!("{status} is no error status: give one of 400 to 599"))),
         });
-        if status.is_some() && self.content_type.is_some() {
+        if status.is_some() && self.globs.content_type.is_some() {
             return Err(invalid("a rule for a status can't ask for a content type".to_owned()));
         }
-        let glob = |glob: Option<String>, is_key: bool| {
-            glob.map(|text| {
-                let anywhere = is_key && !text.contains('/');
-                let pattern = if anywhere { format!("**/{text}") } else { text };
-                GlobBuilder::new(&pattern)
-                    .literal_separator(true)
-                    .backslash_escape(true)
-                    .build()
-                    .map(|glob| glob.compile_matcher())
-                    .map_err(|error| invalid(error.to_string()))
-            })
-            .transpose()
-        };
-        Ok(Rule {
-            value,
-            mode: self.mode,
-            key: glob(self.key, true)?,
-            content_type: glob(self.content_type, false)?,
-            status: status.transpose()?,
-        })
+        let objects = self.globs.compile().map_err(|why| invalid(why.to_string()))?;
+        Ok(Rule { value, mode: self.mode, objects, status: status.transpose()? })
     }
 }
 
@@ -155,11 +134,8 @@ impl CachePolicy {
     /// Applies the policy to the fields of an answer that carries or confirms an object. `content_type` is the type
     /// that a 200 would have.
     pub(crate) fn apply(&self, key: &ObjectKey, content_type: Option<&HeaderValue>, headers: &mut HeaderMap) {
-        let essence = content_type.and_then(|value| value.to_str().ok()).map(essence);
-        let mut fitting = self
-            .rules
-            .iter()
-            .filter(|rule| rule.status.is_none() && rule.fits_key(key) && rule.fits_type(essence));
+        let mut fitting =
+            self.rules.iter().filter(|rule| rule.status.is_none() && rule.objects.fits(key, content_type));
         if let Some(rule) = fitting.clone().find(|rule| rule.mode == Mode::Override) {
             headers.insert(CACHE_CONTROL, rule.value.clone());
             headers.remove(EXPIRES);
@@ -174,7 +150,7 @@ impl CachePolicy {
     /// What the policy says on the key alone, where neither the stored type nor the stored fields are known.
     pub(crate) fn on_key_alone(&self, key: &ObjectKey) -> Applies<'_> {
         let mut fitting =
-            self.rules.iter().filter(|rule| rule.status.is_none() && rule.fits_key(key)).peekable();
+            self.rules.iter().filter(|rule| rule.status.is_none() && rule.objects.fits_key(key)).peekable();
         if fitting.peek().is_none() {
             return Applies::Nothing;
         }
@@ -186,36 +162,21 @@ impl CachePolicy {
 
     /// The value for an error answer.
     pub(crate) fn for_error(&self, status: StatusCode, key: Option<&ObjectKey>) -> HeaderValue {
-        let fits_key = |rule: &&Rule| key.map_or(rule.key.is_none(), |key| rule.fits_key(key));
+        let fits_key = |rule: &&Rule| match key {
+            Some(key) => rule.objects.fits_key(key),
+            None => rule.objects.is_for_all_keys(),
+        };
         let rule = self.rules.iter().filter(|rule| rule.status == Some(status)).find(fits_key);
         rule.map_or(NO_STORE, |rule| rule.value.clone())
     }
 
     fn has_type_rules(&self) -> bool {
-        self.rules.iter().any(|rule| rule.content_type.is_some())
+        self.rules.iter().any(|rule| rule.objects.asks_for_type())
     }
 }
 
 /// An error may be over in a moment; 404 would otherwise be kept by heuristics (RFC 9111 §4.2.2).
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-fn essence(content_type: &str) -> &str {
-    content_type.split_once(';').map_or(content_type, |(essence, _)| essence).trim()
-}
-
-// === impl Rule ===
-
-impl Rule {
-    fn fits_key(&self, key: &ObjectKey) -> bool {
-        self.key.as_ref().is_none_or(|glob| glob.is_match(key.as_str()))
-    }
-
-    fn fits_type(&self, essence: Option<&str>) -> bool {
-        self.content_type
-            .as_ref()
-            .is_none_or(|glob| essence.is_some_and(|essence| glob.is_match(essence.to_ascii_lowercase())))
-    }
-}
 
 // === impl InvalidCacheRule ===
 

@@ -53,6 +53,12 @@ impl HeaderPolicy {
         self.filter(origin, |name| is_object_field(name) && !is_content_field(name))
     }
 
+    /// The fields of a 304, given those of the 200.
+    pub(crate) fn without_content(fields: &HeaderMap) -> HeaderMap {
+        let kept = fields.iter().filter(|(name, _)| !is_content_field(name));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     fn filter(&self, origin: &HeaderMap, is_selected: impl Fn(&HeaderName) -> bool) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
         for (name, value) in origin {

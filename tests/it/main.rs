@@ -3,6 +3,9 @@
 // Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod admin;
+mod cache;
+mod cache_ttl;
 mod cors;
 mod cost;
 mod differential;

@@ -29,7 +29,8 @@ use tokio::{
 };
 use tower::{Service, ServiceExt};
 use tower_s3_proxy::{
-    BoxError, BucketName, Mount, MountBuilder, ProxyError, ProxyErrorKind, S3Proxy, credentials::Credentials,
+    BoxError, BucketName, Cache, Mount, MountBuilder, ProxyError, ProxyErrorKind, S3Proxy,
+    credentials::Credentials,
 };
 
 pub(crate) const BUCKET: &str = "media";
@@ -55,7 +56,21 @@ pub(crate) fn mount(s3: &DemoS3) -> MountBuilder {
 
 /// Points a mount at the server.
 pub(crate) fn over(s3: &DemoS3, builder: MountBuilder) -> MountBuilder {
-    builder.endpoint_url(s3.endpoint()).path_style(true).region(REGION).credentials(keys())
+    let builder = builder.endpoint_url(s3.endpoint()).path_style(true).region(REGION).credentials(keys());
+    perhaps_cached(builder)
+}
+
+/// Whether the suite runs with a cache in every mount: `TEST_CACHE=1`. What clients get is the same then, and S3 is asked
+/// less often, or for other things: tests of that look here.
+pub(crate) fn is_cached() -> bool {
+    std::env::var_os("TEST_CACHE").is_some()
+}
+
+fn perhaps_cached(builder: MountBuilder) -> MountBuilder {
+    match is_cached() {
+        true => builder.cache(&Cache::builder(64 * 1024 * 1024).build().unwrap()),
+        false => builder,
+    }
 }
 
 /// A service of its own over a mount.
@@ -261,7 +276,7 @@ where
 /// A mount of a public bucket at an origin.
 pub(crate) fn mount_at(origin: SocketAddr) -> MountBuilder {
     let builder = Mount::builder(bucket(BUCKET)).path_style(true).region(REGION).anonymous();
-    builder.endpoint_url(format!("http://{origin}"))
+    perhaps_cached(builder.endpoint_url(format!("http://{origin}")))
 }
 
 /// Reads the head of a request; `None` if the connection was closed instead.

@@ -1,5 +1,7 @@
 //! The configuration as a TOML file: text, then tables with their lines, then builders, then mounts.
 
+mod byte_size;
+mod cache;
 mod expand;
 mod mount;
 mod source;
@@ -14,6 +16,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 
 use self::{source::Source, table::FileTable};
 use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
+use crate::cache::Cache;
 
 /// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
 /// only looked for if a mount needs them.
@@ -60,7 +63,9 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// # Keys
 ///
 /// Before the first table may stand `region`, for the mounts that name none. Then every `[[mount]]` is a mount; a key
-/// does what the method of [`MountBuilder`] in its row does. A key that is not in these tables is an error.
+/// does what the method of [`MountBuilder`] in its row does. A key that is not in these tables is an error. With a table
+/// `[cache]` there is a cache in memory, which all mounts use that do not say `cache = false`; its keys do what the
+/// methods of [`CacheBuilder`](crate::CacheBuilder) do.
 ///
 /// | key of `[[mount]]` | value | if absent | method |
 /// |---|---|---|---|
@@ -87,6 +92,10 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |
 /// | `default_cache_control` | directives | none | [`default_cache_control`](MountBuilder::default_cache_control) |
 /// | `override_cache_control` | directives | none | [`override_cache_control`](MountBuilder::override_cache_control) |
+/// | `cache` | boolean | `true` if there is `[cache]` | [`cache`](MountBuilder::cache) |
+/// | `cache_ttl_secs` | seconds | as `Cache-Control` and `Expires` say | [`cache_ttl`](MountBuilder::cache_ttl) |
+/// | `cache_ttl_rule` | tables, below | none | [`cache_ttl_rule`](MountBuilder::cache_ttl_rule) |
+/// | `cache_heuristic` | `{ percent = 1 to 100, cap_secs = seconds }` | none | [`cache_heuristic`](MountBuilder::cache_heuristic) |
 /// | `forward_response_headers` | list of globs | `[]` | [`forward_response_header`](MountBuilder::forward_response_header) |
 /// | `metadata_headers` | `{ metadata = "Field" }` | `{}` | [`metadata_header`](MountBuilder::metadata_header) |
 /// | `cors` | table, below | none | [`cors`](MountBuilder::cors) |
@@ -103,6 +112,22 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 /// | `key` | glob | any key | [`key`](crate::CacheRule::key) |
 /// | `content_type` | glob | any type | [`content_type`](crate::CacheRule::content_type) |
 /// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheRule::status) |
+///
+/// | key of `[[mount.cache_ttl_rule]]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `ttl_secs` | seconds | needed | [`CacheTtl::new`](crate::CacheTtl::new) |
+/// | `key` | glob | any key | [`key`](crate::CacheTtl::key) |
+/// | `content_type` | glob | any type | [`content_type`](crate::CacheTtl::content_type) |
+///
+/// | key of `[cache]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `size` | bytes, like `4096`, `"512MiB"` or `"1GB"` | needed | [`Cache::builder`] |
+/// | `max_object` | bytes | `"64MiB"`, or a quarter of the cache | [`max_object`](crate::CacheBuilder::max_object) |
+/// | `block` | bytes | `"128KiB"` | [`block_size`](crate::CacheBuilder::block_size) |
+/// | `missing_for_ms` | milliseconds | `5000` | [`missing_for`](crate::CacheBuilder::missing_for) |
+/// | `finish_from` | percent | `75` | [`finish_from`](crate::CacheBuilder::finish_from) |
+/// | `patience_ms` | milliseconds | `2000` | [`patience`](crate::CacheBuilder::patience) |
+/// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::CacheBuilder::clients) |
 ///
 /// | key of `[mount.cors]` | value | if absent | method |
 /// |---|---|---|---|
@@ -121,6 +146,7 @@ use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
 #[must_use = "a file serves nothing before `build`"]
 pub struct ConfigFile {
     region: Option<String>,
+    cache: Option<Cache>,
     mounts: Vec<FileMount>,
 }
 
@@ -196,18 +222,19 @@ impl ConfigFile {
         let source = Source::new(text, &variable);
         let table: FileTable = source.parse()?;
         let region = source.optional("region", table.region.as_ref())?;
+        let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;
         let mounts: Vec<_> = table
             .mount
             .0
             .iter()
             .zip(1..)
-            .map(|(table, number)| mount::read(&source, table, number, region.as_deref()))
+            .map(|(table, number)| mount::read(&source, table, number, region.as_deref(), cache.as_ref()))
             .collect::<Result<_, _>>()?;
         if mounts.is_empty() {
             let message = "the file has no mount: a mount begins with a line [[mount]]";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
-        Ok(Self { region, mounts })
+        Ok(Self { region, cache, mounts })
     }
 
     /// Whether a mount has neither keys nor is anonymous, so that [`build`](Self::build) needs default credentials.
@@ -221,6 +248,11 @@ impl ConfigFile {
         let of_mount =
             || self.mounts.iter().find(|mount| mount.needs_default_credentials())?.region.as_deref();
         self.region.as_deref().or_else(of_mount)
+    }
+
+    /// The cache of `[cache]`, to purge it, to be told of events, or to look at its counters.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     /// Builds the mounts. `default_credentials` are for those that neither have keys nor are anonymous.

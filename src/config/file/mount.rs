@@ -4,12 +4,12 @@ use aws_credential_types::Credentials;
 use toml::Spanned;
 
 use super::{
-    FileCredentials, FileMount,
+    FileCredentials, FileMount, cache,
     source::Source,
     table::{CacheRuleTable, CorsTable, MountTable, Text},
 };
 use crate::{
-    BucketName, CacheRule, ContentTypeFix, Cors, ErrorFormat,
+    BucketName, Cache, CacheRule, ContentTypeFix, Cors, ErrorFormat,
     config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder},
 };
 
@@ -20,6 +20,7 @@ pub(super) fn read(
     table: &Spanned<MountTable>,
     number: usize,
     file_region: Option<&str>,
+    file_cache: Option<&Cache>,
 ) -> Result<FileMount, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
     let line = source.line(table.span());
@@ -64,6 +65,7 @@ pub(super) fn read(
 
     let cors = table.cors.as_ref().map(|table| cors(source, table)).transpose()?;
     let builder = set(builder, cors, MountBuilder::cors);
+    let builder = cache::of_mount(source, table, file_cache, builder)?;
     let builder = answers(source, table, builder)?;
     let credentials = credentials(source, table)?;
     Ok(FileMount { place, region, credentials, builder })

@@ -2,7 +2,7 @@ use std::{fmt, ops::Range};
 
 use super::{
     expand::{ExpandError, expand},
-    table::{FileTable, Text},
+    table::{FileTable, Text, Unexpanded},
 };
 use crate::config::{ConfigError, ConfigErrorKind};
 
@@ -38,12 +38,21 @@ impl<'a> Source<'a> {
 
     /// The value of a key, with its variables.
     pub(super) fn value(&self, key: &str, text: &Text) -> Result<String, ConfigError> {
-        expand(&text.get_ref().0, self.variable).map_err(|why| {
+        self.expand(key, text.get_ref(), text.span())
+    }
+
+    pub(super) fn expand(
+        &self,
+        key: &str,
+        text: &Unexpanded,
+        span: Range<usize>,
+    ) -> Result<String, ConfigError> {
+        expand(&text.0, self.variable).map_err(|why| {
             let kind = match why {
                 ExpandError::Unset(_) => ConfigErrorKind::Missing,
                 ExpandError::Malformed => ConfigErrorKind::File,
             };
-            self.error(kind, text.span(), format!("{key}: {why}"))
+            self.error(kind, span, format!("{key}: {why}"))
         })
     }
 

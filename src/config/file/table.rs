@@ -12,8 +12,21 @@ use toml::Spanned;
 #[serde(deny_unknown_fields)]
 pub(super) struct FileTable {
     pub(super) region: Option<Text>,
+    pub(super) cache: Option<Spanned<CacheTable>>,
     #[serde(default)]
     pub(super) mount: Tables<MountTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CacheTable {
+    pub(super) size: Option<Spanned<ByteSize>>,
+    pub(super) max_object: Option<Spanned<ByteSize>>,
+    pub(super) block: Option<Spanned<ByteSize>>,
+    pub(super) missing_for_ms: Option<u64>,
+    pub(super) finish_from: Option<u8>,
+    pub(super) patience_ms: Option<u64>,
+    pub(super) clients: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -44,6 +57,10 @@ pub(super) struct MountTable {
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_rule: Tables<CacheRuleTable>,
+    pub(super) cache: Option<Spanned<bool>>,
+    pub(super) cache_ttl_secs: Option<Spanned<u64>>,
+    pub(super) cache_ttl_rule: Tables<CacheTtlTable>,
+    pub(super) cache_heuristic: Option<Spanned<CacheHeuristicTable>>,
     pub(super) forward_response_headers: Vec<Text>,
     pub(super) metadata_headers: BTreeMap<String, Text>,
     pub(super) cors: Option<Spanned<CorsTable>>,
@@ -66,6 +83,21 @@ pub(super) struct CacheRuleTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct CacheTtlTable {
+    pub(super) ttl_secs: Option<u64>,
+    pub(super) key: Option<Text>,
+    pub(super) content_type: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheHeuristicTable {
+    pub(super) percent: u8,
+    pub(super) cap_secs: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CorsTable {
     pub(super) origins: Option<Vec<Text>>,
     pub(super) methods: Option<Vec<Text>>,
@@ -80,6 +112,12 @@ pub(super) type Text = Spanned<Unexpanded>;
 
 pub(super) struct Unexpanded(pub(super) String);
 
+/// Bytes, as a number or as text with a unit.
+pub(super) enum ByteSize {
+    Number(u64),
+    Text(Unexpanded),
+}
+
 /// An array of tables.
 pub(super) struct Tables<T>(pub(super) Vec<Spanned<T>>);
 
@@ -91,6 +129,37 @@ impl<'de> Deserialize<'de> for Unexpanded {
         let text =
             String::deserialize(deserializer).map_err(|_| D::Error::custom("must be text in quotes"))?;
         Ok(Self(text))
+    }
+}
+
+// === impl ByteSize ===
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ByteSizeVisitor)
+    }
+}
+
+struct ByteSizeVisitor;
+
+impl Visitor<'_> for ByteSizeVisitor {
+    type Value = ByteSize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes, like 4096 or \"512MiB\"")
+    }
+
+    fn visit_u64<E: Error>(self, bytes: u64) -> Result<ByteSize, E> {
+        Ok(ByteSize::Number(bytes))
+    }
+
+    fn visit_i64<E: Error>(self, bytes: i64) -> Result<ByteSize, E> {
+        let bytes = bytes.try_into();
+        bytes.map(ByteSize::Number).map_err(|_| E::custom("bytes can't be less than none"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<ByteSize, E> {
+        Ok(ByteSize::Text(Unexpanded(text.to_owned())))
     }
 }
 

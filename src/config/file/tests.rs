@@ -1,12 +1,24 @@
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 
 use super::*;
-use crate::{BadPathAnswer, BucketName, CacheRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Miss};
+use crate::{
+    BadPathAnswer, BucketName, CacheRule, CacheTtl, ClientControl, ContentTypeFix, Cors, DeniedAnswer,
+    ErrorFormat, Miss,
+};
 
 const FULL: &str = r#"
 region = "eu-central-1"
+
+[cache]
+size = "${SIZE}"
+max_object = "8 MiB"
+block = 65536
+missing_for_ms = 500
+finish_from = 50
+patience_ms = 1000
+clients = "ignored"
 
 [[mount]]
 path = "/media"
@@ -28,6 +40,8 @@ response_timeout_ms = 10000
 max_idle_connections = 8
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
+cache_ttl_secs = 600
+cache_heuristic = { percent = 10, cap_secs = 3600 }
 forward_response_headers = ["x-amz-storage-class", "x-amz-meta-*"]
 metadata_headers = { title = "X-Title", artist = "${FIELD}" }
 content_type = "as-stored"
@@ -48,6 +62,15 @@ content_type = "image/*"
 override = "max-age=10"
 status = 404
 
+[[mount.cache_ttl_rule]]
+ttl_secs = 86400
+key = "assets/**"
+content_type = "image/*"
+
+[[mount.cache_ttl_rule]]
+ttl_secs = 0
+key = "${FIELD}/*"
+
 [mount.cors]
 origins = ["https://app.example.com", "${ORIGIN}"]
 methods = ["GET"]
@@ -66,6 +89,7 @@ anonymous = true
 path = "/fast"
 bucket = "studio-fast"
 accelerate = true
+cache = false
 
 [mount.cors]
 origins = ["*"]
@@ -77,6 +101,7 @@ fn variable(name: &str) -> Option<String> {
         "MEDIA_KEY" => "AKIDEXAMPLE",
         "MEDIA_SECRET" => SECRET,
         "MEDIA_TOKEN" => "t0ken-value",
+        "SIZE" => "64MiB",
         "FIELD" => "X-Artist",
         "ORIGIN" => "https://*.example.com",
         "EMPTY" => "",
@@ -117,6 +142,15 @@ fn assert_secret_is_nowhere_in(error: &ConfigError) {
 #[test]
 fn a_file_is_what_the_builder_makes_of_the_same_values() {
     let bucket = |name| BucketName::parse(name).unwrap();
+    let cache = Cache::builder(64 * 1024 * 1024)
+        .max_object(8 * 1024 * 1024)
+        .block_size(64 * 1024)
+        .missing_for(Duration::from_millis(500))
+        .finish_from(50)
+        .patience(Duration::from_secs(1))
+        .clients(ClientControl::Ignored)
+        .build()
+        .unwrap();
     let mounts = [
         Mount::builder(bucket("studio-media"))
             .at("/media")
@@ -137,6 +171,13 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .cache_rule(CacheRule::override_with("max-age=10").status(404))
             .default_cache_control("max-age=60")
             .override_cache_control("max-age=30")
+            .cache(&cache)
+            .cache_ttl(Duration::from_secs(600))
+            .cache_ttl_rule(
+                CacheTtl::new(Duration::from_secs(86_400)).key("assets/**").content_type("image/*"),
+            )
+            .cache_ttl_rule(CacheTtl::new(Duration::ZERO).key("X-Artist/*"))
+            .cache_heuristic(10, Duration::from_secs(3600))
             .forward_response_header("x-amz-storage-class")
             .forward_response_header("x-amz-meta-*")
             .metadata_header("artist", "X-Artist")
@@ -154,14 +195,20 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .bad_path(BadPathAnswer::BadRequest)
             .miss(Miss::ToInner)
             .error_format(ErrorFormat::ProblemJson),
-        Mount::bucket_from_path(["media-*", "docs"]).region("eu-central-1").fips(true).dual_stack(true),
+        Mount::bucket_from_path(["media-*", "docs"])
+            .region("eu-central-1")
+            .fips(true)
+            .dual_stack(true)
+            .cache(&cache),
         Mount::builder(bucket("studio-fast"))
             .at("/fast")
             .region("eu-central-1")
             .accelerate(true)
             .cors(Cors::any_origin()),
     ];
-    let read = file(FULL).mounts;
+    let file = file(FULL);
+    assert_eq!(file.cache().unwrap().snapshot().capacity, 64 * 1024 * 1024);
+    let read = file.mounts;
     assert_eq!(read.len(), mounts.len());
     for (read, built) in read.iter().zip(&mounts) {
         assert_eq!(format!("{:#?}", read.builder), format!("{built:#?}"), "{}", read.place);
@@ -204,6 +251,55 @@ fn every_answer_to_what_is_denied_has_a_name() {
         let read = file(&mount_with(&format!("denied = \"{name}\""))).mounts.remove(0).builder;
         let built = Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2");
         assert_eq!(format!("{read:#?}"), format!("{:#?}", built.denied(answer)), "{name}");
+    }
+}
+
+#[test]
+fn mounts_keep_objects_in_the_cache_of_the_file_that_is_reached_by_its_handle() {
+    let public = "region = \"us-west-2\"\nanonymous = true\nbucket = \"studio-media\"\n";
+    let text = format!("[[mount]]\n{public}[[mount]]\n{public}path = \"/b\"\ncache = false\n");
+    let without = file(&text);
+    assert!(without.cache().is_none());
+    let config = without.build(None).unwrap();
+    assert!(config.mounts().iter().all(|mount| mount.0.memory.is_none()), "without [cache] there is none");
+
+    let with =
+        file(&format!("{text}[[mount]]\n{public}path = \"/c\"\ncache = true\n[cache]\nsize = 4194304"));
+    let cache = with.cache().unwrap().clone();
+    let config = with.build(None).unwrap();
+    for (path, is_cached) in [("/", true), ("/b", false), ("/c", true)] {
+        let mount = config.mounts().iter().find(|mount| mount.0.path.to_string() == path).unwrap();
+        let memory = mount.0.memory.as_ref();
+        assert_eq!(memory.is_some_and(|memory| Arc::ptr_eq(&memory.cache.0, &cache.0)), is_cached, "{path}");
+    }
+}
+
+#[test]
+fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
+    use ConfigErrorKind::{File, InvalidValue, Missing};
+
+    for (lines, kind, place, hint) in [
+        // Line 6 is the first of `lines`.
+        ("", Missing, "line 5: ", "needs a size"),
+        ("size = \"1 quart\"", InvalidValue, "line 6: size \"1 quart\": ", "\"512MiB\""),
+        ("size = \"${REGION}\"", InvalidValue, "line 6: size \"${REGION}\": ", "must be bytes"),
+        ("size = \"${OTHER}\"", Missing, "line 6: size: ", "OTHER is not set"),
+        ("size = -1", File, "line 6, column 8: ", "less than none"),
+        ("size = 1.5", File, "line 6, column 8: ", "expected bytes, like 4096 or \"512MiB\""),
+        ("size = \"1KiB\"", InvalidValue, "line 5: [cache]: ", "at least 1048576"),
+        ("size = \"8MiB\"\nblock = \"5GB\"", InvalidValue, "line 5: [cache]: ", "4096 to 16777216"),
+        ("size = \"8MiB\"\nmax_object = \"1GiB\"", InvalidValue, "line 5: [cache]: ", "do not fit"),
+        ("size = \"8MiB\"\nmax_object = \"x\"", InvalidValue, "line 7: max_object \"x\": ", ""),
+        ("size = \"8MiB\"\nfinish_from = 101", InvalidValue, "line 5: [cache]: finish_from 101", "0 to 100"),
+        ("size = \"8MiB\"\nfinish_from = 256", File, "line 7, column 15: ", "expected u8"),
+        ("size = \"8MiB\"\nclients = \"yes\"", InvalidValue, "line 7: clients \"yes\": ", "\"ignored\""),
+        ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown field `ttl`"),
+    ] {
+        let error = error(&format!("{}[cache]\n{lines}\n", mount_with("anonymous = true")));
+        let message = error.to_string();
+        assert_eq!(error.kind(), kind, "{lines}: {message}");
+        assert!(message.starts_with(place), "{lines}: {message:?} begins with {place:?}");
+        assert!(message.contains(hint), "{lines}: {message:?} contains {hint:?}");
     }
 }
 
@@ -314,6 +410,34 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             Contradiction,
             "line 5: ",
             "make it two rules",
+        ),
+        ("cache = true", Missing, "line 4: ", "needs the table [cache]"),
+        ("cache_ttl_secs = 60", Contradiction, "line 4: ", "add [cache]"),
+        ("cache = false\ncache_ttl_secs = 60", Contradiction, "line 5: ", "take away cache = false"),
+        ("cache_heuristic = { percent = 10, cap_secs = 1 }", Contradiction, "line 4: ", "add [cache]"),
+        ("cache_heuristic = { percent = 10 }", File, "line 4, column 19: ", "missing field `cap_secs`"),
+        ("\n[[mount.cache_ttl_rule]]\nttl_secs = 1", Contradiction, "line 5: ", "add [cache]"),
+        ("cache = \"no\"", File, "line 4, column 9: ", "expected a boolean"),
+        ("[cache]\nsize = \"8MiB\"\n[[mount.cache_ttl_rule]]", Missing, "line 6: ", "needs ttl_secs"),
+        (
+            "[[mount.cache_ttl_rule]]\nttl_secs = 1\nkey = \"${OTHER}\"\n[cache]\nsize = \"8MiB\"",
+            Missing,
+            "line 6: key: ",
+            "OTHER is not set",
+        ),
+        (
+            &format!(
+                "{keys}\n[[mount.cache_ttl_rule]]\nttl_secs = 1\nkey = \"a[\"\n[cache]\nsize = \"8MiB\""
+            ),
+            InvalidValue,
+            "line 1, mount 1 (at \"/\"): a rule for the time to live: ",
+            "a[",
+        ),
+        (
+            &format!("{keys}\ncache_heuristic = {{ percent = 0, cap_secs = 1 }}\n[cache]\nsize = \"8MiB\""),
+            InvalidValue,
+            "line 1, mount 1 (at \"/\"): heuristic freshness of 0 percent",
+            "1 to 100",
         ),
         ("\n[mount.cors]\nmethods = [\"GET\"]", Missing, "line 5: ", "cors needs origins"),
         ("endpoint_url = \"https://a:b@c\"", InvalidValue, "line 4: ", "must not carry a user name"),
@@ -455,7 +579,7 @@ fn a_secret_is_in_no_error() {
 fn a_secret_is_in_no_debug_output() {
     let file = file(FULL);
     let shown = format!("{file:?} {:?}", file.mounts.first().map(|mount| &mount.builder));
-    assert!(shown.contains("line 4, mount 1 (at \\\"/media\\\")"), "{shown}");
+    assert!(shown.contains("line 13, mount 1 (at \\\"/media\\\")"), "{shown}");
     let config = file.build(Some(default_credentials())).unwrap();
     let shown = format!("{shown} {config:?} {config:#?}");
     assert!(!shown.contains(SECRET) && !shown.contains("t0ken-value"), "{shown}");

@@ -4,6 +4,8 @@
 //! servers do; the client must not be able to tell them apart. Where an origin leaves no right answer, a table says so
 //! ([`Grace`](expect::Grace)): then 502 or a body that breaks off will do, and never a wrong byte.
 //!
+//! With `TEST_CACHE=1` every mount has a cache: what clients get is the same, S3 is asked for other things.
+//!
 //! | rows | about | where |
 //! |---|---|---|
 //! | 1 to 6 | order of conditions, each condition, lists, weak tags, dates | [`conditions`] |
@@ -28,10 +30,10 @@
 //!
 //! - 16, of an origin without ranges: that it is learnt to be one is not built.
 //! - 19, of a read that breaks off: that it is resumed is not built. A body that S3 cuts short ends in an error.
-//! - 20, of a cache: `Age` needs one. CORS on a 304: row 47.
+//! - 20, of a cache: `Age` is in `cache`. CORS on a 304: row 47.
 //! - 26, 307 with a body, and `Expect`: nothing here has a request body.
-//! - 27, hedging and fresh DNS, and stale answers: time-outs and the cache come later. That a retry may help is not
-//!   excluded: only the answer to an S3 that stays busy is laid down.
+//! - 27, hedging and fresh DNS: not built. That a retry may help is not excluded: only the answer to an S3 that stays
+//!   busy is laid down. Stale answers are in `cache`.
 //! - 28, restoring: an option that is not there.
 //! - 30, 31: `versionId` is in `serving`; `response-*` and downloads have tests of their own.
 //! - 32, 33, of writing and of keys that the server holds: not offered. That no such field of a client reaches S3 is here.
@@ -40,7 +42,7 @@
 //! - 44: `soap` is a key like any other but at AWS, and a unit test there.
 //! - 45: nothing redirects.
 //! - 47: CORS has tests of its own.
-//! - 48 to 50, 54: there is no cache.
+//! - 48 to 50, 54: the cache has tests of its own.
 //! - 51 to 53: neither presigned URLs nor uploads.
 //! - 55: time-outs are in `serving` and `stacks`; 56: digests are not offered.
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     lying::{LyingOrigin, Object},
-    support::{Client, Protocol, proxy, request, serve},
+    support::{Client, Protocol, is_cached, proxy, request, serve},
 };
 
 // Row 43
@@ -61,7 +61,8 @@ async fn a_path_is_decoded_once_and_encoded_once() {
             let seen: Vec<_> = origin.seen().into_iter().map(|seen| seen.path).collect();
             let row = format!("{method} {path}");
             failures.note(&row, got.is_error(404));
-            failures.note(&row, ensure(seen == at_s3.as_slice(), || format!("S3 saw {seen:?}")));
+            let is_so = seen == at_s3.as_slice() || (is_cached() && seen.is_empty());
+            failures.note(&row, ensure(is_so, || format!("S3 saw {seen:?}")));
         }
     }
     failures.report();

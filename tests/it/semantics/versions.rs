@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     lying::{Framed, KEY, Lie, LyingOrigin, Object},
-    support::{proxy, request},
+    support::{is_cached, proxy, request},
 };
 
 const LIST: &str = "bytes=0-99,60000-60099,120000-120099,180000-180099";
@@ -133,6 +133,10 @@ async fn an_object_that_changes_its_length_behind_its_head_is_one_of_both() {
 /// What a client got of one version does not go on with another.
 #[tokio::test]
 async fn a_download_is_not_resumed_into_another_version() {
+    // For as long as it is fresh, the first version is an answer.
+    if is_cached() {
+        return;
+    }
     let object = Object::of_size(1000);
     let origin = LyingOrigin::start(&object, &[]).await;
     let service = proxy(origin.mount());

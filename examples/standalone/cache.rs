@@ -1,0 +1,144 @@
+use std::{env, error::Error, time::Duration};
+
+use tower_s3_proxy::{AdminToken, Cache, CacheAdmin, MountBuilder};
+
+use crate::args::Args;
+
+/// The cache that the flags ask for.
+pub(crate) fn from_args(args: &Args) -> Result<Option<Cache>, Box<dyn Error>> {
+    let Some(size) = args.cache_size else { return Ok(None) };
+    let mut cache = Cache::builder(size);
+    if let Some(bytes) = args.cache_max_object {
+        cache = cache.max_object(bytes);
+    }
+    if let Some(bytes) = args.cache_block {
+        cache = cache.block_size(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+    Ok(Some(cache.build()?))
+}
+
+/// The mount, with the cache and what the flags say of it.
+pub(crate) fn for_mount(mut mount: MountBuilder, cache: Option<&Cache>, args: &Args) -> MountBuilder {
+    if let Some(cache) = cache {
+        mount = mount.cache(cache);
+    }
+    if let Some(ttl) = args.cache_ttl {
+        mount = mount.cache_ttl(ttl);
+    }
+    mount
+}
+
+/// The service that purges the cache, and its path.
+pub(crate) fn admin(
+    args: &Args,
+    cache: Option<&Cache>,
+) -> Result<Option<(String, CacheAdmin)>, Box<dyn Error>> {
+    let Some(path) = &args.cache_admin_path else { return Ok(None) };
+    let cache = cache.ok_or("--cache-admin-path needs a cache: give --cache-size, or [cache] in the file")?;
+    let token = env::var(TOKEN)
+        .map_err(|_| format!("--cache-admin-path needs the token of those who may purge, in {TOKEN}"))?;
+    let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
+    Ok(Some((path.clone(), cache.admin(token))))
+}
+
+const TOKEN: &str = "CACHE_ADMIN_TOKEN";
+
+/// Bytes as people write them: `4096`, `512MiB`, `1GB`.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [
+        ("", 1),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    with_unit(text, &units).ok_or_else(|| "give bytes, like 4096, 512MiB or 1GB".to_owned())
+}
+
+/// A time as people write it: seconds, or `10s`, `5m`, `1h`.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    let seconds = with_unit(text, &[("", 1), ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]);
+    seconds.map(Duration::from_secs).ok_or_else(|| "give seconds, or like 10s, 5m, 1h, 1d".to_owned())
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("4096", Some(4096)),
+            ("512MiB", Some(512 << 20)),
+            ("1gib", Some(1 << 30)),
+            ("1GB", Some(1_000_000_000)),
+            ("", None),
+            ("MiB", None),
+            ("1M", None),
+            ("-1", None),
+            ("1.5GB", None),
+            ("99999999999GiB", None),
+        ] {
+            assert_eq!(parse_bytes(text).ok(), bytes, "{text:?}");
+        }
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("90", Some(90)),
+            ("10s", Some(10)),
+            ("5m", Some(300)),
+            ("1h", Some(3600)),
+            ("1w", None),
+        ] {
+            assert_eq!(parse_time(text).ok(), seconds.map(Duration::from_secs), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn flags_make_a_cache_or_say_what_they_lack() {
+        for (flags, outcome) in [
+            (&[][..], Ok(false)),
+            (&["--cache-size", "64MiB"], Ok(true)),
+            (&["--cache-size", "64MiB", "--cache-max-object", "1MiB", "--cache-block", "64KiB"], Ok(true)),
+            (&["--cache-size", "64MiB", "--cache-ttl", "5m"], Ok(true)),
+            (&["--cache-size", "64MiB", "--bucket", "media"], Ok(true)),
+            (&["--cache-size", "64"], Err("at least 1048576")),
+            (&["--cache-size", "much"], Err("give bytes")),
+            (&["--cache-size", "8MiB", "--cache-max-object", "1GiB"], Err("do not fit")),
+            (&["--cache-size", "8MiB", "--cache-block", "5GB"], Err("4096 to 16777216")),
+            (&["--cache-size", "8MiB", "--cache-ttl", "soon"], Err("give seconds")),
+            (&["--cache-ttl", "5m"], Err("--cache-size")),
+            (&["--cache-max-object", "1MiB"], Err("--cache-size")),
+            (&["--cache-block", "64KiB"], Err("--cache-size")),
+            (&["--cache-size", "8MiB", "--config", "proxy.toml"], Err("cannot be used with")),
+            (&["--cache-admin-path", "cache"], Err("must begin with")),
+            (&["--cache-admin-path", "/"], Err("must begin with")),
+            (&["--cache-admin-path", "/cache/"], Err("must begin with")),
+            (&["--cache-admin-path", "/_cache"], Err("needs a cache")),
+        ] {
+            let parsed = Args::try_parse_from(["standalone"].iter().chain(flags));
+            let made = parsed.map_err(|why| why.to_string()).and_then(|args| {
+                args.check()?;
+                let cache = from_args(&args).map_err(|why| why.to_string())?;
+                admin(&args, cache.as_ref()).map_err(|why| why.to_string())?;
+                Ok(cache.is_some())
+            });
+            match (made, outcome) {
+                (Ok(made), Ok(expected)) => assert_eq!(made, expected, "{flags:?}"),
+                (Err(message), Err(hint)) => assert!(message.contains(hint), "{flags:?}: {message}"),
+                (made, outcome) => panic!("{flags:?}: {made:?}, not {outcome:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use std::error::Error as _;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::{
+    order::Misorder,
+    token::{Denial, Schemes},
+};
+use crate::cache::InvalidEvent;
+
+/// All that is ever answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Purged { objects: usize, subscribe_urls: Vec<String> },
+    Stats(String),
+    Denied(Denial, Schemes),
+    Misordered(Misorder),
+    InvalidEvent(InvalidEvent),
+    EventTooLong,
+    EventTooSlow,
+    EventBroken,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    pub(super) fn into_response(self, method: &Method) -> Response<Full<Bytes>> {
+        let status = self.status();
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        match &self {
+            Self::Denied(denial, schemes) => {
+                // First, so that a client that looks at no other challenge sees its own.
+                if *schemes == Schemes::BearerOrBasic {
+                    headers.append(
+                        WWW_AUTHENTICATE,
+                        const { HeaderValue::from_static(r#"Basic realm="cache""#) },
+                    );
+                }
+                headers.append(WWW_AUTHENTICATE, denial.challenge());
+            }
+            Self::Misordered(Misorder::Method { allowed }) => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Misordered(Misorder::NoSuchPath | Misorder::Query(_))
+            | Self::Purged { .. }
+            | Self::Stats(_)
+            | Self::InvalidEvent(_)
+            | Self::EventTooLong
+            | Self::EventTooSlow
+            | Self::EventBroken => {}
+        }
+        let body = self.into_body();
+        headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
+        headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        if method != Method::HEAD {
+            *response.body_mut() = Full::from(body);
+        }
+        response
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Purged { .. } | Self::Stats(_) => StatusCode::OK,
+            Self::Denied(..) => StatusCode::UNAUTHORIZED,
+            Self::Misordered(Misorder::NoSuchPath) => StatusCode::NOT_FOUND,
+            Self::Misordered(Misorder::Method { .. }) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Misordered(Misorder::Query(_)) | Self::InvalidEvent(_) | Self::EventBroken => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::EventTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::EventTooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    fn into_body(self) -> String {
+        let error = match self {
+            Self::Stats(json) => return json,
+            Self::Purged { objects, subscribe_urls } => {
+                let mut body = json!({ "purged": objects });
+                if let (Some(body), false) = (body.as_object_mut(), subscribe_urls.is_empty()) {
+                    body.insert("subscribe_urls".to_owned(), subscribe_urls.into());
+                }
+                return body.to_string();
+            }
+            Self::Denied(Denial::NoToken, _) => "a token is needed".to_owned(),
+            Self::Denied(Denial::WrongToken, _) => "the token is wrong".to_owned(),
+            Self::Misordered(Misorder::NoSuchPath) => "there are /purge, /events and /stats".to_owned(),
+            Self::Misordered(Misorder::Method { allowed }) => format!("only {allowed} is answered here"),
+            Self::Misordered(Misorder::Query(why)) => why.to_string(),
+            Self::InvalidEvent(error) => match error.source() {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            },
+            Self::EventTooLong => "the event is longer than 256 KiB".to_owned(),
+            Self::EventTooSlow => "the event did not arrive in time".to_owned(),
+            Self::EventBroken => "the event did not arrive whole".to_owned(),
+        };
+        json!({ "error": error }).to_string()
+    }
+}
+
+// === impl Denial ===
+
+impl Denial {
+    /// RFC 6750 §3.1: what showed no token is not told of an error.
+    fn challenge(self) -> HeaderValue {
+        match self {
+            Self::NoToken => HeaderValue::from_static(r#"Bearer realm="cache""#),
+            Self::WrongToken => HeaderValue::from_static(r#"Bearer realm="cache", error="invalid_token""#),
+        }
+    }
+}

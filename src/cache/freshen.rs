@@ -1,0 +1,122 @@
+use http::{
+    HeaderMap, HeaderName,
+    header::{
+        AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+        PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+/// The stored fields of an answer that a 304 has confirmed, brought up to date by those of the 304 (RFC 9111 §3.2,
+/// §4.3.4). That the 304 is of the stored state is the caller's to know.
+///
+/// Each field of the 304 takes the place of all stored lines of its name, except
+///
+/// - `Content-Length` (§3.2), and `Content-Encoding`, `Content-Range` and `Content-Type`, on which the stored bytes
+///   depend (§3.2): a 304 describes no content (RFC 9110 §15.4.5);
+/// - `ETag`: it is the same, or it is not this state. A weak one would take the strength of the stored one, without which
+///   its ranges can't be put together, and one for an answer that had none would claim bytes that nobody compared;
+/// - those of the connection, which are never stored (§3.1).
+///
+/// `Age` and `Date` are those of the 304 or none: the stored ones tell when the answer was confirmed before (§4.2.3).
+pub(crate) fn merged(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
+    let mut headers = stored.clone();
+    headers.remove(AGE);
+    headers.remove(DATE);
+    for name in not_modified.keys() {
+        if KEPT.contains(name) || is_of_the_connection(name, not_modified) {
+            continue;
+        }
+        headers.remove(name);
+        for value in not_modified.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+const KEPT: [HeaderName; 5] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG];
+
+/// RFC 9110 §7.6.1, and the fields of authentication at a proxy (RFC 9111 §3.1).
+fn is_of_the_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let is_nominated = || {
+        let lines = headers.get_all(CONNECTION).iter();
+        let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        members.any(|member| member.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    CONNECTION_FIELDS.contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "proxy-authentication-info")
+        || is_nominated()
+}
+
+const CONNECTION_FIELDS: [HeaderName; 7] =
+    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn fields(rows: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in rows {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_304_updates_what_does_not_describe_the_bytes() {
+        for (section, stored, not_modified, expected) in [
+            ("3.2: left out", &[("x", "1")][..], &[][..], &[("x", "1")][..]),
+            ("3.2: replaced", &[("x", "1")], &[("x", "2")], &[("x", "2")]),
+            ("3.2: added", &[("x", "1")], &[("y", "2")], &[("x", "1"), ("y", "2")]),
+            (
+                "3.2: all lines",
+                &[("x", "1"), ("x", "2"), ("x", "3")],
+                &[("x", "4"), ("x", "5")],
+                &[("x", "4"), ("x", "5")],
+            ),
+            (
+                "3.2: metadata",
+                &[("cache-control", "a")],
+                &[("cache-control", "b")],
+                &[("cache-control", "b")],
+            ),
+            (
+                "3.2: Content-Length",
+                &[("content-length", "5")],
+                &[("content-length", "0")],
+                &[("content-length", "5")],
+            ),
+            ("3.2: Content-Encoding", &[], &[("content-encoding", "gzip")], &[]),
+            ("3.2: Content-Range", &[], &[("content-range", "bytes 0-0/1")], &[]),
+            (
+                "3.2: Content-Type",
+                &[("content-type", "a/b")],
+                &[("content-type", "c/d")],
+                &[("content-type", "a/b")],
+            ),
+            ("4.3.4: a weak tag", &[("etag", "\"a\"")], &[("etag", "W/\"a\"")], &[("etag", "\"a\"")]),
+            ("4.3.4: a tag out of nothing", &[], &[("etag", "\"a\"")], &[]),
+            (
+                "4.3.4: a later date",
+                &[("last-modified", "a")],
+                &[("last-modified", "b")],
+                &[("last-modified", "b")],
+            ),
+            ("4.2.3: Age and Date", &[("age", "9"), ("date", "a")], &[("date", "b")], &[("date", "b")]),
+            ("4.2.3: neither", &[("age", "9"), ("date", "a")], &[], &[]),
+            (
+                "4.2.3: both",
+                &[("age", "9"), ("date", "a")],
+                &[("age", "1"), ("date", "b")],
+                &[("age", "1"), ("date", "b")],
+            ),
+            ("3.1: Connection", &[], &[("connection", "close, X"), ("x", "1"), ("keep-alive", "a")], &[]),
+            ("3.1: Proxy-*", &[], &[("proxy-authenticate", "a"), ("proxy-authentication-info", "b")], &[]),
+        ] {
+            assert_eq!(merged(&fields(stored), &fields(not_modified)), fields(expected), "{section}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    CacheSnapshot, ClientControl, Counters, Flights, Head, ObjectId, Purge, PurgeMode, PurgeTarget, Run,
+    StateId, Store,
+};
+use crate::{
+    config::{ConfigError, ConfigErrorKind},
+    fetch::Failure,
+};
+
+/// A cache in memory, for the mounts that it is given to. Clones are the same cache.
+///
+/// It keeps objects as RFC 9111 says of shared caches, by what clients are told: `Cache-Control` after the mount's
+/// policy, or `Expires`. Objects of which neither says anything are kept, too, but confirmed with S3 each time.
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, Cache, Mount};
+///
+/// let cache = Cache::builder(256 * 1024 * 1024).max_object(32 * 1024 * 1024).build()?;
+/// let media = Mount::builder(BucketName::parse("studio-media")?)
+///     .region("us-west-2")
+///     .anonymous()
+///     .default_cache_control("public, max-age=3600")
+///     .cache(&cache)
+///     .build()?;
+/// assert_eq!(cache.snapshot().hits, 0);
+/// # let _ = media;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache(pub(crate) Arc<Shared>);
+
+/// Collects what a [`Cache`] is made of.
+#[must_use = "a builder does nothing before `build`"]
+#[derive(Debug, Clone)]
+pub struct CacheBuilder {
+    size: u64,
+    settings: Settings,
+}
+
+pub(crate) struct Shared {
+    pub(crate) store: Store<Head>,
+    pub(crate) heads: Flights<Result<(), Failure>>,
+    /// The reads under way, by what they read. A few for each.
+    pub(crate) runs: Mutex<HashMap<StateId, Vec<Arc<Run>>>>,
+    pub(crate) counters: Counters,
+    pub(crate) settings: Settings,
+    /// How often was purged: what S3 said before a purge is not kept after it.
+    purges: AtomicU64,
+    scopes: AtomicU32,
+}
+
+/// When S3 was asked something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskedAt {
+    pub(crate) time: SystemTime,
+    pub(crate) epoch: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) block_size: u32,
+    pub(crate) max_object: u64,
+    pub(crate) missing_for: Duration,
+    pub(crate) passed_for: Duration,
+    /// In percent of the bytes: a read that has got so far goes on without readers.
+    pub(crate) finish_from: u64,
+    pub(crate) patience: Duration,
+    pub(crate) clients: ClientControl,
+}
+
+// === impl Cache ===
+
+impl Cache {
+    /// Begins a cache of `size` bytes: bodies, fields, keys and what goes with them.
+    pub fn builder(size: u64) -> CacheBuilder {
+        CacheBuilder {
+            size,
+            settings: Settings {
+                block_size: BLOCK_SIZE,
+                max_object: MAX_OBJECT.min(size / 4),
+                missing_for: MISSING_FOR,
+                passed_for: PASSED_FOR,
+                finish_from: FINISH_FROM,
+                patience: PATIENCE,
+                clients: ClientControl::Honoured,
+            },
+        }
+    }
+
+    /// The counters of this moment.
+    pub fn snapshot(&self) -> CacheSnapshot {
+        self.0.counters.snapshot(self.0.store.usage())
+    }
+
+    /// Purges objects, and tells how many there were. What is being read at the time is not kept either.
+    pub fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
+        self.0.purge_all(target, mode)
+    }
+
+    /// Purges what an event notification of S3 names, and tells how many objects that were: the notification as S3,
+    /// EventBridge, SNS or SQS deliver it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEvent`](super::InvalidEvent) if it is none.
+    #[cfg(feature = "events")]
+    pub fn apply_s3_event(&self, json: &[u8]) -> Result<usize, super::InvalidEvent> {
+        Ok(super::S3Event::parse(json)?.purge(&*self.0, PurgeMode::Hard))
+    }
+
+    /// A service to purge it over HTTP, by those who know the token.
+    #[cfg(feature = "events")]
+    pub fn admin(&self, token: super::AdminToken) -> super::CacheAdmin {
+        let cache = self.clone();
+        super::CacheAdmin::new(token, self.0.clone(), move || cache.snapshot().to_json())
+    }
+
+    /// Mounts do not share what they keep: each has credentials and policies of its own.
+    pub(crate) fn new_scope(&self) -> u32 {
+        self.0.scopes.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// In bytes: small enough for a range to bring little that was not asked for.
+const BLOCK_SIZE: u32 = 128 * 1024;
+
+/// In bytes.
+const MAX_OBJECT: u64 = 64 * 1024 * 1024;
+
+const MISSING_FOR: Duration = Duration::from_secs(5);
+const PASSED_FOR: Duration = Duration::from_secs(60);
+const FINISH_FROM: u64 = 75;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+// === impl CacheBuilder ===
+
+impl CacheBuilder {
+    /// The largest object whose bytes are kept; 64 MiB by default, or a quarter of the cache. Of larger ones only the
+    /// head is. A read of an object that is kept takes up to that much memory besides, while it lasts.
+    pub fn max_object(mut self, bytes: u64) -> Self {
+        self.settings.max_object = bytes;
+        self
+    }
+
+    /// In what pieces objects are kept and ranges are read; 128 KiB by default.
+    pub fn block_size(mut self, bytes: u32) -> Self {
+        self.settings.block_size = bytes;
+        self
+    }
+
+    /// How long it is kept that an object does not exist; 5 s by default, zero for not at all. Only what S3 itself says
+    /// (`NoSuchKey`), never a denial.
+    pub fn missing_for(mut self, time: Duration) -> Self {
+        self.settings.missing_for = time;
+        self
+    }
+
+    /// From how many percent on a read is brought to its end although all its clients have gone; 75 by default.
+    pub fn finish_from(mut self, percent: u8) -> Self {
+        self.settings.finish_from = percent.into();
+        self
+    }
+
+    /// How long a stale object that may stand in for an error waits for S3 before it does; 2 s by default.
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.settings.patience = time;
+        self
+    }
+
+    /// What counts of the clients' `Cache-Control`.
+    pub fn clients(mut self, control: ClientControl) -> Self {
+        self.settings.clients = control;
+        self
+    }
+
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first value that makes no sense, and what would.
+    pub fn build(self) -> Result<Cache, ConfigError> {
+        let Settings { block_size, max_object, finish_from, .. } = self.settings;
+        let invalid = |message: String| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+        if self.size < MIN_SIZE {
+            return invalid(format!("a cache of {} bytes: give at least {MIN_SIZE} (1 MiB)", self.size));
+        }
+        if !(MIN_BLOCK..=MAX_BLOCK).contains(&block_size) {
+            return invalid(format!("cache blocks of {block_size} bytes: give {MIN_BLOCK} to {MAX_BLOCK}"));
+        }
+        if u64::from(block_size) * 4 > self.size {
+            return invalid(format!(
+                "cache blocks of {block_size} bytes are too large for a cache of {}: give at most a quarter of it",
+                self.size
+            ));
+        }
+        if max_object > self.size {
+            return invalid(format!(
+                "objects of up to {max_object} bytes do not fit into a cache of {}: give less, or a larger cache",
+                self.size
+            ));
+        }
+        if finish_from > 100 {
+            return invalid(format!("finish_from {finish_from}: give percent, 0 to 100"));
+        }
+        Ok(Cache(Arc::new(Shared {
+            store: Store::new(self.size, block_size),
+            heads: Flights::default(),
+            runs: Mutex::default(),
+            counters: Counters::default(),
+            settings: self.settings,
+            purges: AtomicU64::new(0),
+            scopes: AtomicU32::new(0),
+        })))
+    }
+}
+
+const MIN_SIZE: u64 = 1024 * 1024;
+const MIN_BLOCK: u32 = 4 * 1024;
+const MAX_BLOCK: u32 = 16 * 1024 * 1024;
+
+// === impl Shared ===
+
+impl Shared {
+    /// The moment of a question.
+    pub(crate) fn asked(&self, now: SystemTime) -> AskedAt {
+        AskedAt { time: now, epoch: self.epoch() }
+    }
+
+    /// How often was purged until now.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.purges.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn purge_all(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
+        // First: who puts something from now on sees it, and takes it away again.
+        self.purges.fetch_add(1, Ordering::SeqCst);
+        let what = match target {
+            PurgeTarget::Object { bucket, key } => Purge::Key { bucket, key },
+            PurgeTarget::Prefix { bucket, prefix } => Purge::Prefix { bucket, prefix },
+            PurgeTarget::Everything => Purge::Everything,
+        };
+        self.store.purge(what, mode)
+    }
+
+    /// Removes that very head, and what belongs to it.
+    pub(crate) fn remove_if(&self, id: &ObjectId, head: &Arc<Head>) {
+        // A newer one that comes in between goes, too: that costs a question to S3, and nothing else.
+        if self.store.head(id.borrowed()).is_some_and(|kept| Arc::ptr_eq(&kept, head)) {
+            self.store.remove(id.borrowed());
+        }
+    }
+
+    pub(crate) fn add_run(&self, state: StateId, run: &Arc<Run>) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.entry(state).or_default().push(Arc::clone(run));
+    }
+
+    pub(crate) fn remove_run(&self, state: StateId, run: &Arc<Run>) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_state) = runs.get_mut(&state) {
+            of_state.retain(|other| !Arc::ptr_eq(other, run));
+            if of_state.is_empty() {
+                runs.remove(&state);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "events")]
+impl super::Purger for Shared {
+    fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
+        self.purge_all(target, mode)
+    }
+}

@@ -1,0 +1,296 @@
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+
+use super::{
+    CDN_CACHE_CONTROL, FreshnessPolicy, Lifetime, RequestControl, State, StateId, Storability, Weigh, merged,
+};
+use crate::object::{ObjectKey, Validators};
+
+/// What is known of one object.
+#[derive(Debug)]
+pub(crate) enum Head {
+    Found(Box<Found>),
+    /// S3 has no such key.
+    Missing(Marker),
+    /// The object is not to be kept, so nobody waits for another's read of it.
+    Passed(Marker),
+}
+
+/// One state of an object.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) state: StateId,
+    /// The fields of a 200 to any client.
+    pub(crate) fields: HeaderMap,
+    pub(crate) total: u64,
+    /// All of a small object.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) lifetime: Lifetime,
+    /// S3's word to caches like this one (RFC 9213), which is not for clients.
+    targeted: Option<HeaderValue>,
+    is_purged: AtomicBool,
+    /// Until then S3 is not asked whether it is still good: it had no answer just now. In seconds since the epoch.
+    rests_until: AtomicU64,
+}
+
+/// Something that holds for a while.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    since: SystemTime,
+    life: Duration,
+}
+
+/// When S3 was asked, and when it answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) at: SystemTime,
+    pub(crate) answered: SystemTime,
+}
+
+// === impl Head ===
+
+impl Head {
+    pub(crate) fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Missing(_) | Self::Passed(_) => None,
+        }
+    }
+
+    /// In seconds; what is left of its freshness.
+    pub(crate) fn remaining(&self, now: SystemTime) -> i64 {
+        match self {
+            Self::Found(found) => found.lifetime.remaining(now),
+            Self::Missing(marker) | Self::Passed(marker) => marker.remaining(now),
+        }
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    /// `None` if it must not be kept. `fields` are the client's, `origin` S3's.
+    pub(crate) fn new(
+        fields: &HeaderMap,
+        origin: &HeaderMap,
+        total: u64,
+        key: &ObjectKey,
+        policy: &FreshnessPolicy,
+        asked: Asked,
+    ) -> Option<Self> {
+        let fields = detached(fields);
+        let targeted = origin.get(CDN_CACHE_CONTROL).map(|value| copied(value.as_bytes().to_vec().into()));
+        let lifetime = lifetime(&fields, targeted.as_ref(), key, policy, asked)?;
+        Some(Self {
+            state: StateId::next(),
+            fields,
+            total,
+            body: None,
+            lifetime,
+            targeted,
+            is_purged: AtomicBool::new(false),
+            rests_until: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether more of the same state can be asked for. Of others only what came in one answer is known to be of one
+    /// state.
+    pub(crate) fn is_pinned(&self) -> bool {
+        let object = Validators::of(&self.fields);
+        object.is_same_state(object)
+    }
+
+    /// With the bytes that are kept of the same state.
+    pub(crate) fn of_state(mut self, kept: &Self) -> Self {
+        self.state = kept.state;
+        self.body.clone_from(&kept.body);
+        self
+    }
+
+    /// Confirmed by a 304 with these fields (RFC 9111 §4.3.4).
+    pub(crate) fn freshened(
+        &self,
+        not_modified: &HeaderMap,
+        key: &ObjectKey,
+        policy: &FreshnessPolicy,
+        asked: Asked,
+    ) -> Option<Self> {
+        let fields = detached(&merged(&self.fields, not_modified));
+        let lifetime = lifetime(&fields, self.targeted.as_ref(), key, policy, asked)?;
+        let confirmed = self.copy();
+        Some(Self { fields, lifetime, is_purged: AtomicBool::new(false), ..confirmed })
+    }
+
+    /// With all of its bytes.
+    pub(crate) fn with_body(&self, body: Bytes) -> Self {
+        Self { body: Some(body), ..self.copy() }
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            state: self.state,
+            fields: self.fields.clone(),
+            total: self.total,
+            body: self.body.clone(),
+            lifetime: self.lifetime,
+            targeted: self.targeted.clone(),
+            is_purged: AtomicBool::new(self.is_purged.load(Ordering::Relaxed)),
+            rests_until: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn use_at(&self, now: SystemTime, asked: &RequestControl) -> State {
+        match self.lifetime.state(now, asked) {
+            State::Fresh | State::StaleWhileRevalidate if self.is_purged.load(Ordering::Relaxed) => {
+                State::Stale { may_stand_in_for_error: self.may_stand_in(now, asked) }
+            }
+            State::Stale { may_stand_in_for_error: true } if self.rests(now) => State::Fresh,
+            state => state,
+        }
+    }
+
+    /// Whether it may be served although S3 has not confirmed it, if S3 can't (RFC 5861 §4).
+    pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
+        match self.lifetime.state(now, asked) {
+            State::Fresh | State::StaleWhileRevalidate => true,
+            State::Stale { may_stand_in_for_error } => may_stand_in_for_error,
+        }
+    }
+
+    /// S3 had no answer: for a moment it is not asked again.
+    pub(crate) fn rest(&self, now: SystemTime) {
+        self.rests_until.store(seconds(now) + REST, Ordering::Relaxed);
+    }
+
+    fn rests(&self, now: SystemTime) -> bool {
+        seconds(now) < self.rests_until.load(Ordering::Relaxed)
+    }
+}
+
+/// In seconds.
+const REST: u64 = 3;
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The same fields, in memory of their own. As they come, their values are slices of the buffer that the connection was
+/// read into, with the first bytes of the body behind them: each would keep all of it.
+fn detached(fields: &HeaderMap) -> HeaderMap {
+    let length = fields.values().map(HeaderValue::len).sum();
+    let mut text = BytesMut::with_capacity(length);
+    let mut own = HeaderMap::with_capacity(fields.keys_len());
+    for (name, value) in fields {
+        text.extend_from_slice(value.as_bytes());
+        own.append(name, copied(text.split().freeze()));
+    }
+    own
+}
+
+fn copied(bytes: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes).expect("it was a value before")
+}
+
+fn lifetime(
+    fields: &HeaderMap,
+    targeted: Option<&HeaderValue>,
+    key: &ObjectKey,
+    policy: &FreshnessPolicy,
+    asked: Asked,
+) -> Option<Lifetime> {
+    let ttl = policy.ttl(key, fields.get(CONTENT_TYPE));
+    let told;
+    let fields = match targeted {
+        Some(targeted) => {
+            let mut with = fields.clone();
+            with.insert(CDN_CACHE_CONTROL, targeted.clone());
+            told = with;
+            &told
+        }
+        None => fields,
+    };
+    let targets = &[CDN_CACHE_CONTROL];
+    match Lifetime::of(fields, targets, ttl, policy.heuristic(), asked.at, asked.answered) {
+        Storability::Store(lifetime) => Some(lifetime),
+        Storability::Never(_) => None,
+    }
+}
+
+// === impl Marker ===
+
+impl Marker {
+    pub(crate) fn new(since: SystemTime, life: Duration) -> Self {
+        Self { since, life }
+    }
+
+    /// A clock that was set back ends it, too.
+    pub(crate) fn holds(&self, now: SystemTime) -> bool {
+        now.duration_since(self.since).is_ok_and(|age| age < self.life)
+    }
+
+    fn remaining(&self, now: SystemTime) -> i64 {
+        let age = now.duration_since(self.since).unwrap_or_default();
+        i64::try_from(self.life.saturating_sub(age).as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Weigh for Head {
+    fn weight(&self) -> u64 {
+        match self {
+            Self::Found(found) => {
+                let fields: usize = found
+                    .fields
+                    .iter()
+                    .map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD)
+                    .sum();
+                let body = found.body.as_ref().map_or(0, Bytes::len);
+                (size_of::<Self>() + size_of::<Found>() + fields + body) as u64
+            }
+            Self::Missing(_) | Self::Passed(_) => size_of::<Self>() as u64,
+        }
+    }
+
+    fn state(&self) -> Option<StateId> {
+        self.found().map(|found| found.state)
+    }
+
+    fn length(&self) -> u64 {
+        self.found().map_or(0, |found| found.total)
+    }
+
+    fn mark_stale(&self) {
+        if let Some(found) = self.found() {
+            found.is_purged.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a map of fields takes for each besides its text: a bucket with its value, an index, an allocation or two.
+const PER_FIELD: usize = 160;
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ETAG, SET_COOKIE};
+
+    use super::*;
+
+    #[test]
+    fn detached_fields_are_the_same_and_share_nothing() {
+        let buffer = Bytes::from(b"\"a\"a=1b=2".to_vec());
+        let slice = |from, to| HeaderValue::from_maybe_shared(buffer.slice(from..to)).unwrap();
+        let mut fields = HeaderMap::new();
+        fields.insert(ETAG, slice(0, 3));
+        fields.append(SET_COOKIE, slice(3, 6));
+        fields.append(SET_COOKIE, slice(6, 9));
+        fields.append("x-empty", HeaderValue::from_static(""));
+        let own = detached(&fields);
+        assert_eq!(own, fields);
+        drop(fields);
+        assert!(buffer.is_unique(), "the buffer goes when the answer does");
+    }
+}

@@ -1,0 +1,53 @@
+//! Stage 3: is it here already? One map for whole reads, ranges and HEADs, what may be in it and for how long, and the
+//! reads of S3 that fill it.
+
+#[cfg(feature = "events")]
+mod admin;
+mod control;
+mod counters;
+#[cfg(feature = "events")]
+mod event;
+mod flights;
+mod freshen;
+mod freshness;
+mod handle;
+mod head;
+mod id;
+mod memory;
+mod purge;
+mod request_control;
+mod run;
+mod status;
+mod store;
+mod ttl;
+
+#[cfg(feature = "events")]
+pub(crate) use self::purge::Purger;
+#[cfg(feature = "events")]
+pub use self::{
+    admin::{AdminFuture, AdminToken, CacheAdmin, InvalidToken},
+    event::{ChangedObject, InvalidEvent, S3Event},
+};
+pub(crate) use self::{
+    control::CDN_CACHE_CONTROL,
+    counters::Counters,
+    flights::{Flights, Turn},
+    freshen::merged,
+    freshness::{Heuristic, Lifetime, State, Storability},
+    handle::AskedAt,
+    head::{Asked, Found, Head, Marker},
+    id::{ObjectId, ObjectRef, StateId},
+    memory::Memory,
+    request_control::RequestControl,
+    run::{Run, RunError, RunReader},
+    status::{CacheStatus, Detail, Forward, Outcome, Reason},
+    store::{Purge, Store, Usage, Weigh},
+    ttl::FreshnessPolicy,
+};
+pub use self::{
+    counters::CacheSnapshot,
+    handle::{Cache, CacheBuilder},
+    purge::{PurgeMode, PurgeTarget},
+    request_control::ClientControl,
+    ttl::CacheTtl,
+};

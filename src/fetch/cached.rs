@@ -1,0 +1,419 @@
+//! The way of a read of a mount with a cache.
+
+use std::{sync::Arc, time::SystemTime};
+
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{AGE, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
+};
+
+use super::{
+    Asks, Bucket, Doubt, Failure, Fetch,
+    deliver::{content_length, respond},
+    look_up::Share,
+    source::Source,
+};
+use crate::{
+    body::{ObjectBody, Segments},
+    cache::{
+        CacheStatus, Detail, Forward, Found, Head, Memory, Outcome, Reason, RequestControl, RunError, State,
+        Turn,
+    },
+    error::{ProxyError, ProxyErrorKind},
+    object::{BucketName, Validators},
+    request::{ByteRange, ReadMethod, Verdict},
+    response::{HeaderPolicy, apply_disposition},
+};
+
+/// How often a request begins anew, because what it went by was gone by the time that it was asked for.
+const ATTEMPTS: usize = 4;
+
+/// What can be done with what memory has.
+#[derive(Debug, Clone, Copy)]
+enum Use {
+    Serve,
+    /// And confirm it behind.
+    ServeStale,
+    Missing,
+    /// Confirm it first.
+    Confirm,
+    /// Ask S3 as if there were no memory.
+    Pass,
+    Nothing,
+}
+
+/// Where the bytes of an answer come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    /// From memory, or from what others read.
+    Here,
+    Asked,
+}
+
+/// Some of the bytes had to be asked for.
+const PARTIAL: Forward =
+    Forward { reason: Reason::Partial, status: None, stored: false, collapsed: false, ttl: None };
+
+/// What a question for an object's head brought.
+pub(super) enum Refreshed {
+    /// It is in memory.
+    Kept,
+    /// The answer is the client's own: it can't be kept.
+    Answered(Box<Response<ObjectBody>>),
+}
+
+impl Asks {
+    pub(crate) fn new(memory: &Memory, headers: &HeaderMap) -> Self {
+        let control = RequestControl::new(headers, memory.cache.0.settings.clients);
+        Self { control, is_authorized: headers.contains_key(AUTHORIZATION) }
+    }
+}
+
+impl Fetch {
+    /// The answer, if memory has all of it and it is fresh. Does not wait.
+    pub(crate) fn recall(&self) -> Option<Response<ObjectBody>> {
+        let memory = self.mount.0.memory.as_ref()?;
+        let Bucket::Named(bucket) = &self.bucket else { return None };
+        let head = memory.head(memory.object(bucket, &self.key, self.version.as_ref()))?;
+        let now = self.mount.0.origin.now();
+        let mut response = match (self.use_of(&head, now), &*head) {
+            (Use::Serve, Head::Found(found)) => {
+                match self.answer(found, |range, to| memory.gather(found, range, to)) {
+                    Ok(response) => response?,
+                    Err(failure) => self.refuse(failure),
+                }
+            }
+            (Use::Missing, _) => self.still_missing(),
+            _ => return None,
+        };
+        tell(&mut response, &head, now, CacheStatus::hit(head.remaining(now)));
+        memory.cache.0.counters.hits.add(1);
+        memory.cache.0.counters.bytes_served.add(length_of(&response));
+        Some(response)
+    }
+
+    /// The answer, from memory as far as it has it, and from S3.
+    pub(super) async fn through_memory(
+        &self,
+        memory: &Memory,
+        bucket: &BucketName,
+    ) -> Result<Response<ObjectBody>, Failure> {
+        let counters = &memory.cache.0.counters;
+        let source = Arc::new(Source {
+            mount: self.mount.clone(),
+            bucket: bucket.clone(),
+            key: self.key.clone(),
+            version: self.version.clone(),
+        });
+        let id = source.id(memory);
+        let mut status = None;
+        for _ in 0..ATTEMPTS {
+            let now = source.now();
+            let head = memory.head(id.borrowed());
+            let known = match &head {
+                Some(head) => match self.use_of(head, now) {
+                    // Just confirmed: it is good for this request, though it were never fresh.
+                    Use::Confirm | Use::ServeStale if status.is_some() => Use::Serve,
+                    other => other,
+                },
+                None => Use::Nothing,
+            };
+            match (known, &head) {
+                (Use::Serve | Use::ServeStale, Some(head)) => {
+                    let forward = status.take();
+                    if matches!(known, Use::ServeStale) {
+                        counters.stale_served.add(1);
+                        source.confirm_behind(memory, head);
+                    }
+                    if let Some((mut response, bytes)) = self.serve(&source, memory, head).await? {
+                        let ttl = head.remaining(now);
+                        let forward = forward.or((bytes == Bytes::Asked).then_some(PARTIAL));
+                        let stated = match forward {
+                            Some(forward) => CacheStatus::forward(Forward { ttl: Some(ttl), ..forward }),
+                            None => CacheStatus::hit(ttl),
+                        };
+                        match stated.outcome {
+                            Outcome::Hit { .. } => counters.hits.add(1),
+                            Outcome::Forward(_) => counters.misses.add(1),
+                        }
+                        counters.bytes_served.add(length_of(&response));
+                        tell(&mut response, head, now, stated);
+                        return Ok(response);
+                    }
+                    // Another state took its place in the meantime.
+                    memory.cache.0.remove_if(&id, head);
+                    // S3 contradicts what it has just said: it is asked for an answer in one piece.
+                    if forward.is_some() {
+                        break;
+                    }
+                    continue;
+                }
+                (Use::Missing, Some(head)) => {
+                    let mut response = self.still_missing();
+                    tell(&mut response, head, now, CacheStatus::hit(head.remaining(now)));
+                    return Ok(response);
+                }
+                _ if self.asks.control.only_if_cached => {
+                    return Err(ProxyError::new(ProxyErrorKind::NotCached).into());
+                }
+                (Use::Pass, _) => break,
+                // RFC 9111 §5.2.1.5.
+                _ if self.asks.control.no_store => break,
+                // The question that was waited for left nothing behind: those who waited do not wait for each other.
+                (Use::Nothing, _) if status.is_some() => break,
+                _ => {}
+            }
+            let stale = head.filter(|head| matches!(**head, Head::Found(_)));
+            let reason = match stale.as_ref().and_then(|head| head.found()) {
+                // It would do for another client.
+                Some(found) if found.use_at(now, &RequestControl::default()) == State::Fresh => {
+                    Reason::Request
+                }
+                Some(_) => Reason::Stale,
+                None => Reason::UriMiss,
+            };
+            let forward = Forward { reason, ..PARTIAL };
+            let told = match memory.cache.0.heads.turn(&id) {
+                Turn::Follow(follow) => {
+                    counters.coalesced.add(1);
+                    match follow.outcome().await {
+                        Some(told) => told.map(|()| Forward { collapsed: true, ..forward }),
+                        None => continue,
+                    }
+                }
+                Turn::Lead(lead) => match self.refresh_in_time(&source, memory, stale.as_ref()).await {
+                    Ok(Refreshed::Kept) => {
+                        lead.tell(Ok(()));
+                        Ok(Forward { stored: true, ..forward })
+                    }
+                    Ok(Refreshed::Answered(mut response)) => {
+                        lead.tell(Ok(()));
+                        counters.misses.add(1);
+                        let kept = memory.head(id.borrowed());
+                        let is_large = kept.is_some_and(|head| head.found().is_some());
+                        let detail = if is_large { Detail::TooLarge } else { Detail::NotStorable };
+                        CacheStatus::forward(forward).with_detail(detail).append_to(response.headers_mut());
+                        return Ok(*response);
+                    }
+                    Err(failure) => {
+                        lead.tell(Err(failure.clone()));
+                        Err(failure)
+                    }
+                },
+            };
+            match told {
+                Ok(stated) => status = Some(stated),
+                Err(failure) => return self.or_stale(&source, memory, stale.as_ref(), failure).await,
+            }
+        }
+        counters.bypassed.add(1);
+        let mut response = self.ask_s3(bucket).await?;
+        CacheStatus::forward(Forward { reason: Reason::Bypass, ..PARTIAL }).append_to(response.headers_mut());
+        Ok(response)
+    }
+
+    /// A stale object in place of an error, where that is allowed (RFC 5861 §4).
+    async fn or_stale(
+        &self,
+        source: &Arc<Source>,
+        memory: &Memory,
+        stale: Option<&Arc<Head>>,
+        failure: Failure,
+    ) -> Result<Response<ObjectBody>, Failure> {
+        let now = source.now();
+        let found = stale.and_then(|head| head.found()).filter(|_| failure.is_outage());
+        let (Some(head), Some(found)) =
+            (stale, found.filter(|found| found.may_stand_in(now, &self.asks.control)))
+        else {
+            return Err(failure);
+        };
+        found.rest(now);
+        if failure.is_late() {
+            // That question was given up; another goes on for as long as it takes.
+            source.confirm_behind(memory, head);
+        }
+        match self.serve(source, memory, head).await? {
+            Some((mut response, _)) => {
+                memory.cache.0.counters.stale_served.add(1);
+                let detail = if failure.is_late() { Detail::OriginSlow } else { Detail::OriginError };
+                let status = CacheStatus::hit(head.remaining(now)).with_detail(detail);
+                tell(&mut response, head, now, status);
+                Ok(response)
+            }
+            None => Err(failure),
+        }
+    }
+
+    /// The client may wait less long where a stale object can stand in.
+    async fn refresh_in_time(
+        &self,
+        source: &Arc<Source>,
+        memory: &Memory,
+        stale: Option<&Arc<Head>>,
+    ) -> Result<Refreshed, Failure> {
+        let refresh = self.refresh(source, memory, stale);
+        let stale_found = stale.and_then(|head| head.found());
+        let may_stand_in =
+            stale_found.is_some_and(|found| found.may_stand_in(source.now(), &self.asks.control));
+        if !may_stand_in {
+            return refresh.await;
+        }
+        match tokio::time::timeout(memory.cache.0.settings.patience, refresh).await {
+            Ok(refreshed) => refreshed,
+            Err(_) => Err(ProxyError::new(ProxyErrorKind::OriginTimeout).into()),
+        }
+    }
+
+    fn use_of(&self, head: &Head, now: SystemTime) -> Use {
+        match head {
+            Head::Found(found) => {
+                if self.asks.is_authorized && !found.lifetime.may_answer_authorized() {
+                    return Use::Pass;
+                }
+                match found.use_at(now, &self.asks.control) {
+                    State::Fresh => Use::Serve,
+                    State::StaleWhileRevalidate => Use::ServeStale,
+                    State::Stale { .. } => Use::Confirm,
+                }
+            }
+            Head::Missing(marker) if marker.holds(now) && !self.asks.control.no_cache => Use::Missing,
+            Head::Passed(marker) if marker.holds(now) => Use::Pass,
+            Head::Missing(_) | Head::Passed(_) => Use::Nothing,
+        }
+    }
+
+    /// `None` if the object has changed.
+    async fn serve(
+        &self,
+        source: &Arc<Source>,
+        memory: &Memory,
+        head: &Arc<Head>,
+    ) -> Result<Option<(Response<ObjectBody>, Bytes)>, Failure> {
+        let Head::Found(found) = &**head else { return Ok(None) };
+        if self.asks.control.only_if_cached {
+            let response = self.answer(found, |range, to| memory.gather(found, range, to))?;
+            let response = response.ok_or_else(|| ProxyError::new(ProxyErrorKind::NotCached))?;
+            return Ok(Some((response, Bytes::Here)));
+        }
+        if found.total > memory.cache.0.settings.max_object {
+            return Ok(self.serve_large(source, found).await?.map(|response| (response, Bytes::Asked)));
+        }
+        let mut runs = Vec::new();
+        let answer = self.answer(found, |range, to| {
+            runs.extend(memory.gather_or_ask(found, range, to));
+            true
+        });
+        let bytes = if runs.is_empty() { Bytes::Here } else { Bytes::Asked };
+        source.begin(head, runs);
+        let Some(mut response) = answer? else { return Ok(None) };
+        let ObjectBody::Segments(segments) = response.body_mut() else { return Ok(Some((response, bytes))) };
+        match segments.opened().await {
+            Ok(()) => Ok(Some((response, bytes))),
+            Err(RunError::Changed) => Ok(None),
+            Err(RunError::Refused(failure)) => Err(*failure),
+            Err(error @ RunError::Broken(_)) => {
+                Err(ProxyError::from_source(ProxyErrorKind::OriginBroken, error).into())
+            }
+        }
+    }
+
+    /// Only the head of such an object is kept.
+    async fn serve_large(
+        &self,
+        source: &Source,
+        found: &Found,
+    ) -> Result<Option<Response<ObjectBody>>, Failure> {
+        if let Some(response) = self.without_object(&found.fields)? {
+            return Ok(Some(response));
+        }
+        if self.read.method == ReadMethod::Head {
+            return self.head(&found.fields).map(Some);
+        }
+        let shared = match self.share(&found.fields) {
+            Share::Whole => self.ask_for(&source.bucket, None, &found.fields).await,
+            Share::One(range) => self.ask_for(&source.bucket, Some(range), &found.fields).await,
+            Share::Several(_) => return self.look_up(&source.bucket).await.map(Some),
+            Share::Nothing { total } => return Err(Failure::unsatisfiable(total)),
+        };
+        match shared {
+            Ok(response) => Ok(Some(response)),
+            Err(Doubt::Settled(failure)) => Err(*failure),
+            Err(Doubt::OtherState | Doubt::Misfit(_)) => Ok(None),
+        }
+    }
+
+    /// The answer to this request from an object with this head. `gather` brings the bytes of a range; `None` if it
+    /// can't.
+    fn answer(
+        &self,
+        found: &Found,
+        mut gather: impl FnMut(ByteRange, &mut Segments) -> bool,
+    ) -> Result<Option<Response<ObjectBody>>, Failure> {
+        if !self.read.conditions.is_empty() {
+            match self.read.conditions.evaluate(Validators::of(&found.fields), self.now()) {
+                Verdict::Proceed => {}
+                Verdict::NotModified => {
+                    let fields = HeaderPolicy::without_content(&found.fields);
+                    return Ok(Some(respond(StatusCode::NOT_MODIFIED, fields, ObjectBody::Empty)));
+                }
+                Verdict::Failed => return Err(ProxyError::new(ProxyErrorKind::PreconditionFailed).into()),
+            }
+        }
+        let mut headers = found.fields.clone();
+        if let Some(disposition) = &self.disposition {
+            apply_disposition(disposition, &self.key, &mut headers);
+        }
+        if self.read.method == ReadMethod::Head {
+            return Ok(Some(respond(StatusCode::OK, headers, ObjectBody::Empty)));
+        }
+        let mut segments = Segments::default();
+        let (status, is_here) = match self.share(&found.fields) {
+            Share::Whole => {
+                let all = found.total.checked_sub(1).and_then(|last| ByteRange::new(0, last));
+                (StatusCode::OK, all.is_none_or(|all| gather(all, &mut segments)))
+            }
+            Share::One(range) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
+                headers.insert(CONTENT_RANGE, range.content_range(found.total));
+                (StatusCode::PARTIAL_CONTENT, gather(range, &mut segments))
+            }
+            Share::Several(plan) => {
+                headers.insert(CONTENT_TYPE, plan.content_type());
+                headers.insert(CONTENT_LENGTH, plan.content_length().into());
+                let mut is_here = true;
+                for (n, range) in plan.ranges().enumerate() {
+                    segments.push(plan.part_head(n).unwrap_or_default());
+                    is_here = is_here && gather(range, &mut segments);
+                }
+                segments.push(plan.end());
+                (StatusCode::PARTIAL_CONTENT, is_here)
+            }
+            Share::Nothing { total } => return Err(Failure::unsatisfiable(total)),
+        };
+        Ok(is_here.then(|| respond(status, headers, segments.into_body())))
+    }
+
+    fn still_missing(&self) -> Response<ObjectBody> {
+        self.refuse(ProxyError::new(ProxyErrorKind::NotFound).into())
+    }
+}
+
+/// Adds what a cache has to say of an answer from it.
+fn tell(response: &mut Response<ObjectBody>, head: &Head, now: SystemTime, status: CacheStatus) {
+    // RFC 9111 §5.1: of the stored answer; an error that was made now has none.
+    if !response.status().is_client_error()
+        && let Some(found) = head.found()
+    {
+        let age = found.lifetime.age(now);
+        response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+    }
+    status.append_to(response.headers_mut());
+}
+
+/// Of the body that goes out.
+fn length_of(response: &Response<ObjectBody>) -> u64 {
+    match response.body() {
+        ObjectBody::Empty | ObjectBody::Untold => 0,
+        _ => content_length(response.headers()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,312 @@
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, IF_NONE_MATCH},
+};
+
+use super::{
+    Doubt, Failure, Fetch,
+    cached::Refreshed,
+    deliver::{body_length, content_length, is_archived},
+    from_origin_error,
+    source::Source,
+};
+use crate::{
+    body::Stretch,
+    cache::{self, AskedAt, Found, Head, Marker, Memory, Run, Turn},
+    object::Validators,
+    origin::{Answer, Asked, Extent, Misfit, S3ErrorCode, WireBody},
+    request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
+};
+
+impl Fetch {
+    /// Asks for the object's head, together with the bytes that this request needs where that can be said beforehand, and
+    /// keeps what can be kept.
+    pub(super) async fn refresh(
+        &self,
+        source: &Arc<Source>,
+        memory: &Memory,
+        stale: Option<&Arc<Head>>,
+    ) -> Result<Refreshed, Failure> {
+        let stale = stale.and_then(|head| head.found());
+        let question = self.first_question(memory, stale);
+        let asked_at = memory.cache.0.asked(source.now());
+        match self.put_question(source, &question).await? {
+            Answer::Found(answer) if question.method == ReadMethod::Head => {
+                self.keep_head(source, memory, stale, answer, asked_at).await
+            }
+            Answer::Found(answer) => self.keep_object(source, memory, &question, answer, asked_at).await,
+            Answer::NotModified(answer) => {
+                let Some(stale) = stale else {
+                    let response = Box::pin(self.look_up(&source.bucket)).await?;
+                    return Ok(Refreshed::Answered(Box::new(response)));
+                };
+                let Some(fresh) = source.freshened(memory, stale, answer.headers(), asked_at) else {
+                    // It is the same object, but no longer to be kept.
+                    source.remember_passed(memory, asked_at);
+                    let response = self.ask_s3(&source.bucket).await?;
+                    return Ok(Refreshed::Answered(Box::new(response)));
+                };
+                memory.put(&source.id(memory), Head::Found(Box::new(fresh)), asked_at.epoch);
+                memory.cache.0.counters.revalidated.add(1);
+                Ok(Refreshed::Kept)
+            }
+            Answer::Refused(refusal) => match refusal.code {
+                // The blocks asked for lie behind the end of the object: its head tells where that is.
+                S3ErrorCode::InvalidRange => match self.put_question(source, &Question::head()).await? {
+                    Answer::Found(answer) => self.keep_head(source, memory, stale, answer, asked_at).await,
+                    Answer::NotModified(_) => Err(Failure::misfit(Misfit::UNASKED)),
+                    Answer::Refused(refusal) => Err(self.explained(&source.bucket, refusal).await),
+                },
+                code => {
+                    if matches!(code, S3ErrorCode::NoSuchKey | S3ErrorCode::DeleteMarker) {
+                        source.remember_missing(memory, asked_at);
+                    }
+                    match question.method {
+                        ReadMethod::Head => Err(self.explained(&source.bucket, refusal).await),
+                        ReadMethod::Get => Err(self.refused(&source.bucket, refusal).await),
+                    }
+                }
+            },
+        }
+    }
+
+    async fn put_question(&self, source: &Source, question: &Question) -> Result<Answer, Failure> {
+        source.ask(question).await.map_err(|error| from_origin_error(error).into())
+    }
+
+    /// A question whose answer brings the head, and no bytes that nobody asked for but to fill blocks.
+    fn first_question(&self, memory: &Memory, stale: Option<&Found>) -> Question {
+        let size = u64::from(memory.cache.0.settings.block_size);
+        let is_plain = self.read.method == ReadMethod::Get
+            && self.read.conditions.is_empty()
+            && self.read.if_range.is_none();
+        // The others can't be confirmed.
+        let stale = stale.filter(|stale| stale.is_pinned());
+        match (&self.read.ranges, stale) {
+            _ if !is_plain => Question::head(),
+            (None, None) => Question::whole(),
+            (None, Some(found)) if found.total <= memory.cache.0.settings.max_object => {
+                match Validators::of(&found.fields).tag.and_then(|tag| tag.to_s3()) {
+                    Some(tag) => Question::get(None, vec![(IF_NONE_MATCH, tag)]),
+                    None => Question::head(),
+                }
+            }
+            (Some(Ranges::One(RangeSpec::FromTo(first, last))), None) => {
+                let end = (last / size).saturating_add(1).saturating_mul(size) - 1;
+                Question::get(Some(RangeSpec::FromTo(first / size * size, end)), Vec::new())
+            }
+            (Some(Ranges::One(RangeSpec::From(first))), None) => {
+                Question::get(Some(RangeSpec::From(first / size * size)), Vec::new())
+            }
+            _ => Question::head(),
+        }
+    }
+
+    async fn keep_head(
+        &self,
+        source: &Source,
+        memory: &Memory,
+        stale: Option<&Found>,
+        answer: Response<WireBody>,
+        asked_at: AskedAt,
+    ) -> Result<Refreshed, Failure> {
+        if answer.status() != StatusCode::OK {
+            return Err(Failure::misfit(Misfit::UNASKED));
+        }
+        let total = content_length(answer.headers());
+        if let Some(total) = total
+            // What HEAD says of such an object is not what GET says.
+            && !is_archived(answer.headers())
+            && let Some(found) = source.found(memory, answer.headers(), total, stale, asked_at)
+            && found.is_pinned()
+            && self.may_leave(&found)
+        {
+            memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+            return Ok(Refreshed::Kept);
+        }
+        self.remember_passed(source, memory, asked_at);
+        let response = match self.read.method {
+            ReadMethod::Head => self.head(answer.headers())?,
+            ReadMethod::Get => self.ask_s3(&source.bucket).await?,
+        };
+        Ok(Refreshed::Answered(Box::new(response)))
+    }
+
+    async fn keep_object(
+        &self,
+        source: &Arc<Source>,
+        memory: &Memory,
+        question: &Question,
+        answer: Response<WireBody>,
+        asked_at: AskedAt,
+    ) -> Result<Refreshed, Failure> {
+        let (head, body) = answer.into_parts();
+        let asked = Asked { range: question.range, total: None };
+        let held = match Extent::of(asked, head.status, &head.headers, body_length(&head, &body)) {
+            Ok(Extent::Whole { length: Some(total), end }) => {
+                Some((total.checked_sub(1).and_then(|last| ByteRange::new(0, last)), total, 0, end))
+            }
+            Ok(Extent::Part { range, total, skip, end }) => Some((Some(range), total, skip, end)),
+            Ok(Extent::Whole { length: None, .. } | Extent::Unsatisfiable { .. }) => None,
+            Err(misfit) => {
+                tracing::warn!(bucket = %source.bucket, key = self.key.as_str(), %misfit, "asking again");
+                let response = Box::pin(self.look_up(&source.bucket)).await?;
+                return Ok(Refreshed::Answered(Box::new(response)));
+            }
+        };
+        let kept = held.and_then(|(range, total, skip, end)| {
+            let found = source.found(memory, &head.headers, total, None, asked_at)?;
+            let is_whole = range.is_none_or(|range| range.len() == total);
+            let is_fit = (is_whole || found.is_pinned()) && self.may_leave(&found);
+            is_fit.then_some((found, range, skip, end))
+        });
+        let Some((mut found, range, skip, end)) = kept else {
+            self.remember_passed(source, memory, asked_at);
+            return self.hand_on(source, Response::from_parts(head, body)).await;
+        };
+        if found.total > memory.cache.0.settings.max_object {
+            memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+            return self.hand_on(source, Response::from_parts(head, body)).await;
+        }
+        match range {
+            Some(range) => {
+                let state = found.state;
+                let kept = memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+                let Some(kept) = kept else {
+                    return self.hand_on(source, Response::from_parts(head, body)).await;
+                };
+                let run = Run::new(range, memory.cache.0.settings.block_size.into());
+                memory.cache.0.add_run(state, &run);
+                source.begin_with(&kept, &run, Stretch::new(body, skip, range.len(), end));
+            }
+            None => {
+                found.body = Some(bytes::Bytes::new());
+                memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+            }
+        }
+        Ok(Refreshed::Kept)
+    }
+
+    /// What must not be left to others for this request's `Authorization` may well be for others.
+    fn remember_passed(&self, source: &Source, memory: &Memory, asked_at: AskedAt) {
+        if !self.asks.is_authorized {
+            source.remember_passed(memory, asked_at);
+        }
+    }
+
+    /// RFC 9111 §3.5: whether the answer to this request may be given to others.
+    fn may_leave(&self, found: &Found) -> bool {
+        !self.asks.is_authorized || found.lifetime.may_answer_authorized()
+    }
+
+    /// An answer that is not kept is the client's as it comes.
+    async fn hand_on(&self, source: &Source, answer: Response<WireBody>) -> Result<Refreshed, Failure> {
+        let range = match &self.read.ranges {
+            Some(Ranges::One(range)) => Some(*range),
+            Some(Ranges::Several(_)) | None => None,
+        };
+        let response = match self.deliver(answer, Asked { range, total: None }) {
+            Ok(response) => response,
+            Err(Doubt::Settled(failure)) => return Err(*failure),
+            Err(Doubt::OtherState | Doubt::Misfit(_)) => Box::pin(self.look_up(&source.bucket)).await?,
+        };
+        Ok(Refreshed::Answered(Box::new(response)))
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// What is to be kept of an object; `None` if it must not be. `stale` is what was kept before.
+    fn found(
+        &self,
+        memory: &Memory,
+        origin: &HeaderMap,
+        total: u64,
+        stale: Option<&Found>,
+        asked_at: AskedAt,
+    ) -> Option<Found> {
+        let mut fields = self.mount.object_fields(&self.key, origin);
+        // Of a part, it was the part's.
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(total));
+        let asked = cache::Asked { at: asked_at.time, answered: self.now() };
+        let found = Found::new(&fields, origin, total, &self.key, &memory.freshness, asked)?;
+        let is_same = |stale: &&Found| {
+            stale.total == total && Validators::of(&stale.fields).is_same_state(Validators::of(origin))
+        };
+        Some(match stale.filter(is_same) {
+            Some(stale) => {
+                memory.cache.0.counters.revalidated.add(1);
+                found.of_state(stale)
+            }
+            None => found,
+        })
+    }
+
+    /// What was kept, confirmed by a 304.
+    fn freshened(
+        &self,
+        memory: &Memory,
+        stale: &Found,
+        origin: &HeaderMap,
+        asked_at: AskedAt,
+    ) -> Option<Found> {
+        let mut fields = self.mount.0.headers.select_for_not_modified(origin);
+        // What S3 says of caching goes through the mount's rules; what it leaves out stays as it was.
+        if fields.contains_key(CACHE_CONTROL) || fields.contains_key(EXPIRES) {
+            self.mount.0.cache.apply(&self.key, stale.fields.get(CONTENT_TYPE), &mut fields);
+        }
+        let asked = cache::Asked { at: asked_at.time, answered: self.now() };
+        stale.freshened(&fields, &self.key, &memory.freshness, asked)
+    }
+
+    /// Asks whether a stale head is still good, in a task of its own and once at a time.
+    pub(super) fn confirm_behind(self: &Arc<Self>, memory: &Memory, stale: &Arc<Head>) {
+        let Turn::Lead(lead) = memory.cache.0.heads.turn(&self.id(memory)) else { return };
+        let (source, stale) = (Arc::clone(self), Arc::clone(stale));
+        tokio::spawn(async move {
+            let Some(memory) = source.memory() else { return };
+            let asked_at = memory.cache.0.asked(source.now());
+            match source.ask(&Question::head()).await {
+                Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
+                    let total = content_length(answer.headers());
+                    let found = total.and_then(|total| {
+                        source.found(memory, answer.headers(), total, stale.found(), asked_at)
+                    });
+                    match found {
+                        Some(found) => {
+                            memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+                        }
+                        None => source.remember_passed(memory, asked_at),
+                    }
+                }
+                Ok(Answer::Refused(refusal)) if refusal.status.is_client_error() => {
+                    memory.cache.0.remove_if(&source.id(memory), &stale);
+                }
+                // Within its window the object is served as it is; behind it the question is asked in front.
+                Ok(_) | Err(_) => {
+                    if let Some(found) = stale.found() {
+                        found.rest(source.now());
+                    }
+                }
+            }
+            lead.tell(Ok(()));
+        });
+    }
+
+    fn remember_missing(&self, memory: &Memory, asked_at: AskedAt) {
+        let life = memory.cache.0.settings.missing_for;
+        if life.is_zero() {
+            memory.cache.0.store.remove(self.id(memory).borrowed());
+        } else {
+            memory.put(&self.id(memory), Head::Missing(Marker::new(self.now(), life)), asked_at.epoch);
+        }
+    }
+
+    fn remember_passed(&self, memory: &Memory, asked_at: AskedAt) {
+        let life = memory.cache.0.settings.passed_for;
+        memory.put(&self.id(memory), Head::Passed(Marker::new(self.now(), life)), asked_at.epoch);
+    }
+}

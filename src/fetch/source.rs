@@ -1,0 +1,195 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+
+use super::{deliver::body_length, from_origin_error};
+use crate::{
+    body::Stretch,
+    cache::{Found, Head, Memory, ObjectId, Run, RunError, Weigh},
+    config::Mount,
+    error::BoxError,
+    object::{BucketName, ObjectKey, Validators},
+    origin::{Answer, Asked, Extent, OriginError, S3ErrorCode, Target},
+    request::{Question, VersionId},
+};
+
+/// Where the bytes of one object come from. Outlives the request that began to read it.
+pub(super) struct Source {
+    pub(super) mount: Mount,
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) version: Option<VersionId>,
+}
+
+// === impl Source ===
+
+impl Source {
+    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, OriginError> {
+        let target = Target { bucket: &self.bucket, key: &self.key, version: self.version.as_ref() };
+        self.mount.0.origin.read(target, question).await
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.mount.0.origin.now()
+    }
+
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.mount.0.memory.as_ref()
+    }
+
+    pub(super) fn id(&self, memory: &Memory) -> ObjectId {
+        memory.object(&self.bucket, &self.key, self.version.as_ref()).to_owned()
+    }
+
+    /// Begins the reads that a gathering asked for, each in a task of its own: no client slows another down.
+    pub(super) fn begin(self: &Arc<Self>, head: &Arc<Head>, runs: Vec<Arc<Run>>) {
+        for run in runs {
+            let (source, head) = (Arc::clone(self), Arc::clone(head));
+            tokio::spawn(async move {
+                if let Head::Found(found) = &*head {
+                    match source.open(&run, found).await {
+                        Ok(stretch) => {
+                            run.open();
+                            source.pump(&run, &head, found, stretch).await;
+                        }
+                        Err(error) => {
+                            source.forget(&head);
+                            run.fail(error);
+                        }
+                    }
+                    source.leave(found, &run);
+                }
+            });
+        }
+    }
+
+    /// Begins with an answer that is there already.
+    pub(super) fn begin_with(self: &Arc<Self>, head: &Arc<Head>, run: &Arc<Run>, stretch: Stretch) {
+        run.open();
+        let (source, head, run) = (Arc::clone(self), Arc::clone(head), Arc::clone(run));
+        tokio::spawn(async move {
+            if let Head::Found(found) = &*head {
+                source.pump(&run, &head, found, stretch).await;
+                source.leave(found, &run);
+            }
+        });
+    }
+
+    async fn open(&self, run: &Run, found: &Found) -> Result<Stretch, RunError> {
+        let object = Validators::of(&found.fields);
+        let question = Question::part(run.range, object.tag);
+        let refused = |error| RunError::Refused(Box::new(from_origin_error(error).into()));
+        let answer = match self.ask(&question).await.map_err(refused)? {
+            Answer::Found(answer) => answer,
+            Answer::NotModified(_) => return Err(RunError::Changed),
+            Answer::Refused(refusal) => match refusal.code {
+                S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => {
+                    return Err(RunError::Changed);
+                }
+                _ => return Err(RunError::Refused(Box::new(self.mount.refused(refusal)))),
+            },
+        };
+        let (head, body) = answer.into_parts();
+        if !Validators::of(&head.headers).is_same_state(object) {
+            return Err(RunError::Changed);
+        }
+        let asked = Asked { range: question.range, total: Some(found.total) };
+        match Extent::of(asked, head.status, &head.headers, body_length(&head, &body)) {
+            Ok(Extent::Part { range, skip, end, .. }) if range == run.range => {
+                Ok(Stretch::new(body, skip, range.len(), end))
+            }
+            Ok(_) => Err(RunError::Changed),
+            Err(misfit) => Err(RunError::Broken(misfit.to_string().into())),
+        }
+    }
+
+    /// Hands on what comes, and keeps it if it came whole.
+    async fn pump(&self, run: &Arc<Run>, head: &Arc<Head>, found: &Found, mut stretch: Stretch) {
+        let Some(memory) = self.memory() else { return };
+        let settings = &memory.cache.0.settings;
+        loop {
+            let frame = match next(&mut stretch, run).await {
+                Next::Frame(frame) => frame,
+                Next::Abandoned => {
+                    let share = run.range.len().saturating_mul(settings.finish_from) / 100;
+                    if run.give_up(|received| received >= share) {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    memory.cache.0.counters.bytes_fetched.add(data.len() as u64);
+                    run.push(data);
+                }
+                Some(Err(error)) => {
+                    self.forget(head);
+                    return run.fail(RunError::Broken(error.to_string().into()));
+                }
+                None => break,
+            }
+        }
+        self.keep(memory, run, head, found);
+        run.complete();
+    }
+
+    fn keep(&self, memory: &Memory, run: &Run, head: &Arc<Head>, found: &Found) {
+        let shared = &memory.cache.0;
+        let size = shared.settings.block_size;
+        if run.range.len() == found.total && found.total <= INLINE as u64 {
+            let body = run.blocks(INLINE).pop().unwrap_or_default();
+            let whole = Arc::new(Head::Found(Box::new(found.with_body(body))));
+            shared.store.replace_head(self.id(memory).borrowed(), head, whole);
+            return;
+        }
+        let first = u32::try_from(run.range.first() / u64::from(size));
+        if let Ok(first) = first {
+            shared.store.put_blocks(found.state, first, run.blocks(size as usize));
+            // Had it been purged meanwhile, nobody would find them any more.
+            let is_kept = shared.store.head(self.id(memory).borrowed());
+            if is_kept.and_then(|head| head.state()) != Some(found.state) {
+                shared.store.forget_blocks(found.state, found.total);
+            }
+        }
+    }
+
+    /// What could not be read to its end leaves nothing behind.
+    fn forget(&self, head: &Arc<Head>) {
+        let Some(memory) = self.memory() else { return };
+        memory.cache.0.remove_if(&self.id(memory), head);
+    }
+
+    fn leave(&self, found: &Found, run: &Arc<Run>) {
+        if let Some(memory) = self.memory() {
+            memory.cache.0.remove_run(found.state, run);
+        }
+    }
+}
+
+enum Next {
+    Frame(Option<Result<Frame<Bytes>, BoxError>>),
+    Abandoned,
+}
+
+async fn next(stretch: &mut Stretch, run: &Run) -> Next {
+    let mut abandoned = pin!(run.abandoned());
+    poll_fn(|cx| {
+        if let Poll::Ready(frame) = stretch.poll_frame(cx) {
+            return Poll::Ready(Next::Frame(frame));
+        }
+        abandoned.as_mut().poll(cx).map(|()| Next::Abandoned)
+    })
+    .await
+}
+
+/// In bytes. Up to that, the body goes with the head: one look finds both.
+const INLINE: usize = 16 * 1024;

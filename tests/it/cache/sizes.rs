@@ -1,0 +1,200 @@
+//! Objects of all sizes, and what is kept of them.
+
+use bytes::Bytes;
+use proptest::{prelude::*, test_runner::TestRunner};
+use tower_s3_proxy::{Cache, S3Proxy};
+
+use super::origin::{MIB, Object, Origin, noise};
+use crate::support::{Answer, ask, get, request};
+
+const BLOCK: u32 = 4096;
+
+async fn part(service: &S3Proxy, path: &str, range: &str) -> Answer {
+    ask(service, request("GET", path, &[("range", range)])).await
+}
+
+/// What RFC 9110 §14.1.2 makes of it: status and bytes.
+fn expected(body: &Bytes, range: (Option<u64>, Option<u64>)) -> (u16, Bytes) {
+    let total = body.len() as u64;
+    // Of nothing there is no part, and all of it is as good an answer (§14.2).
+    if total == 0 {
+        return (200, body.clone());
+    }
+    let (first, last) = match range {
+        (Some(first), last) => (first, last.unwrap_or(u64::MAX).min(total.saturating_sub(1))),
+        (None, Some(length)) => (total.saturating_sub(length), total.saturating_sub(1)),
+        (None, None) => return (200, body.clone()),
+    };
+    if first >= total || (range.0.is_none() && range.1 == Some(0)) {
+        return (416, Bytes::new());
+    }
+    let index = |at: u64| usize::try_from(at).unwrap();
+    (206, body.slice(index(first)..=index(last)))
+}
+
+fn written((first, last): (Option<u64>, Option<u64>)) -> String {
+    let text = |at: Option<u64>| at.map_or(String::new(), |at| at.to_string());
+    format!("bytes={}-{}", text(first), text(last))
+}
+
+#[tokio::test]
+async fn the_edges_of_blocks_are_no_edges_for_clients() {
+    let block = BLOCK as usize;
+    let lengths = [0, 1, block - 1, block, block + 1, 2 * block, 16_384, 16_385, 5 * block - 1, 20_000];
+    for length in lengths {
+        let origin = Origin::start().await;
+        let object = Object::new(noise(length, 1)).with("cache-control", "max-age=60");
+        origin.put("a", &object);
+        let edges: Vec<u64> = (0..=length as u64 / 4096 + 1)
+            .flat_map(|n| [(n * 4096).saturating_sub(1), n * 4096, n * 4096 + 1])
+            .collect();
+        for &first in &edges {
+            let (service, _) = origin.cached_by(Cache::builder(MIB).block_size(BLOCK), |mount| mount);
+            for &last in edges.iter().filter(|last| **last >= first) {
+                let range = (Some(first), Some(last));
+                let (status, bytes) = expected(&object.body, range);
+                let answer = part(&service, "/a", &written(range)).await;
+                assert_eq!(answer.status, status, "{length}: {}", written(range));
+                assert!(status == 416 || answer.body == bytes, "{length}: {}", written(range));
+            }
+            assert!(ask(&service, get("/a")).await.body == object.body, "{length} {first}");
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Read { object: usize, range: (Option<u64>, Option<u64>) },
+    Head { object: usize },
+    Change { object: usize, length: usize },
+    Advance,
+}
+
+const OBJECTS: usize = 12;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let at = || prop::option::weighted(0.8, 0_u64..320_000);
+    let ordered = |(a, b): (Option<u64>, Option<u64>)| match (a, b) {
+        (Some(a), Some(b)) if a > b => (Some(b), Some(a)),
+        (None, Some(b)) => (None, Some(b % 9000)),
+        other => other,
+    };
+    let step = prop_oneof![
+        12 => (0..OBJECTS, (at(), at()).prop_map(ordered)).prop_map(|(object, range)| Step::Read { object, range }),
+        4 => (0..OBJECTS).prop_map(|object| Step::Read { object, range: (None, None) }),
+        1 => (0..OBJECTS).prop_map(|object| Step::Head { object }),
+        2 => (0..OBJECTS, 0_usize..300_000).prop_map(|(object, length)| Step::Change { object, length }),
+        1 => Just(Step::Advance),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Against the plain bytes, in a cache that has no room for all of them.
+#[test]
+fn any_reads_in_any_order_are_right() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() });
+    let result = runner.run(&steps(), |steps| runtime.block_on(take(steps)));
+    result.unwrap_or_else(|why| panic!("{why}"));
+}
+
+async fn take(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let origin = Origin::start().await;
+    let builder = Cache::builder(MIB).block_size(BLOCK).max_object(250_000);
+    let (service, cache) = origin.cached_by(builder, |mount| mount);
+    let mut objects = Vec::new();
+    let new = |length: usize, seed: u64| Object::new(noise(length, seed)).with("cache-control", "no-cache");
+    for (n, seed) in (0..OBJECTS).zip(0..) {
+        objects.push(new(n * 17_000, seed));
+        origin.put(&n.to_string(), &objects[n]);
+    }
+    for (step, seed) in steps.iter().zip(100..) {
+        match *step {
+            Step::Read { object, range } => {
+                let path = format!("/{object}");
+                let (status, bytes) = expected(&objects[object].body, range);
+                let answer = match range {
+                    (None, None) => ask(&service, get(&path)).await,
+                    range => part(&service, &path, &written(range)).await,
+                };
+                prop_assert_eq!(answer.status.as_u16(), status, "{:?}: {:?}", step, answer.error);
+                prop_assert!(status == 416 || answer.body == bytes, "{:?}", step);
+            }
+            Step::Head { object } => {
+                let answer = ask(&service, request("HEAD", &format!("/{object}"), &[])).await;
+                prop_assert_eq!(answer.header("etag"), objects[object].tag());
+                let length = objects[object].body.len().to_string();
+                prop_assert_eq!(answer.header("content-length"), length);
+            }
+            Step::Change { object, length } => {
+                objects[object] = new(length, seed);
+                origin.put(&object.to_string(), &objects[object]);
+            }
+            Step::Advance => origin.clock.advance(30),
+        }
+        let snapshot = cache.snapshot();
+        prop_assert!(snapshot.bytes <= snapshot.capacity, "{:?}", snapshot);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_an_object_that_is_too_large_the_head_is_kept() {
+    let origin = Origin::start().await;
+    let object = Object::new(noise(300_000, 1)).with("cache-control", "max-age=60");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached_by(Cache::builder(MIB).max_object(299_999), |mount| mount);
+    let first = ask(&service, get("/a")).await;
+    assert!(first.body == object.body);
+    assert!(first.header("cache-status").contains("detail="), "{}", first.header("cache-status"));
+    assert_eq!(origin.asked(), 1);
+    for (method, fields, status, asked) in [
+        ("HEAD", &[][..], 200, 0),
+        ("GET", &[("if-none-match", object.tag())], 304, 0),
+        ("GET", &[("if-match", "\"x\"")], 412, 0),
+        ("GET", &[("range", "bytes=300000-")], 416, 0),
+        ("GET", &[], 200, 1),
+        ("GET", &[("range", "bytes=150000-150009")], 206, 1),
+        ("GET", &[("range", "bytes=-10")], 206, 1),
+    ] {
+        let answer = ask(&service, request(method, "/a", fields)).await;
+        assert_eq!((answer.status.as_u16(), origin.asked()), (status, asked), "{method} {fields:?}");
+    }
+    assert_eq!(part(&service, "/a", "bytes=150000-150009").await.body, object.body.slice(150_000..150_010));
+    assert!(cache.snapshot().bytes < 10_000, "{:?}", cache.snapshot());
+    assert_eq!(cache.snapshot().entries, 1);
+    // It becomes small.
+    let small = Object::new("text").with("cache-control", "max-age=60");
+    origin.put("a", &small);
+    let answer = ask(&service, get("/a")).await;
+    assert_eq!((answer.text(), answer.header("etag")), ("text", small.tag()));
+    // The first read of all may be of a part.
+    origin.put("b", &object);
+    let answer = part(&service, "/b", "bytes=150000-150009").await;
+    assert_eq!((answer.status.as_u16(), answer.body), (206, object.body.slice(150_000..150_010)));
+}
+
+#[tokio::test]
+async fn the_budget_holds_under_any_mix() {
+    let origin = Origin::start().await;
+    let (service, cache) = origin.cached_by(Cache::builder(4 * MIB), |mount| mount);
+    let mut random = fastrand::Rng::with_seed(1);
+    let bytes = noise(1_000_000, 1);
+    for n in 0..1500_u32 {
+        let most = [10, 1000, 20_000, 1_000_000][random.usize(..4)];
+        let length = random.usize(..most);
+        let path = format!("objects/{n:0width$}", width = random.usize(1..200));
+        origin.put(&path, &Object::new(bytes.slice(..length)).with("cache-control", "max-age=60"));
+        let path = format!("/{path}");
+        let answer = match random.u32(..4) {
+            0 => part(&service, &path, "bytes=0-9").await,
+            1 => ask(&service, get(&format!("{path}-missing"))).await,
+            _ => ask(&service, get(&path)).await,
+        };
+        assert!(matches!(answer.status.as_u16(), 200 | 206 | 404 | 416), "{}", answer.status);
+        let snapshot = cache.snapshot();
+        assert!(snapshot.bytes <= snapshot.capacity, "{snapshot:?}");
+    }
+    assert!(cache.snapshot().evicted > 0);
+}
