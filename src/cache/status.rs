@@ -34,6 +34,8 @@ pub(crate) enum Reason {
     Bypass,
     /// Nothing is stored of the object.
     UriMiss,
+    /// Nothing that is stored would do.
+    Miss,
     /// What is stored would do, had the client not asked for better.
     Request,
     Stale,
@@ -118,6 +120,7 @@ impl Reason {
         match self {
             Self::Bypass => "bypass",
             Self::UriMiss => "uri-miss",
+            Self::Miss => "miss",
             Self::Request => "request",
             Self::Stale => "stale",
             Self::Partial => "partial",
@@ -228,6 +231,7 @@ mod tests {
         for (reason, token) in [
             (Reason::Bypass, "bypass"),
             (Reason::UriMiss, "uri-miss"),
+            (Reason::Miss, "miss"),
             (Reason::Request, "request"),
             (Reason::Stale, "stale"),
             (Reason::Partial, "partial"),

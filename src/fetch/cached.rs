@@ -393,6 +393,17 @@ impl Fetch {
         Ok(is_here.then(|| respond(status, headers, segments.into_body())))
     }
 
+    /// An error, which says of the cache that it had no answer.
+    pub(super) fn refused_by_s3(&self, failure: Failure) -> Response<ObjectBody> {
+        let is_cached = self.mount.0.memory.is_some() && !failure.is_not_cached();
+        let mut response = self.refuse(failure);
+        if is_cached {
+            CacheStatus::forward(Forward { reason: Reason::Miss, ..PARTIAL })
+                .append_to(response.headers_mut());
+        }
+        response
+    }
+
     fn still_missing(&self) -> Response<ObjectBody> {
         self.refuse(ProxyError::new(ProxyErrorKind::NotFound).into())
     }

@@ -162,6 +162,11 @@ impl Failure {
         self.error.kind().status().is_server_error()
     }
 
+    /// Whether S3 was not asked at all.
+    pub(super) fn is_not_cached(&self) -> bool {
+        self.error.kind() == ProxyErrorKind::NotCached
+    }
+
     pub(super) fn is_late(&self) -> bool {
         self.error.kind() == ProxyErrorKind::OriginTimeout
     }

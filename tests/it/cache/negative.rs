@@ -71,7 +71,9 @@ async fn no_other_error_is_kept() {
             });
             origin.fail(Fault::Refuses(status, code));
             let row = format!("{method} {status} {code}");
-            assert_ne!(ask(&service, request(method, "/a", &[])).await.status, 200, "{row}");
+            let answer = ask(&service, request(method, "/a", &[])).await;
+            assert_ne!(answer.status, 200, "{row}");
+            assert_eq!(answer.header("cache-status"), "tower-s3-proxy; fwd=miss", "{row}");
             assert_eq!(cache.snapshot().entries, 0, "{row}");
             origin.fail(None);
             assert_eq!(ask(&service, request(method, "/a", &[])).await.status, 200, "{row}");
