@@ -9,12 +9,13 @@ use std::{
 };
 
 use super::{
-    CacheSnapshot, ClientControl, Counters, Flights, Head, ObjectId, Purge, PurgeMode, PurgeTarget, Run,
-    StateId, Store,
+    CacheSnapshot, ClientControl, Counters, Flights, Found, Head, ObjectId, Purge, PurgeMode, PurgeTarget,
+    Rooms, Run, StateId, Store,
 };
 use crate::{
     config::{ConfigError, ConfigErrorKind},
     fetch::Failure,
+    request::ByteRange,
 };
 
 /// A cache in memory, for the mounts that it is given to. Clones are the same cache.
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) heads: Flights<Result<(), Failure>>,
     /// The reads under way, by what they read. A few for each.
     pub(crate) runs: Mutex<HashMap<StateId, Vec<Arc<Run>>>>,
+    rooms: Rooms,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
     /// How often was purged: what S3 said before a purge is not kept after it.
@@ -220,6 +222,7 @@ impl CacheBuilder {
             store: Store::new(self.size, block_size),
             heads: Flights::default(),
             runs: Mutex::default(),
+            rooms: Rooms::default(),
             counters: Counters::default(),
             settings: self.settings,
             purges: AtomicU64::new(0),
@@ -235,6 +238,23 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 // === impl Shared ===
 
 impl Shared {
+    /// Whether so many bytes more may be on their way through memory: all together no more than are kept in it.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.rooms.taken().saturating_add(bytes) <= self.store.usage().capacity
+    }
+
+    /// Whether bytes of this object may be asked for; where they are already, others may join.
+    pub(crate) fn may_read(&self, found: &Found) -> bool {
+        self.has_room_for(found.total) || {
+            let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.contains_key(&found.state)
+        }
+    }
+
+    pub(crate) fn new_run(&self, range: ByteRange) -> Arc<Run> {
+        Run::new(range, self.settings.block_size.into(), self.rooms.take(range.len()))
+    }
+
     /// The moment of a question.
     pub(crate) fn asked(&self, now: SystemTime) -> AskedAt {
         AskedAt { time: now, epoch: self.epoch() }

@@ -93,9 +93,8 @@ impl Memory {
                 .find(|n| self.has_block(found, *n) || of_state.iter().any(|run| run.holds(*n * size)))
                 .map_or(range.last() / size, |next| next - 1);
             let end = (last + 1).saturating_mul(size).min(found.total);
-            let Some(run) = ByteRange::new(first * size, end - 1).map(|range| Run::new(range, size)) else {
-                break;
-            };
+            let Some(blocks) = ByteRange::new(first * size, end - 1) else { break };
+            let run = self.cache.0.new_run(blocks);
             let part = ByteRange::new(at, (end - 1).min(range.last()));
             let Some(reader) = part.and_then(|part| run.reader(part)) else { break };
             at += reader.remaining();

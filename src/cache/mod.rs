@@ -39,7 +39,7 @@ pub(crate) use self::{
     id::{ObjectId, ObjectRef, StateId},
     memory::Memory,
     request_control::RequestControl,
-    run::{Run, RunError, RunReader},
+    run::{Rooms, Run, RunError, RunReader},
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     store::{Purge, Store, Usage, Weigh},
     ttl::FreshnessPolicy,

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -24,6 +24,7 @@ pub(crate) struct Run {
     abandoned: Notify,
     /// In bytes.
     block_size: u64,
+    _room: Room,
     /// Someone got all that it asked for, and no more than the rest of a block is missing.
     is_served: AtomicBool,
     progress: Mutex<Progress>,
@@ -75,12 +76,43 @@ pub(crate) struct RunReader {
     slot: Option<(u64, usize)>,
 }
 
+/// The memory that runs take, all together: bytes on their way are not yet the cache's to evict.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rooms(Arc<AtomicU64>);
+
+/// Memory that a run takes, until its last reader has gone.
+#[derive(Debug)]
+pub(crate) struct Room {
+    rooms: Rooms,
+    bytes: u64,
+}
+
+// === impl Rooms ===
+
+impl Rooms {
+    pub(crate) fn taken(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn take(&self, bytes: u64) -> Room {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Room { rooms: self.clone(), bytes }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.rooms.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 // === impl Run ===
 
 impl Run {
-    pub(crate) fn new(range: ByteRange, block_size: u64) -> Arc<Self> {
+    pub(crate) fn new(range: ByteRange, block_size: u64, room: Room) -> Arc<Self> {
         Arc::new(Self {
             range,
+            _room: room,
             readers: AtomicUsize::new(0),
             abandoned: Notify::new(),
             block_size,

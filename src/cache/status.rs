@@ -52,8 +52,8 @@ pub(crate) enum Detail {
     OriginSlow,
     /// Not stored, for its own fields forbid it.
     NotStorable,
-    /// Not stored, for it is larger than an object may be.
-    TooLarge,
+    /// Not stored, for it is larger than an object may be, or too much is on its way.
+    NoRoom,
 }
 
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -134,7 +134,7 @@ impl Detail {
             Self::OriginError => "origin-error",
             Self::OriginSlow => "origin-slow",
             Self::NotStorable => "not-storable",
-            Self::TooLarge => "too-large",
+            Self::NoRoom => "no-room",
         }
     }
 }
@@ -250,7 +250,7 @@ mod tests {
             collapsed: true,
             ttl: Some(i64::MIN),
         };
-        for detail in [Detail::OriginError, Detail::OriginSlow, Detail::NotStorable, Detail::TooLarge] {
+        for detail in [Detail::OriginError, Detail::OriginSlow, Detail::NotStorable, Detail::NoRoom] {
             let expected = format!(
                 "tower-s3-proxy; fwd=uri-miss; fwd-status=304; stored; collapsed; ttl=-999999999999999; detail={}",
                 detail.as_str()

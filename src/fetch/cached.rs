@@ -191,7 +191,7 @@ impl Fetch {
                         counters.misses.add(1);
                         let kept = memory.head(id.borrowed());
                         let is_large = kept.is_some_and(|head| head.found().is_some());
-                        let detail = if is_large { Detail::TooLarge } else { Detail::NotStorable };
+                        let detail = if is_large { Detail::NoRoom } else { Detail::NotStorable };
                         CacheStatus::forward(forward).with_detail(detail).append_to(response.headers_mut());
                         return Ok(*response);
                     }
@@ -290,12 +290,15 @@ impl Fetch {
         head: &Arc<Head>,
     ) -> Result<Option<(Response<ObjectBody>, Bytes)>, Failure> {
         let Head::Found(found) = &**head else { return Ok(None) };
-        if self.asks.control.only_if_cached {
-            let response = self.answer(found, |range, to| memory.gather(found, range, to))?;
-            let response = response.ok_or_else(|| ProxyError::new(ProxyErrorKind::NotCached))?;
-            return Ok(Some((response, Bytes::Here)));
+        let is_tight = !memory.cache.0.may_read(found);
+        if self.asks.control.only_if_cached || is_tight {
+            match self.answer(found, |range, to| memory.gather(found, range, to))? {
+                Some(response) => return Ok(Some((response, Bytes::Here))),
+                None if is_tight && !self.asks.control.only_if_cached => {}
+                None => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
+            }
         }
-        if found.total > memory.cache.0.settings.max_object {
+        if found.total > memory.cache.0.settings.max_object || is_tight {
             return Ok(self.serve_large(source, found).await?.map(|response| (response, Bytes::Asked)));
         }
         let mut runs = Vec::new();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     body::Stretch,
-    cache::{self, AskedAt, Found, Head, Marker, Memory, Run, Turn},
+    cache::{self, AskedAt, Found, Head, Marker, Memory, Turn},
     object::Validators,
     origin::{Answer, Asked, Extent, Misfit, S3ErrorCode, WireBody},
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
@@ -166,7 +166,8 @@ impl Fetch {
             self.remember_passed(source, memory, asked_at);
             return self.hand_on(source, Response::from_parts(head, body)).await;
         };
-        if found.total > memory.cache.0.settings.max_object {
+        let is_large = found.total > memory.cache.0.settings.max_object;
+        if is_large || !memory.cache.0.has_room_for(range.map_or(0, ByteRange::len)) {
             memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
             return self.hand_on(source, Response::from_parts(head, body)).await;
         }
@@ -177,7 +178,7 @@ impl Fetch {
                 let Some(kept) = kept else {
                     return self.hand_on(source, Response::from_parts(head, body)).await;
                 };
-                let run = Run::new(range, memory.cache.0.settings.block_size.into());
+                let run = memory.cache.0.new_run(range);
                 memory.cache.0.add_run(state, &run);
                 source.begin_with(&kept, &run, Stretch::new(body, skip, range.len(), end));
             }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
+use tower::ServiceExt;
 use tower_s3_proxy::{Cache, S3Proxy};
 
 use super::origin::{MIB, Object, Origin, noise};
-use crate::support::{Answer, ask, get, request};
+use crate::support::{Answer, BUCKET, ask, get, mount, proxy, request, s3};
 
 const BLOCK: u32 = 4096;
 
@@ -197,4 +198,40 @@ async fn the_budget_holds_under_any_mix() {
         assert!(snapshot.bytes <= snapshot.capacity, "{snapshot:?}");
     }
     assert!(cache.snapshot().evicted > 0);
+}
+
+/// What is on its way is not the cache's to evict, so there is a limit to it.
+#[tokio::test]
+async fn no_more_is_on_its_way_than_the_cache_may_hold() {
+    let s3 = s3().await;
+    let body = noise(1_000_000, 7);
+    for n in 0..8 {
+        s3.store().put(BUCKET, &format!("{n}"), body.clone());
+    }
+    let cache = Cache::builder(4 * MIB).max_object(2 * MIB).build().unwrap();
+    let service = proxy(mount(&s3).default_cache_control("max-age=60").cache(&cache));
+    // Eight clients that read nothing of what comes for them.
+    let mut answers = Vec::new();
+    for n in 0..8 {
+        let answer = service.clone().oneshot(get(&format!("/{n}"))).await.unwrap();
+        assert_eq!(answer.status(), 200, "{n}");
+        answers.push(answer);
+    }
+    let passed = |answer: &http::Response<_>| {
+        answer.headers()["cache-status"].to_str().unwrap().contains("detail=no-room")
+    };
+    let all_passed = answers.iter().filter(|answer| passed(answer)).count();
+    assert!((4..8).contains(&all_passed), "{all_passed} of eight were not taken into memory");
+    for answer in answers {
+        assert_eq!(Answer::read(answer).await.body, body);
+    }
+    // There is room again, as soon as the last read has ended.
+    for _ in 0..100 {
+        let answer = ask(&service, get("/7")).await;
+        assert_eq!(answer.body, body);
+        if answer.header("cache-status").contains("hit") {
+            return;
+        }
+    }
+    panic!("never kept: {:?}", cache.snapshot());
 }
