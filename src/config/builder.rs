@@ -1,24 +1,20 @@
-use std::{fmt, sync::Arc, time::Duration};
+mod assemble;
+
+use std::{fmt, time::Duration};
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_types::SdkConfig;
 
-use super::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountParts};
+use super::{BadPathAnswer, DeniedAnswer, Miss};
 use crate::{
     BucketResolver,
-    cache::{Cache, CacheTtl, FreshnessPolicy, Heuristic, Memory},
+    cache::{Cache, CacheTtl, Heuristic},
     object::BucketName,
-    origin::{
-        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
-        WireClient, tls_connector,
-    },
+    origin::Addressing,
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
-    response::{
-        CachePolicy, CacheRule, ContentTypeFix, Cors, CorsPolicy, ErrorFormat, HeaderPolicy, InvalidCors,
-    },
-    route::{BucketSource, HostName, KeyMapping, MountPath},
+    response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
 };
 
 /// Collects what a [`Mount`] is made of. Nothing is checked before [`build`](Self::build), which names what is wrong.
@@ -387,182 +383,11 @@ impl MountBuilder {
         self.cache_heuristic = Some(Heuristic { percent: percent.into(), cap });
         self
     }
-
-    /// Checks everything and resolves the bucket's endpoint. Asks nothing over the network.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the first value that is missing, malformed or contradictory, and what is allowed.
-    pub fn build(self) -> Result<Mount, ConfigError> {
-        let path = MountPath::parse(&self.path)
-            .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
-        let host = self.host.as_deref().map(parse_host).transpose()?;
-        let keys = KeyMapping::new(&self.prefix, self.cache_bust_segment)
-            .map_err(|why| ConfigError::invalid("the key prefix", &self.prefix, why))?;
-        let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
-            ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
-        })?;
-        let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
-        let origin = self.origin()?;
-        // Where the bucket is not known yet, any name shows whether region and options are good.
-        let sample = match &self.bucket {
-            BucketChoice::Fixed(name) => name.clone(),
-            BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
-                BucketName::parse("sample-bucket").expect("it is a bucket name")
-            }
-        };
-        origin.locate(&sample).map_err(|why| {
-            let message = match &self.bucket {
-                BucketChoice::Fixed(name) => format!("the bucket {name}: {why}"),
-                BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => format!("the endpoint: {why}"),
-            };
-            ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
-        })?;
-        let bucket = match self.bucket {
-            BucketChoice::Fixed(name) => BucketSource::Fixed(name),
-            BucketChoice::FromPath(globs) if globs.is_empty() => {
-                let message =
-                    "a bucket from the path needs at least one glob of allowed names, like \"media-*\"";
-                return Err(ConfigError::new(ConfigErrorKind::Missing, message));
-            }
-            BucketChoice::FromPath(globs) => BucketSource::from_path(globs.iter().map(String::as_str))
-                .map_err(|why| ConfigError::invalid("the bucket globs", &globs.join(", "), why))?,
-            BucketChoice::Resolver(resolver) => BucketSource::Resolver(resolver),
-        };
-        let general = self.override_cache_control.map(CacheRule::override_with);
-        let default = self.default_cache_control.map(CacheRule::default_to);
-        let cache = CachePolicy::new(self.cache_rules.into_iter().chain(general).chain(default))
-            .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
-        let general_ttl = self.cache_ttl.map(CacheTtl::new);
-        let freshness =
-            FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
-                .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
-        Ok(Mount(Arc::new(MountParts {
-            host,
-            path,
-            bucket,
-            keys,
-            origin,
-            headers,
-            cache,
-            cors,
-            content_type: self.content_type,
-            query: self.query,
-            denied: self.denied,
-            bad_path: self.bad_path,
-            miss: self.miss,
-            errors: self.errors,
-            memory: self.cache.map(|cache| Memory::new(cache, freshness)),
-        })))
-    }
-
-    fn origin(&self) -> Result<S3Origin, ConfigError> {
-        let missing = |message| ConfigError::new(ConfigErrorKind::Missing, message);
-        let addressing = self.addressing.clone();
-        if addressing.region.is_empty() {
-            return Err(missing(
-                "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)",
-            ));
-        }
-        if let Some(url) = &addressing.endpoint_url {
-            check_url(url)?;
-        }
-        let clock = OriginClock::new(self.clock.clone());
-        let credentials = match &self.credentials {
-            CredentialsChoice::None => {
-                return Err(missing(
-                    "credentials are missing: give a provider, or say that the bucket is public (anonymous)",
-                ));
-            }
-            CredentialsChoice::Anonymous => None,
-            CredentialsChoice::Provider(provider) => {
-                Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
-            }
-        };
-        let client = self.client(&addressing)?;
-        Ok(S3Origin::new(addressing, credentials, client, clock))
-    }
-
-    fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
-        for (name, limit) in [("connect", self.connect_timeout), ("response", self.response_timeout)] {
-            if limit.is_zero() {
-                let message = format!("the {name} time-out is zero: nothing could ever be answered in time");
-                return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
-            }
-        }
-        let connect_to = self.connect_to.as_deref().map(parse_connect_to).transpose()?;
-        if let Some(client) = &self.http_client {
-            if connect_to.is_some() {
-                let message = "connect-to and an HTTP client of your own contradict each other: let the client connect there";
-                return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
-            }
-            let client =
-                SdkClient::new(client, self.connect_timeout, self.response_timeout, self.clock.clone())
-                    .map_err(|why| {
-                        ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
-                            .caused_by(why)
-                    })?;
-            return Ok(WireClient::Sdk(client));
-        }
-        let tls = S3Origin::needs_tls(addressing)
-            .then(tls_connector)
-            .transpose()
-            .map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))?;
-        let settings = PoolSettings {
-            connect_to,
-            connect_timeout: self.connect_timeout,
-            response_timeout: self.response_timeout,
-            max_idle: self.max_idle_connections,
-            idle_timeout: IDLE_TIMEOUT,
-        };
-        Ok(WireClient::Pools(Pools::new(settings, tls)))
-    }
-}
-
-fn invalid_cors(why: InvalidCors) -> ConfigError {
-    let (kind, message) = match why {
-        InvalidCors::Value(message) => (ConfigErrorKind::InvalidValue, message),
-        InvalidCors::Contradiction(message) => (ConfigErrorKind::Contradiction, message),
-    };
-    ConfigError::new(kind, format!("CORS: {message}"))
-}
-
-fn parse_host(name: &str) -> Result<HostName, ConfigError> {
-    HostName::parse(name).ok_or_else(|| {
-        ConfigError::invalid("the host", name, "must be a host name without scheme, port and path")
-    })
-}
-
-fn parse_connect_to(address: &str) -> Result<ConnectTo, ConfigError> {
-    address.parse().map_err(|()| {
-        ConfigError::invalid(
-            "connect-to",
-            address,
-            "must be a host name or address, with \":port\" if it differs",
-        )
-    })
-}
-
-fn check_url(url: &str) -> Result<(), ConfigError> {
-    // Not shown: what stands before the @ may be a password.
-    if url.contains('@') {
-        let message = "the endpoint URL must not carry a user name: credentials are given apart";
-        return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
-    }
-    let invalid = |why| Err(ConfigError::invalid("the endpoint URL", url, why));
-    match url.parse::<http::Uri>() {
-        Ok(uri) if uri.query().is_some() => invalid("must not have a query"),
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(()),
-        _ => invalid("must begin with \"http://\" or \"https://\" and name a host"),
-    }
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_IDLE_CONNECTIONS: usize = 256;
-
-/// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 // === impl CredentialsChoice ===
 

@@ -44,10 +44,10 @@ enum Use {
 
 /// Where the bytes of an answer come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bytes {
-    /// From memory, or from what others read.
-    Here,
-    Asked,
+enum ReadFrom {
+    /// Or from what others read.
+    Memory,
+    S3,
 }
 
 /// Some of the bytes had to be asked for.
@@ -125,9 +125,9 @@ impl Fetch {
                         counters.stale_served.add(1);
                         source.confirm_behind(memory, head);
                     }
-                    if let Some((mut response, bytes)) = self.serve(&source, memory, head).await? {
+                    if let Some((mut response, from)) = self.serve(&source, memory, head).await? {
                         let ttl = head.remaining(now);
-                        let forward = forward.or((bytes == Bytes::Asked).then_some(PARTIAL));
+                        let forward = forward.or((from == ReadFrom::S3).then_some(PARTIAL));
                         let stated = match forward {
                             Some(forward) => CacheStatus::forward(Forward { ttl: Some(ttl), ..forward }),
                             None => CacheStatus::hit(ttl),
@@ -288,30 +288,30 @@ impl Fetch {
         source: &Arc<Source>,
         memory: &Memory,
         head: &Arc<Head>,
-    ) -> Result<Option<(Response<ObjectBody>, Bytes)>, Failure> {
+    ) -> Result<Option<(Response<ObjectBody>, ReadFrom)>, Failure> {
         let Head::Found(found) = &**head else { return Ok(None) };
         let is_tight = !memory.cache.0.may_read(found);
         if self.asks.control.only_if_cached || is_tight {
             match self.answer(found, |range, to| memory.gather(found, range, to))? {
-                Some(response) => return Ok(Some((response, Bytes::Here))),
+                Some(response) => return Ok(Some((response, ReadFrom::Memory))),
                 None if is_tight && !self.asks.control.only_if_cached => {}
                 None => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
             }
         }
         if found.total > memory.cache.0.settings.max_object || is_tight {
-            return Ok(self.serve_large(source, found).await?.map(|response| (response, Bytes::Asked)));
+            return Ok(self.serve_large(source, found).await?.map(|response| (response, ReadFrom::S3)));
         }
         let mut runs = Vec::new();
         let answer = self.answer(found, |range, to| {
             runs.extend(memory.gather_or_ask(found, range, to));
             true
         });
-        let bytes = if runs.is_empty() { Bytes::Here } else { Bytes::Asked };
+        let from = if runs.is_empty() { ReadFrom::Memory } else { ReadFrom::S3 };
         source.begin(head, runs);
         let Some(mut response) = answer? else { return Ok(None) };
-        let ObjectBody::Segments(segments) = response.body_mut() else { return Ok(Some((response, bytes))) };
+        let ObjectBody::Segments(segments) = response.body_mut() else { return Ok(Some((response, from))) };
         match segments.opened().await {
-            Ok(()) => Ok(Some((response, bytes))),
+            Ok(()) => Ok(Some((response, from))),
             Err(RunError::Changed) => Ok(None),
             Err(RunError::Refused(failure)) => Err(*failure),
             Err(error @ RunError::Broken(_)) => {
@@ -397,7 +397,7 @@ impl Fetch {
     }
 
     /// An error, which says of the cache that it had no answer.
-    pub(super) fn refused_by_s3(&self, failure: Failure) -> Response<ObjectBody> {
+    pub(super) fn answer_failure(&self, failure: Failure) -> Response<ObjectBody> {
         let is_cached = self.mount.0.memory.is_some() && !failure.is_not_cached();
         let mut response = self.refuse(failure);
         if is_cached {

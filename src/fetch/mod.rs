@@ -74,7 +74,7 @@ impl Fetch {
         let cors = self.cors.take();
         let response = match self.object().await {
             Ok(response) => response,
-            Err(failure) => self.refused_by_s3(failure),
+            Err(failure) => self.answer_failure(failure),
         };
         granted(cors, response)
     }
