@@ -17,7 +17,8 @@ use crate::{
     response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
 };
 
-/// Collects what a [`Mount`] is made of. Nothing is checked before [`build`](Self::build), which names what is wrong.
+/// Collects what a [`Mount`](crate::Mount) is made of. Nothing is checked before [`build`](Self::build), which names
+/// what is wrong.
 #[must_use = "a builder does nothing before `build`"]
 #[derive(Debug)]
 pub struct MountBuilder {
