@@ -17,7 +17,8 @@ use crate::{
     object::{BucketName, EntityTags, InvalidKey, ObjectKey, Validators, http_date},
     origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
     request::{
-        Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
+        Conditions, ContentRange, Edition, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved,
+        Verdict,
     },
     route::KeyMapping,
 };
@@ -162,13 +163,13 @@ impl CachedObjects {
 
     /// Puts an object.
     pub fn put(&self, key: ObjectKey, bytes: Bytes) {
-        let id = ObjectId { scope: 0, bucket: self.bucket.clone(), key, version: None };
+        let id = ObjectId { scope: 0, bucket: self.bucket.clone(), key, edition: Edition::default() };
         self.store.put_head(id, Arc::new(Inline(bytes)));
     }
 
     /// The bytes of an object.
     pub fn get(&self, key: &ObjectKey) -> Option<Bytes> {
-        let id = ObjectRef { scope: 0, bucket: &self.bucket, key, version: None };
+        let id = ObjectRef { scope: 0, bucket: &self.bucket, key, edition: &Edition::default() };
         Some(self.store.head(id)?.0.clone())
     }
 

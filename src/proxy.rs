@@ -7,7 +7,7 @@ use crate::{
     fetch::{Asks, Bucket, Fetch, from_origin_error, granted},
     object::{BucketName, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
-    request::{ALLOW, AskedMethod, Query, Question, ReadMethod, ReadRequest},
+    request::{ALLOW, AskedMethod, CacheBust, Edition, Query, Question, ReadMethod, ReadRequest},
     route::{BucketSource, split_bucket},
 };
 
@@ -52,17 +52,18 @@ impl Proxy {
             AskedMethod::Options => return answered(cors, options()),
             AskedMethod::NotAllowed => return answered(cors, mount.method_not_allowed()),
         };
-        let named = mount.name(rest, request).and_then(|(bucket, key)| {
+        let named = mount.name(rest, request).and_then(|(bucket, key, bust)| {
             let query = Query::parse(request.uri().query(), mount.0.query)?;
-            Ok((bucket, key, query))
+            Ok((bucket, key, bust, query))
         });
         match named {
-            Ok((bucket, key, Query { version, disposition })) => {
+            Ok((bucket, key, bust, Query { version, disposition })) => {
+                let edition = Edition { version, bust };
                 let read = ReadRequest::new(method, request.headers());
                 let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
                 let asks = asks.unwrap_or_default();
                 let fetch =
-                    Fetch { mount: mount.clone(), bucket, key, version, disposition, read, asks, cors };
+                    Fetch { mount: mount.clone(), bucket, key, edition, disposition, read, asks, cors };
                 if let Some(response) = fetch.recall() {
                     return match (response.status(), mount.0.miss) {
                         (StatusCode::NOT_FOUND, Miss::ToInner) => Admission::NotOurs,
@@ -110,7 +111,11 @@ impl Proxy {
 
 impl Mount {
     /// Which object the rest of a path names; else the kind of error that it is.
-    fn name<B>(&self, rest: &str, request: &Request<B>) -> Result<(Bucket, ObjectKey), ProxyErrorKind> {
+    fn name<B>(
+        &self,
+        rest: &str,
+        request: &Request<B>,
+    ) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
         let (bucket, rest) = match &self.0.bucket {
             BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
             BucketSource::FromPath(allowed) => {
@@ -121,15 +126,15 @@ impl Mount {
                 (Bucket::Asked(resolver.clone(), Box::new(head_of(request))), rest)
             }
         };
-        let key = self.0.keys.key(rest);
-        if key.as_ref().is_ok_and(|key| key.as_str() == SOAP) && self.0.origin.is_aws() {
+        let name = self.0.keys.name(rest);
+        if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {
             return Err(ProxyErrorKind::NotFound);
         }
-        let key = key.map_err(|why| match (why, self.0.bad_path) {
+        let (key, bust) = name.map_err(|why| match (why, self.0.bad_path) {
             (InvalidKey::Empty, _) | (_, BadPathAnswer::NotFound) => ProxyErrorKind::NotFound,
             (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
         })?;
-        Ok((bucket, key))
+        Ok((bucket, key, bust))
     }
 
     fn method_not_allowed(&self) -> Response<ObjectBody> {

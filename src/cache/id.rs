@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     object::{BucketName, ObjectKey},
-    request::VersionId,
+    request::Edition,
 };
 
 /// Which object. Mounts that may not share what they read have different scopes.
@@ -11,7 +11,7 @@ pub(crate) struct ObjectId {
     pub(crate) scope: u32,
     pub(crate) bucket: BucketName,
     pub(crate) key: ObjectKey,
-    pub(crate) version: Option<VersionId>,
+    pub(crate) edition: Edition,
 }
 
 /// An [`ObjectId`] that is only looked at: a lookup allocates nothing.
@@ -20,7 +20,7 @@ pub(crate) struct ObjectRef<'a> {
     pub(crate) scope: u32,
     pub(crate) bucket: &'a BucketName,
     pub(crate) key: &'a ObjectKey,
-    pub(crate) version: Option<&'a VersionId>,
+    pub(crate) edition: &'a Edition,
 }
 
 /// One state of one object: one set of bytes. Blocks belong to a state, so that two versions never mix.
@@ -31,8 +31,8 @@ pub(crate) struct StateId(u64);
 
 impl ObjectId {
     pub(crate) fn borrowed(&self) -> ObjectRef<'_> {
-        let Self { scope, bucket, key, version } = self;
-        ObjectRef { scope: *scope, bucket, key, version: version.as_ref() }
+        let Self { scope, bucket, key, edition } = self;
+        ObjectRef { scope: *scope, bucket, key, edition }
     }
 }
 
@@ -44,7 +44,7 @@ impl ObjectRef<'_> {
             scope: self.scope,
             bucket: self.bucket.clone(),
             key: self.key.clone(),
-            version: self.version.cloned(),
+            edition: self.edition.clone(),
         }
     }
 }
@@ -62,6 +62,7 @@ impl StateId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::VersionId;
 
     #[test]
     fn a_reference_is_the_id_that_it_was_taken_of() {
@@ -69,7 +70,7 @@ mod tests {
             scope: 7,
             bucket: BucketName::parse("studio-media").unwrap(),
             key: ObjectKey::new("a//b").unwrap(),
-            version: Some(VersionId::decode("null").unwrap()),
+            edition: Edition { version: Some(VersionId::decode("null").unwrap()), bust: None },
         };
         assert_eq!(id.borrowed().to_owned(), id);
     }

@@ -4,7 +4,7 @@ use super::{Cache, Found, FreshnessPolicy, Head, ObjectId, ObjectRef, Run, RunRe
 use crate::{
     body::Segments,
     object::{BucketName, ObjectKey},
-    request::{ByteRange, VersionId},
+    request::{ByteRange, Edition},
 };
 
 /// What a mount has in a cache.
@@ -27,9 +27,9 @@ impl Memory {
         &self,
         bucket: &'a BucketName,
         key: &'a ObjectKey,
-        version: Option<&'a VersionId>,
+        edition: &'a Edition,
     ) -> ObjectRef<'a> {
-        ObjectRef { scope: self.scope, bucket, key, version }
+        ObjectRef { scope: self.scope, bucket, key, edition }
     }
 
     pub(crate) fn head(&self, object: ObjectRef<'_>) -> Option<Arc<Head>> {

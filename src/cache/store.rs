@@ -47,13 +47,13 @@ pub(crate) struct Store<H> {
     writers: Box<[Mutex<()>]>,
     block_size: u32,
     evicted: Arc<AtomicU64>,
-    /// Whether there ever was a head with a version.
-    has_versions: AtomicBool,
+    /// Whether there ever was a head of an edition that is not the plain one.
+    has_editions: AtomicBool,
 }
 
 type Map<H> = Cache<Key, Value<H>, Scales, DefaultHashBuilder, Evictions<H>>;
 
-/// What is to be purged, in all scopes and versions.
+/// What is to be purged, in all scopes and editions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purge<'a> {
     Key { bucket: &'a BucketName, key: &'a ObjectKey },
@@ -90,7 +90,7 @@ impl<H: Weigh> Store<H> {
         let lifecycle = Evictions::new(Arc::clone(&evicted));
         let map: Map<H> = Cache::with_options(options, Scales, DefaultHashBuilder::default(), lifecycle);
         let writers = (0..map.num_shards()).map(|_| Mutex::new(())).collect();
-        Self { map, writers, block_size, evicted, has_versions: AtomicBool::new(false) }
+        Self { map, writers, block_size, evicted, has_editions: AtomicBool::new(false) }
     }
 
     /// The head of an object. Waits for nothing, allocates nothing.
@@ -100,8 +100,8 @@ impl<H: Weigh> Store<H> {
 
     /// In place of the head that is there, whose blocks go if they are of another state.
     pub(crate) fn put_head(&self, id: ObjectId, head: Arc<H>) {
-        if id.version.is_some() {
-            self.has_versions.store(true, Ordering::Relaxed);
+        if !id.edition.is_plain() {
+            self.has_editions.store(true, Ordering::Relaxed);
         }
         let state = head.state();
         let value = weigh(&id, head);
@@ -214,9 +214,9 @@ impl<H: Weigh> Store<H> {
         self.map.iter().filter_map(|(key, _)| wanted(key)).collect()
     }
 
-    /// The ids of one key in all scopes and versions.
+    /// The ids of one key in all scopes and editions.
     fn siblings(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Arc<ObjectId>> {
-        let last = if self.has_versions.load(Ordering::Relaxed) { LANES } else { 0 };
+        let last = if self.has_editions.load(Ordering::Relaxed) { LANES } else { 0 };
         let mut found = Vec::new();
         for lane in 0..=last {
             let siblings = Siblings { bucket, key, lane, found: RefCell::new(found) };

@@ -136,8 +136,12 @@ impl MountBuilder {
         self
     }
 
-    /// Drops a first segment after the mount (and after a bucket from the path) of the form `--[0-9A-Za-z._-]+` from the key, so that `/media/--2/a.jpg`
-    /// is a new URL for the object `a.jpg`. Off by default.
+    /// Drops a first segment after the mount (and after a bucket from the path) of the form `--[0-9A-Za-z._-]+` from
+    /// the key, so that `/media/--2/a.jpg` is a new URL for the object `a.jpg`, in the mount's own cache too. Off by
+    /// default.
+    ///
+    /// Where neither S3 nor a rule that overrides it says something else, such an answer is
+    /// `Cache-Control: max-age=31536000, immutable` (RFC 8246), whatever the mount's defaults are.
     pub fn cache_bust_segment(mut self, on: bool) -> Self {
         self.cache_bust_segment = on;
         self
@@ -145,6 +149,9 @@ impl MountBuilder {
 
     /// Understands `?versionId=` of a request. Off by default: it needs the permission `s3:GetObjectVersion`, and shows
     /// what was overwritten or deleted. What cannot be a version id is answered with 404.
+    ///
+    /// A version never changes, so its answers are `immutable` as those behind a
+    /// [cache-bust segment](Self::cache_bust_segment), but for the version `null`.
     pub fn allow_versions(mut self, on: bool) -> Self {
         self.query.versions = if on { VersionPolicy::Honoured } else { VersionPolicy::Ignored };
         self

@@ -74,7 +74,7 @@ impl Fetch {
     pub(crate) fn recall(&self) -> Option<Response<ObjectBody>> {
         let memory = self.mount.0.memory.as_ref()?;
         let Bucket::Named(bucket) = &self.bucket else { return None };
-        let head = memory.head(memory.object(bucket, &self.key, self.version.as_ref()))?;
+        let head = memory.head(memory.object(bucket, &self.key, &self.edition))?;
         let now = self.mount.0.origin.now();
         let mut response = match (self.use_of(&head, now), &*head) {
             (Use::Serve, Head::Found(found)) => {
@@ -103,7 +103,7 @@ impl Fetch {
             mount: self.mount.clone(),
             bucket: bucket.clone(),
             key: self.key.clone(),
-            version: self.version.clone(),
+            edition: self.edition.clone(),
         });
         let id = source.id(memory);
         let mut status = None;

@@ -15,7 +15,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     object::{ObjectKey, Validators, http_date},
     origin::{Asked, BodyLength, Extent, Misfit, WireBody},
-    request::Verdict,
+    request::{Edition, Verdict},
     response::{Applies, apply_disposition},
 };
 
@@ -107,7 +107,7 @@ impl Fetch {
             return None;
         }
         let mut headers = mount.headers.select_for_not_modified(origin);
-        match mount.cache.on_key_alone(&self.key) {
+        match mount.cache.on_key_alone(&self.key, &self.edition) {
             Applies::Value(value) => {
                 headers.insert(CACHE_CONTROL, value.clone());
                 // As on a 200: what S3 says of freshness does not count beside an override.
@@ -125,13 +125,13 @@ impl Fetch {
         let mut headers = mount.headers.select_for_not_modified(origin);
         let stored = origin.get(CONTENT_TYPE).cloned();
         let content_type = mount.content_type.apply(&self.key, stored);
-        mount.cache.apply(&self.key, content_type.as_ref(), &mut headers);
+        mount.cache.apply(&self.key, &self.edition, content_type.as_ref(), &mut headers);
         respond(StatusCode::NOT_MODIFIED, headers, ObjectBody::Empty)
     }
 
     /// The fields of a 200, and, but for the part's own, of a 206.
     pub(super) fn object_fields(&self, origin: &HeaderMap) -> HeaderMap {
-        let mut headers = self.mount.object_fields(&self.key, origin);
+        let mut headers = self.mount.object_fields(&self.key, &self.edition, origin);
         if let Some(disposition) = &self.disposition {
             apply_disposition(disposition, &self.key, &mut headers);
         }
@@ -161,11 +161,11 @@ pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) 
 
 impl Mount {
     /// The fields of a 200 to any client.
-    pub(super) fn object_fields(&self, key: &ObjectKey, origin: &HeaderMap) -> HeaderMap {
+    pub(super) fn object_fields(&self, key: &ObjectKey, edition: &Edition, origin: &HeaderMap) -> HeaderMap {
         let mut headers = self.0.headers.select(origin);
         let stored = headers.remove(CONTENT_TYPE);
         let content_type = self.0.content_type.apply(key, stored);
-        self.0.cache.apply(key, content_type.as_ref(), &mut headers);
+        self.0.cache.apply(key, edition, content_type.as_ref(), &mut headers);
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, content_type);
         }

@@ -19,7 +19,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
     origin::{Answer, Asked, Misfit, S3ErrorCode, Target},
-    request::{Disposition, Opening, Question, ReadMethod, ReadRequest, VersionId},
+    request::{Disposition, Edition, Opening, Question, ReadMethod, ReadRequest},
     response::CorsGrant,
     route::BucketResolver,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Fetch {
     pub(crate) mount: Mount,
     pub(crate) bucket: Bucket,
     pub(crate) key: ObjectKey,
-    pub(crate) version: Option<VersionId>,
+    pub(crate) edition: Edition,
     pub(crate) disposition: Option<Disposition>,
     pub(crate) read: ReadRequest,
     /// What the client asks of a cache; by default nothing.
@@ -152,7 +152,7 @@ impl Fetch {
     }
 
     async fn ask(&self, bucket: &BucketName, question: &Question) -> Result<Answer, Failure> {
-        let target = Target { bucket, key: &self.key, version: self.version.as_ref() };
+        let target = Target { bucket, key: &self.key, version: self.edition.version.as_ref() };
         let answer = self.mount.0.origin.read(target, question).await;
         answer.map_err(|error| from_origin_error(error).into())
     }

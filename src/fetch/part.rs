@@ -11,7 +11,7 @@ use crate::{
     config::Mount,
     object::{BucketName, ObjectKey, Validators},
     origin::{Answer, Asked, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
-    request::{ByteRange, Question, VersionId},
+    request::{ByteRange, Edition, Question},
 };
 
 /// Reads parts of one state of an object.
@@ -21,7 +21,7 @@ struct Inner {
     mount: Mount,
     bucket: BucketName,
     key: ObjectKey,
-    version: Option<VersionId>,
+    edition: Edition,
     /// The fields of that state.
     head: HeaderMap,
 }
@@ -44,7 +44,7 @@ impl PartReader {
             mount: fetch.mount.clone(),
             bucket: bucket.clone(),
             key: fetch.key.clone(),
-            version: fetch.version.clone(),
+            edition: fetch.edition.clone(),
             head: head.clone(),
         }))
     }
@@ -63,7 +63,7 @@ impl PartReader {
 
 impl Inner {
     async fn read(&self, range: ByteRange) -> Result<Stretch, PartError> {
-        let target = Target { bucket: &self.bucket, key: &self.key, version: self.version.as_ref() };
+        let target = Target { bucket: &self.bucket, key: &self.key, version: self.edition.version.as_ref() };
         let object = Validators::of(&self.head);
         let question = Question::part(range, object.tag);
         let answer = match self.mount.0.origin.read(target, &question).await.map_err(PartError::Origin)? {

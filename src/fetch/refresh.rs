@@ -229,7 +229,7 @@ impl Source {
         stale: Option<&Found>,
         asked_at: AskedAt,
     ) -> Option<Found> {
-        let mut fields = self.mount.object_fields(&self.key, origin);
+        let mut fields = self.mount.object_fields(&self.key, &self.edition, origin);
         // Of a part, it was the part's.
         fields.insert(CONTENT_LENGTH, HeaderValue::from(total));
         let asked = cache::Asked { at: asked_at.time, answered: self.now() };
@@ -257,7 +257,7 @@ impl Source {
         let mut fields = self.mount.0.headers.select_for_not_modified(origin);
         // What S3 says of caching goes through the mount's rules; what it leaves out stays as it was.
         if fields.contains_key(CACHE_CONTROL) || fields.contains_key(EXPIRES) {
-            self.mount.0.cache.apply(&self.key, stale.fields.get(CONTENT_TYPE), &mut fields);
+            self.mount.0.cache.apply(&self.key, &self.edition, stale.fields.get(CONTENT_TYPE), &mut fields);
         }
         let asked = cache::Asked { at: asked_at.time, answered: self.now() };
         stale.freshened(&fields, &self.key, &memory.freshness, asked)

@@ -122,7 +122,7 @@ impl Fetch {
         // A version that can't be, or that is a delete marker on a server that does not say so.
         let is_about_version =
             refusal.code == S3ErrorCode::InvalidArgument || refusal.status == StatusCode::METHOD_NOT_ALLOWED;
-        if self.version.is_some() && is_about_version {
+        if self.edition.version.is_some() && is_about_version {
             kind = ProxyErrorKind::NotFound;
         }
         let error = ProxyError::from_origin_code(kind, refusal.body.code);

@@ -17,7 +17,7 @@ use crate::{
     error::BoxError,
     object::{BucketName, ObjectKey, Validators},
     origin::{Answer, Asked, Extent, OriginError, S3ErrorCode, Target},
-    request::{Question, VersionId},
+    request::{Edition, Question},
 };
 
 /// Where the bytes of one object come from. Outlives the request that began to read it.
@@ -25,14 +25,14 @@ pub(super) struct Source {
     pub(super) mount: Mount,
     pub(super) bucket: BucketName,
     pub(super) key: ObjectKey,
-    pub(super) version: Option<VersionId>,
+    pub(super) edition: Edition,
 }
 
 // === impl Source ===
 
 impl Source {
     pub(super) async fn ask(&self, question: &Question) -> Result<Answer, OriginError> {
-        let target = Target { bucket: &self.bucket, key: &self.key, version: self.version.as_ref() };
+        let target = Target { bucket: &self.bucket, key: &self.key, version: self.edition.version.as_ref() };
         self.mount.0.origin.read(target, question).await
     }
 
@@ -45,7 +45,7 @@ impl Source {
     }
 
     pub(super) fn id(&self, memory: &Memory) -> ObjectId {
-        memory.object(&self.bucket, &self.key, self.version.as_ref()).to_owned()
+        memory.object(&self.bucket, &self.key, &self.edition).to_owned()
     }
 
     /// Begins the reads that a gathering asked for, each in a task of its own: no client slows another down.

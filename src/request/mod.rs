@@ -2,6 +2,7 @@
 
 mod conditions;
 mod disposition;
+mod edition;
 mod method;
 mod query;
 mod question;
@@ -11,6 +12,7 @@ mod version_id;
 
 pub(crate) use conditions::{Conditions, ForS3, IfRange, Verdict};
 pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
+pub(crate) use edition::{CacheBust, Edition};
 pub(crate) use method::{ALLOW, AskedMethod};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
 pub(crate) use question::Question;

@@ -2,7 +2,10 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL, header::EXPIRES};
 
-use crate::object::{ObjectGlobs, ObjectKey, ObjectMatcher};
+use crate::{
+    object::{ObjectGlobs, ObjectKey, ObjectMatcher},
+    request::Edition,
+};
 
 /// A value for `Cache-Control`, and the answers that it is for.
 ///
@@ -132,26 +135,33 @@ impl CachePolicy {
     }
 
     /// Applies the policy to the fields of an answer that carries or confirms an object. `content_type` is the type
-    /// that a 200 would have.
-    pub(crate) fn apply(&self, key: &ObjectKey, content_type: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    /// that a 200 would have. Of an edition that can't change, the default is not the mount's.
+    pub(crate) fn apply(
+        &self,
+        key: &ObjectKey,
+        edition: &Edition,
+        content_type: Option<&HeaderValue>,
+        headers: &mut HeaderMap,
+    ) {
         let mut fitting =
             self.rules.iter().filter(|rule| rule.status.is_none() && rule.objects.fits(key, content_type));
         if let Some(rule) = fitting.clone().find(|rule| rule.mode == Mode::Override) {
             headers.insert(CACHE_CONTROL, rule.value.clone());
             headers.remove(EXPIRES);
-        } else if !headers.contains_key(CACHE_CONTROL)
-            && !headers.contains_key(EXPIRES)
-            && let Some(rule) = fitting.next()
-        {
+        } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {
+            // What S3 says goes before every default.
+        } else if edition.is_immutable() {
+            headers.insert(CACHE_CONTROL, IMMUTABLE);
+        } else if let Some(rule) = fitting.next() {
             headers.insert(CACHE_CONTROL, rule.value.clone());
         }
     }
 
     /// What the policy says on the key alone, where neither the stored type nor the stored fields are known.
-    pub(crate) fn on_key_alone(&self, key: &ObjectKey) -> Applies<'_> {
+    pub(crate) fn on_key_alone(&self, key: &ObjectKey, edition: &Edition) -> Applies<'_> {
         let mut fitting =
             self.rules.iter().filter(|rule| rule.status.is_none() && rule.objects.fits_key(key)).peekable();
-        if fitting.peek().is_none() {
+        if fitting.peek().is_none() && !edition.is_immutable() {
             return Applies::Nothing;
         }
         match fitting.find(|rule| rule.mode == Mode::Override) {
@@ -175,6 +185,9 @@ impl CachePolicy {
     }
 }
 
+/// A year, as for ever is written (RFC 8246 §2).
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
+
 /// An error may be over in a moment; 404 would otherwise be kept by heuristics (RFC 9111 §4.2.2).
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -191,6 +204,7 @@ impl std::error::Error for InvalidCacheRule {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::CacheBust;
 
     fn policy() -> CachePolicy {
         CachePolicy::new([
@@ -222,7 +236,12 @@ mod tests {
             headers.extend(stored.map(|value| (CACHE_CONTROL, HeaderValue::from_static(value))));
             headers.extend(expires.then(|| (EXPIRES, HeaderValue::from_static("0"))));
             let key = ObjectKey::new(key).unwrap();
-            policy().apply(&key, Some(&HeaderValue::from_static(content_type)), &mut headers);
+            policy().apply(
+                &key,
+                &Edition::default(),
+                Some(&HeaderValue::from_static(content_type)),
+                &mut headers,
+            );
             assert_eq!(headers[CACHE_CONTROL], sent, "{key}");
             assert!(!headers.contains_key(EXPIRES), "{key}: an override drops Expires");
         }
@@ -232,8 +251,28 @@ mod tests {
     fn a_stored_expires_stands_against_a_default() {
         let mut headers = HeaderMap::from_iter([(EXPIRES, HeaderValue::from_static("soon"))]);
         let policy = CachePolicy::new([CacheRule::default_to("default")]).unwrap();
-        policy.apply(&ObjectKey::new("a").unwrap(), None, &mut headers);
+        policy.apply(&ObjectKey::new("a").unwrap(), &Edition::default(), None, &mut headers);
         assert!(!headers.contains_key(CACHE_CONTROL) && headers.contains_key(EXPIRES));
+    }
+
+    #[test]
+    fn an_edition_that_cannot_change_has_a_default_of_its_own() {
+        let immutable = Edition { bust: CacheBust::split("--2/a").0, ..Edition::default() };
+        let key = ObjectKey::new("a").unwrap();
+        let policy = |rules: Vec<CacheRule>| CachePolicy::new(rules).unwrap();
+        for (rules, stored, sent) in [
+            (vec![], None, "max-age=31536000, immutable"),
+            (vec![CacheRule::default_to("max-age=60")], None, "max-age=31536000, immutable"),
+            (vec![CacheRule::override_with("max-age=60")], None, "max-age=60"),
+            (vec![], Some("private, max-age=5"), "private, max-age=5"),
+        ] {
+            let policy = policy(rules);
+            let stored = stored.map(|value| (CACHE_CONTROL, HeaderValue::from_static(value)));
+            let mut headers: HeaderMap = stored.into_iter().collect();
+            policy.apply(&key, &immutable, None, &mut headers);
+            assert_eq!(headers[CACHE_CONTROL], sent);
+        }
+        assert_eq!(policy(vec![]).on_key_alone(&key, &immutable), Applies::Depends);
     }
 
     #[test]
@@ -251,10 +290,19 @@ mod tests {
         let key = ObjectKey::new("a.html").unwrap();
         let on = |rules: Vec<CacheRule>| CachePolicy::new(rules).unwrap();
         let certain = on(vec![CacheRule::default_to("d"), CacheRule::override_with("o").key("*.html")]);
-        assert_eq!(certain.on_key_alone(&key), Applies::Value(&HeaderValue::from_static("o")));
-        assert_eq!(on(vec![CacheRule::default_to("d")]).on_key_alone(&key), Applies::Depends);
-        assert_eq!(policy().on_key_alone(&key), Applies::Depends);
-        assert_eq!(on(vec![CacheRule::override_with("o").key("*.js")]).on_key_alone(&key), Applies::Nothing);
+        assert_eq!(
+            certain.on_key_alone(&key, &Edition::default()),
+            Applies::Value(&HeaderValue::from_static("o"))
+        );
+        assert_eq!(
+            on(vec![CacheRule::default_to("d")]).on_key_alone(&key, &Edition::default()),
+            Applies::Depends
+        );
+        assert_eq!(policy().on_key_alone(&key, &Edition::default()), Applies::Depends);
+        assert_eq!(
+            on(vec![CacheRule::override_with("o").key("*.js")]).on_key_alone(&key, &Edition::default()),
+            Applies::Nothing
+        );
     }
 
     #[test]

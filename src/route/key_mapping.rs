@@ -2,7 +2,10 @@ use std::{borrow::Cow, fmt};
 
 use percent_encoding::percent_decode_str;
 
-use crate::object::{InvalidKey, MAX_KEY_BYTES, ObjectKey, has_dot_segment};
+use crate::{
+    object::{InvalidKey, MAX_KEY_BYTES, ObjectKey, has_dot_segment},
+    request::CacheBust,
+};
 
 /// How the rest of a path, after the mount, becomes a key: decoded once, behind the prefix.
 #[derive(Debug, Clone, Default)]
@@ -31,9 +34,14 @@ impl KeyMapping {
         Ok(Self { prefix: format!("{prefix}{slash}"), cache_bust_segment })
     }
 
-    /// The key that `rest` (raw, as in the URI, without the mount's slash) names.
+    /// The key that `rest` (raw, as in the URI, without the mount's slash) names, and the cache-bust segment before it.
+    pub(crate) fn name(&self, rest: &str) -> Result<(ObjectKey, Option<CacheBust>), InvalidKey> {
+        let (bust, rest) = if self.cache_bust_segment { CacheBust::split(rest) } else { (None, rest) };
+        Ok((self.key(rest)?, bust))
+    }
+
+    /// The key that `rest` names, where that can have no cache-bust segment.
     pub(crate) fn key(&self, rest: &str) -> Result<ObjectKey, InvalidKey> {
-        let rest = if self.cache_bust_segment { without_cache_bust_segment(rest) } else { rest };
         let name = decode_once(rest)?;
         if name.is_empty() {
             return Err(InvalidKey::Empty);
@@ -46,17 +54,6 @@ impl KeyMapping {
         key.push_str(&name);
         ObjectKey::new(key)
     }
-}
-
-/// Drops a leading `--[0-9A-Za-z._-]+` segment, which only makes the URL new for caches.
-///
-/// Only the first segment counts, so that keys that contain `--x/` deeper stay reachable.
-fn without_cache_bust_segment(rest: &str) -> &str {
-    let Some((first, behind)) = rest.split_once('/') else { return rest };
-    let is_bust = first.strip_prefix("--").is_some_and(|tag| {
-        !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    });
-    if is_bust { behind } else { rest }
 }
 
 /// Percent-decodes exactly once; `+` is a plus sign in a path (RFC 3986 §3.3).
@@ -170,10 +167,11 @@ mod tests {
             ("-1/a", "-1/a"),
             ("--a b/c", "--a b/c"),
         ] {
-            assert_eq!(key(&mapping, rest).as_deref(), Ok(expected), "{rest}");
+            let (key, bust) = mapping.name(rest).unwrap();
+            assert_eq!((key.as_str(), bust.is_some()), (expected, rest != expected), "{rest}");
         }
-        assert_eq!(key(&mapping, "--1/"), Err(InvalidKey::Empty));
-        assert_eq!(key(&mapping, "--1/../a"), Err(InvalidKey::DotSegment));
+        assert_eq!(mapping.name("--1/"), Err(InvalidKey::Empty));
+        assert_eq!(mapping.name("--1/../a"), Err(InvalidKey::DotSegment));
     }
 
     /// Texts made of the pieces that traversal attacks are made of.

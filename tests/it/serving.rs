@@ -671,6 +671,7 @@ async fn cache_control_follows_the_policy_on_every_status() {
     let none = || mount(&s3);
     let default = || mount(&s3).default_cache_control("max-age=60");
     let overridden = || mount(&s3).override_cache_control("no-cache");
+    let busting = |builder: tower_s3_proxy::MountBuilder| builder.cache_bust_segment(true);
     let rules = || {
         mount(&s3)
             .cache_rule(CacheRule::override_with("immutable").key("*.js"))
@@ -694,6 +695,12 @@ async fn cache_control_follows_the_policy_on_every_status() {
         ("rules", rules(), "app.js", "immutable"),
         ("rules", rules(), "pic.png", "max-age=7"),
         ("rules", rules(), "missing", "max-age=10"),
+        ("a bust", busting(none()), "--2/plain.txt", "max-age=31536000, immutable"),
+        ("a bust", busting(none()), "--2/own.txt", "max-age=5"),
+        ("a bust", busting(none()), "plain.txt", ""),
+        ("a bust", busting(default()), "--2/plain.txt", "max-age=31536000, immutable"),
+        ("a bust", busting(overridden()), "--2/plain.txt", "no-cache"),
+        ("a bust", busting(default()), "--2/missing", "no-store"),
     ] {
         let service = proxy(builder);
         let path = format!("/{path}");
@@ -751,7 +758,7 @@ async fn versions_are_served_only_where_allowed() {
     let marker = s3.store().put(BUCKET, "gone", Bytes::from_static(b"x")).version_id.unwrap();
     s3.store().delete(BUCKET, "gone");
     let closed = proxy(mount(&s3));
-    let open = proxy(mount(&s3).allow_versions(true));
+    let open = proxy(mount(&s3).allow_versions(true).default_cache_control("max-age=60"));
     for (service, path, status, body) in [
         (&closed, format!("/a?versionId={old}"), 200, "new"),
         (&open, "/a".to_owned(), 200, "new"),
@@ -765,6 +772,12 @@ async fn versions_are_served_only_where_allowed() {
         assert_eq!(answer.status, status, "{path}");
         if status == 200 {
             assert_eq!(answer.text(), body, "{path}");
+            let control = match (std::ptr::eq(service, &closed), path.contains("versionId")) {
+                (true, _) => "",
+                (false, true) => "max-age=31536000, immutable",
+                (false, false) => "max-age=60",
+            };
+            assert_eq!(answer.header("cache-control"), control, "{path}");
         }
     }
 }

@@ -15,7 +15,7 @@ use quick_cache::{Equivalent, Lifecycle, Weighter};
 use super::{super::ObjectRef, ObjectId, StateId};
 use crate::{
     object::{BucketName, ObjectKey},
-    request::VersionId,
+    request::{CacheBust, Edition, VersionId},
 };
 
 /// What an entry of the map is found by. Kept small: the map has a place of this size for each entry.
@@ -58,7 +58,7 @@ pub(super) struct Evicted<H>(Vec<(Key, Value<H>)>);
 impl Hash for Key {
     fn hash<S: Hasher>(&self, hasher: &mut S) {
         match self {
-            Self::Head(id) => hash_object(&id.bucket, &id.key, lane(id.version.as_ref()), hasher),
+            Self::Head(id) => hash_object(&id.bucket, &id.key, lane(&id.edition), hasher),
             Self::Block { state, number } => (state, number).hash(hasher),
         }
     }
@@ -66,7 +66,7 @@ impl Hash for Key {
 
 impl Hash for ObjectRef<'_> {
     fn hash<S: Hasher>(&self, hasher: &mut S) {
-        hash_object(self.bucket, self.key, lane(self.version), hasher);
+        hash_object(self.bucket, self.key, lane(self.edition), hasher);
     }
 }
 
@@ -90,7 +90,7 @@ impl Equivalent<Key> for Siblings<'_> {
         if let Key::Head(id) = key
             && id.bucket == *self.bucket
             && id.key == *self.key
-            && lane(id.version.as_ref()) == self.lane
+            && lane(&id.edition) == self.lane
         {
             self.found.borrow_mut().push(Arc::clone(id));
         }
@@ -98,25 +98,30 @@ impl Equivalent<Key> for Siblings<'_> {
     }
 }
 
-/// The scope is left out, and of a version there is its lane only: so all ids of one key are found by few searches.
+/// The scope is left out, and of an edition there is its lane only: so all ids of one key are found by few searches.
 fn hash_object(bucket: &BucketName, key: &ObjectKey, lane: u32, hasher: &mut impl Hasher) {
     hasher.write_u32(lane);
     bucket.as_str().hash(hasher);
     key.as_str().hash(hasher);
 }
 
-/// Versions of one key that share a lane are searched one by one.
+/// Editions of one key that share a lane are searched one by one.
 pub(super) const LANES: u32 = 64;
 
-/// Zero without a version, else one to [`LANES`]: FNV-1a of the version, folded.
-fn lane(version: Option<&VersionId>) -> u32 {
-    version.map_or(0, |version| {
-        let hash = version
-            .as_str()
-            .bytes()
-            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        1 + (hash ^ (hash >> 16)) % LANES
-    })
+/// Zero for the plain edition, else one to [`LANES`]: FNV-1a of what names the edition, folded.
+fn lane(edition: &Edition) -> u32 {
+    if edition.is_plain() {
+        return 0;
+    }
+    let hash = names(edition)
+        .flat_map(str::bytes)
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    1 + (hash ^ (hash >> 16)) % LANES
+}
+
+fn names(edition: &Edition) -> impl Iterator<Item = &str> {
+    let version = edition.version.as_ref().map(VersionId::as_str);
+    version.into_iter().chain(edition.bust.as_ref().map(CacheBust::as_str))
 }
 
 // === impl Value ===
@@ -148,8 +153,8 @@ const PLACE: u64 = 112;
 const ALLOCATION: u64 = 24;
 
 pub(super) fn head_weight(id: &ObjectId, head: u64) -> u64 {
-    let version = id.version.as_ref().map_or(0, |version| ALLOCATION + bytes(version.as_str().len()));
-    let names = bytes(id.bucket.as_str().len() + id.key.as_str().len()) + version;
+    let edition: u64 = names(&id.edition).map(|name| ALLOCATION + bytes(name.len())).sum();
+    let names = bytes(id.bucket.as_str().len() + id.key.as_str().len()) + edition;
     // The id, its key, and the head. The first and the last have two counts of references.
     let allocations = bytes(size_of::<ObjectId>() + 4 * size_of::<usize>()) + 3 * ALLOCATION;
     head.saturating_add(PLACE + names + allocations)
@@ -214,10 +219,10 @@ mod tests {
 
     #[test]
     fn versions_spread_over_all_lanes() {
-        let lanes: std::collections::HashSet<_> = (0..1000)
-            .map(|n| lane(Some(&VersionId::decode(&format!("3/L4kqt+JlcpXroDTDm{n}")).unwrap())))
-            .collect();
+        let version = |n| VersionId::decode(&format!("3/L4kqt+JlcpXroDTDm{n}")).unwrap();
+        let lanes: std::collections::HashSet<_> =
+            (0..1000).map(|n| lane(&Edition { version: Some(version(n)), bust: None })).collect();
         assert!(lanes.len() > 60 && lanes.iter().all(|lane| (1..=LANES).contains(lane)), "{lanes:?}");
-        assert_eq!(lane(None), 0);
+        assert_eq!(lane(&Edition::default()), 0);
     }
 }

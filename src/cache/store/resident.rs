@@ -12,6 +12,7 @@
 use std::{fs, thread};
 
 use super::*;
+use crate::request::Edition;
 
 const BUDGET: u64 = 256 << 20;
 const BLOCK: u32 = 64 << 10;
@@ -53,7 +54,7 @@ fn put_and_read(store: &Store<Head>, number: usize, length: usize) {
         scope: 0,
         bucket: BucketName::parse("studio-media").unwrap(),
         key: ObjectKey::new(format!("images/2024/{number:08}.jpg")).unwrap(),
-        version: None,
+        edition: Edition::default(),
     };
     store.put_head(id.clone(), Arc::new(Head { state, length, fields: vec![1; 300], body }));
     if let Some(state) = state {

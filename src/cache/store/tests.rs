@@ -7,7 +7,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::VersionId;
+use crate::request::{Edition, VersionId};
 
 const BLOCK: u32 = 64;
 
@@ -66,6 +66,10 @@ fn key(text: &str) -> ObjectKey {
     ObjectKey::new(text).unwrap()
 }
 
+fn edition(version: Option<&str>) -> Edition {
+    Edition { version: version.map(|version| VersionId::decode(version).unwrap()), bust: None }
+}
+
 /// The `number`th of [`IDS`].
 fn id(number: usize) -> ObjectId {
     let (number, scope) = (number / 2, number % 2);
@@ -74,7 +78,7 @@ fn id(number: usize) -> ObjectId {
         scope: u32::try_from(scope).unwrap(),
         bucket: bucket(BUCKETS[number % 2]),
         key: key(KEYS[number / 2 % 5]),
-        version: version.map(|version| VersionId::decode(version).unwrap()),
+        edition: edition(version),
     }
 }
 
@@ -188,16 +192,16 @@ fn a_part_of_the_map_holds_several_blocks_if_the_budget_does() {
 #[test]
 fn a_purge_by_key_finds_every_version() {
     let store = Store::new(1 << 20, BLOCK);
-    let version = |number: usize| VersionId::decode(&format!("version-{number}")).unwrap();
+    let version = |number: usize| edition(Some(&format!("version-{number}")));
     for number in 0..300 {
-        store.put_head(ObjectId { version: Some(version(number)), ..id(0) }, Head::inline(0));
+        store.put_head(ObjectId { edition: version(number), ..id(0) }, Head::inline(0));
     }
     let what = id(0);
     let what = Purge::Key { bucket: &what.bucket, key: &what.key };
     assert_eq!(store.purge(what, PurgeMode::Soft), 300);
     assert!(
         store
-            .head(ObjectId { version: Some(version(299)), ..id(0) }.borrowed())
+            .head(ObjectId { edition: version(299), ..id(0) }.borrowed())
             .is_some_and(|head| head.is_stale())
     );
     assert_eq!(store.purge(what, PurgeMode::Hard), 300);

@@ -12,7 +12,7 @@ mod sizes;
 
 use bytes::Bytes;
 use demo_s3::DemoS3;
-use tower_s3_proxy::{Cache, MountBuilder, S3Proxy};
+use tower_s3_proxy::{BucketName, Cache, MountBuilder, ObjectKey, PurgeMode, PurgeTarget, S3Proxy};
 
 use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};
 
@@ -103,6 +103,27 @@ async fn many_misses_are_one_read() {
     }
     tasks.join_all().await;
     assert_eq!(s3.log().len(), 1, "{:?}", cache.snapshot());
+}
+
+#[tokio::test]
+async fn a_new_bust_segment_gets_what_the_key_holds_now_and_a_purge_finds_them_all() {
+    let s3 = s3().await;
+    let (service, cache) = cached(&s3, |mount| mount.cache_bust_segment(true));
+    s3.store().put(BUCKET, "a.txt", Bytes::from_static(b"old"));
+    let text = async |path: &str| ask(&service, get(path)).await.text().to_owned();
+    assert_eq!([text("/a.txt").await, text("/--1/a.txt").await], ["old", "old"]);
+    s3.store().put(BUCKET, "a.txt", Bytes::from_static(b"new"));
+    let asked = s3.log().len();
+    let got = [text("/a.txt").await, text("/--1/a.txt").await, text("/--2/a.txt").await];
+    assert_eq!(got, ["old", "old", "new"]);
+    assert_eq!(text("/--2/a.txt").await, "new");
+    assert_eq!(s3.log().len(), asked + 1);
+    let target = PurgeTarget::Object {
+        bucket: BucketName::parse(BUCKET).unwrap(),
+        key: ObjectKey::new("a.txt").unwrap(),
+    };
+    assert_eq!(cache.purge(&target, PurgeMode::Hard), 3);
+    assert_eq!([text("/a.txt").await, text("/--1/a.txt").await], ["new", "new"]);
 }
 
 #[tokio::test]
