@@ -107,6 +107,7 @@ impl Fetch {
         });
         let id = source.id(memory);
         let mut status = None;
+        let mut has_waited = false;
         for _ in 0..ATTEMPTS {
             let now = source.now();
             let head = memory.head(id.borrowed());
@@ -176,7 +177,13 @@ impl Fetch {
             let told = match memory.cache.0.heads.turn(&id) {
                 Turn::Follow(follow) => {
                     counters.coalesced.add(1);
-                    match follow.outcome().await {
+                    let told = follow.outcome().await;
+                    // A client that wants S3 asked wants it asked after its request (RFC 9111 §5.2.1.4). This question
+                    // was begun before; the next one is not.
+                    if self.asks.control.no_cache && !std::mem::replace(&mut has_waited, true) {
+                        continue;
+                    }
+                    match told {
                         Some(told) => told.map(|()| Forward { collapsed: true, ..forward }),
                         None => continue,
                     }

@@ -1,6 +1,10 @@
 //! Many who want the same at the same time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    future::{Future, poll_fn},
+    sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -288,4 +292,34 @@ async fn a_small_cache_serves_what_it_can_not_keep() {
         assert!(ask(&service, get(&format!("/{n}"))).await.body == object.body);
         assert!(cache.snapshot().bytes <= cache.snapshot().capacity);
     }
+}
+
+/// RFC 9111 §5.2.1.4: what S3 was asked before the request came does not confirm anything to it.
+#[tokio::test]
+async fn a_client_that_wants_s3_asked_does_not_join_a_question_from_before() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("old").with("cache-control", "max-age=60"));
+    let (service, _) = origin.cached();
+    let anew = || request("GET", "/a", &[("cache-control", "no-cache")]);
+    let hold = origin.hold();
+    let early = tokio::spawn({
+        let service = service.clone();
+        async move { ask(&service, anew()).await }
+    });
+    origin.until(|origin| origin.seen().len() == 1).await;
+    origin.put("a", &Object::new("new").with("cache-control", "max-age=60"));
+    let mut late = JoinSet::new();
+    for _ in 0..5 {
+        let service = service.clone();
+        let mut answer = Box::pin(async move { ask(&service, anew()).await });
+        let is_waiting = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx).is_pending())).await;
+        assert!(is_waiting);
+        late.spawn(answer);
+    }
+    drop(hold);
+    assert_eq!(timeout(HANG, early).await.expect("it comes").unwrap().text(), "old");
+    for answer in timeout(HANG, late.join_all()).await.expect("they come") {
+        assert_eq!(answer.text(), "new");
+    }
+    assert_eq!(origin.seen().len(), 2, "and they join each other");
 }
