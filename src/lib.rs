@@ -88,6 +88,7 @@ pub use self::{
         BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder, S3ProxyConfig,
     },
     error::{BoxError, ProxyError, ProxyErrorKind},
+    fetch::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming},
     future::ResponseFuture,
     layer::S3ProxyLayer,
     object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},

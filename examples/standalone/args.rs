@@ -95,6 +95,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", help_heading = "The cache")]
     pub(crate) cache_block: Option<u64>,
 
+    /// Read the objects whose keys begin with this (the prefix of --prefix included) into the cache at the start; can be
+    /// repeated
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        requires = "cache_size",
+        conflicts_with = "bucket_from_path",
+        help_heading = "The cache"
+    )]
+    pub(crate) warm: Vec<String>,
+
     /// Where to purge the cache and see its counters (PATH/purge, PATH/events, PATH/stats), for those who know the token
     /// in the environment variable CACHE_ADMIN_TOKEN; nowhere by default
     #[arg(long, value_name = "PATH", help_heading = "The cache")]

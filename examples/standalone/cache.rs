@@ -1,6 +1,8 @@
 use std::{env, error::Error, time::Duration};
 
-use tower_s3_proxy::{AdminToken, Cache, CacheAdmin, MountBuilder};
+use tower_s3_proxy::{
+    AdminToken, BucketName, Cache, CacheAdmin, ConfigError, Mount, MountBuilder, WarmTarget, Warming,
+};
 
 use crate::args::Args;
 
@@ -26,6 +28,32 @@ pub(crate) fn for_mount(mut mount: MountBuilder, cache: Option<&Cache>, args: &A
         mount = mount.cache_ttl(ttl);
     }
     mount
+}
+
+/// Begins to read what is to be in the cache. Requests are answered meanwhile.
+pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) -> Result<(), ConfigError> {
+    let warmings = prefixes.into_iter().map(|prefix| {
+        let target = WarmTarget::Prefix { bucket: bucket.clone(), prefix: prefix.clone() };
+        Ok((mount.warm(target)?, prefix))
+    });
+    let warmings: Vec<(Warming, String)> = warmings.collect::<Result<_, ConfigError>>()?;
+    tokio::spawn(async move {
+        for (warming, prefix) in warmings {
+            let warming = warming.on_progress({
+                let prefix = prefix.clone();
+                move |so_far| {
+                    if so_far.seen() % 1000 == 0 {
+                        tracing::info!(prefix, ?so_far, "warming");
+                    }
+                }
+            });
+            match warming.run().await {
+                Ok(report) => tracing::info!(prefix, ?report, "warmed"),
+                Err(error) => tracing::error!(prefix, "not warmed: {error}"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The service that purges the cache, and its path.
@@ -118,6 +146,12 @@ mod tests {
             (&["--cache-size", "8MiB", "--cache-max-object", "1GiB"], Err("do not fit")),
             (&["--cache-size", "8MiB", "--cache-block", "5GB"], Err("4096 to 16777216")),
             (&["--cache-size", "8MiB", "--cache-ttl", "soon"], Err("give seconds")),
+            (&["--cache-size", "64MiB", "--warm", "a/", "--warm", "b/"], Ok(true)),
+            (&["--warm", "a/"], Err("--cache-size")),
+            (
+                &["--cache-size", "8MiB", "--warm", "a/", "--bucket-from-path", "m-*"],
+                Err("cannot be used with"),
+            ),
             (&["--cache-ttl", "5m"], Err("--cache-size")),
             (&["--cache-max-object", "1MiB"], Err("--cache-size")),
             (&["--cache-block", "64KiB"], Err("--cache-size")),

@@ -20,10 +20,10 @@ use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use tower_s3_proxy::{BucketName, Cache, Mount, S3ProxyConfig, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{BucketName, Mount, S3ProxyLayer, credentials::Credentials};
 use tracing_subscriber::EnvFilter;
 
-use self::{args::Args, server::Server};
+use self::{args::Args, mounts::Served, server::Server};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -54,7 +54,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         true => Some(Demo::start().await?),
         false => None,
     };
-    let (config, cache) = match &demo {
+    let Served { config, cache, single } = match &demo {
         Some(demo) => demo.config(&args)?,
         None => mounts::from_args(&args).await?,
     };
@@ -68,6 +68,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         None => println!("serving {} on http://{address}", describe(&args)),
     }
 
+    if let Some((bucket, mount)) = single {
+        cache::warm(&bucket, &mount, args.warm)?;
+    }
     let server = Server {
         layer: S3ProxyLayer::new(config),
         ping_path: args.ping_path,
@@ -114,9 +117,10 @@ impl Demo {
         Ok(Self { s3, _folder: folder })
     }
 
-    fn config(&self, args: &Args) -> Result<(S3ProxyConfig, Option<Cache>), Box<dyn Error>> {
+    fn config(&self, args: &Args) -> Result<Served, Box<dyn Error>> {
         let (key, secret) = (demo_s3::DEMO_ACCESS_KEY, demo_s3::DEMO_SECRET_KEY);
-        let mount = Mount::builder(BucketName::parse(DEMO_BUCKET)?)
+        let bucket = BucketName::parse(DEMO_BUCKET)?;
+        let mount = Mount::builder(bucket.clone())
             .endpoint_url(self.s3.endpoint())
             .region("us-east-1")
             .path_style(true)
@@ -124,7 +128,7 @@ impl Demo {
             .default_cache_control("public, max-age=60");
         let cache = cache::from_args(args)?;
         let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
-        Ok((mount.into(), cache))
+        Ok(Served { config: mount.clone().into(), cache, single: Some((bucket, mount)) })
     }
 
     fn greet(&self, url: &str) {

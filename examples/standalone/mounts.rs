@@ -4,8 +4,16 @@ use tower_s3_proxy::{BucketName, Cache, ConfigFile, Cors, Mount, S3ProxyConfig, 
 
 use crate::{args::Args, cache};
 
-/// The configuration that the arguments describe, and its cache.
-pub(crate) async fn from_args(args: &Args) -> Result<(S3ProxyConfig, Option<Cache>), Box<dyn Error>> {
+/// What is served.
+pub(crate) struct Served {
+    pub(crate) config: S3ProxyConfig,
+    pub(crate) cache: Option<Cache>,
+    /// If it is one bucket: its mount.
+    pub(crate) single: Option<(BucketName, Mount)>,
+}
+
+/// What the arguments describe.
+pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
     if let Some(path) = &args.config {
         let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
         let in_file = |why| format!("{}: {why}", path.display());
@@ -18,13 +26,14 @@ pub(crate) async fn from_args(args: &Args) -> Result<(S3ProxyConfig, Option<Cach
             false => None,
         };
         let cache = file.cache().cloned();
-        return Ok((file.build(chain).map_err(in_file)?, cache));
+        return Ok(Served { config: file.build(chain).map_err(in_file)?, cache, single: None });
     }
 
-    let mut mount = match &args.bucket {
-        Some(bucket) => {
-            Mount::builder(BucketName::parse(bucket).map_err(|why| format!("--bucket {bucket}: {why}"))?)
-        }
+    let bucket = args.bucket.as_ref().map(|name| (name, BucketName::parse(name)));
+    let bucket = bucket.map(|(name, bucket)| bucket.map_err(|why| format!("--bucket {name}: {why}")));
+    let bucket = bucket.transpose()?;
+    let mut mount = match &bucket {
+        Some(bucket) => Mount::builder(bucket.clone()),
         None => Mount::bucket_from_path(args.bucket_from_path.clone()),
     };
     mount = mount.at(&args.mount).path_style(args.path_style);
@@ -64,7 +73,7 @@ pub(crate) async fn from_args(args: &Args) -> Result<(S3ProxyConfig, Option<Cach
     }
     let cache = cache::from_args(args)?;
     let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
-    Ok((mount.into(), cache))
+    Ok(Served { config: mount.clone().into(), cache, single: bucket.map(|bucket| (bucket, mount)) })
 }
 
 fn region(flag: Option<String>) -> Option<String> {

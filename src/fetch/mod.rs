@@ -7,6 +7,7 @@ mod part;
 mod refresh;
 mod refused;
 mod source;
+mod warm;
 
 use std::{borrow::Cow, future::Future, pin::Pin};
 
@@ -25,6 +26,7 @@ use crate::{
 };
 use deliver::Doubt;
 pub(crate) use refused::{Failure, from_origin_error};
+pub use warm::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming};
 
 /// A read that S3 has to be asked for.
 pub(crate) struct Fetch {

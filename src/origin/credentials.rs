@@ -71,6 +71,11 @@ impl CredentialCache {
         Some(identity)
     }
 
+    /// The credentials at hand, if they are valid now.
+    pub(crate) fn at_hand(&self) -> Option<Arc<Identity>> {
+        self.current(self.0.clock.now())
+    }
+
     /// New credentials, by one fetch that all who wait share.
     pub(crate) async fn fetch(&self) -> Outcome {
         let mut in_flight = self.refresh()?;

@@ -26,10 +26,10 @@ use crate::{
 
 /// The read lane: signed GETs and HEADs of the objects of one mount.
 pub(crate) struct S3Origin {
-    addressing: Addressing,
+    pub(super) addressing: Addressing,
     /// `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
-    client: WireClient,
+    pub(super) client: WireClient,
     pub(super) clock: OriginClock,
     pub(super) explainer: Explainer,
     /// Places found so far. Fixed buckets are found when the configuration is built.

@@ -12,6 +12,7 @@ mod refusal;
 mod request;
 mod s3_error;
 mod sigv4;
+mod typed;
 mod wire;
 
 pub(crate) use self::{

@@ -1,7 +1,6 @@
 //! The way to S3: our own pool of HTTP/1.1 connections, or any HTTP client of the SDK.
 
 mod pool;
-#[cfg(feature = "aws-config")]
 mod sdk_adapter;
 mod sdk_client;
 mod stream;
@@ -25,7 +24,6 @@ pub(crate) use self::{
 };
 use super::endpoint::Endpoint;
 use crate::error::BoxError;
-#[cfg(feature = "aws-config")]
 pub(crate) use sdk_adapter::PooledClient;
 
 /// What carries requests to one endpoint.

@@ -17,8 +17,8 @@ use http_body_util::{BodyExt, Limited};
 use super::{Pools, Reuse, WireError, WireErrorKind};
 use crate::error::BoxError;
 
-/// Our pool as an HTTP client of the SDK: STS, SSO and the metadata services are called over the same TLS stack, so
-/// that a second one need not be built.
+/// Our pool as an HTTP client of the SDK: S3's other operations, STS, SSO and the metadata services are called over the
+/// same TLS stack, so that a second one need not be built.
 #[derive(Debug, Clone)]
 pub(crate) struct PooledClient(Arc<Pools>);
 
@@ -62,7 +62,7 @@ impl PooledClient {
     }
 }
 
-/// Answers of the services that hand out credentials are a few KiB.
+/// Answers of the services that hand out credentials are a few KiB, a page of a listing is 2 MiB at most.
 const ANSWER_LIMIT: usize = 4 << 20;
 
 fn user(error: impl Into<BoxError>) -> ConnectorError {

@@ -22,6 +22,7 @@ use crate::origin::endpoint::Endpoint;
 /// An HTTP client of the SDK, brought by the user.
 #[derive(Debug, Clone)]
 pub(crate) struct SdkClient {
+    pub(in crate::origin) client: SharedHttpClient,
     connector: SharedHttpConnector,
 }
 
@@ -52,7 +53,7 @@ impl SdkClient {
             .with_endpoint_resolver(Some(StaticUriEndpointResolver::http_localhost(1)))
             .with_retry_strategy(Some(NeverRetryStrategy::new()))
             .build()?;
-        Ok(Self { connector: client.http_connector(&settings, &components) })
+        Ok(Self { client: client.clone(), connector: client.http_connector(&settings, &components) })
     }
 
     pub(super) async fn send(

@@ -9,6 +9,7 @@ mod negative;
 mod origin;
 mod purge;
 mod sizes;
+mod warm;
 
 use bytes::Bytes;
 use demo_s3::DemoS3;

@@ -1,0 +1,60 @@
+//! The SDK's own client for what is not the read lane: it goes by the same addressing, credentials, clock and wire.
+
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError, future},
+};
+use aws_sdk_s3::{
+    Client, Config,
+    config::{BehaviorVersion, Region},
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+
+use super::{
+    CredentialCache, S3Origin, WireClient,
+    endpoint::{Addressing, EndpointError},
+    wire::PooledClient,
+};
+use crate::object::BucketName;
+
+impl S3Origin {
+    /// A client for the bucket, in the region where it was found to be.
+    pub(crate) fn typed_client(&self, bucket: &BucketName) -> Result<Client, EndpointError> {
+        let place = self.place(bucket)?;
+        let Addressing { endpoint_url, path_style, fips, dual_stack, accelerate, .. } = &self.addressing;
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(place.region.clone()))
+            .force_path_style(*path_style)
+            .use_fips(*fips)
+            .use_dual_stack(*dual_stack)
+            .accelerate(*accelerate)
+            .time_source(self.clock.clone())
+            .sleep_impl(TokioSleep::new());
+        config.set_endpoint_url(endpoint_url.clone());
+        let config = match &self.client {
+            WireClient::Pools(pools) => config.http_client(PooledClient::new(pools.clone())),
+            WireClient::Sdk(client) => config.http_client(client.client.clone()),
+        };
+        let config = match &self.credentials {
+            Some(credentials) => config.credentials_provider(credentials.clone()),
+            None => config.allow_no_auth(),
+        };
+        Ok(Client::from_conf(config.build()))
+    }
+}
+
+impl ProvideCredentials for CredentialCache {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let identity = match self.at_hand() {
+                Some(identity) => identity,
+                None => self.fetch().await.map_err(CredentialsError::not_loaded)?,
+            };
+            Ok::<Credentials, _>(identity.credentials().clone())
+        })
+    }
+}
