@@ -11,6 +11,7 @@ use tower::Service;
 
 use crate::{
     body::{ObjectBody, ResponseBody},
+    cache::Invalidation,
     fetch::FetchFuture,
 };
 
@@ -31,7 +32,7 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        Inner { #[pin] future: S::Future },
+        Inner { #[pin] future: S::Future, invalidation: Option<Box<Invalidation>> },
         Ready { response: Option<Response<ObjectBody>> },
         Fetch { fetch: FetchFuture, or_inner: Option<Box<(S, Request<ReqBody>)>> },
     }
@@ -44,7 +45,11 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(crate) fn inner(future: S::Future) -> Self {
-        Self { kind: Kind::Inner { future } }
+        Self { kind: Kind::Inner { future, invalidation: None } }
+    }
+
+    pub(crate) fn changing(future: S::Future, invalidation: Box<Invalidation>) -> Self {
+        Self { kind: Kind::Inner { future, invalidation: Some(invalidation) } }
     }
 
     pub(crate) fn ready(response: Response<ObjectBody>) -> Self {
@@ -70,8 +75,12 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().kind.project() {
-                KindProjection::Inner { future } => {
-                    return Poll::Ready(ready!(future.poll(cx)).map(|r| r.map(ResponseBody::inner)));
+                KindProjection::Inner { future, invalidation } => {
+                    let answer = ready!(future.poll(cx));
+                    if let (Some(invalidation), Ok(response)) = (invalidation, &answer) {
+                        invalidation.answered(response.status());
+                    }
+                    return Poll::Ready(answer.map(|r| r.map(ResponseBody::inner)));
                 }
                 KindProjection::Ready { response } => {
                     let response = response.take().expect("a future is not polled after it was ready");
@@ -82,7 +91,7 @@ where
                     match or_inner.take() {
                         Some(inner) if response.status() == StatusCode::NOT_FOUND => {
                             let (mut service, request) = *inner;
-                            Kind::Inner { future: service.call(request) }
+                            Kind::Inner { future: service.call(request), invalidation: None }
                         }
                         _ => Kind::Ready { response: Some(response) },
                     }

@@ -2,6 +2,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIEL
 
 use crate::{
     body::ObjectBody,
+    cache::Invalidation,
     config::{BadPathAnswer, Miss, Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, from_origin_error, granted},
@@ -20,6 +21,8 @@ pub(crate) struct Proxy {
 /// What becomes of a request, as far as it can be said without waiting.
 pub(crate) enum Admission {
     NotOurs,
+    /// The inner service's to answer, and with it what is kept of the object may be over.
+    Changing(Box<Invalidation>),
     Answered(Response<ObjectBody>),
     Fetch(Fetch),
     FetchOrInner(Fetch),
@@ -47,7 +50,8 @@ impl Proxy {
         let method = match asked {
             AskedMethod::Read(method) => method,
             AskedMethod::Options | AskedMethod::NotAllowed if mount.0.miss == Miss::ToInner => {
-                return Admission::NotOurs;
+                let invalidation = mount.invalidation(rest, request);
+                return invalidation.map_or(Admission::NotOurs, Admission::Changing);
             }
             AskedMethod::Options => return answered(cors, options()),
             AskedMethod::NotAllowed => return answered(cors, mount.method_not_allowed()),
@@ -135,6 +139,17 @@ impl Mount {
             (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
         })?;
         Ok((bucket, key, bust))
+    }
+
+    /// What a request to the inner service makes of what is kept; `None` if nothing.
+    fn invalidation<B>(&self, rest: &str, request: &Request<B>) -> Option<Box<Invalidation>> {
+        let memory = self.0.memory.as_ref()?;
+        let (bucket, key, _) = self.name(rest, request).ok()?;
+        let bucket = match bucket {
+            Bucket::Named(name) => Some(name),
+            Bucket::Asked(..) => None,
+        };
+        Invalidation::of(request.method(), memory, bucket, key).map(Box::new)
     }
 
     fn method_not_allowed(&self) -> Response<ObjectBody> {

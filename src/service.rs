@@ -65,6 +65,9 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.proxy.admit(&request) {
             Admission::NotOurs => ResponseFuture::inner(self.inner.call(request)),
+            Admission::Changing(invalidation) => {
+                ResponseFuture::changing(self.inner.call(request), invalidation)
+            }
             Admission::Answered(response) => ResponseFuture::ready(response),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::FetchOrInner(fetch) => {

@@ -3,18 +3,19 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
 use super::{
-    CacheSnapshot, ClientControl, Counters, Flights, Found, Head, ObjectId, Purge, PurgeMode, PurgeTarget,
-    Rooms, Run, StateId, Store,
+    CacheSnapshot, ClientControl, Counters, Epochs, Flights, Found, Head, ObjectId, Purge, PurgeMode,
+    PurgeTarget, Rooms, Run, StateId, Store,
 };
 use crate::{
     config::{ConfigError, ConfigErrorKind},
     fetch::Failure,
+    object::ObjectKey,
     request::ByteRange,
 };
 
@@ -56,8 +57,7 @@ pub(crate) struct Shared {
     rooms: Rooms,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
-    /// How often was purged: what S3 said before a purge is not kept after it.
-    purges: AtomicU64,
+    pub(crate) epochs: Epochs,
     scopes: AtomicU32,
 }
 
@@ -225,7 +225,7 @@ impl CacheBuilder {
             rooms: Rooms::default(),
             counters: Counters::default(),
             settings: self.settings,
-            purges: AtomicU64::new(0),
+            epochs: Epochs::default(),
             scopes: AtomicU32::new(0),
         })))
     }
@@ -256,23 +256,22 @@ impl Shared {
     }
 
     /// The moment of a question.
-    pub(crate) fn asked(&self, now: SystemTime) -> AskedAt {
-        AskedAt { time: now, epoch: self.epoch() }
-    }
-
-    /// How often was purged until now.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.purges.load(Ordering::SeqCst)
+    pub(crate) fn asked(&self, key: &ObjectKey, now: SystemTime) -> AskedAt {
+        AskedAt { time: now, epoch: self.epochs.of(key) }
     }
 
     pub(crate) fn purge_all(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
-        // First: who puts something from now on sees it, and takes it away again.
-        self.purges.fetch_add(1, Ordering::SeqCst);
         let what = match target {
             PurgeTarget::Object { bucket, key } => Purge::Key { bucket, key },
             PurgeTarget::Prefix { bucket, prefix } => Purge::Prefix { bucket, prefix },
             PurgeTarget::Everything => Purge::Everything,
         };
+        self.drop_all(what, mode)
+    }
+
+    pub(crate) fn drop_all(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
+        // First: who puts something from now on sees it, and takes it away again.
+        self.epochs.end(what);
         self.store.purge(what, mode)
     }
 

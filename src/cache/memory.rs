@@ -36,13 +36,13 @@ impl Memory {
         self.cache.0.store.head(object)
     }
 
-    /// Keeps what S3 said to a question that was asked at this epoch; `None` if it is not kept: something was purged
+    /// Keeps what S3 said to a question that was asked at this epoch; `None` if it is not kept: it was purged
     /// since, or it is too heavy.
     pub(crate) fn put(&self, id: &ObjectId, head: Head, epoch: u64) -> Option<Arc<Head>> {
         let head = Arc::new(head);
         let shared = &self.cache.0;
         shared.store.put_head(id.clone(), Arc::clone(&head));
-        if shared.epoch() != epoch {
+        if shared.epochs.of(&id.key) != epoch {
             shared.remove_if(id, &head);
         }
         shared.store.head(id.borrowed()).filter(|kept| Arc::ptr_eq(kept, &head))

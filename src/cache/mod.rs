@@ -5,6 +5,7 @@
 mod admin;
 mod control;
 mod counters;
+mod epochs;
 #[cfg(feature = "events")]
 mod event;
 mod flights;
@@ -13,6 +14,7 @@ mod freshness;
 mod handle;
 mod head;
 mod id;
+mod invalidation;
 mod memory;
 mod purge;
 mod request_control;
@@ -31,12 +33,14 @@ pub use self::{
 pub(crate) use self::{
     control::CDN_CACHE_CONTROL,
     counters::Counters,
+    epochs::Epochs,
     flights::{Flights, Turn},
     freshen::merged,
     freshness::{Heuristic, Lifetime, State, Storability},
     handle::AskedAt,
     head::{Asked, Found, Head, Marker},
     id::{ObjectId, ObjectRef, StateId},
+    invalidation::Invalidation,
     memory::Memory,
     request_control::RequestControl,
     run::{Rooms, Run, RunError, RunReader},

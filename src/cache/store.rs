@@ -56,8 +56,18 @@ type Map<H> = Cache<Key, Value<H>, Scales, DefaultHashBuilder, Evictions<H>>;
 /// What is to be purged, in all scopes and editions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purge<'a> {
-    Key { bucket: &'a BucketName, key: &'a ObjectKey },
-    Prefix { bucket: &'a BucketName, prefix: &'a str },
+    Key {
+        bucket: &'a BucketName,
+        key: &'a ObjectKey,
+    },
+    /// In whichever bucket.
+    KeyOfAny {
+        key: &'a ObjectKey,
+    },
+    Prefix {
+        bucket: &'a BucketName,
+        prefix: &'a str,
+    },
     Everything,
 }
 
@@ -174,6 +184,7 @@ impl<H: Weigh> Store<H> {
     pub(crate) fn purge(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
         let ids = match what {
             Purge::Key { bucket, key } => self.siblings(bucket, key),
+            Purge::KeyOfAny { key } => self.ids(|id| id.key == *key),
             Purge::Prefix { bucket, prefix } => {
                 self.ids(|id| id.bucket == *bucket && id.key.as_str().starts_with(prefix))
             }

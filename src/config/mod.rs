@@ -100,7 +100,8 @@ pub enum Miss {
     #[default]
     Answered,
     /// The inner service: it gets the request as it came, for a GET or HEAD of a missing object, for a query that a
-    /// mount refuses, and for every other method.
+    /// mount refuses, and for every other method. What it answers to a method that may change something, and not as an
+    /// error, makes the mount's cache forget the object (RFC 9111 §4.4).
     ToInner,
 }
 

@@ -31,7 +31,7 @@ impl Fetch {
     ) -> Result<Refreshed, Failure> {
         let stale = stale.and_then(|head| head.found());
         let question = self.first_question(memory, stale);
-        let asked_at = memory.cache.0.asked(source.now());
+        let asked_at = memory.cache.0.asked(&source.key, source.now());
         match self.put_question(source, &question).await? {
             Answer::Found(answer) if question.method == ReadMethod::Head => {
                 self.keep_head(source, memory, stale, answer, asked_at).await
@@ -269,7 +269,7 @@ impl Source {
         let (source, stale) = (Arc::clone(self), Arc::clone(stale));
         tokio::spawn(async move {
             let Some(memory) = source.memory() else { return };
-            let asked_at = memory.cache.0.asked(source.now());
+            let asked_at = memory.cache.0.asked(&source.key, source.now());
             match source.ask(&Question::head()).await {
                 Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
                     let total = content_length(answer.headers());

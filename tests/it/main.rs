@@ -9,6 +9,7 @@ mod cache_ttl;
 mod cors;
 mod cost;
 mod differential;
+mod http_cache_suite;
 mod keys;
 mod lying;
 mod query;

@@ -215,6 +215,7 @@ enum Step {
     Fill { id: usize, first: u32, count: u32 },
     Remove { id: usize },
     PurgeKey { id: usize, mode: PurgeMode },
+    PurgeKeyOfAny { id: usize, mode: PurgeMode },
     PurgePrefix { bucket: usize, prefix: &'static str, mode: PurgeMode },
     PurgeAll { mode: PurgeMode },
 }
@@ -230,6 +231,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (0..IDS, 0_u32..6, 1_u32..4).prop_map(|(id, first, count)| Step::Fill { id, first, count }),
         2 => (0..IDS).prop_map(|id| Step::Remove { id }),
         1 => (0..IDS, mode()).prop_map(|(id, mode)| Step::PurgeKey { id, mode }),
+        1 => (0..IDS, mode()).prop_map(|(id, mode)| Step::PurgeKeyOfAny { id, mode }),
         1 => (0..BUCKETS.len(), prefix, mode())
             .prop_map(|(bucket, prefix, mode)| Step::PurgePrefix { bucket, prefix, mode }),
         1 => mode().prop_map(|mode| Step::PurgeAll { mode }),
@@ -331,6 +333,11 @@ fn take(step: &Step, store: &Store<Head>, model: &mut Model, is_lossy: bool) -> 
             let ObjectId { bucket, key, .. } = id(number);
             let objects = store.purge(Purge::Key { bucket: &bucket, key: &key }, mode);
             prop_assert!(found(objects, model.purge(mode, |id| id.bucket == bucket && id.key == key)));
+        }
+        Step::PurgeKeyOfAny { id: number, mode } => {
+            let ObjectId { key, .. } = id(number);
+            let objects = store.purge(Purge::KeyOfAny { key: &key }, mode);
+            prop_assert!(found(objects, model.purge(mode, |id| id.key == key)));
         }
         Step::PurgePrefix { bucket: number, prefix, mode } => {
             let bucket = bucket(BUCKETS[number]);

@@ -3,6 +3,7 @@
 mod flights;
 mod flips;
 mod fresh;
+mod invalidation;
 mod lies;
 mod mounts;
 mod negative;

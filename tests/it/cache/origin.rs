@@ -24,7 +24,7 @@ use tower_s3_proxy::{Cache, CacheBuilder, MountBuilder, S3Proxy};
 
 use crate::{
     lying::http_date,
-    support::{BUCKET, Protocol, Server, mount_at, proxy, serve},
+    support::{BUCKET, Protocol, REGION, Server, mount_at, proxy, serve},
 };
 
 /// Longer than anything here takes; only a hang gets there.
@@ -168,6 +168,12 @@ impl Origin {
     /// A mount of its bucket at `/`, by its clock.
     pub(super) fn mount(&self) -> MountBuilder {
         mount_at(self.server.addr).time_source(self.clock.clone())
+    }
+
+    /// Points a mount at it, by its clock.
+    pub(super) fn over(&self, builder: MountBuilder) -> MountBuilder {
+        let builder = builder.endpoint_url(format!("http://{}", self.server.addr)).path_style(true);
+        builder.region(REGION).anonymous().time_source(self.clock.clone())
     }
 
     /// A mount with a cache of 64 MiB.

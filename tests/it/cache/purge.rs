@@ -93,6 +93,31 @@ async fn what_is_read_during_a_purge_is_not_kept() {
     }
 }
 
+#[tokio::test]
+async fn what_is_read_during_a_purge_of_another_key_is_kept() {
+    const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
+    let origin = Origin::start().await;
+    for key in KEYS {
+        origin.put(key, &Object::new(key).with("cache-control", "max-age=60"));
+    }
+    let (service, cache) = origin.cached();
+    let hold = origin.hold();
+    let mut reading = tokio::task::JoinSet::new();
+    for key in KEYS {
+        let service = service.clone();
+        reading.spawn(async move { ask(&service, get(&format!("/{key}"))).await });
+    }
+    origin.until(|origin| origin.seen().len() == KEYS.len()).await;
+    cache.purge(&key("a"), PurgeMode::Hard);
+    drop(hold);
+    reading.join_all().await;
+    origin.asked();
+    for key in KEYS {
+        assert_eq!(ask(&service, get(&format!("/{key}"))).await.text(), key);
+    }
+    assert!((1..=2).contains(&origin.asked()), "its own, and that of a key that shares the count with it");
+}
+
 /// Who asks after a purge does not follow a read that began before it.
 #[tokio::test]
 async fn a_read_from_before_a_purge_is_joined_by_nobody() {
