@@ -160,7 +160,7 @@ impl Mount {
     }
 
     /// Asks for one byte of a key that need not exist: any answer about the key shows that S3 takes our requests.
-    async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
+    pub(crate) async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
         let key = self.0.keys.key(PROBE_KEY).map_err(|_| ProxyError::new(ProxyErrorKind::BadRequest))?;
         let target = Target { bucket, key: &key, version: None };
         let refusal = match self.0.origin.read(target, &Question::first_byte()).await {

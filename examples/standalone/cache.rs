@@ -49,7 +49,10 @@ pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) ->
             });
             match warming.run().await {
                 Ok(report) => tracing::info!(prefix, ?report, "warmed"),
-                Err(error) => tracing::error!(prefix, "not warmed: {error}"),
+                Err(error) => {
+                    let (why, report) = (error.source().map(ToString::to_string), error.report());
+                    tracing::error!(prefix, why, ?report, "{error}");
+                }
             }
         }
     });

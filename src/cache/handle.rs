@@ -245,10 +245,12 @@ impl Shared {
 
     /// Whether bytes of this object may be asked for; where they are already, others may join.
     pub(crate) fn may_read(&self, found: &Found) -> bool {
-        self.has_room_for(found.total) || {
-            let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            runs.contains_key(&found.state)
-        }
+        self.has_room_for(found.total) || self.is_read(found.state)
+    }
+
+    /// Whether bytes of this state are on their way.
+    pub(crate) fn is_read(&self, state: StateId) -> bool {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&state)
     }
 
     pub(crate) fn new_run(&self, range: ByteRange) -> Arc<Run> {

@@ -61,6 +61,16 @@ impl Memory {
         true
     }
 
+    /// Whether all bytes of an object are here, or about to be put here.
+    pub(crate) fn has_all(&self, found: &Found) -> bool {
+        // First: a run puts its blocks into the store before it leaves the list.
+        if self.cache.0.is_read(found.state) {
+            return true;
+        }
+        let whole = found.total.checked_sub(1).and_then(|last| ByteRange::new(0, last));
+        whole.is_none_or(|whole| self.gather(found, whole, &mut Segments::default()))
+    }
+
     /// Adds the bytes of a range: those that are here, those that are coming, and those that have to be asked for, for
     /// which the runs are returned.
     pub(crate) fn gather_or_ask(&self, found: &Found, range: ByteRange, to: &mut Segments) -> Vec<Arc<Run>> {

@@ -154,6 +154,16 @@ impl<H: Weigh> Store<H> {
         head.is_some()
     }
 
+    /// What an object weighs that has so many bytes in blocks.
+    pub(crate) fn weight(&self, id: &ObjectId, head: &H, in_blocks: u64) -> u64 {
+        let head_alone = head_weight(id, head.weight());
+        let block = u64::from(self.block_size);
+        let weight_of = |length| block_weight(usize::try_from(length).unwrap_or(usize::MAX));
+        let (full, rest) = (in_blocks / block, in_blocks % block);
+        let rest = if rest > 0 { weight_of(rest) } else { 0 };
+        head_alone.saturating_add(full.saturating_mul(weight_of(block))).saturating_add(rest)
+    }
+
     /// One block. Waits for nothing.
     pub(crate) fn block(&self, state: StateId, number: u32) -> Option<Bytes> {
         match self.map.get(&Key::Block { state, number })? {

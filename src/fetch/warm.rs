@@ -1,24 +1,22 @@
 //! Objects into the cache before anybody asks for them, the way that requests take.
 
+mod readers;
+
 use std::{fmt, num::NonZeroUsize};
 
 use aws_sdk_s3::{
-    error::DisplayErrorContext,
+    error::{DisplayErrorContext, SdkError},
+    operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
     types::{EncodingType, Object},
 };
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use aws_smithy_async::future::pagination_stream::PaginationStream;
 use percent_encoding::percent_decode_str;
-use tokio::task::JoinSet;
 
-use super::{Asks, Bucket, Fetch};
+use self::readers::Readers;
 use crate::{
-    body::{ObjectBody, ResponseBody},
     config::{ConfigError, ConfigErrorKind, Mount},
-    error::{BoxError, ProxyError, ProxyErrorKind},
+    error::{BoxError, ProxyError},
     object::{BucketName, ObjectKey},
-    request::{Edition, ReadMethod, ReadRequest},
 };
 
 /// Which objects to warm a cache with.
@@ -60,9 +58,9 @@ pub struct WarmReport {
     pub fresh: u64,
     /// Objects that are larger than those that the cache keeps.
     pub too_large: u64,
-    /// Objects that must not be kept, as their `Cache-Control` says, or that found no room.
+    /// Objects that must not be kept, as their `Cache-Control` says, that found no room, or that no URL can name.
     pub not_kept: u64,
-    /// Keys that S3 does not have.
+    /// Keys that S3 does not have. (Those that it denies have failed.)
     pub missing: u64,
     /// Keys that could not be read; the log says why.
     pub failed: u64,
@@ -84,36 +82,11 @@ pub struct WarmFailure {
     pub error: ProxyError,
 }
 
-/// The listing broke off. What was read before is in the cache, and in the last report.
+/// The listing broke off. What was read before is in the cache.
 #[derive(Debug)]
-pub struct WarmError(BoxError);
-
-/// What became of one key.
-enum Outcome {
-    Kept { bytes: u64 },
-    Fresh,
-    TooLarge,
-    NotKept,
-    Missing,
-    Failed(ObjectKey, ProxyError),
-}
-
-/// An object to be read, and its size where the listing tells.
-struct Wanted {
-    key: ObjectKey,
-    size: Option<u64>,
-}
-
-/// The reads under way.
-struct Readers {
-    mount: Mount,
-    bucket: BucketName,
-    concurrency: NonZeroUsize,
-    /// Each tells the size with which it was begun.
-    tasks: JoinSet<(u64, Outcome)>,
-    bytes_under_way: u64,
+pub struct WarmError {
     report: WarmReport,
-    on_progress: Box<dyn FnMut(&WarmReport) + Send>,
+    source: BoxError,
 }
 
 // === impl Mount ===
@@ -124,7 +97,8 @@ impl Mount {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::Missing`] if the mount has no cache.
+    /// [`ConfigErrorKind::Missing`] if the mount has no cache, [`ConfigErrorKind::InvalidValue`] if it does not serve the
+    /// bucket, or a key or the prefix lies outside of its own prefix.
     ///
     /// ```no_run
     /// # async fn warm(media: tower_s3_proxy::Mount) -> Result<(), Box<dyn std::error::Error>> {
@@ -143,7 +117,34 @@ impl Mount {
             let message = "a mount without a cache can't be warmed: give it one (MountBuilder::cache)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
+        self.check(&target)?;
         Ok(Warming { mount: self.clone(), target, concurrency: CONCURRENCY, on_progress: Box::new(|_| {}) })
+    }
+}
+
+impl Mount {
+    /// What no request could ask for would only take room.
+    fn check(&self, target: &WarmTarget) -> Result<(), ConfigError> {
+        let invalid = |message| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+        let (WarmTarget::Keys { bucket, .. } | WarmTarget::Prefix { bucket, .. }) = target;
+        if !self.0.bucket.may_be(bucket) {
+            return invalid(format!("the mount does not serve the bucket {bucket}: warm one that it serves"));
+        }
+        let prefix = self.0.keys.prefix();
+        let outside = match target {
+            WarmTarget::Keys { keys, .. } => {
+                keys.iter().map(ObjectKey::as_str).find(|key| !key.starts_with(prefix))
+            }
+            WarmTarget::Prefix { prefix: wanted, .. } => {
+                Some(&**wanted).filter(|wanted| !wanted.starts_with(prefix))
+            }
+        };
+        match outside {
+            Some(text) => invalid(format!(
+                "{text:?} lies outside of what the mount serves: keys are S3's own, here with {prefix:?} in front"
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -162,7 +163,8 @@ impl WarmReport {
 // === impl Warming ===
 
 impl Warming {
-    /// How many objects are read at the same time; 8 by default.
+    /// How many objects are read at the same time; 8 by default. Fewer, where all of them together would take more memory
+    /// than the cache: for keys, whose sizes are not known, as many as the largest object that is kept fits into it.
     pub fn concurrency(mut self, objects: NonZeroUsize) -> Self {
         self.concurrency = objects;
         self
@@ -178,50 +180,87 @@ impl Warming {
     ///
     /// # Errors
     ///
-    /// [`WarmError`] if S3 does not list the prefix. Objects that can't be read are in the report.
+    /// [`WarmError`] if S3 does not list the prefix, with the report of what was done until then. Objects that can't be
+    /// read are in the report.
     pub async fn run(self) -> Result<WarmReport, WarmError> {
         let Self { mount, target, concurrency, on_progress } = self;
-        match target {
+        let (bucket, prefix) = match target {
             WarmTarget::Keys { bucket, keys } => {
                 let mut readers = Readers::new(mount, bucket, concurrency, on_progress);
                 for key in keys {
-                    if !readers.read(Wanted { key, size: None }).await {
-                        return Ok(readers.finish().await);
+                    if !readers.read(key, None).await {
+                        break;
                     }
                 }
-                Ok(readers.finish().await)
+                return Ok(readers.finish().await);
             }
-            WarmTarget::Prefix { bucket, prefix } => {
-                let client = mount.0.origin.typed_client(&bucket).map_err(|why| WarmError(why.into()))?;
-                let mut pages = client
-                    .list_objects_v2()
-                    .bucket(bucket.as_str())
-                    .prefix(prefix)
-                    // XML has no way to write some characters that keys may have.
-                    .encoding_type(EncodingType::Url)
-                    .into_paginator()
-                    .send();
-                let mut readers = Readers::new(mount, bucket, concurrency, on_progress);
-                while let Some(page) = pages.next().await {
-                    let page = match page {
-                        Ok(page) => page,
-                        Err(why) => {
-                            readers.finish().await;
-                            return Err(WarmError(DisplayErrorContext(why).to_string().into()));
-                        }
-                    };
-                    let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
-                    for object in page.contents() {
-                        let Some(wanted) = Wanted::listed(object, is_encoded) else { continue };
-                        if !readers.read(wanted).await {
-                            return Ok(readers.finish().await);
-                        }
-                    }
-                }
-                Ok(readers.finish().await)
-            }
+            WarmTarget::Prefix { bucket, prefix } => (bucket, prefix),
+        };
+        let mut readers = Readers::new(mount.clone(), bucket.clone(), concurrency, on_progress);
+        let listed = read_listed(&mount, &bucket, &prefix, &mut readers).await;
+        let report = readers.finish().await;
+        match listed {
+            Ok(()) => Ok(report),
+            Err(source) => Err(WarmError { report, source }),
         }
     }
+}
+
+/// Reads what S3 lists, up to the end, or until the cache is full.
+async fn read_listed(
+    mount: &Mount,
+    bucket: &BucketName,
+    prefix: &str,
+    readers: &mut Readers,
+) -> Result<(), BoxError> {
+    let mut pages = list(mount, bucket, prefix)?;
+    let mut page = match pages.next().await {
+        Some(Err(_)) => {
+            // What S3 refuses to a read teaches where the bucket is, what time it is, and that credentials are spent;
+            // what it refuses to the SDK's own client does not.
+            let _ = mount.probe(bucket).await;
+            pages = list(mount, bucket, prefix)?;
+            pages.next().await
+        }
+        page => page,
+    };
+    while let Some(listed) = page {
+        let listed = listed.map_err(|why| DisplayErrorContext(why).to_string())?;
+        let is_encoded = listed.encoding_type() == Some(&EncodingType::Url);
+        for object in listed.contents() {
+            let size = object.size().and_then(|size| u64::try_from(size).ok());
+            match listed_key(object, is_encoded) {
+                Some(key) => {
+                    if !readers.read(key, size).await {
+                        return Ok(());
+                    }
+                }
+                None => readers.pass_over(),
+            }
+        }
+        page = pages.next().await;
+    }
+    Ok(())
+}
+
+fn list(mount: &Mount, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
+    let request =
+        mount.0.origin.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
+    // XML has no way to write some characters that keys may have.
+    Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
+}
+
+type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>>>;
+
+/// `None` for a key that no request could name.
+fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
+    let key = object.key()?;
+    if !is_encoded {
+        return ObjectKey::new(key).ok();
+    }
+    // As in a form, a space is a plus sign.
+    let key = key.replace('+', " ");
+    ObjectKey::new(percent_decode_str(&key).decode_utf8().ok()?).ok()
 }
 
 impl fmt::Debug for Warming {
@@ -234,159 +273,23 @@ impl fmt::Debug for Warming {
     }
 }
 
-// === impl Wanted ===
-
-impl Wanted {
-    /// `None` for a key that no request could name.
-    fn listed(object: &Object, is_encoded: bool) -> Option<Self> {
-        let key = object.key()?;
-        let key = if is_encoded {
-            // As in a form, a space is a plus sign.
-            percent_decode_str(&key.replace('+', " ")).decode_utf8().ok()?.into_owned()
-        } else {
-            key.to_owned()
-        };
-        let size = object.size().and_then(|size| u64::try_from(size).ok());
-        Some(Self { key: ObjectKey::new(key).ok()?, size })
-    }
-}
-
-// === impl Readers ===
-
-impl Readers {
-    fn new(
-        mount: Mount,
-        bucket: BucketName,
-        concurrency: NonZeroUsize,
-        on_progress: Box<dyn FnMut(&WarmReport) + Send>,
-    ) -> Self {
-        Self {
-            mount,
-            bucket,
-            concurrency,
-            tasks: JoinSet::new(),
-            bytes_under_way: 0,
-            report: WarmReport::default(),
-            on_progress,
-        }
-    }
-
-    /// Begins to read an object as soon as that may be; `false` if the cache has no room for it beside those that were
-    /// read before.
-    async fn read(&mut self, wanted: Wanted) -> bool {
-        let Some(memory) = &self.mount.0.memory else { return false };
-        let capacity = memory.cache.0.store.usage().capacity;
-        let size = wanted.size.unwrap_or(0);
-        if size > memory.cache.0.settings.max_object {
-            self.count(Outcome::TooLarge);
-            return true;
-        }
-        // What is on its way through memory has no more room than what is kept.
-        let is_too_much = |this: &Self| {
-            this.tasks.len() >= this.concurrency.get()
-                || this.bytes_under_way.saturating_add(size) > capacity && !this.tasks.is_empty()
-        };
-        while is_too_much(self) {
-            self.join().await;
-        }
-        if self.report.bytes.saturating_add(self.bytes_under_way).saturating_add(size.max(1)) > capacity {
-            self.report.is_full = true;
-            return false;
-        }
-        self.bytes_under_way += size;
-        let (mount, bucket) = (self.mount.clone(), self.bucket.clone());
-        self.tasks.spawn(async move { (size, warm_one(mount, bucket, wanted.key).await) });
-        true
-    }
-
-    async fn join(&mut self) {
-        // Nobody aborts them, and a panic has had its message.
-        if let Some(Ok((size, outcome))) = self.tasks.join_next().await {
-            self.bytes_under_way = self.bytes_under_way.saturating_sub(size);
-            self.count(outcome);
-        }
-    }
-
-    fn count(&mut self, outcome: Outcome) {
-        let report = &mut self.report;
-        match outcome {
-            Outcome::Kept { bytes } => {
-                report.kept += 1;
-                report.bytes += bytes;
-            }
-            Outcome::Fresh => report.fresh += 1,
-            Outcome::TooLarge => report.too_large += 1,
-            Outcome::NotKept => report.not_kept += 1,
-            Outcome::Missing => report.missing += 1,
-            Outcome::Failed(key, error) => {
-                report.failed += 1;
-                if report.failures.len() < MAX_FAILURES {
-                    report.failures.push(WarmFailure { key, error });
-                }
-            }
-        }
-        (self.on_progress)(report);
-    }
-
-    async fn finish(mut self) -> WarmReport {
-        while !self.tasks.is_empty() {
-            self.join().await;
-        }
-        self.report
-    }
-}
-
-const MAX_FAILURES: usize = 100;
-
-async fn warm_one(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
-    let fetch = Fetch {
-        mount: mount.clone(),
-        bucket: Bucket::Named(bucket.clone()),
-        key: key.clone(),
-        edition: Edition::default(),
-        disposition: None,
-        read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
-        asks: Asks::default(),
-        cors: None,
-    };
-    let Some(memory) = &mount.0.memory else { return Outcome::NotKept };
-    let is_recalled = fetch.recall().is_some_and(|response| response.status() == StatusCode::OK);
-    if is_recalled {
-        return Outcome::Fresh;
-    }
-    let response = fetch.run().await;
-    if response.status() != StatusCode::OK {
-        return match response.extensions().get::<ProxyError>() {
-            Some(error) if error.kind() != ProxyErrorKind::NotFound => Outcome::Failed(key, error.clone()),
-            Some(_) | None => Outcome::Missing,
-        };
-    }
-    let head = memory.head(memory.object(&bucket, &key, &Edition::default()));
-    let Some(found) = head.as_ref().and_then(|head| head.found()) else { return Outcome::NotKept };
-    if found.total > memory.cache.0.settings.max_object {
-        return Outcome::TooLarge;
-    }
-    match drain(response.into_body()).await {
-        Ok(bytes) => Outcome::Kept { bytes },
-        Err(why) => Outcome::Failed(key, ProxyError::from_source(ProxyErrorKind::OriginBroken, why)),
-    }
-}
-
-async fn drain(body: ObjectBody) -> Result<u64, BoxError> {
-    let mut body = ResponseBody::<Empty<Bytes>>::object(body);
-    let mut bytes = 0;
-    while let Some(frame) = body.frame().await.transpose()? {
-        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-    }
-    Ok(bytes)
-}
-
 // === impl WarmError ===
+
+impl WarmError {
+    /// How far it had come.
+    pub fn report(&self) -> &WarmReport {
+        &self.report
+    }
+}
 
 impl fmt::Display for WarmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the prefix can't be listed: {}", self.0)
+        f.write_str("the prefix can't be listed")
     }
 }
 
-impl std::error::Error for WarmError {}
+impl std::error::Error for WarmError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}

@@ -85,7 +85,7 @@ impl Addressing {
 }
 
 /// The rules append the bucket to the URL's path as it is: `/s3` would become `/s3media`.
-fn with_final_slash(url: &str) -> String {
+pub(super) fn with_final_slash(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
 }
 

@@ -12,7 +12,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 
 use super::{
     CredentialCache, S3Origin, WireClient,
-    endpoint::{Addressing, EndpointError},
+    endpoint::{Addressing, EndpointError, with_final_slash},
     wire::PooledClient,
 };
 use crate::object::BucketName;
@@ -31,7 +31,7 @@ impl S3Origin {
             .accelerate(*accelerate)
             .time_source(self.clock.clone())
             .sleep_impl(TokioSleep::new());
-        config.set_endpoint_url(endpoint_url.clone());
+        config.set_endpoint_url(endpoint_url.as_deref().map(with_final_slash));
         let config = match &self.client {
             WireClient::Pools(pools) => config.http_client(PooledClient::new(pools.clone())),
             WireClient::Sdk(client) => config.http_client(client.client.clone()),

@@ -48,15 +48,27 @@ impl BucketSource {
         }
         Ok(Self::FromPath(set.build().map_err(InvalidGlob)?))
     }
+
+    /// Whether a request could name the bucket; a resolver can name any.
+    pub(crate) fn may_be(&self, bucket: &BucketName) -> bool {
+        match self {
+            Self::Fixed(name) => name == bucket,
+            Self::FromPath(allowed) => is_allowed(allowed, bucket),
+            Self::Resolver(_) => true,
+        }
+    }
 }
 
 /// Splits `bucket/key` off the rest of a path; `None` if no allowed bucket is named.
 pub(crate) fn split_bucket<'r>(allowed: &GlobSet, rest: &'r str) -> Option<(BucketName, &'r str)> {
     let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let name = BucketName::parse(decode_once(name).ok()?).ok()?;
-    // An ARN in a URL could name any account's bucket; only names can be allowed by glob.
-    let is_allowed = !name.as_str().contains(':') && allowed.is_match(name.as_str());
-    is_allowed.then_some((name, rest))
+    is_allowed(allowed, &name).then_some((name, rest))
+}
+
+/// An ARN in a URL could name any account's bucket; only names can be allowed by glob.
+fn is_allowed(allowed: &GlobSet, name: &BucketName) -> bool {
+    !name.as_str().contains(':') && allowed.is_match(name.as_str())
 }
 
 impl fmt::Debug for BucketSource {

@@ -40,6 +40,11 @@ impl KeyMapping {
         Ok((self.key(rest)?, bust))
     }
 
+    /// What stands before every key: empty, or ending with a slash.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The key that `rest` names, where that can have no cache-bust segment.
     pub(crate) fn key(&self, rest: &str) -> Result<ObjectKey, InvalidKey> {
         let name = decode_once(rest)?;

@@ -5,8 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use demo_s3::{DemoS3, ObjectAttributes};
+use demo_s3::{DemoS3, Denial, ObjectAttributes};
+use http::Response;
 use tokio::time::timeout;
 use tower_s3_proxy::{
     BucketName, Cache, Mount, MountBuilder, ObjectKey, ProxyErrorKind, S3Proxy, S3ProxyConfig, WarmReport,
@@ -17,7 +20,7 @@ use super::{
     MIB,
     origin::{Fault, HANG, Object, Origin},
 };
-use crate::support::{BUCKET, ask, get, mount, s3};
+use crate::support::{self, BUCKET, FnClient, REGION, ask, get, mount, s3};
 
 fn bucket() -> BucketName {
     BucketName::parse(BUCKET).unwrap()
@@ -107,21 +110,45 @@ async fn the_report_says_what_became_of_each_key() {
         assert_eq!((report.kept, report.bytes), (1, 300_000), "{report:?}");
         assert_eq!((report.too_large, report.not_kept, report.missing), (1, 1, 0), "{report:?}");
     }
-    let report = run(&mount, keys(&["none", "kept"])).await;
-    assert_eq!((report.missing, report.fresh), (1, 1), "{report:?}");
+    s3.store().deny(BUCKET, "denied", Denial::AccessDenied);
+    let report = run(&mount, keys(&["none", "kept", "denied"])).await;
+    assert_eq!((report.missing, report.fresh, report.failed), (1, 1, 1), "{report:?}");
+    assert_eq!(report.failures[0].key.as_str(), "denied");
 }
 
 #[tokio::test]
 async fn it_stops_where_the_cache_is_full() {
-    let s3 = s3().await;
-    for n in 0..100 {
-        s3.store().put(BUCKET, &format!("{n}"), Bytes::from(vec![7; 100_000]));
+    // What goes with an object in memory is more than its bytes: 2 MiB do not hold 10,000 of 20.
+    for (size, count, least) in [(100_000, 100, 10), (20, 10_000, 500)] {
+        let s3 = s3().await;
+        for n in 0..count {
+            s3.store().put(BUCKET, &format!("{n}"), Bytes::from(vec![7; size]));
+        }
+        let cache = Cache::builder(2 * MIB).build().unwrap();
+        let (mount, _) = warmable(&s3, &cache, |mount| mount);
+        let first = run(&mount, prefix("")).await;
+        assert!(first.is_full && first.bytes <= 2 * MIB, "{first:?}");
+        assert!(first.kept >= least && first.kept < count, "{first:?}");
+        let before = s3.log().len();
+        // What it has evicted all the same comes anew, and not what lies behind.
+        let again = run(&mount, prefix("")).await;
+        assert!(again.is_full && again.fresh > 0 && again.kept + again.fresh <= first.kept + 8, "{again:?}");
+        assert!(s3.log().len() - before < usize::try_from(first.kept).unwrap(), "{again:?}");
     }
-    let cache = Cache::builder(2 * MIB).build().unwrap();
+}
+
+#[tokio::test]
+async fn keys_without_a_known_size_take_no_more_room_than_there_is() {
+    let s3 = s3().await;
+    let names: Vec<_> = (0..16).map(|n| n.to_string()).collect();
+    for name in &names {
+        s3.store().put(BUCKET, name, Bytes::from(vec![7; 1_000_000]));
+    }
+    let cache = Cache::builder(32 * MIB).block_size(64 * 1024).max_object(16 * MIB).build().unwrap();
     let (mount, _) = warmable(&s3, &cache, |mount| mount);
-    let report = run(&mount, prefix("")).await;
-    assert!(report.is_full && report.bytes <= 2 * MIB && (15..=21).contains(&report.kept), "{report:?}");
-    assert!(s3.log().len() <= 22, "{}", s3.log().len());
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let report = run(&mount, keys(&names)).await;
+    assert_eq!((report.kept, report.not_kept), (16, 0), "{report:?}");
 }
 
 #[tokio::test]
@@ -152,15 +179,118 @@ async fn no_more_is_read_at_a_time_than_is_allowed_and_what_fails_is_named() {
     assert_eq!((report.failed, kinds), (2, vec![ProxyErrorKind::OriginBusy; 2]), "{report:?}");
 }
 
+/// What S3 could not confirm is not warm, though clients are served it.
 #[tokio::test]
-async fn a_prefix_that_is_not_listed_is_an_error_and_so_is_a_mount_without_a_cache() {
+async fn a_stale_object_that_stands_in_is_a_failure() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("text").with("cache-control", "max-age=60, stale-if-error=600"));
+    let cache = Cache::builder(64 * MIB).build().unwrap();
+    let mount = origin.mount().cache(&cache).build().unwrap();
+    assert_eq!(run(&mount, keys(&["a"])).await.kept, 1);
+    origin.clock.advance(61);
+    origin.fail(Fault::Refuses(503, "SlowDown"));
+    let report = run(&mount, keys(&["a"])).await;
+    assert_eq!((report.failed, report.kept, report.fresh), (1, 0, 0), "{report:?}");
+    origin.fail(None);
+    let report = run(&mount, keys(&["a"])).await;
+    assert_eq!((report.kept, report.failed), (1, 0), "confirmed: {report:?}");
+}
+
+#[tokio::test]
+async fn what_is_dropped_asks_no_more() {
+    let origin = Origin::start().await;
+    let names: Vec<_> = (0..20).map(|n| n.to_string()).collect();
+    for name in &names {
+        origin.put(name, &Object::new(vec![7; 1000]).with("cache-control", "max-age=60"));
+    }
+    let cache = Cache::builder(64 * MIB).max_object(MIB).build().unwrap();
+    let mount = origin.mount().cache(&cache).build().unwrap();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let hold = origin.hold();
+    let task = tokio::spawn(mount.warm(keys(&names)).unwrap().run());
+    origin.until(|origin| origin.seen().len() == 8).await;
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    drop(hold);
+    // A later request is the sign that nothing else came before it.
+    let service = S3Proxy::new(S3ProxyConfig::new([mount]).unwrap());
+    assert_eq!(ask(&service, get("/19")).await.status, 200);
+    assert_eq!(origin.seen().len(), 9);
+}
+
+// --- the listing ---
+
+#[tokio::test]
+async fn a_region_that_is_configured_wrongly_is_put_right_for_the_listing_too() {
+    let s3 = s3().await;
+    s3.store().put(BUCKET, "a", Bytes::from_static(b"a"));
+    let cache = Cache::builder(64 * MIB).build().unwrap();
+    let (mount, _) = warmable(&s3, &cache, |mount| mount.region("eu-central-1"));
+    let report = run(&mount, prefix("")).await;
+    assert_eq!((report.kept, report.failed), (1, 0), "{report:?}");
+}
+
+/// Two pages, of which S3 refuses the second, at an endpoint with a path of its own.
+#[tokio::test]
+async fn what_came_before_a_listing_broke_off_is_reported() {
+    const PAGE: &str = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>\
+        <Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>";
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let client = FnClient({
+        let asked = Arc::clone(&asked);
+        move |request: HttpRequest| {
+            asked.lock().unwrap().push(request.uri().to_owned());
+            let response = Response::builder();
+            let response = match request.uri() {
+                uri if uri.contains("continuation-token") => {
+                    response.status(403).body("<Error><Code>AccessDenied</Code></Error>").unwrap()
+                }
+                uri if uri.contains("list-type") => response.body(PAGE).unwrap(),
+                _ => response
+                    .header("content-length", 1)
+                    .header("etag", "\"e\"")
+                    .header("cache-control", "max-age=60")
+                    .body("a")
+                    .unwrap(),
+            };
+            HttpResponse::try_from(response.map(SdkBody::from)).unwrap()
+        }
+    });
+    let cache = Cache::builder(64 * MIB).build().unwrap();
+    let mount = Mount::builder(bucket())
+        .region(REGION)
+        .credentials(support::keys())
+        .endpoint_url("https://store.test/s3/v1")
+        .path_style(true)
+        .http_client(client)
+        .cache(&cache)
+        .build()
+        .unwrap();
+    let error = mount.warm(prefix("")).unwrap().run().await.unwrap_err();
+    assert_eq!(error.report().kept, 1, "{error:?}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("AccessDenied"), "{source}");
+    for uri in &*asked.lock().unwrap() {
+        assert!(uri.starts_with("https://store.test/s3/v1/media"), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_mount_does_not_serve_is_refused() {
     let s3 = s3().await;
     let error = mount(&s3).build().unwrap().warm(prefix("")).unwrap_err();
     assert!(error.to_string().contains("MountBuilder::cache"), "{error}");
     let cache = Cache::builder(64 * MIB).build().unwrap();
-    let (mount, _) = warmable(&s3, &cache, |mount| mount);
-    let nowhere = BucketName::parse("no-such-bucket").unwrap();
-    let target = WarmTarget::Prefix { bucket: nowhere, prefix: String::new() };
-    let error = mount.warm(target).unwrap().run().await.unwrap_err();
-    assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+    let (mount, _) = warmable(&s3, &cache, |mount| mount.prefix("web"));
+    let elsewhere = BucketName::parse("no-such-bucket").unwrap();
+    for (target, hint) in [
+        (WarmTarget::Prefix { bucket: elsewhere, prefix: "web/".to_owned() }, "no-such-bucket"),
+        (prefix(""), "web/"),
+        (prefix("web"), "web/"),
+        (keys(&["web/a", "a"]), "web/"),
+    ] {
+        let error = mount.warm(target.clone()).unwrap_err();
+        assert!(error.to_string().contains(hint), "{target:?}: {error}");
+    }
+    assert!(mount.warm(prefix("web/")).is_ok());
 }

@@ -1,0 +1,223 @@
+use std::num::NonZeroUsize;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use tokio::task::JoinSet;
+
+use super::{WarmFailure, WarmReport};
+use crate::{
+    body::{ObjectBody, ResponseBody},
+    cache::{Memory, RequestControl},
+    config::Mount,
+    error::{BoxError, ProxyError, ProxyErrorKind},
+    fetch::{Asks, Bucket, Fetch, deliver::content_length},
+    object::{BucketName, ObjectKey},
+    origin::S3ErrorCode,
+    request::{Edition, ReadMethod, ReadRequest},
+};
+
+/// The reads of a warming that are under way.
+pub(super) struct Readers {
+    mount: Mount,
+    bucket: BucketName,
+    concurrency: NonZeroUsize,
+    /// Each tells what room was left for it.
+    tasks: JoinSet<(u64, Outcome)>,
+    /// In bytes, for all of them.
+    room_taken: u64,
+    /// Of all objects that were dealt with and are in the cache, as the cache counts.
+    weight: u64,
+    report: WarmReport,
+    on_progress: Box<dyn FnMut(&WarmReport) + Send>,
+}
+
+/// What became of one key.
+enum Outcome {
+    Kept { bytes: u64, weight: u64 },
+    Fresh { weight: u64 },
+    TooLarge,
+    NotKept,
+    Missing,
+    Failed(ObjectKey, ProxyError),
+}
+
+// === impl Readers ===
+
+impl Readers {
+    pub(super) fn new(
+        mount: Mount,
+        bucket: BucketName,
+        concurrency: NonZeroUsize,
+        on_progress: Box<dyn FnMut(&WarmReport) + Send>,
+    ) -> Self {
+        Self {
+            mount,
+            bucket,
+            concurrency,
+            tasks: JoinSet::new(),
+            room_taken: 0,
+            weight: 0,
+            report: WarmReport::default(),
+            on_progress,
+        }
+    }
+
+    /// Begins to read an object as soon as that may be; `false` if the cache has no room for it beside those that were
+    /// read before. The size is what a listing tells.
+    pub(super) async fn read(&mut self, key: ObjectKey, size: Option<u64>) -> bool {
+        let Some(memory) = &self.mount.0.memory else { return false };
+        let capacity = memory.cache.0.store.usage().capacity;
+        let max_object = memory.cache.0.settings.max_object;
+        if size.is_some_and(|size| size > max_object) {
+            self.count(Outcome::TooLarge);
+            return true;
+        }
+        let room = size.unwrap_or(max_object);
+        // What is on its way through memory has no more room than what is kept.
+        while self.tasks.len() >= self.concurrency.get()
+            || (self.room_taken.saturating_add(room) > capacity && !self.tasks.is_empty())
+        {
+            self.join().await;
+        }
+        let with_it = self.weight.saturating_add(self.room_taken).saturating_add(size.unwrap_or(0));
+        if with_it >= capacity {
+            // A guess by their largest sizes: what they really are shows when they are there.
+            while !self.tasks.is_empty() {
+                self.join().await;
+            }
+            if self.weight.saturating_add(size.unwrap_or(0)) >= capacity {
+                self.report.is_full = true;
+                return false;
+            }
+        }
+        self.room_taken += room;
+        let (mount, bucket) = (self.mount.clone(), self.bucket.clone());
+        self.tasks.spawn(async move { (room, read(mount, bucket, key).await) });
+        true
+    }
+
+    /// A key that no request can name.
+    pub(super) fn pass_over(&mut self) {
+        self.count(Outcome::NotKept);
+    }
+
+    pub(super) async fn finish(mut self) -> WarmReport {
+        while !self.tasks.is_empty() {
+            self.join().await;
+        }
+        self.report
+    }
+
+    async fn join(&mut self) {
+        // Nobody aborts them, and a panic has had its message.
+        if let Some(Ok((room, outcome))) = self.tasks.join_next().await {
+            self.room_taken -= room;
+            self.count(outcome);
+        }
+        if self.tasks.is_empty() {
+            self.room_taken = 0;
+        }
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        let report = &mut self.report;
+        match outcome {
+            Outcome::Kept { bytes, weight } => {
+                report.kept += 1;
+                report.bytes += bytes;
+                self.weight += weight;
+            }
+            Outcome::Fresh { weight } => {
+                report.fresh += 1;
+                self.weight += weight;
+            }
+            Outcome::TooLarge => report.too_large += 1,
+            Outcome::NotKept => report.not_kept += 1,
+            Outcome::Missing => report.missing += 1,
+            Outcome::Failed(key, error) => {
+                report.failed += 1;
+                if report.failures.len() < MAX_FAILURES {
+                    report.failures.push(WarmFailure { key, error });
+                }
+            }
+        }
+        (self.on_progress)(report);
+    }
+}
+
+const MAX_FAILURES: usize = 100;
+
+/// As a client would, but for one that takes nothing stale: what S3 can't confirm is not warm.
+const FRESH: RequestControl = RequestControl {
+    no_cache: false,
+    no_store: false,
+    only_if_cached: false,
+    max_age: None,
+    min_fresh: None,
+    max_stale: Some(0),
+    stale_if_error: Some(0),
+};
+
+async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
+    let fetch = Fetch {
+        mount: mount.clone(),
+        bucket: Bucket::Named(bucket.clone()),
+        key: key.clone(),
+        edition: Edition::default(),
+        disposition: None,
+        read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
+        asks: Asks { control: FRESH, is_authorized: false },
+        cors: None,
+    };
+    let Some(memory) = &mount.0.memory else { return Outcome::NotKept };
+    if fetch.recall().is_some_and(|response| response.status() == StatusCode::OK) {
+        return match weight(memory, &bucket, &key) {
+            Some(weight) => Outcome::Fresh { weight },
+            None => Outcome::NotKept,
+        };
+    }
+    let response = fetch.run().await;
+    if response.status() != StatusCode::OK {
+        return match response.extensions().get::<ProxyError>() {
+            Some(error) if !says_missing(error) => Outcome::Failed(key, error.clone()),
+            Some(_) | None => Outcome::Missing,
+        };
+    }
+    if content_length(response.headers()) > Some(memory.cache.0.settings.max_object) {
+        return Outcome::TooLarge;
+    }
+    match drain(response.into_body()).await {
+        Ok(bytes) => match weight(memory, &bucket, &key) {
+            Some(weight) => Outcome::Kept { bytes, weight },
+            None => Outcome::NotKept,
+        },
+        Err(why) => Outcome::Failed(key, ProxyError::from_source(ProxyErrorKind::OriginBroken, why)),
+    }
+}
+
+/// A denied key may be answered as a missing one, too, to clients.
+fn says_missing(error: &ProxyError) -> bool {
+    let is_denied =
+        error.origin_code().is_some_and(|code| S3ErrorCode::parse(code) == S3ErrorCode::AccessDenied);
+    error.kind() == ProxyErrorKind::NotFound && !is_denied
+}
+
+/// What all of an object weighs in the cache; `None` if not all of it is there.
+fn weight(memory: &Memory, bucket: &BucketName, key: &ObjectKey) -> Option<u64> {
+    let edition = Edition::default();
+    let id = memory.object(bucket, key, &edition);
+    let head = memory.head(id)?;
+    let found = head.found()?;
+    let in_blocks = if found.body.is_some() { 0 } else { found.total };
+    memory.has_all(found).then(|| memory.cache.0.store.weight(&id.to_owned(), &head, in_blocks))
+}
+
+async fn drain(body: ObjectBody) -> Result<u64, BoxError> {
+    let mut body = ResponseBody::<Empty<Bytes>>::object(body);
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await.transpose()? {
+        bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    Ok(bytes)
+}
