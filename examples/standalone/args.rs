@@ -84,15 +84,15 @@ pub(crate) struct Args {
     pub(crate) cache_size: Option<u64>,
 
     /// The largest object whose bytes are kept; 64MiB by default, or a quarter of the cache
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", help_heading = "The cache")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_max_object: Option<u64>,
 
     /// How long objects are fresh (seconds, or like 10s, 5m, 1h), instead of what Cache-Control and Expires say
-    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "cache_size", help_heading = "The cache")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_ttl: Option<Duration>,
 
     /// In what pieces objects are kept and ranges are read; 128KiB by default
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", help_heading = "The cache")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_block: Option<u64>,
 
     /// Read the objects whose keys begin with this (the prefix of --prefix included) into the cache at the start; can be
@@ -101,7 +101,7 @@ pub(crate) struct Args {
         long,
         value_name = "PREFIX",
         requires = "cache_size",
-        conflicts_with = "bucket_from_path",
+        conflicts_with_all = ["bucket_from_path", "config"],
         help_heading = "The cache"
     )]
     pub(crate) warm: Vec<String>,
