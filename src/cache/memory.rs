@@ -15,6 +15,15 @@ pub(crate) struct Memory {
     scope: u32,
 }
 
+/// What was done for the bytes that are not here.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// The reads that have to be begun for it.
+    pub(crate) asked: Vec<Arc<Run>>,
+    /// Some come by a read that had begun before.
+    pub(crate) has_joined: bool,
+}
+
 // === impl Memory ===
 
 impl Memory {
@@ -71,12 +80,11 @@ impl Memory {
         whole.is_none_or(|whole| self.gather(found, whole, &mut Segments::default()))
     }
 
-    /// Adds the bytes of a range: those that are here, those that are coming, and those that have to be asked for, for
-    /// which the runs are returned.
-    pub(crate) fn gather_or_ask(&self, found: &Found, range: ByteRange, to: &mut Segments) -> Vec<Arc<Run>> {
-        let mut asked = Vec::new();
+    /// Adds the bytes of a range: those that are here, those that are coming, and those that have to be asked for.
+    pub(crate) fn gather_or_ask(&self, found: &Found, range: ByteRange, to: &mut Segments) -> Gathered {
+        let mut gathered = Gathered::default();
         if self.has_body(found, range, to) {
-            return asked;
+            return gathered;
         }
         let size = self.block_size();
         let mut at = range.first();
@@ -90,7 +98,7 @@ impl Memory {
             let of_state = runs.get(&found.state).map_or(&[][..], Vec::as_slice);
             if let Some(reader) = join(of_state, at, range.last()) {
                 at += reader.remaining();
-                self.cache.0.counters.coalesced.add(1);
+                gathered.has_joined = true;
                 to.follow(reader);
                 continue;
             }
@@ -110,9 +118,9 @@ impl Memory {
             at += reader.remaining();
             to.follow(reader);
             runs.entry(found.state).or_default().push(Arc::clone(&run));
-            asked.push(run);
+            gathered.asked.push(run);
         }
-        asked
+        gathered
     }
 
     fn has_body(&self, found: &Found, range: ByteRange, to: &mut Segments) -> bool {

@@ -126,7 +126,9 @@ impl Fetch {
                         counters.stale_served.add(1);
                         source.confirm_behind(memory, head);
                     }
-                    if let Some((mut response, from)) = self.serve(&source, memory, head).await? {
+                    if let Some((mut response, from)) =
+                        self.serve(&source, memory, head, forward.is_some()).await?
+                    {
                         let ttl = head.remaining(now);
                         let forward = forward.or((from == ReadFrom::S3).then_some(PARTIAL));
                         let stated = match forward {
@@ -239,7 +241,7 @@ impl Fetch {
             // That question was given up; another goes on for as long as it takes.
             source.confirm_behind(memory, head);
         }
-        match self.serve(source, memory, head).await? {
+        match self.serve(source, memory, head, true).await? {
             Some((mut response, _)) => {
                 memory.cache.0.counters.stale_served.add(1);
                 let detail = if failure.is_late() { Detail::OriginSlow } else { Detail::OriginError };
@@ -289,12 +291,14 @@ impl Fetch {
         }
     }
 
-    /// `None` if the object has changed.
+    /// `None` if the object has changed. Of a request that has asked S3, or waited for that, the read under way is its
+    /// own, or was counted as another's.
     async fn serve(
         &self,
         source: &Arc<Source>,
         memory: &Memory,
         head: &Arc<Head>,
+        has_asked: bool,
     ) -> Result<Option<(Response<ObjectBody>, ReadFrom)>, Failure> {
         let Head::Found(found) = &**head else { return Ok(None) };
         let is_tight = !memory.cache.0.may_read(found);
@@ -308,11 +312,16 @@ impl Fetch {
         if found.total > memory.cache.0.settings.max_object || is_tight {
             return Ok(self.serve_large(source, found).await?.map(|response| (response, ReadFrom::S3)));
         }
-        let mut runs = Vec::new();
+        let (mut runs, mut has_joined) = (Vec::new(), false);
         let answer = self.answer(found, |range, to| {
-            runs.extend(memory.gather_or_ask(found, range, to));
+            let gathered = memory.gather_or_ask(found, range, to);
+            runs.extend(gathered.asked);
+            has_joined |= gathered.has_joined;
             true
         });
+        if has_joined && !has_asked {
+            memory.cache.0.counters.coalesced.add(1);
+        }
         let from = if runs.is_empty() { ReadFrom::Memory } else { ReadFrom::S3 };
         source.begin(head, runs);
         let Some(mut response) = answer? else { return Ok(None) };

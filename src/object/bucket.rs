@@ -86,8 +86,8 @@ impl fmt::Debug for BucketName {
 impl fmt::Display for InvalidBucketName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "not a bucket name: 3 to 63 of a-z, 0-9, '.' and '-', beginning and ending with a letter or digit, \
-             or an access-point ARN",
+            "not a bucket name: 3 to 63 letters, digits, '.', '-' and '_' (255 on servers that allow it), \
+             beginning and ending with a letter or digit; or an access-point ARN",
         )
     }
 }

@@ -69,6 +69,7 @@ async fn a_thousand_misses_are_one_read() {
     gate.open();
     readers.join_all().await;
     assert_eq!(origin.seen().len(), 1, "{:?}", cache.snapshot());
+    assert_eq!(cache.snapshot().coalesced, 999, "each once");
     assert_eq!(cache.snapshot().bytes_fetched, LARGE as u64);
     assert_eq!(begin(&service).await.headers()["cache-status"], "tower-s3-proxy; hit; ttl=60");
 }
