@@ -1,7 +1,8 @@
 use std::{env, error::Error, time::Duration};
 
 use tower_s3_proxy::{
-    AdminToken, BucketName, Cache, CacheAdmin, ConfigError, Mount, MountBuilder, WarmTarget, Warming,
+    AdminToken, BucketName, Cache, CacheAdmin, ConfigError, Mount, MountBuilder, WarmFailure, WarmReport,
+    WarmTarget, Warming,
 };
 
 use crate::args::Args;
@@ -43,20 +44,37 @@ pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) ->
                 let prefix = prefix.clone();
                 move |so_far| {
                     if so_far.seen() % 1000 == 0 {
-                        tracing::info!(prefix, ?so_far, "warming");
+                        tell(&prefix, so_far, "warming");
                     }
                 }
             });
             match warming.run().await {
-                Ok(report) => tracing::info!(prefix, ?report, "warmed"),
+                Ok(report) if report.seen() == 0 => {
+                    tracing::warn!(
+                        prefix,
+                        "nothing to warm: no key begins with that (keys have no leading slash)"
+                    );
+                }
+                Ok(report) => tell(&prefix, &report, "warmed"),
                 Err(error) => {
-                    let (why, report) = (error.source().map(ToString::to_string), error.report());
-                    tracing::error!(prefix, why, ?report, "{error}");
+                    tracing::error!(
+                        prefix,
+                        "not warmed, or not to the end, and served all the same: {error}"
+                    );
+                    tell(&prefix, error.report(), "warmed until then");
                 }
             }
         }
     });
     Ok(())
+}
+
+fn tell(prefix: &str, report: &WarmReport, how_far: &str) {
+    let WarmReport { kept, fresh, too_large, not_kept, missing, failed, bytes, is_full, .. } = report;
+    tracing::info!(prefix, kept, fresh, too_large, not_kept, missing, failed, bytes, is_full, "{how_far}");
+    for WarmFailure { key, error, .. } in &report.failures {
+        tracing::debug!(prefix, %key, %error, "not warmed");
+    }
 }
 
 /// The service that purges the cache, and its path.

@@ -5,7 +5,7 @@ mod readers;
 use std::{fmt, num::NonZeroUsize};
 
 use aws_sdk_s3::{
-    error::{DisplayErrorContext, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
     types::{EncodingType, Object},
 };
@@ -86,7 +86,7 @@ pub struct WarmFailure {
 #[derive(Debug)]
 pub struct WarmError {
     report: WarmReport,
-    source: BoxError,
+    why: BoxError,
 }
 
 // === impl Mount ===
@@ -201,7 +201,7 @@ impl Warming {
         let report = readers.finish().await;
         match listed {
             Ok(()) => Ok(report),
-            Err(source) => Err(WarmError { report, source }),
+            Err(why) => Err(WarmError { report, why }),
         }
     }
 }
@@ -225,7 +225,7 @@ async fn read_listed(
         page => page,
     };
     while let Some(listed) = page {
-        let listed = listed.map_err(|why| DisplayErrorContext(why).to_string())?;
+        let listed = listed.map_err(|why| refusal(&why))?;
         let is_encoded = listed.encoding_type() == Some(&EncodingType::Url);
         for object in listed.contents() {
             let size = object.size().and_then(|size| u64::try_from(size).ok());
@@ -251,6 +251,20 @@ fn list(mount: &Mount, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxEr
 }
 
 type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>>>;
+
+/// In one line; the SDK's own account of it is the whole answer.
+fn refusal(error: &SdkError<ListObjectsV2Error>) -> String {
+    match (error.code(), error.message()) {
+        (Some("AccessDenied"), message) => {
+            format!("AccessDenied: {} (it takes s3:ListBucket)", message.unwrap_or("no reason given"))
+        }
+        (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
+        (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": "),
+    }
+}
 
 /// `None` for a key that no request could name.
 fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
@@ -284,12 +298,8 @@ impl WarmError {
 
 impl fmt::Display for WarmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the prefix can't be listed")
+        write!(f, "the prefix can't be listed: {}", self.why)
     }
 }
 
-impl std::error::Error for WarmError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.source.as_ref())
-    }
-}
+impl std::error::Error for WarmError {}
