@@ -2,10 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use aws_smithy_async::time::SharedTimeSource;
 
-use super::{BucketChoice, CredentialsChoice, MountBuilder};
+use super::{BucketChoice, MountBuilder};
 use crate::{
     cache::{CacheTtl, FreshnessPolicy, Memory},
     config::{ConfigError, ConfigErrorKind, Mount, MountParts},
+    credentials::Signing,
     object::BucketName,
     origin::{
         Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
@@ -96,15 +97,16 @@ impl MountBuilder {
             check_url(url)?;
         }
         let clock = OriginClock::new(self.clock.clone());
-        let credentials = match &self.credentials {
-            CredentialsChoice::None => {
-                return Err(missing(
-                    "credentials are missing: give a provider, or say that the bucket is public (anonymous)",
-                ));
-            }
-            CredentialsChoice::Anonymous => None,
-            CredentialsChoice::Provider(provider) => {
-                Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
+        let Some(credentials) = self.credentials.clone() else {
+            return Err(missing(
+                "credentials are missing: give a provider, or say that the bucket is public (anonymous)",
+            ));
+        };
+        let (_, signing) = credentials.into_parts();
+        let credentials = match signing {
+            Signing::Anonymous => None,
+            Signing::By(provider) => {
+                Some(CredentialCache::new(provider, SharedTimeSource::new(clock.clone())))
             }
         };
         let client = self.client(&addressing)?;

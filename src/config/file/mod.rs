@@ -12,17 +12,17 @@ mod tests;
 
 use std::{env, fmt};
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_credential_types::Credentials;
 
 use self::{source::Source, table::FileTable};
 use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
-use crate::cache::Cache;
+use crate::{cache::Cache, credentials::CredentialsSource};
 
 /// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
 /// only looked for if a mount needs them.
 ///
 /// ```
-/// use tower_s3_proxy::{ConfigFile, credentials::{Credentials, SharedCredentialsProvider}};
+/// use tower_s3_proxy::{ConfigFile, credentials::{Credentials, CredentialsSource}};
 ///
 /// let text = r#"
 ///     region = "us-west-2"
@@ -53,7 +53,7 @@ use crate::cache::Cache;
 /// // Here most programs call `credentials::default_chain(file.region()).await?`.
 /// let default = file.needs_default_credentials().then(|| {
 ///     let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example");
-///     SharedCredentialsProvider::new(keys)
+///     CredentialsSource::from(keys)
 /// });
 /// let config = file.build(default)?;
 /// assert_eq!(config.mounts().len(), 2);
@@ -192,7 +192,7 @@ impl S3ProxyConfig {
     /// Those of [`ConfigFile::parse`] and [`ConfigFile::build`].
     pub fn from_toml(
         text: &str,
-        default_credentials: Option<SharedCredentialsProvider>,
+        default_credentials: Option<CredentialsSource>,
     ) -> Result<Self, ConfigError> {
         ConfigFile::parse(text)?.build(default_credentials)
     }
@@ -262,10 +262,7 @@ impl ConfigFile {
     /// Those of [`MountBuilder::build`] and [`S3ProxyConfig::new`], with the line of the mount;
     /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given.
     #[expect(clippy::needless_pass_by_value, reason = "sources of credentials give them by value")]
-    pub fn build(
-        self,
-        default_credentials: Option<SharedCredentialsProvider>,
-    ) -> Result<S3ProxyConfig, ConfigError> {
+    pub fn build(self, default_credentials: Option<CredentialsSource>) -> Result<S3ProxyConfig, ConfigError> {
         let mut built: Vec<(String, Mount)> = Vec::with_capacity(self.mounts.len());
         for file_mount in self.mounts {
             let place = file_mount.place.clone();
@@ -295,7 +292,7 @@ impl FileMount {
         matches!(self.credentials, FileCredentials::Default)
     }
 
-    fn build(self, default: Option<&SharedCredentialsProvider>) -> Result<Mount, ConfigError> {
+    fn build(self, default: Option<&CredentialsSource>) -> Result<Mount, ConfigError> {
         let Self { place, credentials, builder, .. } = self;
         let builder = match (credentials, default) {
             (FileCredentials::Anonymous, _) => builder.anonymous(),

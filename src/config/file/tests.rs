@@ -112,8 +112,8 @@ fn variable(name: &str) -> Option<String> {
 
 const SECRET: &str = "s3cr3t-value";
 
-fn default_credentials() -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Credentials::new("AKIDDEFAULT", "other", None, None, "default"))
+fn default_credentials() -> CredentialsSource {
+    CredentialsSource::from(Credentials::new("AKIDDEFAULT", "other", None, None, "default"))
 }
 
 fn file(text: &str) -> ConfigFile {

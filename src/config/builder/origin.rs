@@ -1,0 +1,121 @@
+//! Where the bucket is, who may read it, and how S3 is asked.
+
+use std::time::Duration;
+
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+use aws_types::SdkConfig;
+
+use super::MountBuilder;
+use crate::credentials::CredentialsSource;
+
+impl MountBuilder {
+    /// The region of the bucket, like `us-west-2`. Needed, unless [`sdk_config`](Self::sdk_config) brings one.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.addressing.region = region.into();
+        self
+    }
+
+    /// The URL of an S3-compatible server, instead of AWS: `http://127.0.0.1:9000`.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.addressing.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// Puts the bucket into the path instead of the host name. Bucket names with dots are put there by themselves, since
+    /// no certificate fits their host names.
+    pub fn path_style(mut self, on: bool) -> Self {
+        self.addressing.path_style = on;
+        self
+    }
+
+    /// Uses the FIPS endpoint of the region.
+    pub fn fips(mut self, on: bool) -> Self {
+        self.addressing.fips = on;
+        self
+    }
+
+    /// Uses the endpoint that IPv6 reaches, too.
+    pub fn dual_stack(mut self, on: bool) -> Self {
+        self.addressing.dual_stack = on;
+        self
+    }
+
+    /// Uses S3 Transfer Acceleration; it has to be enabled on the bucket.
+    pub fn accelerate(mut self, on: bool) -> Self {
+        self.addressing.accelerate = on;
+        self
+    }
+
+    /// Connects to this host or address (`host`, `host:port`) while `Host` and SNI keep naming the endpoint: the way
+    /// through a VPC endpoint or PrivateLink.
+    pub fn connect_to(mut self, address: impl Into<String>) -> Self {
+        self.connect_to = Some(address.into());
+        self
+    }
+
+    /// Takes region, endpoint URL, FIPS, dual stack, credentials and time source from a configuration of the SDK, as far
+    /// as it has them. Not its HTTP client: every loaded configuration has one, and the built-in pool is cheaper; see
+    /// [`http_client`](Self::http_client).
+    pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
+        if let Some(region) = config.region() {
+            self.addressing.region = region.to_string();
+        }
+        if let Some(url) = config.endpoint_url() {
+            self.addressing.endpoint_url = Some(url.to_owned());
+        }
+        self.addressing.fips = config.use_fips().unwrap_or(self.addressing.fips);
+        self.addressing.dual_stack = config.use_dual_stack().unwrap_or(self.addressing.dual_stack);
+        if let Some(provider) = config.credentials_provider() {
+            self.credentials = Some(provider.into());
+        }
+        if let Some(clock) = config.time_source() {
+            self.clock = clock;
+        }
+        self
+    }
+
+    /// Whose signature S3 gets to see: any credentials provider of the SDK, your own, or what the functions of
+    /// [`credentials`](crate::credentials) make. It is asked ahead of expiry, by one task at a time, and never while a
+    /// request waits if the old credentials are still good.
+    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
+        self.credentials = Some(source.into());
+        self
+    }
+
+    /// Signs nothing: the bucket is public.
+    pub fn anonymous(self) -> Self {
+        self.credentials(CredentialsSource::anonymous())
+    }
+
+    /// An HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS stack of its own, or
+    /// one that records and replays. It applies the time-outs below by itself, as its documentation says.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http_client = Some(SharedHttpClient::new(client));
+        self
+    }
+
+    /// The clock that signatures and expiry go by; the system's by default.
+    pub fn time_source(mut self, clock: impl TimeSource + 'static) -> Self {
+        self.clock = SharedTimeSource::new(clock);
+        self
+    }
+
+    /// How long DNS, TCP and TLS may take together; 3 s by default.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long S3 may take from a request to the head of its answer; 30 s by default.
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
+        self.response_timeout = limit;
+        self
+    }
+
+    /// How many connections to a host are kept for later; 256 by default.
+    pub fn max_idle_connections(mut self, limit: usize) -> Self {
+        self.max_idle_connections = limit;
+        self
+    }
+}
