@@ -22,6 +22,8 @@ pub struct ProxyError(Arc<Inner>);
 
 struct Inner {
     kind: ProxyErrorKind,
+    /// What a denial says in place of the kind's own.
+    status: Option<StatusCode>,
     id: String,
     origin_code: Option<String>,
     source: Option<BoxError>,
@@ -64,6 +66,10 @@ pub enum ProxyErrorKind {
     OriginTimeout,
     /// 503: the bucket resolver failed.
     Resolver,
+    /// 403, or what the denial says: the mount's authorizer or selector turned the client away.
+    Denied,
+    /// 503: the mount's authorizer failed, or a credential set was named that the mount does not have.
+    Authorizer,
     /// 504: the client wanted an answer from the cache alone, and there is none.
     NotCached,
 }
@@ -75,6 +81,18 @@ impl ProxyError {
         Self::with(kind, None, None)
     }
 
+    /// A client that is turned away with this status.
+    pub(crate) fn denied(status: StatusCode) -> Self {
+        let id = new_id();
+        Self(Arc::new(Inner {
+            kind: ProxyErrorKind::Denied,
+            status: Some(status),
+            id,
+            origin_code: None,
+            source: None,
+        }))
+    }
+
     pub(crate) fn from_origin_code(kind: ProxyErrorKind, code: String) -> Self {
         Self::with(kind, (!code.is_empty()).then_some(code), None)
     }
@@ -84,13 +102,17 @@ impl ProxyError {
     }
 
     fn with(kind: ProxyErrorKind, origin_code: Option<String>, source: Option<BoxError>) -> Self {
-        let id = format!("{:016x}", fastrand::u64(..));
-        Self(Arc::new(Inner { kind, id, origin_code, source }))
+        Self(Arc::new(Inner { kind, status: None, id: new_id(), origin_code, source }))
     }
 
     /// What went wrong.
     pub fn kind(&self) -> ProxyErrorKind {
         self.0.kind
+    }
+
+    /// The status that the client got.
+    pub fn status(&self) -> StatusCode {
+        self.0.status.unwrap_or(self.0.kind.status())
     }
 
     /// The id that the client was shown and the log bears: 16 hexadecimal digits.
@@ -102,6 +124,10 @@ impl ProxyError {
     pub fn origin_code(&self) -> Option<&str> {
         self.0.origin_code.as_deref()
     }
+}
+
+fn new_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 impl fmt::Display for ProxyError {
@@ -134,12 +160,14 @@ impl ProxyErrorKind {
     pub fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Forbidden | Self::Archived => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Archived | Self::Denied => StatusCode::FORBIDDEN,
             Self::BadRequest | Self::BadQuery => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Credentials | Self::OriginBusy | Self::Resolver => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Credentials | Self::OriginBusy | Self::Resolver | Self::Authorizer => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::OriginRefused | Self::OriginMisconfigured | Self::OriginBroken => StatusCode::BAD_GATEWAY,
             Self::OriginTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -163,6 +191,8 @@ impl ProxyErrorKind {
             Self::OriginBroken => "origin_broken",
             Self::OriginTimeout => "origin_timeout",
             Self::Resolver => "bucket_unresolved",
+            Self::Denied => "denied",
+            Self::Authorizer => "authorizer_failed",
             Self::NotCached => "not_cached",
         }
     }
@@ -184,6 +214,8 @@ impl ProxyErrorKind {
             Self::OriginBroken => "the storage gave no usable answer",
             Self::OriginTimeout => "the storage did not answer in time",
             Self::Resolver => "the storage is not known at the moment",
+            Self::Denied => "the request is not allowed",
+            Self::Authorizer => "it cannot be said at the moment whether the request is allowed",
             Self::NotCached => "the cache has no answer to that",
         }
     }

@@ -25,6 +25,7 @@
 //! request ──▶│ route    is it a mount's?         │── no ──▶ inner service, untouched
 //!            │          which bucket, which key? │
 //!            │ request  what is asked?           │── refused ──▶ 404, 405, 400
+//!            │ access   by whose credentials?    │── turned away ──▶ 401, 403, …
 //!            │ cache    is it in memory, fresh?  │── all of it ──▶ the answer, without a wait
 //!            └─────────────────┬─────────────────┘
 //!                              ▼ one boxed future
@@ -37,7 +38,8 @@
 //! response ◀── body: the frames as they come from S3, read as the client takes them, and slices of what is in memory
 //! ```
 //!
-//! The cache is there for the mounts that are given one ([`MountBuilder::cache`]).
+//! The cache is there for the mounts that are given one ([`MountBuilder::cache`]). A mount with an
+//! [`Authorizer`](MountBuilder::authorize) waits for it before it looks into the cache.
 //!
 //! A request that no mount claims is passed on without a box, a lock or an allocation. Errors of S3 are answers of the
 //! proxy, with a [`ProxyError`] in the response's extensions; the service's error is the inner service's alone.
@@ -55,6 +57,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // In the order in which a request passes them.
+mod access;
 mod body;
 mod cache;
 mod config;
@@ -82,6 +85,10 @@ pub use self::cache::{
 #[cfg(feature = "serde")]
 pub use self::config::ConfigFile;
 pub use self::{
+    access::{
+        Access, AccessRequest, Authorizer, CredentialSelector, CredentialSet, CredentialSetName, Denial,
+        InvalidCredentialSetName, InvalidDenial, RequestHead,
+    },
     body::ResponseBody,
     cache::{Cache, CacheBuilder, CacheSnapshot, CacheTtl, ClientControl, PurgeMode, PurgeTarget},
     config::{
@@ -92,7 +99,7 @@ pub use self::{
     future::ResponseFuture,
     layer::S3ProxyLayer,
     object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
-    response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
+    response::{CacheRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
     route::BucketResolver,
     service::{NotFound, S3Proxy},
 };

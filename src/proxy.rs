@@ -5,7 +5,7 @@ use crate::{
     cache::Invalidation,
     config::{BadPathAnswer, Miss, Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, from_origin_error, granted},
+    fetch::{Asks, Bucket, Fetch, Finish, from_origin_error},
     object::{BucketName, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
     request::{ALLOW, AskedMethod, CacheBust, Edition, Query, Question, ReadMethod, ReadRequest},
@@ -46,44 +46,56 @@ impl Proxy {
             return Admission::Answered(preflight(fields));
         }
         let cors = cors.map(|cors| cors.grant(request.headers()));
-        let answered = |cors, response| Admission::Answered(granted(cors, response));
+        let finish = Finish { cors, downstream: mount.0.access.downstream() };
         let method = match asked {
             AskedMethod::Read(method) => method,
             AskedMethod::Options | AskedMethod::NotAllowed if mount.0.miss == Miss::ToInner => {
                 let invalidation = mount.invalidation(rest, request);
                 return invalidation.map_or(Admission::NotOurs, Admission::Changing);
             }
-            AskedMethod::Options => return answered(cors, options()),
-            AskedMethod::NotAllowed => return answered(cors, mount.method_not_allowed()),
+            AskedMethod::Options => return Admission::Answered(finish.apply(options())),
+            AskedMethod::NotAllowed => return Admission::Answered(finish.apply(mount.method_not_allowed())),
         };
         let named = mount.name(rest, request).and_then(|(bucket, key, bust)| {
             let query = Query::parse(request.uri().query(), mount.0.query)?;
             Ok((bucket, key, bust, query))
         });
-        match named {
-            Ok((bucket, key, bust, Query { version, disposition })) => {
-                let edition = Edition { version, bust };
-                let read = ReadRequest::new(method, request.headers());
-                let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
-                let asks = asks.unwrap_or_default();
-                let fetch =
-                    Fetch { mount: mount.clone(), bucket, key, edition, disposition, read, asks, cors };
-                if let Some(response) = fetch.recall() {
-                    return match (response.status(), mount.0.miss) {
-                        (StatusCode::NOT_FOUND, Miss::ToInner) => Admission::NotOurs,
-                        _ => answered(fetch.cors, response),
-                    };
-                }
-                match mount.0.miss {
-                    Miss::Answered => Admission::Fetch(fetch),
-                    Miss::ToInner => Admission::FetchOrInner(fetch),
-                }
+        let (bucket, key, bust, Query { version, disposition }) = match named {
+            Ok(named) => named,
+            Err(kind) => {
+                return match (kind, mount.0.miss) {
+                    // The parameter may be one of the inner service's own.
+                    (ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery, Miss::ToInner) => {
+                        Admission::NotOurs
+                    }
+                    _ => {
+                        let response = mount.error(ProxyError::new(kind), method, None);
+                        Admission::Answered(finish.apply(response))
+                    }
+                };
             }
-            Err(kind) => match (kind, mount.0.miss) {
-                // The parameter may be one of the inner service's own.
-                (ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery, Miss::ToInner) => Admission::NotOurs,
-                _ => answered(cors, mount.error(ProxyError::new(kind), method, None)),
-            },
+        };
+        let gate = mount.gate(|| head_of(request));
+        let mount = match mount.select(request) {
+            Ok(mount) => mount,
+            Err(failure) => return mount.answer(finish, mount.refuse(failure, method, &key)),
+        };
+        let edition = Edition { version, bust };
+        let read = ReadRequest::new(method, request.headers());
+        let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
+        let mut asks = asks.unwrap_or_default();
+        // RFC 9111 §3.5 is for caches that do not know who asks. Here the gate does.
+        asks.is_authorized &= gate.is_none();
+        let fetch =
+            Fetch { mount: mount.clone(), bucket, key, edition, disposition, read, asks, gate, finish };
+        if fetch.gate.is_none()
+            && let Some(response) = fetch.recall()
+        {
+            return mount.answer(fetch.finish, response);
+        }
+        match mount.0.miss {
+            Miss::Answered => Admission::Fetch(fetch),
+            Miss::ToInner => Admission::FetchOrInner(fetch),
         }
     }
 
@@ -99,7 +111,11 @@ impl Proxy {
     }
 
     pub(crate) async fn ready(&self) -> Result<(), ProxyError> {
-        for mount in &self.mounts {
+        let with_sets = |mount: &Mount| {
+            let sets = mount.0.sets.iter().map(|(_, mount)| mount.clone());
+            std::iter::once(mount.clone()).chain(sets.collect::<Vec<_>>())
+        };
+        for mount in self.mounts.iter().flat_map(with_sets) {
             match &mount.0.bucket {
                 BucketSource::Fixed(bucket) => mount.probe(bucket).await?,
                 BucketSource::FromPath(_) | BucketSource::Resolver(_) => {
@@ -139,6 +155,14 @@ impl Mount {
             (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
         })?;
         Ok((bucket, key, bust))
+    }
+
+    /// An answer about an object, where the inner service is not the one to give it.
+    fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
+        match (response.status(), self.0.miss) {
+            (StatusCode::NOT_FOUND, Miss::ToInner) => Admission::NotOurs,
+            _ => Admission::Answered(finish.apply(response)),
+        }
     }
 
     /// What a request to the inner service makes of what is kept; `None` if nothing.

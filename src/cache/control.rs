@@ -218,7 +218,7 @@ impl Argument {
 // === impl Members ===
 
 /// The members of a list whose members may have quoted strings (RFC 9110 §5.6.1).
-struct Members<'l> {
+pub(crate) struct Members<'l> {
     rest: &'l [u8],
     strings: Strings,
 }
@@ -232,7 +232,7 @@ enum Strings {
 }
 
 impl<'l> Members<'l> {
-    fn of(line: &'l HeaderValue) -> Self {
+    pub(crate) fn of(line: &'l HeaderValue) -> Self {
         Self { rest: line.as_bytes(), strings: Strings::Closed }
     }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What a mount has in a cache.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Memory {
     pub(crate) cache: Cache,
     pub(crate) freshness: FreshnessPolicy,

@@ -31,7 +31,7 @@ pub use self::{
     event::{ChangedObject, InvalidEvent, S3Event},
 };
 pub(crate) use self::{
-    control::CDN_CACHE_CONTROL,
+    control::{CDN_CACHE_CONTROL, Members as Directives},
     counters::Counters,
     epochs::Epochs,
     flights::{Flights, Turn},

@@ -27,7 +27,7 @@ pub struct CacheTtl {
 }
 
 /// What a mount says of how long objects are fresh. Of the rules, the first that fits wins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FreshnessPolicy {
     rules: Vec<(ObjectMatcher, Duration)>,
     heuristic: Option<Heuristic>,

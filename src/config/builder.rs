@@ -1,3 +1,4 @@
+mod access;
 mod answers;
 mod assemble;
 mod cache;
@@ -8,9 +9,10 @@ use std::time::Duration;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::{BadPathAnswer, DeniedAnswer, Miss};
+use super::{AccessRules, BadPathAnswer, DeniedAnswer, Miss};
 use crate::{
     BucketResolver,
+    access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
     object::BucketName,
@@ -53,6 +55,8 @@ pub struct MountBuilder {
     cache_ttl: Option<Duration>,
     cache_ttl_rules: Vec<CacheTtl>,
     cache_heuristic: Option<Heuristic>,
+    credential_sets: Vec<CredentialSet>,
+    access: AccessRules,
 }
 
 #[derive(Debug)]
@@ -108,6 +112,8 @@ impl MountBuilder {
             cache_ttl: None,
             cache_ttl_rules: Vec::new(),
             cache_heuristic: None,
+            credential_sets: Vec::new(),
+            access: AccessRules::default(),
         }
     }
 

@@ -14,11 +14,13 @@ pub use self::{
     error::{ConfigError, ConfigErrorKind},
 };
 use crate::{
+    access::{Authorizer, CredentialSelector, CredentialSetName},
     cache::Memory,
+    credentials::CredentialsSource,
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
-    response::{CachePolicy, ContentTypeFix, CorsPolicy, ErrorFormat, HeaderPolicy},
+    response::{CachePolicy, ContentTypeFix, CorsPolicy, DownstreamCaching, ErrorFormat, HeaderPolicy},
     route::{BucketSource, HostName, KeyMapping, MountPath},
 };
 
@@ -63,6 +65,19 @@ pub(crate) struct MountParts {
     pub(crate) miss: Miss,
     pub(crate) errors: ErrorFormat,
     pub(crate) memory: Option<Memory>,
+    pub(crate) access: AccessRules,
+    /// Of `origin`.
+    pub(crate) credentials: CredentialsSource,
+    /// The same mount by other credentials, with an origin and a part of the cache of its own. These have no sets.
+    pub(crate) sets: Vec<(CredentialSetName, Mount)>,
+}
+
+/// Who may have the objects of a mount.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AccessRules {
+    pub(crate) selector: Option<CredentialSelector>,
+    pub(crate) authorizer: Option<Authorizer>,
+    pub(crate) downstream: DownstreamCaching,
 }
 
 /// What a client is told about an object that S3 denies.
@@ -158,7 +173,30 @@ impl Mount {
         MountBuilder::resolved(resolver)
     }
 
+    /// The same mount by the credentials of one of its [sets](MountBuilder::credential_set), to
+    /// [warm](Self::warm) its part of the cache.
+    pub fn with_credentials(&self, set: &CredentialSetName) -> Option<&Mount> {
+        self.0.sets.iter().find_map(|(name, mount)| (name == set).then_some(mount))
+    }
+
+    /// Where its credentials come from.
+    pub fn credentials(&self) -> &CredentialsSource {
+        &self.0.credentials
+    }
+
     fn place(&self) -> (Option<&HostName>, &MountPath) {
         (self.0.host.as_ref(), &self.0.path)
+    }
+}
+
+// === impl AccessRules ===
+
+impl AccessRules {
+    /// What caches in front may keep.
+    pub(crate) fn downstream(&self) -> DownstreamCaching {
+        match (&self.selector, &self.authorizer) {
+            (None, None) => DownstreamCaching::AsStored,
+            (Some(_), _) | (None, Some(_)) => self.downstream,
+        }
     }
 }

@@ -53,8 +53,8 @@ impl CredentialsSource {
         Self { kind, signing: Signing::By(SharedCredentialsProvider::new(provider)) }
     }
 
-    pub(crate) fn into_parts(self) -> (SourceKind, Signing) {
-        (self.kind, self.signing)
+    pub(crate) fn signing(&self) -> &Signing {
+        &self.signing
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way of a read that S3 has to be asked for: one straight function, and what it does when S3 surprises.
 
+mod admitted;
 mod cached;
 mod deliver;
 mod look_up;
@@ -9,7 +10,7 @@ mod refused;
 mod source;
 mod warm;
 
-use std::{borrow::Cow, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use http::{Response, StatusCode, request};
 
@@ -21,9 +22,10 @@ use crate::{
     object::{BucketName, ObjectKey},
     origin::{Answer, Asked, Misfit, S3ErrorCode, Target},
     request::{Disposition, Edition, Opening, Question, ReadMethod, ReadRequest},
-    response::CorsGrant,
+    response::{CorsGrant, DownstreamCaching, keep_private},
     route::BucketResolver,
 };
+pub(crate) use admitted::Gate;
 use deliver::Doubt;
 pub(crate) use refused::{Failure, from_origin_error};
 pub use warm::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming};
@@ -38,8 +40,17 @@ pub(crate) struct Fetch {
     pub(crate) read: ReadRequest,
     /// What the client asks of a cache; by default nothing.
     pub(crate) asks: Asks,
+    /// What has to allow it first.
+    pub(crate) gate: Option<Box<Gate>>,
+    pub(crate) finish: Finish,
+}
+
+/// What every answer of a mount gets in the end, whatever its status.
+#[derive(Debug, Default)]
+pub(crate) struct Finish {
     /// Of a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
+    pub(crate) downstream: DownstreamCaching,
 }
 
 pub(crate) enum Bucket {
@@ -57,12 +68,19 @@ pub(crate) struct Asks {
 
 pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
 
-/// Every answer of a mount with CORS says so, whatever its status.
-pub(crate) fn granted(cors: Option<CorsGrant>, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
-    if let Some(cors) = cors {
-        cors.apply(response.headers_mut());
+// === impl Finish ===
+
+impl Finish {
+    pub(crate) fn apply(self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+        if let Some(cors) = self.cors {
+            cors.apply(response.headers_mut());
+        }
+        match self.downstream {
+            DownstreamCaching::Private => keep_private(response.headers_mut()),
+            DownstreamCaching::AsStored => {}
+        }
+        response
     }
-    response
 }
 
 // === impl Fetch ===
@@ -73,16 +91,21 @@ impl Fetch {
     }
 
     async fn respond(mut self) -> Response<ObjectBody> {
-        let cors = self.cors.take();
+        let finish = std::mem::take(&mut self.finish);
         let response = match self.object().await {
             Ok(response) => response,
             Err(failure) => self.answer_failure(failure),
         };
-        granted(cors, response)
+        finish.apply(response)
     }
 
-    async fn object(&self) -> Result<Response<ObjectBody>, Failure> {
+    async fn object(&mut self) -> Result<Response<ObjectBody>, Failure> {
         let bucket = self.bucket().await?;
+        if let Some(gate) = self.gate.take()
+            && let Some(response) = Box::pin(self.pass(gate, &bucket)).await?
+        {
+            return Ok(response);
+        }
         match &self.mount.0.memory {
             None => self.ask_s3(&bucket).await,
             Some(memory) => Box::pin(self.through_memory(memory, &bucket)).await,
@@ -142,11 +165,11 @@ impl Fetch {
             && question.range.is_some_and(|range| range.resolve(total).is_none())
     }
 
-    async fn bucket(&self) -> Result<Cow<'_, BucketName>, Failure> {
+    async fn bucket(&self) -> Result<BucketName, Failure> {
         match &self.bucket {
-            Bucket::Named(name) => Ok(Cow::Borrowed(name)),
+            Bucket::Named(name) => Ok(name.clone()),
             Bucket::Asked(resolver, head) => match resolver.resolve(head.as_ref().clone()).await {
-                Ok(Some(name)) => Ok(Cow::Owned(name)),
+                Ok(Some(name)) => Ok(name),
                 Ok(None) => Err(ProxyError::new(ProxyErrorKind::NotFound).into()),
                 Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),
             },

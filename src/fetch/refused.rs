@@ -1,10 +1,11 @@
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
 };
 
 use super::{Fetch, deliver::BYTES};
 use crate::{
+    access::Denial,
     body::ObjectBody,
     config::{DeniedAnswer, Mount},
     error::{ProxyError, ProxyErrorKind},
@@ -23,6 +24,8 @@ pub(crate) struct Failure {
     total: Option<u64>,
     /// S3's own wish, which goes before ours.
     retry_after: Option<HeaderValue>,
+    /// Of a denial.
+    headers: Option<Box<HeaderMap>>,
 }
 
 // === impl Mount ===
@@ -43,8 +46,32 @@ impl Mount {
         } else {
             tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         }
-        let cache_control = self.0.cache.for_error(error.kind().status(), key);
+        let cache_control = self.0.cache.for_error(error.status(), key);
         error_response(error, self.0.errors, method, cache_control)
+    }
+
+    /// The answer to a failed read of an object.
+    pub(crate) fn refuse(
+        &self,
+        failure: Failure,
+        method: ReadMethod,
+        key: &ObjectKey,
+    ) -> Response<ObjectBody> {
+        let Failure { error, total, retry_after, headers: more } = failure;
+        let mut response = self.error(error, method, Some(key));
+        let headers = response.headers_mut();
+        if let Some(total) = total {
+            let value = format!("bytes */{total}");
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(value).expect("digits are ASCII"));
+            headers.insert(ACCEPT_RANGES, BYTES);
+        }
+        if let Some(value) = retry_after {
+            headers.insert(RETRY_AFTER, value);
+        }
+        if let Some(more) = more {
+            headers.extend(*more);
+        }
+        response
     }
 
     /// The kind of error that an S3 error is to the client: the one place where that is decided.
@@ -96,7 +123,8 @@ impl Mount {
     pub(crate) fn refused(&self, refusal: Refusal) -> Failure {
         let kind = self.error_kind(refusal.status, refusal.code, None);
         let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
-        Failure { error: ProxyError::from_origin_code(kind, refusal.body.code), total: None, retry_after }
+        let error = ProxyError::from_origin_code(kind, refusal.body.code);
+        Failure { retry_after, ..error.into() }
     }
 
     /// What S3 says of keys that do not exist, if an error's kind depends on it.
@@ -129,22 +157,11 @@ impl Fetch {
         let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
         tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, %bucket, "S3 refused");
         let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
-        Failure { error, total: None, retry_after }
+        Failure { retry_after, ..error.into() }
     }
 
     pub(super) fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
-        let Failure { error, total, retry_after } = failure;
-        let mut response = self.mount.error(error, self.read.method, Some(&self.key));
-        let headers = response.headers_mut();
-        if let Some(total) = total {
-            let value = format!("bytes */{total}");
-            headers.insert(CONTENT_RANGE, HeaderValue::try_from(value).expect("digits are ASCII"));
-            headers.insert(ACCEPT_RANGES, BYTES);
-        }
-        if let Some(value) = retry_after {
-            headers.insert(RETRY_AFTER, value);
-        }
-        response
+        self.mount.refuse(failure, self.read.method, &self.key)
     }
 }
 
@@ -154,7 +171,13 @@ impl Failure {
     /// 416 for an object of `total` bytes.
     pub(super) fn unsatisfiable(total: u64) -> Self {
         let error = ProxyError::new(ProxyErrorKind::RangeNotSatisfiable);
-        Self { error, total: Some(total), retry_after: None }
+        Self { total: Some(total), ..error.into() }
+    }
+
+    /// A client that is turned away.
+    pub(super) fn denied(denial: Denial) -> Self {
+        let error = ProxyError::denied(denial.status());
+        Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }
     }
 
     /// Whether a stale object may stand in for it: what S3 says of the object is an answer, not an outage (RFC 5861 §4).
@@ -178,7 +201,7 @@ impl Failure {
 
 impl From<ProxyError> for Failure {
     fn from(error: ProxyError) -> Self {
-        Self { error, total: None, retry_after: None }
+        Self { error, total: None, retry_after: None, headers: None }
     }
 }
 

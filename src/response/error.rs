@@ -35,13 +35,19 @@ pub(crate) fn error_response(
         ReadMethod::Get => ObjectBody::Full(body),
         ReadMethod::Head => ObjectBody::Empty,
     });
-    *response.status_mut() = kind.status();
+    *response.status_mut() = error.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     // Said, since a framework would take a HEAD's empty body for the length (RFC 9110 §8.6).
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, cache_control);
-    if matches!(kind, ProxyErrorKind::Credentials | ProxyErrorKind::OriginBusy | ProxyErrorKind::Resolver) {
+    if matches!(
+        kind,
+        ProxyErrorKind::Credentials
+            | ProxyErrorKind::OriginBusy
+            | ProxyErrorKind::Resolver
+            | ProxyErrorKind::Authorizer
+    ) {
         // Spread out, so that those who were turned away together do not come back together.
         headers.insert(RETRY_AFTER, HeaderValue::from(fastrand::u16(1..=5)));
     }
@@ -53,8 +59,7 @@ pub(crate) fn error_response(
 
 impl ErrorFormat {
     fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
-        let (kind, id) = (error.kind(), error.id());
-        let status = kind.status();
+        let (kind, id, status) = (error.kind(), error.id(), error.status());
         match self {
             Self::Plain => (
                 const { HeaderValue::from_static("text/plain; charset=utf-8") },

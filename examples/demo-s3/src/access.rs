@@ -20,6 +20,8 @@ pub struct Credential {
     access_key: String,
     secret_key: String,
     session_token: Option<String>,
+    /// As a policy would say it.
+    prefix: String,
 }
 
 /// The rules of one server.
@@ -45,12 +47,23 @@ struct Known {
 impl Credential {
     /// Long-term keys.
     pub fn new(access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
-        Self { access_key: access_key.into(), secret_key: secret_key.into(), session_token: None }
+        Self {
+            access_key: access_key.into(),
+            secret_key: secret_key.into(),
+            session_token: None,
+            prefix: String::new(),
+        }
     }
 
     /// Makes them temporary keys, valid only together with this token.
     pub fn with_session_token(mut self, token: impl Into<String>) -> Self {
         self.session_token = Some(token.into());
+        self
+    }
+
+    /// Denies every object whose key does not begin with this.
+    pub fn only_below(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
         self
     }
 }
@@ -103,6 +116,14 @@ impl Access {
                 }
             },
         })
+    }
+
+    /// Whether a policy would allow anything at all with the object.
+    pub(crate) fn admit_to(&self, access_key: &str, key: &str) -> S3Result<()> {
+        let is_allowed = self.with_known(|known| {
+            known.get(access_key).is_some_and(|known| key.starts_with(&known.credential.prefix))
+        });
+        if is_allowed { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
     }
 
     fn check_region(&self, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
@@ -176,7 +197,10 @@ impl S3Auth for Gate {
 impl S3Access for Gate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         match cx.credentials() {
-            Some(keys) => self.0.admit(&keys.access_key, cx.uri(), cx.headers()),
+            Some(keys) => {
+                self.0.admit(&keys.access_key, cx.uri(), cx.headers())?;
+                cx.s3_path().as_object().map_or(Ok(()), |(_, key)| self.0.admit_to(&keys.access_key, key))
+            }
             None => Err(s3_error!(AccessDenied, "Access Denied")),
         }
     }

@@ -82,10 +82,11 @@ impl S3Route for Reads {
     }
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
-        if let Some(keys) = &request.credentials {
-            return self.access.admit(&keys.access_key, &request.uri, &request.headers);
-        }
         let target = request.extensions.get::<Target>();
+        if let Some(keys) = &request.credentials {
+            self.access.admit(&keys.access_key, &request.uri, &request.headers)?;
+            return target.map_or(Ok(()), |target| self.access.admit_to(&keys.access_key, &target.key));
+        }
         match target {
             Some(target) if self.access.public_buckets.contains(&target.bucket) => Ok(()),
             _ => Err(access_denied()),

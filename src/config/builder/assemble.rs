@@ -4,9 +4,10 @@ use aws_smithy_async::time::SharedTimeSource;
 
 use super::{BucketChoice, MountBuilder};
 use crate::{
+    access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, Memory},
     config::{ConfigError, ConfigErrorKind, Mount, MountParts},
-    credentials::Signing,
+    credentials::{CredentialsSource, Signing},
     object::BucketName,
     origin::{
         Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
@@ -32,7 +33,11 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
-        let origin = self.origin()?;
+        let ingredients = self.ingredients()?;
+        let own_credentials = self.own_credentials()?;
+        let origin = ingredients.origin(own_credentials);
+        let source = own_credentials.clone();
+        self.check_sets()?;
         // Where the bucket is not known yet, any name shows whether region and options are good.
         let sample = match &self.bucket {
             BucketChoice::Fixed(name) => name.clone(),
@@ -66,51 +71,83 @@ impl MountBuilder {
         let freshness =
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
-        Ok(Mount(Arc::new(MountParts {
-            host,
-            path,
-            bucket,
-            keys,
-            origin,
-            headers,
-            cache,
-            cors,
-            content_type: self.content_type,
-            query: self.query,
-            denied: self.denied,
-            bad_path: self.bad_path,
-            miss: self.miss,
-            errors: self.errors,
-            memory: self.cache.map(|cache| Memory::new(cache, freshness)),
-        })))
+        let memory = || self.cache.clone().map(|cache| Memory::new(cache, freshness.clone()));
+        let mount = |origin, source, memory, sets| {
+            Mount(Arc::new(MountParts {
+                host: host.clone(),
+                path: path.clone(),
+                bucket: bucket.clone(),
+                keys: keys.clone(),
+                origin,
+                headers: headers.clone(),
+                cache: cache.clone(),
+                cors: cors.clone(),
+                content_type: self.content_type,
+                query: self.query,
+                denied: self.denied,
+                bad_path: self.bad_path,
+                miss: self.miss,
+                errors: self.errors,
+                memory,
+                access: self.access.clone(),
+                credentials: source,
+                sets,
+            }))
+        };
+        let own = memory();
+        let sets = self.credential_sets.iter().map(|set| {
+            let memory = match set.cache {
+                CacheShare::Own => memory(),
+                CacheShare::Mount => own.clone(),
+            };
+            let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
+            (set.name.clone(), mount(origin, source, memory, Vec::new()))
+        });
+        let sets = sets.collect();
+        Ok(mount(origin, source, own, sets))
     }
 
-    fn origin(&self) -> Result<S3Origin, ConfigError> {
-        let missing = |message| ConfigError::new(ConfigErrorKind::Missing, message);
+    fn own_credentials(&self) -> Result<&CredentialsSource, ConfigError> {
+        self.credentials.as_ref().ok_or_else(|| {
+            let message =
+                "credentials are missing: give a provider, or say that the bucket is public (anonymous)";
+            ConfigError::new(ConfigErrorKind::Missing, message)
+        })
+    }
+
+    fn check_sets(&self) -> Result<(), ConfigError> {
+        let contradiction = |message| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        for (n, set) in self.credential_sets.iter().enumerate() {
+            if self.credential_sets.iter().take(n).any(|other| other.name == set.name) {
+                return contradiction(format!(
+                    "two credential sets are called {:?}: give each a name of its own",
+                    set.name
+                ));
+            }
+        }
+        if !self.credential_sets.is_empty()
+            && self.access.selector.is_none()
+            && self.access.authorizer.is_none()
+        {
+            let message =
+                "credential sets that no request can get: give a selector or an authorizer that names them";
+            return contradiction(message.to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the origins of all credentials of a mount share.
+    fn ingredients(&self) -> Result<Ingredients, ConfigError> {
         let addressing = self.addressing.clone();
         if addressing.region.is_empty() {
-            return Err(missing(
-                "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)",
-            ));
+            let message = "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)";
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         if let Some(url) = &addressing.endpoint_url {
             check_url(url)?;
         }
-        let clock = OriginClock::new(self.clock.clone());
-        let Some(credentials) = self.credentials.clone() else {
-            return Err(missing(
-                "credentials are missing: give a provider, or say that the bucket is public (anonymous)",
-            ));
-        };
-        let (_, signing) = credentials.into_parts();
-        let credentials = match signing {
-            Signing::Anonymous => None,
-            Signing::By(provider) => {
-                Some(CredentialCache::new(provider, SharedTimeSource::new(clock.clone())))
-            }
-        };
         let client = self.client(&addressing)?;
-        Ok(S3Origin::new(addressing, credentials, client, clock))
+        Ok(Ingredients { addressing, client, clock: OriginClock::new(self.clock.clone()) })
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
@@ -146,6 +183,28 @@ impl MountBuilder {
             idle_timeout: IDLE_TIMEOUT,
         };
         Ok(WireClient::Pools(Pools::new(settings, tls)))
+    }
+}
+
+/// What origins are made of, besides credentials.
+struct Ingredients {
+    addressing: Addressing,
+    client: WireClient,
+    clock: OriginClock,
+}
+
+// === impl Ingredients ===
+
+impl Ingredients {
+    fn origin(&self, source: &CredentialsSource) -> S3Origin {
+        let Self { addressing, client, clock } = self;
+        let credentials = match source.signing() {
+            Signing::Anonymous => None,
+            Signing::By(provider) => {
+                Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
+            }
+        };
+        S3Origin::new(addressing.clone(), credentials, client.clone(), clock.clone())
     }
 }
 

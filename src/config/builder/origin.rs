@@ -1,4 +1,4 @@
-//! Where the bucket is, who may read it, and how S3 is asked.
+//! Where the bucket is, and how S3 is asked.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_types::SdkConfig;
 
 use super::MountBuilder;
-use crate::credentials::CredentialsSource;
 
 impl MountBuilder {
     /// The region of the bucket, like `us-west-2`. Needed, unless [`sdk_config`](Self::sdk_config) brings one.
@@ -73,19 +72,6 @@ impl MountBuilder {
             self.clock = clock;
         }
         self
-    }
-
-    /// Whose signature S3 gets to see: any credentials provider of the SDK, your own, or what the functions of
-    /// [`credentials`](crate::credentials) make. It is asked ahead of expiry, by one task at a time, and never while a
-    /// request waits if the old credentials are still good.
-    pub fn credentials(mut self, source: impl Into<CredentialsSource>) -> Self {
-        self.credentials = Some(source.into());
-        self
-    }
-
-    /// Signs nothing: the bucket is public.
-    pub fn anonymous(self) -> Self {
-        self.credentials(CredentialsSource::anonymous())
     }
 
     /// An HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS stack of its own, or

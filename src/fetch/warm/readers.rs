@@ -11,7 +11,7 @@ use crate::{
     cache::{Memory, RequestControl},
     config::Mount,
     error::{BoxError, ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, deliver::content_length},
+    fetch::{Asks, Bucket, Fetch, Finish, deliver::content_length},
     object::{BucketName, ObjectKey},
     origin::S3ErrorCode,
     request::{Edition, ReadMethod, ReadRequest},
@@ -168,7 +168,8 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
         disposition: None,
         read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
         asks: Asks { control: FRESH, is_authorized: false },
-        cors: None,
+        gate: None,
+        finish: Finish::default(),
     };
     let Some(memory) = &mount.0.memory else { return Outcome::NotKept };
     if fetch.recall().is_some_and(|response| response.status() == StatusCode::OK) {

@@ -1,0 +1,102 @@
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use http::request;
+
+use super::Access;
+use crate::{
+    error::BoxError,
+    object::{BucketName, ObjectKey},
+};
+
+/// An async function of the user's that says whether a client may have an object.
+///
+/// It is asked for each GET and HEAD, before the cache, so that private objects can be served from one shared cache. An
+/// error is logged and answered with 503. See `examples/authorize.rs`.
+///
+/// ```
+/// use tower_s3_proxy::{Access, Authorizer, Denial};
+///
+/// # struct Sessions;
+/// # impl Sessions {
+/// #     async fn user_of(&self, _: Option<&http::HeaderValue>) -> std::io::Result<Option<String>> { Ok(None) }
+/// # }
+/// # let sessions = std::sync::Arc::new(Sessions);
+/// let own_folder = Authorizer::new(move |request| {
+///     let sessions = sessions.clone();
+///     async move {
+///         let user = sessions.user_of(request.head().headers.get("cookie")).await?;
+///         Ok(match user {
+///             Some(user) if request.key().as_str().starts_with(&format!("users/{user}/")) => Access::Allow,
+///             Some(_) => Access::Deny(Denial::not_found()),
+///             None => Access::Deny(Denial::redirect(http::HeaderValue::from_static("/login"))),
+///         })
+///     }
+/// });
+/// # let _ = own_folder;
+/// ```
+#[derive(Clone)]
+pub struct Authorizer(Arc<AuthorizeFn>);
+
+type AuthorizeFn = dyn Fn(AccessRequest) -> AuthorizeFuture + Send + Sync;
+type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<Access, BoxError>> + Send>>;
+
+/// Who wants what.
+#[derive(Debug)]
+pub struct AccessRequest {
+    pub(crate) head: request::Parts,
+    pub(crate) mount: String,
+    pub(crate) bucket: BucketName,
+    pub(crate) key: ObjectKey,
+}
+
+// === impl Authorizer ===
+
+impl Authorizer {
+    /// Wraps an async function from a request to a decision.
+    pub fn new<F, Fut>(authorize: F) -> Self
+    where
+        F: Fn(AccessRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Access, BoxError>> + Send + 'static,
+    {
+        Self(Arc::new(move |request| Box::pin(authorize(request))))
+    }
+
+    pub(crate) async fn authorize(&self, request: AccessRequest) -> Result<Access, BoxError> {
+        (self.0)(request).await
+    }
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authorizer")
+    }
+}
+
+// === impl AccessRequest ===
+
+impl AccessRequest {
+    /// The request's head as it came: method, URI, headers, and what layers in front have put into its extensions.
+    pub fn head(&self) -> &request::Parts {
+        &self.head
+    }
+
+    /// The path of the mount.
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// The bucket, as the mount, the path, or the bucket resolver names it.
+    pub fn bucket(&self) -> &BucketName {
+        &self.bucket
+    }
+
+    /// The key, with the mount's prefix, and decoded: what S3 will be asked for.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// The head, for those who have to take it apart.
+    pub fn into_head(self) -> request::Parts {
+        self.head
+    }
+}

@@ -1,0 +1,133 @@
+use std::{fmt, str::FromStr, sync::Arc};
+
+use crate::credentials::CredentialsSource;
+
+/// Credentials of a mount besides its own, for the requests that a [selector](crate::CredentialSelector) or an
+/// [authorizer](crate::Authorizer) gives to them: one for each tenant, say.
+///
+/// What was read with them is kept in the cache apart from what was read with others, so that nobody is answered with
+/// what S3 would have denied to them.
+///
+/// ```
+/// use tower_s3_proxy::{CredentialSet, credentials::Credentials};
+///
+/// let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example");
+/// let acme = CredentialSet::new("acme".parse()?, keys);
+/// assert_eq!(acme.name().as_str(), "acme");
+/// # Ok::<(), tower_s3_proxy::InvalidCredentialSetName>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CredentialSet {
+    pub(crate) name: CredentialSetName,
+    pub(crate) source: CredentialsSource,
+    pub(crate) cache: CacheShare,
+}
+
+/// The name of a [`CredentialSet`]: 1 to 128 visible ASCII characters.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct CredentialSetName(Arc<str>);
+
+/// A text that can't be a [`CredentialSetName`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidCredentialSetName(());
+
+/// Which part of the cache belongs to a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheShare {
+    Own,
+    /// That of the mount's own credentials.
+    Mount,
+}
+
+// === impl CredentialSet ===
+
+impl CredentialSet {
+    /// Credentials under a name.
+    pub fn new(name: CredentialSetName, source: impl Into<CredentialsSource>) -> Self {
+        Self { name, source: source.into(), cache: CacheShare::Own }
+    }
+
+    /// Shares what is in the cache with the mount's own credentials, and with the other sets that say so. Only for
+    /// credentials to which S3 allows the same objects: what one of them has read, all are answered with.
+    #[must_use]
+    pub fn share_cache(mut self) -> Self {
+        self.cache = CacheShare::Mount;
+        self
+    }
+
+    /// The name that selectors and authorizers use.
+    pub fn name(&self) -> &CredentialSetName {
+        &self.name
+    }
+}
+
+// === impl CredentialSetName ===
+
+impl CredentialSetName {
+    /// Takes a name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCredentialSetName`] if it is empty, longer than 128 bytes, or has other than visible ASCII characters.
+    pub fn parse(name: impl Into<String>) -> Result<Self, InvalidCredentialSetName> {
+        let name = name.into();
+        let is_name = (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_name { Ok(Self(name.into())) } else { Err(InvalidCredentialSetName(())) }
+    }
+
+    /// The name as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CredentialSetName {
+    type Err = InvalidCredentialSetName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::parse(name)
+    }
+}
+
+impl fmt::Display for CredentialSetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CredentialSetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+// === impl InvalidCredentialSetName ===
+
+impl fmt::Display for InvalidCredentialSetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a credential set's name must be 1 to 128 visible ASCII characters")
+    }
+}
+
+impl std::error::Error for InvalidCredentialSetName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_visible() {
+        for (name, is_name) in [
+            ("acme", true),
+            ("arn:aws:iam::123456789012:role/acme", true),
+            (&"x".repeat(128), true),
+            ("", false),
+            ("a b", false),
+            ("ümlaut", false),
+            ("a\n", false),
+            (&"x".repeat(129), false),
+        ] {
+            assert_eq!(CredentialSetName::parse(name).is_ok(), is_name, "{name:?}");
+        }
+    }
+}

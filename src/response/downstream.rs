@@ -1,0 +1,67 @@
+use http::{HeaderMap, header::CACHE_CONTROL};
+
+use super::list::joined;
+use crate::cache::Directives;
+
+/// What caches between the proxy and a client may keep of a mount whose answers depend on who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DownstreamCaching {
+    /// Nothing but the client's own cache: `Cache-Control` says `private`, without `public` and `s-maxage`. A cache in
+    /// front does not ask the authorizer.
+    #[default]
+    Private,
+    /// What `Cache-Control` says, as on other mounts: for those whose cache in front decides itself who may have what.
+    AsStored,
+}
+
+/// Takes an answer away from shared caches (RFC 9111 §5.2.2.7).
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    let mut kept: Vec<&[u8]> = vec![b"private"];
+    for directive in headers.get_all(CACHE_CONTROL).iter().flat_map(Directives::of) {
+        let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        if is("no-store") {
+            return;
+        }
+        // `private="field"` would leave the rest to others.
+        let is_for_shared = is("public") || is("s-maxage") || is("proxy-revalidate") || is("private");
+        if !is_for_shared && !directive.is_empty() {
+            kept.push(directive);
+        }
+    }
+    if let Some(value) = joined(kept.into_iter()) {
+        headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn shared_caches_keep_nothing() {
+        for (stored, sent) in [
+            (&[][..], "private"),
+            (&["public, max-age=60"], "private, max-age=60"),
+            (&["max-age=60, s-maxage=600, immutable"], "private, max-age=60, immutable"),
+            (&["Public", "S-MaxAge=5, must-revalidate"], "private, must-revalidate"),
+            (&["private, max-age=5"], "private, max-age=5"),
+            (&["private=\"x-a, x-b\", max-age=5"], "private, max-age=5"),
+            (&["no-cache=\"no-store, x\", public"], "private, no-cache=\"no-store, x\""),
+            (&["no-store"], "no-store"),
+            (&["max-age=5, no-store, public"], "max-age=5, no-store, public"),
+            (&[" , "], "private"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in stored {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static(value));
+            }
+            keep_private(&mut headers);
+            assert_eq!(headers[CACHE_CONTROL], sent, "{stored:?}");
+            assert_eq!(headers.get_all(CACHE_CONTROL).iter().count(), 1);
+        }
+    }
+}
