@@ -84,8 +84,8 @@ impl Proxy {
         let read = ReadRequest::new(method, request.headers());
         let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
         let mut asks = asks.unwrap_or_default();
-        // RFC 9111 §3.5 is for caches that do not know who asks. Here the gate does.
-        asks.is_authorized &= gate.is_none();
+        // RFC 9111 §3.5 is for caches that do not know who asks.
+        asks.is_authorized &= !mount.0.access.knows_who_asks();
         let fetch =
             Fetch { mount: mount.clone(), bucket, key, edition, disposition, read, asks, gate, finish };
         if fetch.gate.is_none()

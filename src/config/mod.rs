@@ -194,9 +194,11 @@ impl Mount {
 impl AccessRules {
     /// What caches in front may keep.
     pub(crate) fn downstream(&self) -> DownstreamCaching {
-        match (&self.selector, &self.authorizer) {
-            (None, None) => DownstreamCaching::AsStored,
-            (Some(_), _) | (None, Some(_)) => self.downstream,
-        }
+        if self.knows_who_asks() { self.downstream } else { DownstreamCaching::AsStored }
+    }
+
+    /// Whether answers depend on who asks, by a decision of the user's that comes before the cache.
+    pub(crate) fn knows_who_asks(&self) -> bool {
+        self.selector.is_some() || self.authorizer.is_some()
     }
 }

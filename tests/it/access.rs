@@ -140,6 +140,27 @@ async fn a_set_that_is_not_there_is_answered_by_no_other() {
     assert!(s3.log().is_empty(), "S3 was asked: {:?}", s3.log());
 }
 
+/// RFC 9111 §3.5 is for caches that do not know who asks.
+#[tokio::test]
+async fn a_tenant_that_shows_a_token_is_answered_from_its_part_of_the_cache() {
+    let s3 = two_tenants().await;
+    let builder = with_tenants(&s3, tower_s3_proxy::Mount::builder(bucket(BUCKET)));
+    let by_token = CredentialSelector::new(|request| match request.headers.get(AUTHORIZATION) {
+        Some(token) if token == "Bearer of-acme" => Access::AllowAs(set("acme")),
+        _ => Access::AllowAs(set("globex")),
+    });
+    let builder = builder.select_credentials(by_token).override_cache_control("max-age=60");
+    let service = proxy(builder.cache(&cache()));
+    for _ in 0..3 {
+        let of_acme = request("GET", "/acme/plan.txt", &[("authorization", "Bearer of-acme")]);
+        assert_eq!(ask(&service, of_acme).await.text(), "the plan of acme");
+        let other = request("GET", "/acme/plan.txt", &[("authorization", "Bearer other")]);
+        assert_eq!(ask(&service, other).await.status, 404);
+    }
+    let is_of_acme = |value: &HeaderValue| value.to_str().unwrap().contains("AKIAacme");
+    assert_eq!(s3.log().iter().filter(|seen| is_of_acme(&seen.headers[AUTHORIZATION])).count(), 1);
+}
+
 /// What an authorizer is told, and that it is asked each time.
 #[tokio::test]
 async fn what_is_in_the_cache_is_for_those_alone_who_may_have_it() {

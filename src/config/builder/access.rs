@@ -29,7 +29,8 @@ impl MountBuilder {
     }
 
     /// Asks this function with whose credentials a request is answered, before the cache is. It does not wait: an answer
-    /// from the cache stays one that takes no `await`.
+    /// from the cache stays one that takes no `await`. As behind an [authorizer](Self::authorize), requests with
+    /// `Authorization` are answered from the cache, too.
     pub fn select_credentials(mut self, selector: CredentialSelector) -> Self {
         self.access.selector = Some(selector);
         self
