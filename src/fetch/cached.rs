@@ -414,7 +414,7 @@ impl Fetch {
 
     /// An error, which says of the cache that it had no answer.
     pub(super) fn answer_failure(&self, failure: Failure) -> Response<ObjectBody> {
-        let is_cached = self.mount.0.memory.is_some() && !failure.is_not_cached();
+        let is_cached = self.mount.0.memory.is_some() && !failure.is_unasked();
         let mut response = self.refuse(failure);
         if is_cached {
             CacheStatus::forward(Forward { reason: Reason::Miss, ..PARTIAL })

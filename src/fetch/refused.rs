@@ -185,9 +185,15 @@ impl Failure {
         self.error.kind().status().is_server_error()
     }
 
-    /// Whether S3 was not asked at all.
-    pub(super) fn is_not_cached(&self) -> bool {
-        self.error.kind() == ProxyErrorKind::NotCached
+    /// Whether neither the cache nor S3 was asked, or the cache alone.
+    pub(super) fn is_unasked(&self) -> bool {
+        matches!(
+            self.error.kind(),
+            ProxyErrorKind::NotCached
+                | ProxyErrorKind::Denied
+                | ProxyErrorKind::Authorizer
+                | ProxyErrorKind::Resolver
+        )
     }
 
     pub(super) fn is_late(&self) -> bool {

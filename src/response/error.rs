@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response,
+    HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 
@@ -59,7 +59,12 @@ pub(crate) fn error_response(
 
 impl ErrorFormat {
     fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
-        let (kind, id, status) = (error.kind(), error.id(), error.status());
+        let (id, status) = (error.id(), error.status());
+        let kind = match (error.kind(), status) {
+            // Told as what it is to be taken for.
+            (ProxyErrorKind::Denied, StatusCode::NOT_FOUND) => ProxyErrorKind::NotFound,
+            (kind, _) => kind,
+        };
         match self {
             Self::Plain => (
                 const { HeaderValue::from_static("text/plain; charset=utf-8") },

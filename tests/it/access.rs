@@ -224,7 +224,8 @@ async fn who_is_turned_away_is_told_what_the_denial_says() {
     ] {
         let access = Access::Deny(denial);
         let (by_selector, by_authorizer) = (access.clone(), access);
-        let builder = || mount(&s3).cors(Cors::any_origin()).error_format(ErrorFormat::ProblemJson);
+        let builder =
+            || mount(&s3).cache(&cache()).cors(Cors::any_origin()).error_format(ErrorFormat::ProblemJson);
         let selector = CredentialSelector::new(move |_| by_selector.clone());
         let authorizer = Authorizer::new(move |_| {
             let access = by_authorizer.clone();
@@ -236,6 +237,9 @@ async fn who_is_turned_away_is_told_what_the_denial_says() {
             assert_eq!(answer.header(name), value);
             assert_eq!(answer.header("access-control-allow-origin"), "*");
             assert!(answer.text().contains(&format!("\"status\":{status}")), "{}", answer.text());
+            assert_eq!(answer.header("cache-status"), "", "neither the cache nor S3 was asked");
+            let told = if status == 404 { "not_found" } else { "denied" };
+            assert!(answer.text().contains(&format!("\"code\":\"{told}\"")), "{}", answer.text());
         }
     }
     assert!(s3.log().is_empty());
