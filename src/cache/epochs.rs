@@ -1,10 +1,12 @@
 use std::{
     array,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::Purge;
+use super::{
+    Purge,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use crate::object::ObjectKey;
 
 /// How often was purged: what S3 said before a purge is not kept after it. Keys share their counts with a few others, so
@@ -27,8 +29,26 @@ impl Epochs {
         self.all.load(Ordering::SeqCst) + self.slot(key).load(Ordering::SeqCst)
     }
 
+    /// Puts what S3 said of a key to a question that was asked at that epoch, and takes it back if there was a purge
+    /// since.
+    pub(crate) fn put(&self, asked: (&ObjectKey, u64), put: impl FnOnce(), take_back: impl FnOnce()) {
+        let (key, epoch) = asked;
+        put();
+        // Afterwards: a purge that is not seen by now finds what was put.
+        if self.of(key) != epoch {
+            take_back();
+        }
+    }
+
+    /// Purges what is there.
+    pub(crate) fn purge<R>(&self, what: Purge<'_>, purge: impl FnOnce() -> R) -> R {
+        // First: who puts something from now on sees it, and takes it away again.
+        self.end(what);
+        purge()
+    }
+
     /// Ends those of all that is purged.
-    pub(crate) fn end(&self, what: Purge<'_>) {
+    fn end(&self, what: Purge<'_>) {
         let count = match what {
             Purge::Key { key, .. } | Purge::KeyOfAny { key } => self.slot(key),
             Purge::Prefix { .. } | Purge::Everything => &self.all,

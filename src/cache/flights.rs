@@ -1,13 +1,11 @@
 //! Who asks S3 for an object's head, and who waits for that.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    ObjectId,
+    sync::{Mutex, MutexGuard, PoisonError, watch},
 };
-
-use tokio::sync::watch;
-
-use super::ObjectId;
 
 /// The questions under way, one for each object. `T` is what they bring for all who wait.
 pub(crate) struct Flights<T>(Arc<Mutex<HashMap<ObjectId, watch::Receiver<Option<T>>>>>);

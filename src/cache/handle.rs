@@ -1,8 +1,7 @@
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, SystemTime},
@@ -10,13 +9,12 @@ use std::{
 
 use super::{
     CacheSnapshot, ClientControl, Counters, Epochs, Flights, Found, Head, ObjectId, Purge, PurgeMode,
-    PurgeTarget, Rooms, Run, StateId, Store,
+    PurgeTarget, Runs, Store,
 };
 use crate::{
     config::{ConfigError, ConfigErrorKind},
     fetch::Failure,
     object::ObjectKey,
-    request::ByteRange,
 };
 
 /// A cache in memory, for the mounts that it is given to. Clones are the same cache.
@@ -52,9 +50,7 @@ pub struct CacheBuilder {
 pub(crate) struct Shared {
     pub(crate) store: Store<Head>,
     pub(crate) heads: Flights<Result<(), Failure>>,
-    /// The reads under way, by what they read. A few for each.
-    pub(crate) runs: Mutex<HashMap<StateId, Vec<Arc<Run>>>>,
-    rooms: Rooms,
+    pub(crate) runs: Runs,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
     pub(crate) epochs: Epochs,
@@ -221,8 +217,7 @@ impl CacheBuilder {
         Ok(Cache(Arc::new(Shared {
             store: Store::new(self.size, block_size),
             heads: Flights::default(),
-            runs: Mutex::default(),
-            rooms: Rooms::default(),
+            runs: Runs::new(block_size.into()),
             counters: Counters::default(),
             settings: self.settings,
             epochs: Epochs::default(),
@@ -240,21 +235,12 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 impl Shared {
     /// Whether so many bytes more may be on their way through memory: all together no more than are kept in it.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        self.rooms.taken().saturating_add(bytes) <= self.store.usage().capacity
+        self.runs.taken().saturating_add(bytes) <= self.store.usage().capacity
     }
 
     /// Whether bytes of this object may be asked for; where they are already, others may join.
     pub(crate) fn may_read(&self, found: &Found) -> bool {
-        self.has_room_for(found.total) || self.is_read(found.state)
-    }
-
-    /// Whether bytes of this state are on their way.
-    pub(crate) fn is_read(&self, state: StateId) -> bool {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&state)
-    }
-
-    pub(crate) fn new_run(&self, range: ByteRange) -> Arc<Run> {
-        Run::new(range, self.settings.block_size.into(), self.rooms.take(range.len()))
+        self.has_room_for(found.total) || self.runs.has(found.state)
     }
 
     /// The moment of a question.
@@ -272,9 +258,7 @@ impl Shared {
     }
 
     pub(crate) fn drop_all(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
-        // First: who puts something from now on sees it, and takes it away again.
-        self.epochs.end(what);
-        self.store.purge(what, mode)
+        self.epochs.purge(what, || self.store.purge(what, mode))
     }
 
     /// Removes that very head, and what belongs to it.
@@ -282,21 +266,6 @@ impl Shared {
         // A newer one that comes in between goes, too: that costs a question to S3, and nothing else.
         if self.store.head(id.borrowed()).is_some_and(|kept| Arc::ptr_eq(&kept, head)) {
             self.store.remove(id.borrowed());
-        }
-    }
-
-    pub(crate) fn add_run(&self, state: StateId, run: &Arc<Run>) {
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.entry(state).or_default().push(Arc::clone(run));
-    }
-
-    pub(crate) fn remove_run(&self, state: StateId, run: &Arc<Run>) {
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_state) = runs.get_mut(&state) {
-            of_state.retain(|other| !Arc::ptr_eq(other, run));
-            if of_state.is_empty() {
-                runs.remove(&state);
-            }
         }
     }
 }

@@ -19,8 +19,10 @@ mod memory;
 mod purge;
 mod request_control;
 mod run;
+mod runs;
 mod status;
 mod store;
+mod sync;
 mod ttl;
 
 #[cfg(feature = "events")]
@@ -44,6 +46,7 @@ pub(crate) use self::{
     memory::Memory,
     request_control::RequestControl,
     run::{Rooms, Run, RunError, RunReader},
+    runs::{Gathered, Runs},
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     store::{Purge, Store, Usage, Weigh},
     ttl::FreshnessPolicy,

@@ -2,16 +2,16 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
+use super::sync::{
+    Mutex, MutexGuard, Notify, PoisonError,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
 use crate::{fetch::Failure, request::ByteRange};
 
 /// The bytes of one range of one state of an object, on their way from S3.

@@ -178,8 +178,7 @@ impl Fetch {
                 let Some(kept) = kept else {
                     return self.hand_on(source, Response::from_parts(head, body)).await;
                 };
-                let run = memory.cache.0.new_run(range);
-                memory.cache.0.add_run(state, &run);
+                let run = memory.cache.0.runs.begin(state, range);
                 source.begin_with(&kept, &run, Stretch::new(body, skip, range.len(), end));
             }
             None => {

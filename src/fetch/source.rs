@@ -170,7 +170,7 @@ impl Source {
 
     fn leave(&self, found: &Found, run: &Arc<Run>) {
         if let Some(memory) = self.memory() {
-            memory.cache.0.remove_run(found.state, run);
+            memory.cache.0.runs.remove(found.state, run);
         }
     }
 }

@@ -1,0 +1,6 @@
+//! What the threads of the single flight meet at, in one place: `models/` builds the same code over the primitives of a
+//! model checker.
+
+pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
+
+pub(crate) use tokio::sync::{Notify, watch};
