@@ -16,6 +16,8 @@ pub(crate) enum Turn<T> {
     Lead(Lead<T>),
     /// To wait for what the leader tells.
     Follow(Follow<T>),
+    /// To look again: someone has asked since.
+    Late,
 }
 
 /// The right to ask. Dropped without a word, it goes to one of those who wait.
@@ -30,11 +32,16 @@ pub(crate) struct Follow<T>(watch::Receiver<Option<T>>);
 // === impl Flights ===
 
 impl<T> Flights<T> {
-    /// Takes the turn that there is.
-    pub(crate) fn turn(&self, id: &ObjectId) -> Turn<T> {
+    /// Takes the turn that there is. Who would lead had looked before whether it has to ask, and `is_due` looks once
+    /// more.
+    pub(crate) fn turn(&self, id: &ObjectId, is_due: impl FnOnce() -> bool) -> Turn<T> {
         let mut flights = self.lock();
         if let Some(outcome) = flights.get(id) {
             return Turn::Follow(Follow(outcome.clone()));
+        }
+        // Under the lock: who led until now has kept its answer before it left.
+        if !is_due() {
+            return Turn::Late;
         }
         let (sender, receiver) = watch::channel(None);
         flights.insert(id.clone(), receiver);

@@ -20,6 +20,9 @@ pub(crate) struct Memory {
     scope: u32,
 }
 
+/// In bytes. Up to that, the body goes with the head: one look finds both.
+pub(crate) const INLINE: usize = 16 * 1024;
+
 // === impl Memory ===
 
 impl Memory {
@@ -71,26 +74,51 @@ impl Memory {
     }
 
     /// Whether all bytes of an object are here, or about to be put here.
-    pub(crate) fn has_all(&self, found: &Found) -> bool {
+    pub(crate) fn has_all(&self, object: ObjectRef<'_>, found: &Found) -> bool {
         // First: a run puts its blocks into the store before it leaves the list.
-        if self.cache.0.runs.has(found.state) {
+        if found.body.is_some() || self.cache.0.runs.has(found.state) {
             return true;
         }
-        let whole = found.total.checked_sub(1).and_then(|last| ByteRange::new(0, last));
-        whole.is_none_or(|whole| self.gather(found, whole, &mut Segments::default()))
+        (0..found.total.div_ceil(self.block_size())).all(|number| self.kept(object, found, number).is_some())
     }
 
     /// Adds the bytes of a range: those that are here, those that are coming, and those that have to be asked for.
-    pub(crate) fn gather_or_ask(&self, found: &Found, range: ByteRange, to: &mut Segments) -> Gathered {
+    /// `found` is what was kept of `object` a moment ago.
+    pub(crate) fn gather_or_ask(
+        &self,
+        object: ObjectRef<'_>,
+        found: &Found,
+        range: ByteRange,
+        to: &mut Segments,
+    ) -> Gathered {
         if found.body.as_ref().is_some_and(|body| push_slice(body, range.first(), range.last(), to)) {
             return Gathered::default();
         }
-        let kept = |number| self.block(found.state, number);
+        let kept = |number| self.kept(object, found, number);
         self.cache.0.runs.gather(found.state, found.total, range, kept, to)
+    }
+
+    /// A block, wherever it is.
+    fn kept(&self, object: ObjectRef<'_>, found: &Found, number: u64) -> Option<Bytes> {
+        self.block(found.state, number).or_else(|| self.block_of_body(object, found, number))
     }
 
     fn block(&self, state: StateId, number: u64) -> Option<Bytes> {
         self.cache.0.store.block(state, u32::try_from(number).ok()?)
+    }
+
+    /// The body of a small object comes into its head when it has been read, and that may be since the head was looked
+    /// at.
+    fn block_of_body(&self, object: ObjectRef<'_>, found: &Found, number: u64) -> Option<Bytes> {
+        if found.total > INLINE as u64 {
+            return None;
+        }
+        let head = self.head(object)?;
+        let body = head.found().filter(|now| now.state == found.state)?.body.as_ref()?;
+        let size = self.cache.0.settings.block_size as usize;
+        let begin = usize::try_from(number).ok()?.checked_mul(size)?;
+        let end = begin.saturating_add(size).min(body.len());
+        (begin < end).then(|| body.slice(begin..end))
     }
 
     fn block_size(&self) -> u64 {

@@ -43,7 +43,7 @@ pub(crate) use self::{
     head::{Asked, Found, Head, Marker},
     id::{ObjectId, ObjectRef, StateId},
     invalidation::Invalidation,
-    memory::Memory,
+    memory::{INLINE, Memory},
     request_control::RequestControl,
     run::{Rooms, Run, RunError, RunReader},
     runs::{Gathered, Runs},

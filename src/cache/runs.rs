@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Rooms, Run, RunReader, StateId,
+    Rooms, Run, RunError, RunReader, StateId,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use crate::{body::Segments, request::ByteRange};
@@ -44,11 +44,23 @@ impl Runs {
         self.lock().contains_key(&state)
     }
 
-    /// A run that others may join.
-    pub(crate) fn begin(&self, state: StateId, range: ByteRange) -> Arc<Run> {
+    /// Begins a run of a new state, whose head `put` puts where others find it; `None` if it was not kept.
+    pub(crate) fn begin<R>(
+        &self,
+        state: StateId,
+        range: ByteRange,
+        put: impl FnOnce() -> Option<R>,
+    ) -> Option<(R, Arc<Run>)> {
         let run = self.run(range);
+        // First: who finds the head finds the run, or would ask for the same bytes.
         self.lock().entry(state).or_default().push(Arc::clone(&run));
-        run
+        let Some(kept) = put() else {
+            // Someone may have found the head for a moment, and wait.
+            run.fail(RunError::Changed);
+            self.remove(state, &run);
+            return None;
+        };
+        Some((kept, run))
     }
 
     /// Of a run that has ended: what is kept of it is in the store by now, or it would be asked for again.

@@ -166,8 +166,8 @@ impl Fetch {
                 (Use::Nothing, _) if status.is_some() => break,
                 _ => {}
             }
-            let stale = head.filter(|head| matches!(**head, Head::Found(_)));
-            let reason = match stale.as_ref().and_then(|head| head.found()) {
+            let stale = head.as_ref().filter(|head| matches!(***head, Head::Found(_)));
+            let reason = match stale.and_then(|head| head.found()) {
                 // It would do for another client.
                 Some(found) if found.use_at(now, &RequestControl::default()) == State::Fresh => {
                     Reason::Request
@@ -176,7 +176,13 @@ impl Fetch {
                 None => Reason::UriMiss,
             };
             let forward = Forward { reason, ..PARTIAL };
-            let told = match memory.cache.0.heads.turn(&id) {
+            // An answer that came meanwhile will do, but for a client that wants S3 asked.
+            let is_due = || {
+                let now = memory.head(id.borrowed());
+                self.asks.control.no_cache || now.as_ref().map(Arc::as_ptr) == head.as_ref().map(Arc::as_ptr)
+            };
+            let told = match memory.cache.0.heads.turn(&id, is_due) {
+                Turn::Late => continue,
                 Turn::Follow(follow) => {
                     counters.coalesced.add(1);
                     let told = follow.outcome().await;
@@ -190,7 +196,7 @@ impl Fetch {
                         None => continue,
                     }
                 }
-                Turn::Lead(lead) => match self.refresh_in_time(&source, memory, stale.as_ref()).await {
+                Turn::Lead(lead) => match self.refresh_in_time(&source, memory, stale).await {
                     Ok(Refreshed::Kept) => {
                         lead.tell(Ok(()));
                         Ok(Forward { stored: true, ..forward })
@@ -212,7 +218,7 @@ impl Fetch {
             };
             match told {
                 Ok(stated) => status = Some(stated),
-                Err(failure) => return self.or_stale(&source, memory, stale.as_ref(), failure).await,
+                Err(failure) => return self.or_stale(&source, memory, stale, failure).await,
             }
         }
         counters.bypassed.add(1);
@@ -313,8 +319,9 @@ impl Fetch {
             return Ok(self.serve_large(source, found).await?.map(|response| (response, ReadFrom::S3)));
         }
         let (mut runs, mut has_joined) = (Vec::new(), false);
+        let object = memory.object(&source.bucket, &source.key, &source.edition);
         let answer = self.answer(found, |range, to| {
-            let gathered = memory.gather_or_ask(found, range, to);
+            let gathered = memory.gather_or_ask(object, found, range, to);
             runs.extend(gathered.asked);
             has_joined |= gathered.has_joined;
             true

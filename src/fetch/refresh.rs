@@ -174,11 +174,11 @@ impl Fetch {
         match range {
             Some(range) => {
                 let state = found.state;
-                let kept = memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
-                let Some(kept) = kept else {
+                let id = source.id(memory);
+                let put = || memory.put(&id, Head::Found(Box::new(found)), asked_at.epoch);
+                let Some((kept, run)) = memory.cache.0.runs.begin(state, range, put) else {
                     return self.hand_on(source, Response::from_parts(head, body)).await;
                 };
-                let run = memory.cache.0.runs.begin(state, range);
                 source.begin_with(&kept, &run, Stretch::new(body, skip, range.len(), end));
             }
             None => {
@@ -264,7 +264,9 @@ impl Source {
 
     /// Asks whether a stale head is still good, in a task of its own and once at a time.
     pub(super) fn confirm_behind(self: &Arc<Self>, memory: &Memory, stale: &Arc<Head>) {
-        let Turn::Lead(lead) = memory.cache.0.heads.turn(&self.id(memory)) else { return };
+        let id = self.id(memory);
+        let is_due = || memory.head(id.borrowed()).is_some_and(|head| Arc::ptr_eq(&head, stale));
+        let Turn::Lead(lead) = memory.cache.0.heads.turn(&id, is_due) else { return };
         let (source, stale) = (Arc::clone(self), Arc::clone(stale));
         tokio::spawn(async move {
             let Some(memory) = source.memory() else { return };

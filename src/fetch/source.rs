@@ -12,7 +12,7 @@ use http_body::Frame;
 use super::{deliver::body_length, from_origin_error};
 use crate::{
     body::Stretch,
-    cache::{Found, Head, Memory, ObjectId, Run, RunError, Weigh},
+    cache::{Found, Head, INLINE, Memory, ObjectId, Run, RunError, Weigh},
     config::Mount,
     error::BoxError,
     object::{BucketName, ObjectKey, Validators},
@@ -190,6 +190,3 @@ async fn next(stretch: &mut Stretch, run: &Run) -> Next {
     })
     .await
 }
-
-/// In bytes. Up to that, the body goes with the head: one look finds both.
-const INLINE: usize = 16 * 1024;

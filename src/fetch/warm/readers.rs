@@ -211,7 +211,7 @@ fn weight(memory: &Memory, bucket: &BucketName, key: &ObjectKey) -> Option<u64> 
     let head = memory.head(id)?;
     let found = head.found()?;
     let in_blocks = if found.body.is_some() { 0 } else { found.total };
-    memory.has_all(found).then(|| memory.cache.0.store.weight(&id.to_owned(), &head, in_blocks))
+    memory.has_all(id, found).then(|| memory.cache.0.store.weight(&id.to_owned(), &head, in_blocks))
 }
 
 async fn drain(body: ObjectBody) -> Result<u64, BoxError> {

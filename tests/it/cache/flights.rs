@@ -11,7 +11,7 @@ use http::Response;
 use http_body_util::BodyExt;
 use tokio::{task::JoinSet, time::timeout};
 use tower::ServiceExt;
-use tower_s3_proxy::{Cache, ResponseBody, S3Proxy};
+use tower_s3_proxy::{Cache, PurgeMode, PurgeTarget, ResponseBody, S3Proxy};
 
 use super::origin::{Fault, HANG, MIB, Object, Origin, eventually, noise};
 use crate::support::{ask, get, request};
@@ -323,4 +323,25 @@ async fn a_client_that_wants_s3_asked_does_not_join_a_question_from_before() {
         assert_eq!(answer.text(), "new");
     }
     assert_eq!(origin.seen().len(), 2, "and they join each other");
+}
+
+/// However the looks into memory, the turns and the ends of the reads fall: of bytes with their head, of one block, and
+/// of several.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn misses_at_the_same_time_are_one_read_again_and_again() {
+    let origin = Origin::start().await;
+    let (service, cache) = origin.cached();
+    for (round, length) in (0..1000).zip([100, 10_000, 100_000, 300_000].into_iter().cycle()) {
+        let object = Object::new(noise(length, round)).with("cache-control", "max-age=60");
+        origin.put("a", &object);
+        let mut readers = JoinSet::new();
+        for _ in 0..16 {
+            let (service, body) = (service.clone(), object.body.clone());
+            readers.spawn(async move { assert!(ask(&service, get("/a")).await.body == body) });
+        }
+        timeout(HANG, readers.join_all()).await.expect("all complete");
+        let seen = origin.seen();
+        assert_eq!(origin.asked(), 1, "{round}, {length}: {seen:?}");
+        cache.purge(&PurgeTarget::Everything, PurgeMode::Hard);
+    }
 }
