@@ -1,0 +1,63 @@
+//! Goes through the ways in which the threads of a single flight can take turns. `cargo run --release -p models`, and for
+//! some of them `… -- runs`.
+//!
+//! Each model begins a few threads and says what has to hold at the end. A thread that waits for a wake that never comes
+//! is found, too: the checker calls it a deadlock.
+
+mod body;
+mod cache;
+mod epochs;
+mod fetch;
+mod flights;
+mod object;
+mod request;
+mod runs;
+
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use loom::model::Builder;
+
+const MODELS: &[(&str, fn())] = &[
+    ("flights: requests at the same time are one question", flights::requests_are_one_question),
+    ("flights: a leader that goes away hands on", flights::a_leader_that_goes_away_hands_on),
+    ("flights: a follower that goes away holds up nobody", flights::a_follower_that_goes_away),
+    ("runs: every byte comes once and in order", runs::every_byte_comes_once_and_in_order),
+    ("runs: what fails, fails for all", runs::what_fails_fails_for_all),
+    ("runs: a run is not given up while someone joins", runs::a_run_is_not_given_up_while_someone_joins),
+    ("runs: that the last reader has gone is noticed", runs::the_last_one_is_noticed),
+    ("runs: what was read is found in the list or in the store", runs::what_was_read_is_found),
+    ("runs: nobody waits for what is not kept", runs::nobody_waits_for_what_is_not_kept),
+    ("runs: blocks are asked for once", runs::blocks_are_asked_for_once),
+    ("epochs: what was asked before a purge is not kept", epochs::what_was_asked_before_a_purge_is_not_kept),
+];
+
+fn main() {
+    let wanted = env::args().nth(1).unwrap_or_default();
+    for (name, model) in MODELS.iter().filter(|(name, _)| name.contains(&wanted)) {
+        println!("{name}");
+        model();
+    }
+}
+
+/// Goes through all interleavings in which a thread is interrupted no more often than that: few mistakes need more. Another
+/// bound is `LOOM_MAX_PREEMPTIONS`.
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    let (count, begin) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let counted = Arc::clone(&count);
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    println!("    {} interleavings, {:.1?}", count.load(Ordering::Relaxed), begin.elapsed());
+}
+
+const PREEMPTIONS: usize = 3;
