@@ -10,6 +10,7 @@ mod negative;
 mod origin;
 mod purge;
 mod sizes;
+mod timed;
 mod warm;
 
 use bytes::Bytes;

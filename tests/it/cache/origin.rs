@@ -247,7 +247,11 @@ impl Origin {
 
 impl Gate {
     pub(super) fn open(&self) {
-        self.0.send_replace(u64::MAX);
+        self.move_to(u64::MAX);
+    }
+
+    pub(super) fn move_to(&self, at: u64) {
+        self.0.send_replace(at);
     }
 }
 
