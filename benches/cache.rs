@@ -1,24 +1,146 @@
-//! What the map of the cache costs, and what it keeps. `cargo bench --bench cache`.
+//! What the cache costs, and what it keeps. `cargo bench --bench cache`.
 //!
-//! `lookup/…` is a hit, from several threads at once. `count` is what a counter adds to it. The hit ratios of a Zipf load
-//! are printed, beside those of an LRU of the same size.
+//! `hit/…` is a request that memory answers, through the whole service, from several threads at once. `lookup/…` is the
+//! look into the map alone, and `…/counted` what a counter adds to it. The hit ratios of a Zipf load are printed, beside
+//! those of an LRU of the same size.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::{
     hint::black_box,
+    pin::pin,
     sync::{
         Barrier,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
 
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
 use lru::LruCache;
-use tower_s3_proxy::{ObjectKey, internals::CachedObjects};
+use tower::Service;
+use tower_s3_proxy::{BucketName, Cache, Mount, ObjectKey, S3Proxy, internals::CachedObjects};
+
+fn hit(c: &mut Criterion) {
+    let mut group = c.benchmark_group("hit");
+    group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    let part = ("range", "bytes=0-1023");
+    let known = ("if-none-match", TAG);
+    for (name, length, threads, method, field) in [
+        ("200/1KiB/1", 1024, 1, "GET", None),
+        ("200/1KiB/2", 1024, 2, "GET", None),
+        ("200/1KiB/4", 1024, 4, "GET", None),
+        ("200/1MiB/1", 1 << 20, 1, "GET", None),
+        ("206/1KiB of 1MiB/1", 1 << 20, 1, "GET", Some(part)),
+        ("304/1", 1024, 1, "GET", Some(known)),
+        ("HEAD/1", 1024, 1, "HEAD", None),
+    ] {
+        let service = cached(length);
+        group.throughput(Throughput::Elements(threads as u64));
+        group.bench_function(name, |b| {
+            b.iter_custom(|count| {
+                let longest = AtomicU64::new(0);
+                at_once(threads, |thread| {
+                    let mut service = service.clone();
+                    let mut random = fastrand::Rng::with_seed(thread);
+                    let mut time = Duration::ZERO;
+                    for first in (0..count).step_by(BATCH) {
+                        let numbers = first..count.min(first + BATCH as u64);
+                        let requests: Vec<_> =
+                            numbers.map(|_| request(method, random.usize(..OBJECTS), field)).collect();
+                        let mut answers = Vec::with_capacity(BATCH);
+                        let begin = Instant::now();
+                        answers.extend(requests.into_iter().map(|request| answer(service.call(request))));
+                        time += begin.elapsed();
+                        black_box(answers);
+                    }
+                    longest.fetch_max(u64::try_from(time.as_nanos()).unwrap(), Ordering::Relaxed);
+                });
+                Duration::from_nanos(longest.into_inner())
+            });
+        });
+    }
+    group.finish();
+}
+
+const OBJECTS: usize = 50;
+
+/// Few enough to stay in the processor's cache: requests are made before, and answers dropped after it.
+const BATCH: usize = 64;
+
+/// A service over a full cache.
+fn cached(length: usize) -> S3Proxy {
+    let cache = Cache::builder(256 << 20).build().unwrap();
+    let mount = Mount::builder(BucketName::parse("studio-media").unwrap())
+        .region("us-west-2")
+        .anonymous()
+        .http_client(Origin(Bytes::from(vec![7; length])))
+        .default_cache_control("max-age=86400")
+        .cache(&cache);
+    let mut service = S3Proxy::new(mount.build().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for number in 0..OBJECTS {
+            let response = service.call(request("GET", number, None)).await.unwrap();
+            response.into_body().collect().await.unwrap();
+        }
+        // The last read is kept just after its last byte was handed on.
+        while cache.snapshot().bytes < (OBJECTS * length) as u64 {
+            tokio::task::yield_now().await;
+        }
+    });
+    service
+}
+
+fn request(method: &str, number: usize, field: Option<(&str, &str)>) -> Request<Empty<Bytes>> {
+    let request = Request::builder().method(method).uri(format!("/images/2024/{number:08}.jpg"));
+    let (name, value) = field.unwrap_or(("accept", "*/*"));
+    request.header("host", "app.example").header(name, value).body(Empty::new()).unwrap()
+}
+
+/// What memory answers is there at once.
+fn answer<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("all of it is in memory"),
+    }
+}
+
+/// Has these bytes under every key.
+#[derive(Debug, Clone)]
+struct Origin(Bytes);
+
+impl HttpClient for Origin {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Origin {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let response = Response::builder()
+            .header("content-type", "image/jpeg")
+            .header("content-length", self.0.len())
+            .header("etag", TAG)
+            .header("last-modified", "Wed, 21 Oct 2015 07:28:00 GMT")
+            .body(SdkBody::from(self.0.clone()))
+            .unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::try_from(response).unwrap()))
+    }
+}
+
+const TAG: &str = "\"0123456789abcdef0123456789abcdef\"";
 
 fn lookup(c: &mut Criterion) {
     let keys: Vec<_> = (0..10_000).map(key).collect();
@@ -145,5 +267,5 @@ impl Zipf {
     }
 }
 
-criterion_group!(benches, lookup, hit_ratio);
+criterion_group!(benches, hit, lookup, hit_ratio);
 criterion_main!(benches);
