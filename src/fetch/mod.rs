@@ -3,6 +3,7 @@
 mod admitted;
 mod cached;
 mod deliver;
+mod kept;
 mod look_up;
 mod part;
 mod refresh;
