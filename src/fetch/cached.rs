@@ -90,14 +90,20 @@ impl Fetch {
         });
         let id = source.id(memory);
         let mut status = None;
+        // What was kept when S3 was asked.
+        let mut before: Option<Arc<Head>> = None;
         let mut has_waited = false;
         for _ in 0..ATTEMPTS {
             let now = source.now();
             let head = memory.head(id.borrowed());
             let known = match &head {
                 Some(head) => match self.use_of(head, now) {
-                    // Just confirmed: it is good for this request, though it were never fresh.
-                    Use::Confirm | Use::ServeStale if status.is_some() => Use::Serve,
+                    // Just confirmed: it is good for this request, though it were never fresh. What is as it was is not.
+                    Use::Confirm | Use::ServeStale
+                        if status.is_some() && !before.as_ref().is_some_and(|old| Arc::ptr_eq(old, head)) =>
+                    {
+                        Use::Serve
+                    }
                     other => other,
                 },
                 None => Use::Nothing,
@@ -146,7 +152,7 @@ impl Fetch {
                 // RFC 9111 §5.2.1.5.
                 _ if self.asks.control.no_store => break,
                 // The question that was waited for left nothing behind: those who waited do not wait for each other.
-                (Use::Nothing, _) if status.is_some() => break,
+                (Use::Nothing | Use::Confirm, _) if status.is_some() => break,
                 _ => {}
             }
             let stale = head.as_ref().filter(|head| matches!(***head, Head::Found(_)));
@@ -200,7 +206,10 @@ impl Fetch {
                 },
             };
             match told {
-                Ok(stated) => status = Some(stated),
+                Ok(stated) => {
+                    status = Some(stated);
+                    before = stale.cloned();
+                }
                 Err(failure) => return self.or_stale(&source, memory, stale, failure).await,
             }
         }

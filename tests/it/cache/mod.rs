@@ -11,6 +11,7 @@ mod origin;
 mod purge;
 mod sizes;
 mod timed;
+mod unconfirmed;
 mod warm;
 
 use bytes::Bytes;
