@@ -270,32 +270,39 @@ impl Source {
         let (source, stale) = (Arc::clone(self), Arc::clone(stale));
         tokio::spawn(async move {
             let Some(memory) = source.memory() else { return };
-            let asked_at = memory.cache.0.asked(&source.key, source.now());
-            match source.ask(&Question::head()).await {
-                Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
-                    let total = content_length(answer.headers());
-                    let found = total.and_then(|total| {
-                        source.found(memory, answer.headers(), total, stale.found(), asked_at)
-                    });
-                    match found {
-                        Some(found) => {
-                            memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
-                        }
-                        None => source.remember_passed(memory, asked_at),
-                    }
-                }
-                Ok(Answer::Refused(refusal)) if refusal.status.is_client_error() => {
-                    memory.cache.0.remove_if(&source.id(memory), &stale);
-                }
-                // Within its window the object is served as it is; behind it the question is asked in front.
-                Ok(_) | Err(_) => {
-                    if let Some(found) = stale.found() {
-                        found.rest(source.now());
-                    }
-                }
-            }
-            lead.tell(Ok(()));
+            lead.tell(source.confirm(memory, &stale).await);
         });
+    }
+
+    /// Fails if S3 could not say.
+    async fn confirm(&self, memory: &Memory, stale: &Arc<Head>) -> Result<(), Failure> {
+        let asked_at = memory.cache.0.asked(&self.key, self.now());
+        let failure = match self.ask(&Question::head()).await {
+            Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
+                let total = content_length(answer.headers());
+                let found = total
+                    .and_then(|total| self.found(memory, answer.headers(), total, stale.found(), asked_at));
+                match found {
+                    Some(found) => {
+                        memory.put(&self.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+                    }
+                    None => self.remember_passed(memory, asked_at),
+                }
+                return Ok(());
+            }
+            Ok(Answer::Refused(refusal)) => self.mount.refused(refusal),
+            Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::misfit(Misfit::UNASKED),
+            Err(error) => from_origin_error(error).into(),
+        };
+        if !failure.is_outage() {
+            memory.cache.0.remove_if(&self.id(memory), stale);
+            return Ok(());
+        }
+        // Within its window the object is served as it is; behind it the question is asked in front.
+        if let Some(found) = stale.found() {
+            found.rest(self.now());
+        }
+        Err(failure)
     }
 
     fn remember_missing(&self, memory: &Memory, asked_at: AskedAt) {

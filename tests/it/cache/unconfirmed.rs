@@ -52,3 +52,21 @@ async fn who_waits_for_an_answer_that_is_for_another_asks_for_itself() {
     assert_eq!(first.await.unwrap().text(), "new");
     assert_eq!(second.await.unwrap().text(), "new");
 }
+
+#[tokio::test]
+async fn credentials_that_are_refused_say_nothing_of_the_object() {
+    let origin = Origin::start().await;
+    origin.put(
+        "a",
+        &Object::new("text")
+            .with("cache-control", "max-age=10, stale-while-revalidate=30, stale-if-error=60"),
+    );
+    let (service, _) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(20);
+    origin.fail(Fault::Refuses(403, "SignatureDoesNotMatch"));
+    assert_eq!(ask(&service, get("/a")).await.status, 200);
+    origin.until(|origin| origin.seen().len() > 1).await;
+    origin.clock.advance(30);
+    assert_eq!(ask(&service, get("/a")).await.status, 200, "stands in");
+}
