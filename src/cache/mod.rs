@@ -36,7 +36,7 @@ pub(crate) use self::{
     control::{CDN_CACHE_CONTROL, Members as Directives},
     counters::Counters,
     epochs::Epochs,
-    flights::{Flights, Turn},
+    flights::{Flights, Lead, Turn},
     freshen::merged,
     freshness::{Heuristic, Lifetime, State, Storability},
     handle::AskedAt,

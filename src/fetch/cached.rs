@@ -1,6 +1,6 @@
 //! The way of a read of a mount with a cache.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{future::Future, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, Response, header::AUTHORIZATION};
 
@@ -174,7 +174,10 @@ impl Fetch {
                 Turn::Late => continue,
                 Turn::Follow(follow) => {
                     counters.coalesced.add(1);
-                    let told = follow.outcome().await;
+                    let told = self.in_time(&source, memory, stale, follow.outcome()).await;
+                    let Some(told) = told else {
+                        return self.or_stale(&source, memory, stale, Failure::late()).await;
+                    };
                     // A client that wants S3 asked wants it asked after its request (RFC 9111 §5.2.1.4). This question
                     // was begun before; the next one is not.
                     if self.asks.control.no_cache && !std::mem::replace(&mut has_waited, true) {
@@ -185,25 +188,37 @@ impl Fetch {
                         None => continue,
                     }
                 }
-                Turn::Lead(lead) => match self.refresh_in_time(&source, memory, stale).await {
-                    Ok(Refreshed::Kept) => {
-                        lead.tell(Ok(()));
-                        Ok(Forward { stored: true, ..forward })
+                Turn::Lead(lead) => {
+                    let question = self.refresh(&source, memory, stale);
+                    match self.in_time(&source, memory, stale, question).await {
+                        // Others may have more patience, or nothing that stands in: it is asked for as long as it takes.
+                        None => {
+                            if let Some(stale) = stale {
+                                source.go_on_behind(lead, stale);
+                            }
+                            Err(Failure::late())
+                        }
+                        Some(Ok(Refreshed::Kept)) => {
+                            lead.tell(Ok(()));
+                            Ok(Forward { stored: true, ..forward })
+                        }
+                        Some(Ok(Refreshed::Answered(mut response))) => {
+                            lead.tell(Ok(()));
+                            counters.misses.add(1);
+                            let kept = memory.head(id.borrowed());
+                            let is_large = kept.is_some_and(|head| head.found().is_some());
+                            let detail = if is_large { Detail::NoRoom } else { Detail::NotStorable };
+                            CacheStatus::forward(forward)
+                                .with_detail(detail)
+                                .append_to(response.headers_mut());
+                            return Ok(*response);
+                        }
+                        Some(Err(failure)) => {
+                            lead.tell(Err(failure.clone()));
+                            Err(failure)
+                        }
                     }
-                    Ok(Refreshed::Answered(mut response)) => {
-                        lead.tell(Ok(()));
-                        counters.misses.add(1);
-                        let kept = memory.head(id.borrowed());
-                        let is_large = kept.is_some_and(|head| head.found().is_some());
-                        let detail = if is_large { Detail::NoRoom } else { Detail::NotStorable };
-                        CacheStatus::forward(forward).with_detail(detail).append_to(response.headers_mut());
-                        return Ok(*response);
-                    }
-                    Err(failure) => {
-                        lead.tell(Err(failure.clone()));
-                        Err(failure)
-                    }
-                },
+                }
             };
             match told {
                 Ok(stated) => {
@@ -235,10 +250,6 @@ impl Fetch {
             return Err(failure);
         };
         found.rest(now);
-        if failure.is_late() {
-            // That question was given up; another goes on for as long as it takes.
-            source.confirm_behind(memory, head);
-        }
         match self.serve(source, memory, head, true).await? {
             Some((mut response, _)) => {
                 memory.cache.0.counters.stale_served.add(1);
@@ -251,24 +262,21 @@ impl Fetch {
         }
     }
 
-    /// The client may wait less long where a stale object can stand in.
-    async fn refresh_in_time(
+    /// What a question brings; `None` if a stale object can stand in, and the client has waited long enough.
+    async fn in_time<T>(
         &self,
-        source: &Arc<Source>,
+        source: &Source,
         memory: &Memory,
         stale: Option<&Arc<Head>>,
-    ) -> Result<Refreshed, Failure> {
-        let refresh = self.refresh(source, memory, stale);
+        question: impl Future<Output = T>,
+    ) -> Option<T> {
         let stale_found = stale.and_then(|head| head.found());
         let may_stand_in =
             stale_found.is_some_and(|found| found.may_stand_in(source.now(), &self.asks.control));
         if !may_stand_in {
-            return refresh.await;
+            return Some(question.await);
         }
-        match tokio::time::timeout(memory.cache.0.settings.patience, refresh).await {
-            Ok(refreshed) => refreshed,
-            Err(_) => Err(ProxyError::new(ProxyErrorKind::OriginTimeout).into()),
-        }
+        tokio::time::timeout(memory.cache.0.settings.patience, question).await.ok()
     }
 
     fn use_of(&self, head: &Head, now: SystemTime) -> Use {

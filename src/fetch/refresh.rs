@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     body::Stretch,
-    cache::{self, AskedAt, Found, Head, Marker, Memory, Turn},
+    cache::{self, AskedAt, Found, Head, Lead, Marker, Memory, Turn},
     object::Validators,
     origin::{Answer, Asked, Extent, Misfit, S3ErrorCode, WireBody},
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
@@ -266,7 +266,13 @@ impl Source {
     pub(super) fn confirm_behind(self: &Arc<Self>, memory: &Memory, stale: &Arc<Head>) {
         let id = self.id(memory);
         let is_due = || memory.head(id.borrowed()).is_some_and(|head| Arc::ptr_eq(&head, stale));
-        let Turn::Lead(lead) = memory.cache.0.heads.turn(&id, is_due) else { return };
+        if let Turn::Lead(lead) = memory.cache.0.heads.turn(&id, is_due) {
+            self.go_on_behind(lead, stale);
+        }
+    }
+
+    /// Asks that for all who wait.
+    pub(super) fn go_on_behind(self: &Arc<Self>, lead: Lead<Result<(), Failure>>, stale: &Arc<Head>) {
         let (source, stale) = (Arc::clone(self), Arc::clone(stale));
         tokio::spawn(async move {
             let Some(memory) = source.memory() else { return };

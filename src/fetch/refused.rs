@@ -174,6 +174,11 @@ impl Failure {
         Self { total: Some(total), ..error.into() }
     }
 
+    /// S3 has not answered yet.
+    pub(super) fn late() -> Self {
+        ProxyError::new(ProxyErrorKind::OriginTimeout).into()
+    }
+
     /// A client that is turned away.
     pub(super) fn denied(denial: Denial) -> Self {
         let error = ProxyError::denied(denial.status());

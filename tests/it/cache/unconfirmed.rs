@@ -70,3 +70,29 @@ async fn credentials_that_are_refused_say_nothing_of_the_object() {
     origin.clock.advance(30);
     assert_eq!(ask(&service, get("/a")).await.status, 200, "stands in");
 }
+
+/// A client may extend the time for which it takes a stale object; the others take none.
+#[tokio::test(start_paused = true)]
+async fn the_impatience_of_one_is_no_error_of_the_others() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("text").with("cache-control", "max-age=10"));
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(11);
+    let hold = origin.hold();
+    let first = tokio::spawn({
+        let service = service.clone();
+        async move { ask(&service, request("GET", "/a", &[("cache-control", "stale-if-error=600")])).await }
+    });
+    origin.until(|origin| origin.seen().len() == 2).await;
+    let second = tokio::spawn({
+        let service = service.clone();
+        async move { ask(&service, get("/a")).await }
+    });
+    eventually("it waits", || cache.snapshot().coalesced == 1).await;
+    let first = first.await.unwrap();
+    assert!(first.header("cache-status").contains("origin-slow"), "{}", first.header("cache-status"));
+    drop(hold);
+    let second = second.await.unwrap();
+    assert_eq!((second.status.as_u16(), second.text()), (200, "text"));
+}
