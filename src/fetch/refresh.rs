@@ -27,9 +27,9 @@ impl Fetch {
         &self,
         source: &Arc<Source>,
         memory: &Memory,
-        stale: Option<&Arc<Head>>,
+        before: Option<&Arc<Head>>,
     ) -> Result<Refreshed, Failure> {
-        let stale = stale.and_then(|head| head.found());
+        let stale = before.and_then(|head| head.found());
         let question = self.first_question(memory, stale);
         let asked_at = memory.cache.0.asked(&source.key, source.now());
         match self.put_question(source, &question).await? {
@@ -57,16 +57,20 @@ impl Fetch {
                 S3ErrorCode::InvalidRange => match self.put_question(source, &Question::head()).await? {
                     Answer::Found(answer) => self.keep_head(source, memory, stale, answer, asked_at).await,
                     Answer::NotModified(_) => Err(Failure::misfit(Misfit::UNASKED)),
-                    Answer::Refused(refusal) => Err(self.explained(&source.bucket, refusal).await),
+                    Answer::Refused(refusal) => {
+                        let failure = self.explained(&source.bucket, refusal).await;
+                        Err(source.lost(memory, before, failure))
+                    }
                 },
                 code => {
                     if matches!(code, S3ErrorCode::NoSuchKey | S3ErrorCode::DeleteMarker) {
                         source.remember_missing(memory, asked_at);
                     }
-                    match question.method {
-                        ReadMethod::Head => Err(self.explained(&source.bucket, refusal).await),
-                        ReadMethod::Get => Err(self.refused(&source.bucket, refusal).await),
-                    }
+                    let failure = match question.method {
+                        ReadMethod::Head => self.explained(&source.bucket, refusal).await,
+                        ReadMethod::Get => self.refused(&source.bucket, refusal).await,
+                    };
+                    Err(source.lost(memory, before, failure))
                 }
             },
         }
@@ -300,8 +304,8 @@ impl Source {
             Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::misfit(Misfit::UNASKED),
             Err(error) => from_origin_error(error).into(),
         };
+        let failure = self.lost(memory, Some(stale), failure);
         if !failure.is_outage() {
-            memory.cache.0.remove_if(&self.id(memory), stale);
             return Ok(());
         }
         // Within its window the object is served as it is; behind it the question is asked in front.
@@ -309,6 +313,14 @@ impl Source {
             found.rest(self.now());
         }
         Err(failure)
+    }
+
+    /// What S3 denies now is not given out later, in place of an error. Only an outage says nothing of the object.
+    fn lost(&self, memory: &Memory, before: Option<&Arc<Head>>, failure: Failure) -> Failure {
+        if let Some(before) = before.filter(|_| !failure.is_outage()) {
+            memory.cache.0.remove_if(&self.id(memory), before);
+        }
+        failure
     }
 
     fn remember_missing(&self, memory: &Memory, asked_at: AskedAt) {

@@ -96,3 +96,28 @@ async fn the_impatience_of_one_is_no_error_of_the_others() {
     let second = second.await.unwrap();
     assert_eq!((second.status.as_u16(), second.text()), (200, "text"));
 }
+
+#[tokio::test]
+async fn what_s3_denies_does_not_stand_in_for_an_error_later() {
+    for (method, fault) in [
+        ("HEAD", None),
+        ("GET", Some(Fault::Refuses(403, "AccessDenied"))),
+        ("HEAD", Some(Fault::Refuses(403, "AccessDenied"))),
+    ] {
+        for fields in [&[][..], &[("cache-control", "no-cache")]] {
+            let origin = Origin::start().await;
+            origin.put("a", &Object::new("text").with("cache-control", "max-age=10, stale-if-error=60"));
+            let (service, _) = origin.cached();
+            ask(&service, get("/a")).await;
+            if fields.is_empty() {
+                origin.clock.advance(10);
+            }
+            origin.delete("a");
+            origin.fail(fault);
+            assert_eq!(ask(&service, request(method, "/a", fields)).await.status, 404, "{method} {fault:?}");
+            origin.fail(DOWN);
+            let answer = ask(&service, get("/a")).await;
+            assert!(answer.status.is_server_error(), "{method} {fault:?} {fields:?}: {}", answer.status);
+        }
+    }
+}
