@@ -60,7 +60,10 @@ impl Source {
                             source.pump(&run, &head, found, stretch).await;
                         }
                         Err(error) => {
-                            source.forget(&head);
+                            // An outage says nothing of the object: what is here of it is as good as before.
+                            if !matches!(&error, RunError::Refused(failure) if failure.is_outage()) {
+                                source.forget(&head);
+                            }
                             run.fail(error);
                         }
                     }

@@ -1,6 +1,6 @@
 //! What S3 has not confirmed, since it errs, is late, or says something else.
 
-use super::origin::{Fault, Object, Origin, eventually};
+use super::origin::{Fault, Object, Origin, eventually, noise};
 use crate::support::{ask, get, request};
 
 const DOWN: Fault = Fault::Refuses(500, "InternalError");
@@ -120,4 +120,25 @@ async fn what_s3_denies_does_not_stand_in_for_an_error_later() {
             assert!(answer.status.is_server_error(), "{method} {fault:?} {fields:?}: {}", answer.status);
         }
     }
+}
+
+#[tokio::test]
+async fn an_outage_takes_no_part_that_is_kept() {
+    let origin = Origin::start().await;
+    let object = Object::new(noise(1_000_000, 1)).with("cache-control", "max-age=60");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached();
+    let part = [("range", "bytes=0-9")];
+    ask(&service, request("GET", "/a", &part)).await;
+    eventually("its block is kept", || cache.snapshot().entries == 2).await;
+    origin.fail(DOWN);
+    let answer = ask(&service, request("GET", "/a", &[("range", "bytes=500000-500009")])).await;
+    assert!(answer.status.is_server_error());
+    let answer = ask(&service, request("GET", "/a", &part)).await;
+    assert_eq!(answer.status, 206);
+    origin.fail(None);
+    origin.delete("a");
+    let answer = ask(&service, request("GET", "/a", &[("range", "bytes=500000-500009")])).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(ask(&service, request("GET", "/a", &part)).await.status, 404, "gone");
 }
