@@ -194,7 +194,9 @@ impl Weigh for Inline {
         0
     }
 
-    fn mark_stale(&self) {}
+    fn mark_stale(&self) -> bool {
+        true
+    }
 }
 
 /// A service over what stands in for the cache: its purges, and its counters as JSON.

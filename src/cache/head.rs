@@ -263,10 +263,10 @@ impl Weigh for Head {
         self.found().map_or(0, |found| found.total)
     }
 
-    fn mark_stale(&self) {
-        if let Some(found) = self.found() {
-            found.is_purged.store(true, Ordering::Relaxed);
-        }
+    fn mark_stale(&self) -> bool {
+        let Some(found) = self.found() else { return false };
+        found.is_purged.store(true, Ordering::Relaxed);
+        true
     }
 }
 

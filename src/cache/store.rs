@@ -33,8 +33,9 @@ pub(crate) trait Weigh {
     /// Bytes of the object: they tell how many blocks there can be.
     fn length(&self) -> u64;
 
-    /// From now on it is to be revalidated before use.
-    fn mark_stale(&self);
+    /// From now on it is to be revalidated before use; `false` if that can't be, so that it has to go.
+    #[must_use]
+    fn mark_stale(&self) -> bool;
 }
 
 /// The one map of the cache: a head for each object, and blocks of a fixed size, within one budget of bytes.
@@ -201,9 +202,7 @@ impl<H: Weigh> Store<H> {
             Purge::Everything => self.ids(|_| true),
         };
         let objects = match mode {
-            PurgeMode::Soft => {
-                ids.iter().filter_map(|id| self.peek(id.borrowed())).map(|head| head.mark_stale()).count()
-            }
+            PurgeMode::Soft => ids.iter().filter(|id| self.mark_stale(id.borrowed())).count(),
             PurgeMode::Hard => self.remove_all(&ids),
         };
         // Those too whose head was evicted.
@@ -256,6 +255,15 @@ impl<H: Weigh> Store<H> {
         }
         self.forget_blocks_of_all(&states);
         objects
+    }
+
+    /// Whether there was a head.
+    fn mark_stale(&self, id: ObjectRef<'_>) -> bool {
+        let Some(head) = self.peek(id) else { return false };
+        if !head.mark_stale() {
+            self.remove(id);
+        }
+        true
     }
 
     fn take_head(&self, id: ObjectRef<'_>) -> Option<Arc<H>> {

@@ -42,7 +42,9 @@ impl Weigh for Head {
         self.length as u64
     }
 
-    fn mark_stale(&self) {}
+    fn mark_stale(&self) -> bool {
+        true
+    }
 }
 
 /// As a miss does, and then as a hit does.

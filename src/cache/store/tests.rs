@@ -48,8 +48,9 @@ impl Weigh for Head {
         self.length
     }
 
-    fn mark_stale(&self) {
+    fn mark_stale(&self) -> bool {
         self.is_stale.store(true, Ordering::Relaxed);
+        true
     }
 }
 

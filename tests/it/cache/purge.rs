@@ -168,3 +168,13 @@ async fn an_event_of_s3_makes_room_for_what_was_written() {
     assert_eq!(cache.apply_s3_event(event.as_bytes()).unwrap(), 1);
     assert_eq!(ask(&service, get(path)).await.text(), "new");
 }
+
+#[tokio::test]
+async fn that_there_is_no_such_key_is_forgotten_by_a_soft_purge_too() {
+    let origin = Origin::start().await;
+    let (service, cache) = origin.cached();
+    assert_eq!(ask(&service, get("/a")).await.status, 404);
+    origin.put("a", &Object::new("text"));
+    assert_eq!(cache.purge(&key("a"), PurgeMode::Soft), 1);
+    assert_eq!(ask(&service, get("/a")).await.status, 200);
+}
