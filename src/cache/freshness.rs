@@ -169,7 +169,7 @@ impl Lifetime {
         if self.once_stale == OnceStale::Never || asked.no_cache {
             return State::Stale { may_stand_in_for_error: false };
         }
-        let staleness = age.saturating_sub(self.lifetime);
+        let staleness = self.staleness(now);
         let may_be_stale = match *asked {
             // Nothing less fresh than it is asked for.
             RequestControl { min_fresh: Some(_), .. } => false,
@@ -183,8 +183,19 @@ impl Lifetime {
         if may_be_stale {
             return State::StaleWhileRevalidate;
         }
+        State::Stale { may_stand_in_for_error: self.may_stand_in(now, asked) }
+    }
+
+    /// Whether it may be served unconfirmed, if S3 can't confirm it (RFC 5861 §4).
+    pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
         let in_need = asked.stale_if_error.unwrap_or(self.stale_if_error);
-        State::Stale { may_stand_in_for_error: staleness < seconds(in_need) }
+        let is_allowed = self.once_stale == OnceStale::AsAllowed && !asked.no_cache;
+        is_allowed && self.staleness(now) < seconds(in_need)
+    }
+
+    /// For how long it has not been fresh any more.
+    fn staleness(&self, now: SystemTime) -> Duration {
+        self.age(now).saturating_sub(self.lifetime)
     }
 
     /// Whether it may answer other requests, if the one that it answered had `Authorization` (RFC 9111 §3.5).

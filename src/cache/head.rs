@@ -145,21 +145,25 @@ impl Found {
     }
 
     pub(crate) fn use_at(&self, now: SystemTime, asked: &RequestControl) -> State {
-        match self.lifetime.state(now, asked) {
+        let state = match self.lifetime.state(now, asked) {
             State::Fresh | State::StaleWhileRevalidate if self.is_purged.load(Ordering::Relaxed) => {
                 State::Stale { may_stand_in_for_error: self.may_stand_in(now, asked) }
             }
-            State::Stale { may_stand_in_for_error: true } if self.rests(now) => State::Fresh,
+            state => state,
+        };
+        match state {
+            State::StaleWhileRevalidate | State::Stale { may_stand_in_for_error: true }
+                if self.rests(now) =>
+            {
+                State::Fresh
+            }
             state => state,
         }
     }
 
     /// Whether it may be served although S3 has not confirmed it, if S3 can't (RFC 5861 §4).
     pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
-        match self.lifetime.state(now, asked) {
-            State::Fresh | State::StaleWhileRevalidate => true,
-            State::Stale { may_stand_in_for_error } => may_stand_in_for_error,
-        }
+        self.lifetime.may_stand_in(now, asked)
     }
 
     /// S3 had no answer: for a moment it is not asked again.
@@ -275,9 +279,52 @@ const PER_FIELD: usize = 160;
 
 #[cfg(test)]
 mod tests {
-    use http::header::{ETAG, SET_COOKIE};
+    use http::header::{CACHE_CONTROL, ETAG, SET_COOKIE};
 
     use super::*;
+
+    const START: SystemTime = UNIX_EPOCH;
+
+    fn found(cache_control: &'static str) -> Found {
+        let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(cache_control))]);
+        let key = ObjectKey::new("a").unwrap();
+        let policy = FreshnessPolicy::new([], None).unwrap();
+        let asked = Asked { at: START, answered: START };
+        Found::new(&fields, &HeaderMap::new(), 0, &key, &policy, asked).unwrap()
+    }
+
+    /// Each row: what it says, its age, whether it was purged, and its state before and after S3 had no answer.
+    #[test]
+    fn s3_is_left_alone_for_a_moment_wherever_a_stale_object_does() {
+        let stale = |may_stand_in_for_error| State::Stale { may_stand_in_for_error };
+        let behind = State::StaleWhileRevalidate;
+        for (says, age, is_purged, before, after) in [
+            ("max-age=60", 10, false, State::Fresh, State::Fresh),
+            ("max-age=60", 10, true, stale(false), stale(false)),
+            ("max-age=60, stale-if-error=60", 10, true, stale(true), State::Fresh),
+            ("max-age=60, stale-if-error=60, must-revalidate", 10, true, stale(false), stale(false)),
+            ("max-age=10, stale-if-error=60", 10, false, stale(true), State::Fresh),
+            ("max-age=10, stale-if-error=60", 10, true, stale(true), State::Fresh),
+            ("max-age=10, stale-if-error=60", 70, true, stale(false), stale(false)),
+            ("max-age=10, stale-while-revalidate=60", 10, false, behind, State::Fresh),
+            ("max-age=10, stale-while-revalidate=60", 70, false, stale(false), stale(false)),
+            ("max-age=10, stale-while-revalidate=60", 10, true, stale(false), stale(false)),
+            ("max-age=10, stale-while-revalidate=60, stale-if-error=60", 10, true, stale(true), State::Fresh),
+        ] {
+            let head = Head::Found(Box::new(found(says)));
+            let Head::Found(found) = &head else { unreachable!() };
+            if is_purged {
+                assert!(head.mark_stale());
+            }
+            let (now, asked) = (START + Duration::from_secs(age), RequestControl::default());
+            let row = format!("{says}, {age} s, purged: {is_purged}");
+            assert_eq!(found.use_at(now, &asked), before, "{row}");
+            found.rest(now);
+            assert_eq!(found.use_at(now, &asked), after, "{row}");
+            let later = found.use_at(now + Duration::from_secs(REST), &asked);
+            assert!(later != State::Fresh || before == State::Fresh, "{row}: {later:?}");
+        }
+    }
 
     #[test]
     fn detached_fields_are_the_same_and_share_nothing() {

@@ -2,7 +2,7 @@
 
 use tower_s3_proxy::{ObjectKey, PurgeMode, PurgeTarget};
 
-use super::origin::{Object, Origin, eventually, noise};
+use super::origin::{Fault, Object, Origin, eventually, noise};
 use crate::support::{BUCKET, ask, bucket, get};
 
 fn key(key: &str) -> PurgeTarget {
@@ -177,4 +177,27 @@ async fn that_there_is_no_such_key_is_forgotten_by_a_soft_purge_too() {
     origin.put("a", &Object::new("text"));
     assert_eq!(cache.purge(&key("a"), PurgeMode::Soft), 1);
     assert_eq!(ask(&service, get("/a")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_was_purged_softly_stands_in_only_where_that_is_allowed() {
+    for (says, stands_in) in [
+        ("max-age=60", false),
+        ("max-age=60, stale-if-error=60", true),
+        ("max-age=60, stale-if-error=60, must-revalidate", false),
+    ] {
+        let origin = Origin::start().await;
+        origin.put("a", &Object::new("text").with("cache-control", says));
+        let (service, cache) = origin.cached();
+        ask(&service, get("/a")).await;
+        cache.purge(&PurgeTarget::Everything, PurgeMode::Soft);
+        origin.fail(Fault::Refuses(500, "InternalError"));
+        let answer = ask(&service, get("/a")).await;
+        assert_eq!(answer.status == 200, stands_in, "{says} {}", answer.status);
+        origin.asked();
+        if stands_in {
+            assert_eq!(ask(&service, get("/a")).await.status, 200);
+            assert_eq!(origin.asked(), 0, "rests");
+        }
+    }
 }
