@@ -27,7 +27,7 @@ pub(crate) struct Counter(AtomicU64);
 pub struct CacheSnapshot {
     /// Answers from the cache without a word with S3.
     pub hits: u64,
-    /// Answers that S3 had to be asked for.
+    /// Answers that S3 had to be asked for, errors too.
     pub misses: u64,
     /// Answers from the cache after S3 said that they are still right.
     pub revalidated: u64,
@@ -39,9 +39,9 @@ pub struct CacheSnapshot {
     pub bypassed: u64,
     /// Entries that had to make room for others, and those that were too large to be let in.
     pub evicted: u64,
-    /// Bytes of bodies that came from the cache.
+    /// Bytes of bodies that the cache answered with, those among them that had just come from S3 for that.
     pub bytes_served: u64,
-    /// Bytes of bodies that came from S3.
+    /// Bytes of bodies that came from S3 into the cache. What passes it by is not counted.
     pub bytes_fetched: u64,
     /// Entries now: one for each object, and one for each block of a larger one.
     pub entries: u64,
@@ -79,6 +79,12 @@ impl CacheSnapshot {
 // === impl Counters ===
 
 impl Counters {
+    /// An answer from the cache, with so many bytes of a body.
+    pub(crate) fn count_hit(&self, bytes: u64) {
+        self.hits.add(1);
+        self.bytes_served.add(bytes);
+    }
+
     pub(crate) fn snapshot(&self, usage: Usage) -> CacheSnapshot {
         let Usage { entries, bytes, capacity, evicted } = usage;
         CacheSnapshot {

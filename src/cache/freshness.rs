@@ -193,6 +193,11 @@ impl Lifetime {
         is_allowed && self.staleness(now) < seconds(in_need)
     }
 
+    /// RFC 9111 §4.2: at the end of the lifetime itself, too.
+    pub(crate) fn is_stale(&self, now: SystemTime) -> bool {
+        self.age(now) >= self.lifetime
+    }
+
     /// For how long it has not been fresh any more.
     fn staleness(&self, now: SystemTime) -> Duration {
         self.age(now).saturating_sub(self.lifetime)

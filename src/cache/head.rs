@@ -161,6 +161,10 @@ impl Found {
         }
     }
 
+    pub(crate) fn is_stale(&self, now: SystemTime) -> bool {
+        self.is_purged.load(Ordering::Relaxed) || self.lifetime.is_stale(now)
+    }
+
     /// Whether it may be served although S3 has not confirmed it, if S3 can't (RFC 5861 §4).
     pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
         self.lifetime.may_stand_in(now, asked)

@@ -69,9 +69,12 @@ impl Fetch {
             (Use::Missing, _) => self.still_missing(),
             _ => return None,
         };
+        let counters = &memory.cache.0.counters;
+        if head.found().is_some_and(|found| found.is_stale(now)) {
+            counters.stale_served.add(1);
+        }
+        counters.count_hit(length_of(&response));
         tell(&mut response, &head, now, CacheStatus::hit(head.remaining(now)));
-        memory.cache.0.counters.hits.add(1);
-        memory.cache.0.counters.bytes_served.add(length_of(&response));
         Some(response)
     }
 
@@ -142,6 +145,7 @@ impl Fetch {
                 }
                 (Use::Missing, Some(head)) => {
                     let mut response = self.still_missing();
+                    counters.count_hit(length_of(&response));
                     tell(&mut response, head, now, CacheStatus::hit(head.remaining(now)));
                     return Ok(response);
                 }
@@ -247,12 +251,14 @@ impl Fetch {
         let (Some(head), Some(found)) =
             (stale, found.filter(|found| found.may_stand_in(now, &self.asks.control)))
         else {
+            memory.cache.0.counters.misses.add(1);
             return Err(failure);
         };
         found.rest(now);
         match self.serve(source, memory, head, true).await? {
             Some((mut response, _)) => {
                 memory.cache.0.counters.stale_served.add(1);
+                memory.cache.0.counters.count_hit(length_of(&response));
                 let detail = if failure.is_late() { Detail::OriginSlow } else { Detail::OriginError };
                 let status = CacheStatus::hit(head.remaining(now)).with_detail(detail);
                 tell(&mut response, head, now, status);

@@ -142,3 +142,19 @@ async fn an_outage_takes_no_part_that_is_kept() {
     assert_eq!(answer.status, 404);
     assert_eq!(ask(&service, request("GET", "/a", &part)).await.status, 404, "gone");
 }
+
+#[tokio::test]
+async fn answers_in_place_of_errors_are_counted_as_what_they_are() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("text").with("cache-control", "max-age=10, stale-if-error=60"));
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(11);
+    origin.fail(DOWN);
+    for n in 1..4 {
+        let answer = ask(&service, get("/a")).await;
+        assert!(answer.header("cache-status").contains("; hit; ttl=-1"), "{}", answer.header("cache-status"));
+        let snapshot = cache.snapshot();
+        assert_eq!((snapshot.hits, snapshot.stale_served, snapshot.bytes_served), (n, n, 4 + 4 * n));
+    }
+}
