@@ -84,7 +84,7 @@ impl Found {
         asked: Asked,
     ) -> Option<Self> {
         let fields = detached(fields);
-        let targeted = origin.get(CDN_CACHE_CONTROL).map(|value| copied(value.as_bytes().to_vec().into()));
+        let targeted = targeted(origin);
         let lifetime = lifetime(&fields, targeted.as_ref(), key, policy, asked)?;
         Some(Self {
             state: StateId::next(),
@@ -112,18 +112,20 @@ impl Found {
         self
     }
 
-    /// Confirmed by a 304 with these fields (RFC 9111 §4.3.4).
+    /// Confirmed by a 304 (RFC 9111 §4.3.4). `not_modified` has those of its fields that are the client's, `origin` S3's.
     pub(crate) fn freshened(
         &self,
         not_modified: &HeaderMap,
+        origin: &HeaderMap,
         key: &ObjectKey,
         policy: &FreshnessPolicy,
         asked: Asked,
     ) -> Option<Self> {
         let fields = detached(&merged(&self.fields, not_modified));
-        let lifetime = lifetime(&fields, self.targeted.as_ref(), key, policy, asked)?;
+        let targeted = targeted(origin).or_else(|| self.targeted.clone());
+        let lifetime = lifetime(&fields, targeted.as_ref(), key, policy, asked)?;
         let confirmed = self.copy();
-        Some(Self { fields, lifetime, is_purged: AtomicBool::new(false), ..confirmed })
+        Some(Self { fields, targeted, lifetime, is_purged: AtomicBool::new(false), ..confirmed })
     }
 
     /// With all of its bytes.
@@ -198,6 +200,12 @@ fn detached(fields: &HeaderMap) -> HeaderMap {
         own.append(name, copied(text.split().freeze()));
     }
     own
+}
+
+/// All lines of it, which are one list (RFC 9110 §5.3): a first one alone could say less than is meant.
+fn targeted(origin: &HeaderMap) -> Option<HeaderValue> {
+    let lines: Vec<_> = origin.get_all(CDN_CACHE_CONTROL).iter().map(HeaderValue::as_bytes).collect();
+    (!lines.is_empty()).then(|| copied(lines.join(b", ".as_slice()).into()))
 }
 
 fn copied(bytes: Bytes) -> HeaderValue {
@@ -295,6 +303,18 @@ mod tests {
         let policy = FreshnessPolicy::new([], None).unwrap();
         let asked = Asked { at: START, answered: START };
         Found::new(&fields, &HeaderMap::new(), 0, &key, &policy, asked).unwrap()
+    }
+
+    #[test]
+    fn every_line_to_caches_alone_counts() {
+        let mut origin = HeaderMap::new();
+        let asked = Asked { at: START, answered: START };
+        let (key, policy) = (ObjectKey::new("a").unwrap(), FreshnessPolicy::new([], None).unwrap());
+        for (line, is_kept) in [("max-age=60", true), ("no-store", false)] {
+            origin.append(CDN_CACHE_CONTROL, HeaderValue::from_static(line));
+            let found = Found::new(&HeaderMap::new(), &origin, 0, &key, &policy, asked);
+            assert_eq!(found.is_some(), is_kept, "{line}");
+        }
     }
 
     /// Each row: what it says, its age, whether it was purged, and its state before and after S3 had no answer.

@@ -263,7 +263,7 @@ impl Source {
             self.mount.0.cache.apply(&self.key, &self.edition, stale.fields.get(CONTENT_TYPE), &mut fields);
         }
         let asked = cache::Asked { at: asked_at.time, answered: self.now() };
-        stale.freshened(&fields, &self.key, &memory.freshness, asked)
+        stale.freshened(&fields, origin, &self.key, &memory.freshness, asked)
     }
 
     /// Asks whether a stale head is still good, in a task of its own and once at a time.

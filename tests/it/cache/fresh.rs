@@ -469,3 +469,18 @@ async fn what_can_not_be_pinned_is_kept_whole_or_not_at_all() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_304_brings_what_is_said_to_caches_alone_up_to_date() {
+    let origin = Origin::start().await;
+    let object =
+        Object::new("text").with("cache-control", "max-age=10").with("cdn-cache-control", "max-age=10");
+    origin.put("a", &object);
+    let (service, _) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(10);
+    origin.put("a", &object.with("cdn-cache-control", "no-store"));
+    ask(&service, get("/a")).await;
+    let answer = ask(&service, get("/a")).await;
+    assert_eq!(answer.header("cache-status"), "tower-s3-proxy; fwd=bypass");
+}
