@@ -92,7 +92,7 @@ impl Fetch {
             edition: self.edition.clone(),
         });
         let id = source.id(memory);
-        let mut status = None;
+        let mut status: Option<Forward> = None;
         // What was kept when S3 was asked.
         let mut before: Option<Arc<Head>> = None;
         let mut has_waited = false;
@@ -101,10 +101,8 @@ impl Fetch {
             let head = memory.head(id.borrowed());
             let known = match &head {
                 Some(head) => match self.use_of(head, now) {
-                    // Just confirmed: it is good for this request, though it were never fresh. What is as it was is not.
-                    Use::Confirm | Use::ServeStale
-                        if status.is_some() && !before.as_ref().is_some_and(|old| Arc::ptr_eq(old, head)) =>
-                    {
+                    // Just confirmed: it is good for this request, though it were never fresh.
+                    Use::Confirm | Use::ServeStale if status.is_some() && is_newer(head, before.as_ref()) => {
                         Use::Serve
                     }
                     other => other,
@@ -121,6 +119,12 @@ impl Fetch {
                     if let Some((mut response, from)) =
                         self.serve(&source, memory, head, forward.is_some()).await?
                     {
+                        if from == ReadFrom::PastMemory {
+                            counters.misses.add(1);
+                            let reason = forward.map_or(Reason::Miss, |forward| forward.reason);
+                            past_memory(reason).append_to(response.headers_mut());
+                            return Ok(response);
+                        }
                         let ttl = head.remaining(now);
                         let forward = forward.or((from == ReadFrom::S3).then_some(PARTIAL));
                         let stated = match forward {
@@ -210,7 +214,8 @@ impl Fetch {
                             lead.tell(Ok(()));
                             counters.misses.add(1);
                             let kept = memory.head(id.borrowed());
-                            let is_large = kept.is_some_and(|head| head.found().is_some());
+                            let is_large =
+                                kept.is_some_and(|kept| kept.found().is_some() && is_newer(&kept, stale));
                             let detail = if is_large { Detail::NoRoom } else { Detail::NotStorable };
                             CacheStatus::forward(forward)
                                 .with_detail(detail)
@@ -256,7 +261,12 @@ impl Fetch {
         };
         found.rest(now);
         match self.serve(source, memory, head, true).await? {
-            Some((mut response, _)) => {
+            Some((mut response, ReadFrom::PastMemory)) => {
+                memory.cache.0.counters.misses.add(1);
+                past_memory(Reason::Stale).append_to(response.headers_mut());
+                Ok(response)
+            }
+            Some((mut response, ReadFrom::Memory | ReadFrom::S3)) => {
                 memory.cache.0.counters.stale_served.add(1);
                 memory.cache.0.counters.count_hit(length_of(&response));
                 let detail = if failure.is_late() { Detail::OriginSlow } else { Detail::OriginError };
@@ -317,4 +327,14 @@ impl Fetch {
     fn still_missing(&self) -> Response<ObjectBody> {
         self.refuse(ProxyError::new(ProxyErrorKind::NotFound).into())
     }
+}
+
+/// The answer came from S3 as it is, though its object's head is kept.
+fn past_memory(reason: Reason) -> CacheStatus {
+    CacheStatus::forward(Forward { reason, ..PARTIAL }).with_detail(Detail::NoRoom)
+}
+
+/// Whether it was put in the place of what was kept before.
+fn is_newer(head: &Arc<Head>, before: Option<&Arc<Head>>) -> bool {
+    !before.is_some_and(|before| Arc::ptr_eq(before, head))
 }

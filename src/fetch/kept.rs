@@ -27,7 +27,10 @@ use crate::{
 pub(super) enum ReadFrom {
     /// Or from what others read.
     Memory,
+    /// By way of memory.
     S3,
+    /// From S3, with an answer of its own: memory has no room for the bytes.
+    PastMemory,
 }
 
 impl Fetch {
@@ -41,16 +44,17 @@ impl Fetch {
         has_asked: bool,
     ) -> Result<Option<(Response<ObjectBody>, ReadFrom)>, Failure> {
         let Head::Found(found) = &**head else { return Ok(None) };
-        let is_tight = !memory.cache.0.may_read(found);
-        if self.asks.control.only_if_cached || is_tight {
-            match self.answer(found, |range, to| memory.gather(found, range, to))? {
-                Some(response) => return Ok(Some((response, ReadFrom::Memory))),
-                None if is_tight && !self.asks.control.only_if_cached => {}
-                None => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
-            }
-        }
-        if found.total > memory.cache.0.settings.max_object || is_tight {
-            return Ok(self.serve_large(source, found).await?.map(|response| (response, ReadFrom::S3)));
+        let only_if_cached = self.asks.control.only_if_cached;
+        let is_large = found.total > memory.cache.0.settings.max_object;
+        if only_if_cached || is_large || !memory.cache.0.may_read(found) {
+            return match self.answer(found, |range, to| memory.gather(found, range, to))? {
+                Some(response) => Ok(Some((response, ReadFrom::Memory))),
+                None if only_if_cached => Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
+                None => {
+                    let response = self.read_past_memory(source, found).await?;
+                    Ok(response.map(|response| (response, ReadFrom::PastMemory)))
+                }
+            };
         }
         let (mut runs, mut has_joined) = (Vec::new(), false);
         let object = memory.object(&source.bucket, &source.key, &source.edition);
@@ -77,18 +81,11 @@ impl Fetch {
         }
     }
 
-    /// Only the head of such an object is kept.
-    async fn serve_large(
+    async fn read_past_memory(
         &self,
         source: &Source,
         found: &Found,
     ) -> Result<Option<Response<ObjectBody>>, Failure> {
-        if let Some(response) = self.without_object(&found.fields)? {
-            return Ok(Some(response));
-        }
-        if self.read.method == ReadMethod::Head {
-            return self.head(&found.fields).map(Some);
-        }
         let shared = match self.share(&found.fields) {
             Share::Whole => self.ask_for(&source.bucket, None, &found.fields).await,
             Share::One(range) => self.ask_for(&source.bucket, Some(range), &found.fields).await,

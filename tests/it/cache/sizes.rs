@@ -235,3 +235,38 @@ async fn no_more_is_on_its_way_than_the_cache_may_hold() {
     }
     panic!("never kept: {:?}", cache.snapshot());
 }
+
+#[tokio::test]
+async fn what_comes_past_memory_is_not_passed_off_as_from_it() {
+    let origin = Origin::start().await;
+    let object =
+        Object::new(noise(300_000, 1)).with("cache-control", "max-age=60").with("x-amz-meta-mark", "m");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached_by(Cache::builder(MIB).max_object(299_999), |mount| {
+        mount.metadata_header("x-amz-meta-mark", "x-mark")
+    });
+    let past = "tower-s3-proxy; fwd=miss; detail=no-room";
+    let asking = [("cache-control", "no-cache")];
+    for (method, fields, age, says) in [
+        ("GET", &[][..], "", "tower-s3-proxy; fwd=uri-miss; detail=no-room"),
+        ("GET", &[], "", past),
+        ("GET", &[("range", "bytes=0-9")], "", past),
+        ("HEAD", &[], "30", "tower-s3-proxy; hit; ttl=30"),
+        ("HEAD", &asking, "0", "tower-s3-proxy; fwd=request; stored; ttl=60"),
+        (
+            "GET",
+            &[("if-none-match", object.tag()), asking[0]],
+            "0",
+            "tower-s3-proxy; fwd=request; stored; ttl=60",
+        ),
+    ] {
+        let answer = ask(&service, request(method, "/a", fields)).await;
+        let row = format!("{method} {fields:?}");
+        assert_eq!((answer.header("age"), answer.header("cache-status")), (age, says), "{row}");
+        assert_eq!(answer.header("x-mark"), "m", "{row}");
+        if says == past {
+            origin.clock.advance(15);
+        }
+    }
+    assert_eq!(cache.snapshot().bytes_served, 0);
+}
