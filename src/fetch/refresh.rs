@@ -119,12 +119,7 @@ impl Fetch {
         if answer.status() != StatusCode::OK {
             return Err(Failure::misfit(Misfit::UNASKED));
         }
-        let total = content_length(answer.headers());
-        if let Some(total) = total
-            // What HEAD says of such an object is not what GET says.
-            && !is_archived(answer.headers())
-            && let Some(found) = source.found(memory, answer.headers(), total, stale, asked_at)
-            && found.is_pinned()
+        if let Some(found) = source.found_by_head(memory, answer.headers(), stale, asked_at)
             && self.may_leave(&found)
         {
             memory.put(&source.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
@@ -249,6 +244,22 @@ impl Source {
         })
     }
 
+    /// What is to be kept by an answer to HEAD, whose bytes will have to be asked for.
+    fn found_by_head(
+        &self,
+        memory: &Memory,
+        origin: &HeaderMap,
+        stale: Option<&Found>,
+        asked_at: AskedAt,
+    ) -> Option<Found> {
+        // What HEAD says of such an object is not what GET says.
+        if is_archived(origin) {
+            return None;
+        }
+        let found = self.found(memory, origin, content_length(origin)?, stale, asked_at);
+        found.filter(Found::is_pinned)
+    }
+
     /// What was kept, confirmed by a 304.
     fn freshened(
         &self,
@@ -289,12 +300,13 @@ impl Source {
         let asked_at = memory.cache.0.asked(&self.key, self.now());
         let failure = match self.ask(&Question::head()).await {
             Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
-                let total = content_length(answer.headers());
-                let found = total
-                    .and_then(|total| self.found(memory, answer.headers(), total, stale.found(), asked_at));
-                match found {
+                match self.found_by_head(memory, answer.headers(), stale.found(), asked_at) {
                     Some(found) => {
                         memory.put(&self.id(memory), Head::Found(Box::new(found)), asked_at.epoch);
+                    }
+                    // Only a whole read brings such an object anew.
+                    None if stale.found().is_some_and(|stale| !stale.is_pinned()) => {
+                        memory.cache.0.remove_if(&self.id(memory), stale);
                     }
                     None => self.remember_passed(memory, asked_at),
                 }

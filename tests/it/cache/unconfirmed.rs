@@ -1,5 +1,7 @@
 //! What S3 has not confirmed, since it errs, is late, or says something else.
 
+use tower_s3_proxy::ProxyErrorKind;
+
 use super::origin::{Fault, Object, Origin, eventually, noise};
 use crate::support::{ask, get, request};
 
@@ -156,5 +158,44 @@ async fn answers_in_place_of_errors_are_counted_as_what_they_are() {
         assert!(answer.header("cache-status").contains("; hit; ttl=-1"), "{}", answer.header("cache-status"));
         let snapshot = cache.snapshot();
         assert_eq!((snapshot.hits, snapshot.stale_served, snapshot.bytes_served), (n, n, 4 + 4 * n));
+    }
+}
+
+#[tokio::test]
+async fn what_was_archived_meanwhile_is_so_behind_as_in_front() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("text").with("cache-control", "max-age=10, stale-while-revalidate=30"));
+    let (service, _) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(20);
+    let archived = Object::new("other").with("x-amz-storage-class", "GLACIER");
+    origin.put("a", &archived.with("cache-control", "max-age=60"));
+    let hold = origin.hold();
+    assert_eq!(ask(&service, get("/a")).await.text(), "text");
+    origin.until(|origin| origin.seen().len() == 2).await;
+    origin.clock.advance(30);
+    let waiting = tokio::spawn({
+        let service = service.clone();
+        async move { ask(&service, request("HEAD", "/a", &[])).await }
+    });
+    drop(hold);
+    for answer in [waiting.await.unwrap(), ask(&service, request("HEAD", "/a", &[])).await] {
+        assert_eq!(answer.kind(), Some(ProxyErrorKind::Archived));
+    }
+}
+
+/// A refresh behind asks for the head, which says nothing of the bytes without a strong tag.
+#[tokio::test]
+async fn what_can_not_be_confirmed_behind_is_read_anew() {
+    let origin = Origin::start().await;
+    let object = Object::new("text").with("cache-control", "max-age=10, stale-while-revalidate=30");
+    origin.put("a", &object.with("etag", "W/\"x\""));
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(20);
+    assert_eq!(ask(&service, get("/a")).await.header("cache-status"), "tower-s3-proxy; hit; ttl=-10");
+    eventually("it is gone", || cache.snapshot().entries == 0).await;
+    for says in ["tower-s3-proxy; fwd=uri-miss; stored; ttl=10", "tower-s3-proxy; hit; ttl=10"] {
+        assert_eq!(ask(&service, get("/a")).await.header("cache-status"), says);
     }
 }
