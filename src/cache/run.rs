@@ -169,6 +169,15 @@ impl Run {
         self.advance(|progress| progress.phase = Phase::Failed(error));
     }
 
+    /// Fails the run, unless it has ended.
+    pub(crate) fn cut_off(&self) {
+        self.advance(|progress| {
+            if matches!(progress.phase, Phase::Asked | Phase::Open) {
+                progress.phase = Phase::Failed(RunError::Broken("its reader is gone".into()));
+            }
+        });
+    }
+
     /// Fails the run if nobody reads it, or has read what it asked for up to the last block; from then on nobody can
     /// join.
     pub(crate) fn give_up(&self, is_nearly_done: impl FnOnce(u64) -> bool) -> bool {

@@ -51,23 +51,22 @@ impl Source {
     /// Begins the reads that a gathering asked for, each in a task of its own: no client slows another down.
     pub(super) fn begin(self: &Arc<Self>, head: &Arc<Head>, runs: Vec<Arc<Run>>) {
         for run in runs {
-            let (source, head) = (Arc::clone(self), Arc::clone(head));
+            let reading = Reading { source: Arc::clone(self), head: Arc::clone(head), run };
             tokio::spawn(async move {
-                if let Head::Found(found) = &*head {
-                    match source.open(&run, found).await {
-                        Ok(stretch) => {
-                            run.open();
-                            source.pump(&run, &head, found, stretch).await;
-                        }
-                        Err(error) => {
-                            // An outage says nothing of the object: what is here of it is as good as before.
-                            if !matches!(&error, RunError::Refused(failure) if failure.is_outage()) {
-                                source.forget(&head);
-                            }
-                            run.fail(error);
-                        }
+                let Reading { source, head, run } = &reading;
+                let Head::Found(found) = &**head else { return };
+                match source.open(run, found).await {
+                    Ok(stretch) => {
+                        run.open();
+                        source.pump(run, head, found, stretch).await;
                     }
-                    source.leave(found, &run);
+                    Err(error) => {
+                        // An outage says nothing of the object: what is here of it is as good as before.
+                        if !matches!(&error, RunError::Refused(failure) if failure.is_outage()) {
+                            source.forget(head);
+                        }
+                        run.fail(error);
+                    }
                 }
             });
         }
@@ -76,12 +75,11 @@ impl Source {
     /// Begins with an answer that is there already.
     pub(super) fn begin_with(self: &Arc<Self>, head: &Arc<Head>, run: &Arc<Run>, stretch: Stretch) {
         run.open();
-        let (source, head, run) = (Arc::clone(self), Arc::clone(head), Arc::clone(run));
+        let reading = Reading { source: Arc::clone(self), head: Arc::clone(head), run: Arc::clone(run) };
         tokio::spawn(async move {
-            if let Head::Found(found) = &*head {
-                source.pump(&run, &head, found, stretch).await;
-                source.leave(found, &run);
-            }
+            let Reading { source, head, run } = &reading;
+            let Head::Found(found) = &**head else { return };
+            source.pump(run, head, found, stretch).await;
         });
     }
 
@@ -170,10 +168,20 @@ impl Source {
         let Some(memory) = self.memory() else { return };
         memory.cache.0.remove_if(&self.id(memory), head);
     }
+}
 
-    fn leave(&self, found: &Found, run: &Arc<Run>) {
-        if let Some(memory) = self.memory() {
-            memory.cache.0.runs.remove(found.state, run);
+/// A run that is being read. However its task ends, by a panic too or with its runtime, nobody goes on waiting for it.
+struct Reading {
+    source: Arc<Source>,
+    head: Arc<Head>,
+    run: Arc<Run>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.run.cut_off();
+        if let (Some(memory), Head::Found(found)) = (self.source.memory(), &*self.head) {
+            memory.cache.0.runs.remove(found.state, &self.run);
         }
     }
 }

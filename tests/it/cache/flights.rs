@@ -345,3 +345,33 @@ async fn misses_at_the_same_time_are_one_read_again_and_again() {
         cache.purge(&PurgeTarget::Everything, PurgeMode::Hard);
     }
 }
+
+#[test]
+fn a_read_whose_runtime_ends_is_waited_for_by_nobody() {
+    let main = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let origin = main.block_on(Origin::start());
+    let object = Object::new(noise(1_000_000, 1)).with("cache-control", "max-age=60");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached();
+    let gate = origin.gate(500_000);
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    other.block_on(async {
+        let reading = tokio::spawn({
+            let service = service.clone();
+            async move { ask(&service, get("/a")).await }
+        });
+        eventually("half of it is there", || cache.snapshot().bytes_fetched == 500_000).await;
+        drop(reading);
+    });
+    let late = main.spawn({
+        let service = service.clone();
+        async move { begin(&service).await.into_body().collect().await }
+    });
+    main.block_on(eventually("it joins", || cache.snapshot().coalesced == 1));
+    drop(other);
+    gate.open();
+    main.block_on(async {
+        assert!(timeout(HANG, late).await.expect("it ends").unwrap().is_err(), "never a clean end");
+        assert!(rest(begin(&service).await.into_body()).await == object.body, "read anew");
+    });
+}
