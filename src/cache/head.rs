@@ -112,6 +112,12 @@ impl Found {
         self
     }
 
+    /// Whether a 304 can be of this state: one that names another confirms nothing (RFC 9111 §4.3.4).
+    pub(crate) fn may_be_meant_by(&self, not_modified: &HeaderMap) -> bool {
+        let (kept, told) = (Validators::of(&self.fields).tag, Validators::of(not_modified).tag);
+        told.is_none_or(|told| kept.is_some_and(|kept| kept.weak_eq(told)))
+    }
+
     /// Confirmed by a 304 (RFC 9111 §4.3.4). `not_modified` has those of its fields that are the client's, `origin` S3's.
     pub(crate) fn freshened(
         &self,

@@ -38,7 +38,7 @@ impl Fetch {
             }
             Answer::Found(answer) => self.keep_object(source, memory, &question, answer, asked_at).await,
             Answer::NotModified(answer) => {
-                let Some(stale) = stale else {
+                let Some(stale) = stale.filter(|stale| stale.may_be_meant_by(answer.headers())) else {
                     let response = Box::pin(self.look_up(&source.bucket)).await?;
                     return Ok(Refreshed::Answered(Box::new(response)));
                 };

@@ -95,3 +95,18 @@ async fn what_breaks_off_is_asked_for_again() {
         }
     }
 }
+
+/// RFC 9111 §4.3.4.
+#[tokio::test]
+async fn a_304_of_another_state_confirms_nothing() {
+    let object = Object::of_size(1000);
+    let origin = LyingOrigin::start(&object, &[Lie::TagFlips, Lie::NotModifiedAlways]).await;
+    let cache = Cache::builder(16 * MIB).build().unwrap();
+    let service = proxy(origin.mount().cache(&cache));
+    let (_, first, _) = read(&service, &[]).await;
+    for _ in 0..2 {
+        let (status, bytes, _) = read(&service, &[("cache-control", "no-cache")]).await;
+        assert!(status != 200 || bytes != first, "what S3 has changed since");
+    }
+    assert_eq!(cache.snapshot().revalidated, 0);
+}
