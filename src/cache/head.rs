@@ -1,5 +1,8 @@
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -33,7 +36,8 @@ pub(crate) struct Found {
     pub(crate) lifetime: Lifetime,
     /// S3's word to caches like this one (RFC 9213), which is not for clients.
     targeted: Option<HeaderValue>,
-    is_purged: AtomicBool,
+    /// Of all copies, so that a purge is not lost on one that is just made.
+    is_purged: Arc<AtomicBool>,
     /// Until then S3 is not asked whether it is still good: it had no answer just now. In seconds since the epoch.
     rests_until: AtomicU64,
 }
@@ -93,7 +97,7 @@ impl Found {
             body: None,
             lifetime,
             targeted,
-            is_purged: AtomicBool::new(false),
+            is_purged: Arc::default(),
             rests_until: AtomicU64::new(0),
         })
     }
@@ -131,7 +135,7 @@ impl Found {
         let targeted = targeted(origin).or_else(|| self.targeted.clone());
         let lifetime = lifetime(&fields, targeted.as_ref(), key, policy, asked)?;
         let confirmed = self.copy();
-        Some(Self { fields, targeted, lifetime, is_purged: AtomicBool::new(false), ..confirmed })
+        Some(Self { fields, targeted, lifetime, is_purged: Arc::default(), ..confirmed })
     }
 
     /// With all of its bytes.
@@ -147,7 +151,7 @@ impl Found {
             body: self.body.clone(),
             lifetime: self.lifetime,
             targeted: self.targeted.clone(),
-            is_purged: AtomicBool::new(self.is_purged.load(Ordering::Relaxed)),
+            is_purged: Arc::clone(&self.is_purged),
             rests_until: AtomicU64::new(0),
         }
     }
@@ -271,7 +275,7 @@ impl Weigh for Head {
                     .map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD)
                     .sum();
                 let body = found.body.as_ref().map_or(0, Bytes::len);
-                (size_of::<Self>() + size_of::<Found>() + fields + body) as u64
+                (size_of::<Self>() + size_of::<Found>() + SHARED + fields + body) as u64
             }
             Self::Missing(_) | Self::Passed(_) => size_of::<Self>() as u64,
         }
@@ -292,6 +296,9 @@ impl Weigh for Head {
     }
 }
 
+/// What copies share: a flag and two counts in an allocation of their own.
+const SHARED: usize = 48;
+
 /// What a map of fields takes for each besides its text: a bucket with its value, an index, an allocation or two.
 const PER_FIELD: usize = 160;
 
@@ -309,6 +316,21 @@ mod tests {
         let policy = FreshnessPolicy::new([], None).unwrap();
         let asked = Asked { at: START, answered: START };
         Found::new(&fields, &HeaderMap::new(), 0, &key, &policy, asked).unwrap()
+    }
+
+    /// The bytes may come in at the moment of a purge, and with them a copy of the head.
+    #[test]
+    fn a_purge_holds_for_a_copy_that_is_put_after_it() {
+        let head = Head::Found(Box::new(found("max-age=60")));
+        let Head::Found(before) = &head else { unreachable!() };
+        let copy = before.with_body(Bytes::from_static(b"text"));
+        assert!(head.mark_stale());
+        assert!(copy.is_stale(START));
+        let asked = Asked { at: START, answered: START };
+        let (key, policy) = (ObjectKey::new("a").unwrap(), FreshnessPolicy::new([], None).unwrap());
+        let none = HeaderMap::new();
+        let confirmed = copy.freshened(&none, &none, &key, &policy, asked).unwrap();
+        assert!(!confirmed.is_stale(START));
     }
 
     #[test]
