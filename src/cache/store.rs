@@ -112,7 +112,8 @@ impl<H: Weigh> Store<H> {
     /// In place of the head that is there, whose blocks go if they are of another state.
     pub(crate) fn put_head(&self, id: ObjectId, head: Arc<H>) {
         if !id.edition.is_plain() {
-            self.has_editions.store(true, Ordering::Relaxed);
+            // In one order with the epochs: who purges sees it, or who puts sees the purge.
+            self.has_editions.store(true, Ordering::SeqCst);
         }
         let state = head.state();
         let value = weigh(&id, head);
@@ -236,7 +237,7 @@ impl<H: Weigh> Store<H> {
 
     /// The ids of one key in all scopes and editions.
     fn siblings(&self, bucket: &BucketName, key: &ObjectKey) -> Vec<Arc<ObjectId>> {
-        let last = if self.has_editions.load(Ordering::Relaxed) { LANES } else { 0 };
+        let last = if self.has_editions.load(Ordering::SeqCst) { LANES } else { 0 };
         let mut found = Vec::new();
         for lane in 0..=last {
             let siblings = Siblings { bucket, key, lane, found: RefCell::new(found) };
