@@ -122,6 +122,12 @@ impl Found {
         told.is_none_or(|told| kept.is_some_and(|kept| kept.weak_eq(told)))
     }
 
+    /// Whether a 304 tells of no later writing. On S3, bytes that are written again have the tag that they had.
+    pub(crate) fn is_as_old_as(&self, not_modified: &HeaderMap) -> bool {
+        let (kept, told) = (Validators::of(&self.fields), Validators::of(not_modified));
+        told.last_modified.is_none_or(|told| kept.last_modified == Some(told))
+    }
+
     /// Confirmed by a 304 (RFC 9111 §4.3.4). `not_modified` has those of its fields that are the client's, `origin` S3's.
     pub(crate) fn freshened(
         &self,

@@ -42,6 +42,10 @@ impl Fetch {
                     let response = Box::pin(self.look_up(&source.bucket)).await?;
                     return Ok(Refreshed::Answered(Box::new(response)));
                 };
+                // The same bytes, but written anew: their other fields are not in a 304 of S3.
+                if !stale.is_as_old_as(answer.headers()) {
+                    return self.refresh_by_head(source, memory, before, asked_at).await;
+                }
                 let Some(fresh) = source.freshened(memory, stale, answer.headers(), asked_at) else {
                     // It is the same object, but no longer to be kept.
                     source.remember_passed(memory, asked_at);
@@ -54,14 +58,7 @@ impl Fetch {
             }
             Answer::Refused(refusal) => match refusal.code {
                 // The blocks asked for lie behind the end of the object: its head tells where that is.
-                S3ErrorCode::InvalidRange => match self.put_question(source, &Question::head()).await? {
-                    Answer::Found(answer) => self.keep_head(source, memory, stale, answer, asked_at).await,
-                    Answer::NotModified(_) => Err(Failure::misfit(Misfit::UNASKED)),
-                    Answer::Refused(refusal) => {
-                        let failure = self.explained(&source.bucket, refusal).await;
-                        Err(source.lost(memory, before, failure))
-                    }
-                },
+                S3ErrorCode::InvalidRange => self.refresh_by_head(source, memory, before, asked_at).await,
                 code => {
                     if matches!(code, S3ErrorCode::NoSuchKey | S3ErrorCode::DeleteMarker) {
                         source.remember_missing(memory, asked_at);
@@ -73,6 +70,24 @@ impl Fetch {
                     Err(source.lost(memory, before, failure))
                 }
             },
+        }
+    }
+
+    async fn refresh_by_head(
+        &self,
+        source: &Source,
+        memory: &Memory,
+        before: Option<&Arc<Head>>,
+        asked_at: AskedAt,
+    ) -> Result<Refreshed, Failure> {
+        let stale = before.and_then(|head| head.found());
+        match self.put_question(source, &Question::head()).await? {
+            Answer::Found(answer) => self.keep_head(source, memory, stale, answer, asked_at).await,
+            Answer::NotModified(_) => Err(Failure::misfit(Misfit::UNASKED)),
+            Answer::Refused(refusal) => {
+                let failure = self.explained(&source.bucket, refusal).await;
+                Err(source.lost(memory, before, failure))
+            }
         }
     }
 

@@ -484,3 +484,25 @@ async fn a_304_brings_what_is_said_to_caches_alone_up_to_date() {
     let answer = ask(&service, get("/a")).await;
     assert_eq!(answer.header("cache-status"), "tower-s3-proxy; fwd=bypass");
 }
+
+/// S3 makes the tag of the bytes alone, and says little in a 304.
+#[tokio::test]
+async fn the_same_bytes_written_anew_come_with_their_new_fields() {
+    let origin = Origin::start().await;
+    let object = Object::new(noise(300_000, 1)).with("cache-control", "max-age=10");
+    let old =
+        object.with("content-type", "text/plain").with("last-modified", "Tue, 14 Nov 2000 22:13:20 GMT");
+    origin.put("a", &old);
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(10);
+    let new = old.with("content-type", "text/html").with("last-modified", "Tue, 14 Nov 2000 22:13:21 GMT");
+    origin.put("a", &new);
+    for says in ["fwd=stale; stored; ttl=10", "hit; ttl=10"] {
+        let answer = ask(&service, get("/a")).await;
+        assert_eq!((answer.header("content-type"), status(&answer)), ("text/html", says));
+        assert!(answer.body == new.body);
+    }
+    assert_eq!(cache.snapshot().bytes_fetched, 300_000, "the bytes are those that were kept");
+    assert_eq!(cache.snapshot().revalidated, 1);
+}
