@@ -194,7 +194,9 @@ impl Found {
     }
 
     fn rests(&self, now: SystemTime) -> bool {
-        seconds(now) < self.rests_until.load(Ordering::Relaxed)
+        let left = self.rests_until.load(Ordering::Relaxed).saturating_sub(seconds(now));
+        // More is left only if the clock was set back.
+        (1..=REST).contains(&left)
     }
 }
 
@@ -381,6 +383,9 @@ mod tests {
             assert_eq!(found.use_at(now, &asked), after, "{row}");
             let later = found.use_at(now + Duration::from_secs(REST), &asked);
             assert!(later != State::Fresh || before == State::Fresh, "{row}: {later:?}");
+            // The clock is set back, from an hour later.
+            found.rest(now + Duration::from_secs(3600));
+            assert_eq!(found.use_at(now, &asked), before, "{row}");
         }
     }
 
