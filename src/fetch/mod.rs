@@ -3,6 +3,7 @@
 mod admitted;
 mod cached;
 mod deliver;
+mod keep;
 mod kept;
 mod look_up;
 mod part;
