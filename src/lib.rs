@@ -70,6 +70,7 @@ mod request;
 mod response;
 mod route;
 mod service;
+mod terms;
 
 pub mod credentials;
 mod error;
@@ -102,6 +103,7 @@ pub use self::{
     response::{CacheRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
     route::BucketResolver,
     service::{NotFound, S3Proxy},
+    terms::{AccountId, Encryption, Grant, InvalidAccountId, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn},
 };
 
 /// The README's examples, compiled.

@@ -3,12 +3,14 @@ mod answers;
 mod assemble;
 mod cache;
 mod origin;
+mod terms;
 
 use std::time::Duration;
 
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use self::terms::Terms;
 use super::{AccessRules, BadPathAnswer, DeniedAnswer, Miss};
 use crate::{
     BucketResolver,
@@ -57,6 +59,7 @@ pub struct MountBuilder {
     cache_heuristic: Option<Heuristic>,
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
+    terms: Terms,
 }
 
 #[derive(Debug)]
@@ -114,6 +117,7 @@ impl MountBuilder {
             cache_heuristic: None,
             credential_sets: Vec::new(),
             access: AccessRules::default(),
+            terms: Terms::default(),
         }
     }
 

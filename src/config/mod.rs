@@ -22,6 +22,7 @@ use crate::{
     request::QueryPolicy,
     response::{CachePolicy, ContentTypeFix, CorsPolicy, DownstreamCaching, ErrorFormat, HeaderPolicy},
     route::{BucketSource, HostName, KeyMapping, MountPath},
+    terms::{Encryption, Grant},
 };
 
 /// What an [`S3ProxyLayer`](crate::S3ProxyLayer) serves: one or many [`Mount`]s.
@@ -68,6 +69,8 @@ pub(crate) struct MountParts {
     pub(crate) access: AccessRules,
     /// Of `origin`.
     pub(crate) credentials: CredentialsSource,
+    pub(crate) grant: Grant,
+    pub(crate) encryption: Option<Encryption>,
     /// The same mount by other credentials, with an origin and a part of the cache of its own. These have no sets.
     pub(crate) sets: Vec<(CredentialSetName, Mount)>,
 }
@@ -182,6 +185,16 @@ impl Mount {
     /// Where its credentials come from.
     pub fn credentials(&self) -> &CredentialsSource {
         &self.0.credentials
+    }
+
+    /// What its credentials are meant to be allowed to do.
+    pub fn grant(&self) -> Grant {
+        self.0.grant
+    }
+
+    /// How the objects of its bucket are encrypted, if that was said.
+    pub fn encryption(&self) -> Option<&Encryption> {
+        self.0.encryption.as_ref()
     }
 
     fn place(&self) -> (Option<&HostName>, &MountPath) {

@@ -34,6 +34,7 @@ impl MountBuilder {
         })?;
         let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
         let ingredients = self.ingredients()?;
+        self.terms.check(&self.addressing.region)?;
         let own_credentials = self.own_credentials()?;
         let origin = ingredients.origin(own_credentials);
         let source = own_credentials.clone();
@@ -91,6 +92,8 @@ impl MountBuilder {
                 memory,
                 access: self.access.clone(),
                 credentials: source,
+                grant: self.terms.grant,
+                encryption: self.terms.encryption.clone(),
                 sets,
             }))
         };

@@ -6,6 +6,7 @@ mod expand;
 mod mount;
 mod source;
 mod table;
+mod terms;
 
 #[cfg(test)]
 mod tests;
@@ -87,6 +88,9 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `anonymous` | boolean | `false` | [`anonymous`](MountBuilder::anonymous) |
 /// | `access_key_id`, `secret_access_key` | text, both or none | the default credentials of [`build`](Self::build) | [`credentials`](MountBuilder::credentials) |
 /// | `session_token` | text; `""` is none | none | [`credentials`](MountBuilder::credentials) |
+/// | `grant` | `"read"`, `"read-write"` | `"read"` | [`grant`](MountBuilder::grant) |
+/// | `encryption` | table, below | not said | [`encryption`](MountBuilder::encryption) |
+/// | `require_encryption` | boolean | `false` | [`require_encryption`](MountBuilder::require_encryption) |
 /// | `connect_timeout_ms` | milliseconds | `3000` | [`connect_timeout`](MountBuilder::connect_timeout) |
 /// | `response_timeout_ms` | milliseconds | `30000` | [`response_timeout`](MountBuilder::response_timeout) |
 /// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |
@@ -128,6 +132,13 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `finish_from` | percent | `75` | [`finish_from`](crate::CacheBuilder::finish_from) |
 /// | `patience_ms` | milliseconds | `2000` | [`patience`](crate::CacheBuilder::patience) |
 /// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::CacheBuilder::clients) |
+///
+/// | key of `[mount.encryption]` | value | if absent | method |
+/// |---|---|---|---|
+/// | `type` | `"s3-managed"`, `"kms"` | needed | [`Encryption`](crate::Encryption) |
+/// | `key` | ARN | needed, for `"kms"` only | [`Encryption::kms`](crate::Encryption::kms) |
+/// | `bucket_key` | boolean, for `"kms"` only | as the bucket says | [`bucket_key`](crate::KmsEncryption::bucket_key) |
+/// | `context` | `{ name = "value" }`, for `"kms"` only | none | [`context`](crate::KmsEncryption::context) |
 ///
 /// | key of `[mount.cors]` | value | if absent | method |
 /// |---|---|---|---|

@@ -7,6 +7,7 @@ use super::{
     FileCredentials, FileMount, cache,
     source::Source,
     table::{CacheRuleTable, CorsTable, MountTable, Text},
+    terms,
 };
 use crate::{
     BucketName, Cache, CacheRule, ContentTypeFix, Cors, ErrorFormat,
@@ -67,6 +68,7 @@ pub(super) fn read(
     let builder = set(builder, cors, MountBuilder::cors);
     let builder = cache::of_mount(source, table, file_cache, builder)?;
     let builder = answers(source, table, builder)?;
+    let builder = terms::of_mount(source, table, builder)?;
     let credentials = credentials(source, table)?;
     Ok(FileMount { place, region, credentials, builder })
 }

@@ -51,6 +51,9 @@ pub(super) struct MountTable {
     pub(super) access_key_id: Option<Text>,
     pub(super) secret_access_key: Option<Text>,
     pub(super) session_token: Option<Text>,
+    pub(super) grant: Option<Text>,
+    pub(super) require_encryption: bool,
+    pub(super) encryption: Option<Spanned<EncryptionTable>>,
     pub(super) connect_timeout_ms: Option<u64>,
     pub(super) response_timeout_ms: Option<u64>,
     pub(super) max_idle_connections: Option<usize>,
@@ -105,6 +108,15 @@ pub(super) struct CorsTable {
     pub(super) expose: Option<Vec<Text>>,
     pub(super) max_age_secs: Option<u64>,
     pub(super) credentials: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EncryptionTable {
+    pub(super) r#type: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) bucket_key: Option<Spanned<bool>>,
+    pub(super) context: Option<Spanned<BTreeMap<String, Text>>>,
 }
 
 /// A string before its variables are expanded, and where it is.

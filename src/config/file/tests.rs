@@ -1,3 +1,5 @@
+mod terms;
+
 use std::{error::Error, sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
