@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser};
+use tower_s3_proxy::AccountId;
 
 use crate::cache::{parse_bytes, parse_time};
 
@@ -61,6 +62,14 @@ pub(crate) struct Args {
     /// Sign nothing: the bucket is public
     #[arg(long, requires = "source", help_heading = "Where S3 is")]
     pub(crate) anonymous: bool,
+
+    /// Pay for the requests to a bucket whose owner does not (Requester Pays)
+    #[arg(long, requires = "source", conflicts_with = "anonymous", help_heading = "Where S3 is")]
+    pub(crate) requester_pays: bool,
+
+    /// The account that the bucket has to be of, 12 digits: S3 denies everything if it is of another
+    #[arg(long, value_name = "ACCOUNT", requires = "source", help_heading = "Where S3 is")]
+    pub(crate) expected_bucket_owner: Option<AccountId>,
 
     /// Cache-Control for objects that have none
     #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]

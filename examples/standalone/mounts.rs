@@ -36,7 +36,7 @@ pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
         Some(bucket) => Mount::builder(bucket.clone()),
         None => Mount::bucket_from_path(args.bucket_from_path.clone()),
     };
-    mount = mount.at(&args.mount).path_style(args.path_style);
+    mount = mount.at(&args.mount).path_style(args.path_style).requester_pays(args.requester_pays);
 
     let endpoint = args.endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
     let region = match region(args.region.clone()) {
@@ -58,6 +58,9 @@ pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
     }
     if let Some(address) = &args.connect_to {
         mount = mount.connect_to(address);
+    }
+    if let Some(account) = &args.expected_bucket_owner {
+        mount = mount.expected_bucket_owner(account.clone());
     }
     if let Some(value) = &args.default_cache_control {
         mount = mount.default_cache_control(value);

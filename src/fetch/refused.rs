@@ -155,7 +155,9 @@ impl Fetch {
         }
         let error = ProxyError::from_origin_code(kind, refusal.body.code);
         let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
-        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, %bucket, "S3 refused");
+        let likely =
+            self.mount.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
+        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, likely, %bucket, "S3 refused");
         let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
         Failure { retry_after, ..error.into() }
     }

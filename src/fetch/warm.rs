@@ -7,7 +7,7 @@ use std::{fmt, num::NonZeroUsize};
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
-    types::{EncodingType, Object},
+    types::{EncodingType, Object, RequestPayer},
 };
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use percent_encoding::percent_decode_str;
@@ -17,6 +17,7 @@ use crate::{
     config::{ConfigError, ConfigErrorKind, Mount},
     error::{BoxError, ProxyError},
     object::{BucketName, ObjectKey},
+    terms::Payer,
 };
 
 /// Which objects to warm a cache with.
@@ -244,8 +245,14 @@ async fn read_listed(
 }
 
 fn list(mount: &Mount, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
-    let request =
-        mount.0.origin.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
+    let origin = &mount.0.origin;
+    let request = origin.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
+    let payer = match origin.terms.payer {
+        Payer::AsTheBucketSays => None,
+        Payer::Requester => Some(RequestPayer::Requester),
+    };
+    let owner = origin.terms.expected_owner.as_ref().map(ToString::to_string);
+    let request = request.set_request_payer(payer).set_expected_bucket_owner(owner);
     // XML has no way to write some characters that keys may have.
     Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
 }

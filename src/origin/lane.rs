@@ -22,6 +22,7 @@ use super::{
 use crate::{
     object::{BucketName, ObjectKey},
     request::{Question, VersionId},
+    terms::{ReadTerms, TermFields},
 };
 
 /// The read lane: signed GETs and HEADs of the objects of one mount.
@@ -31,6 +32,9 @@ pub(crate) struct S3Origin {
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
     pub(super) clock: OriginClock,
+    pub(crate) terms: ReadTerms,
+    /// Of `terms`.
+    term_fields: TermFields,
     pub(super) explainer: Explainer,
     /// Places found so far. Fixed buckets are found when the configuration is built.
     places: RwLock<HashMap<BucketName, Arc<Place>>>,
@@ -85,12 +89,16 @@ impl S3Origin {
         credentials: Option<CredentialCache>,
         client: WireClient,
         clock: OriginClock,
+        terms: ReadTerms,
     ) -> Self {
+        let term_fields = terms.fields();
         Self {
             addressing,
             credentials,
             client,
             clock,
+            terms,
+            term_fields,
             explainer: Explainer::default(),
             places: RwLock::default(),
         }
@@ -159,7 +167,9 @@ impl S3Origin {
             };
             let path_and_query = place.endpoint.path_and_query(target.key, target.version);
             let at = Timestamp::new(now);
-            let request = place.endpoint.request(question, path_and_query, identity.as_deref(), &at)?;
+            let endpoint = &place.endpoint;
+            let request =
+                endpoint.request(question, path_and_query, identity.as_deref(), &self.term_fields, &at)?;
             match place.wire.send(&place.endpoint, request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
                 Ok(mut answer) => {

@@ -10,7 +10,7 @@ use super::{
     endpoint::Endpoint,
     sigv4::{UNSIGNED_PAYLOAD, X_AMZ_CONTENT_SHA256},
 };
-use crate::request::Question;
+use crate::{request::Question, terms::TermFields};
 
 impl Endpoint {
     /// The request as it goes over the wire, signed if there is an identity.
@@ -19,9 +19,11 @@ impl Endpoint {
         question: &Question,
         path_and_query: String,
         identity: Option<&Identity>,
+        terms: &TermFields,
         at: &Timestamp,
     ) -> Result<Request<()>, OriginError> {
-        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(FIELDS);
+        let room = FIELDS + terms.len();
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(room);
         // Invariant: in the order of their names, as the signature wants them.
         fields.push((HOST, self.host_header.clone()));
         fields.extend(question.fields());
@@ -30,6 +32,7 @@ impl Endpoint {
             fields.push((X_AMZ_CONTENT_SHA256, const { HeaderValue::from_static(UNSIGNED_PAYLOAD) }));
             let date = HeaderValue::from_str(at.as_str()).map_err(OriginError::unwritable)?;
             fields.push((X_AMZ_DATE, date));
+            fields.extend_from_slice(terms.before_token());
             if let Some(token) = identity.credentials().session_token() {
                 let mut token = HeaderValue::from_str(token).map_err(OriginError::unwritable)?;
                 token.set_sensitive(true);
@@ -41,9 +44,11 @@ impl Endpoint {
             let mut value = HeaderValue::try_from(value).map_err(OriginError::unwritable)?;
             value.set_sensitive(true);
             authorization = Some(value);
+        } else {
+            fields.extend_from_slice(terms.before_token());
         }
 
-        let mut headers = HeaderMap::with_capacity(FIELDS);
+        let mut headers = HeaderMap::with_capacity(room);
         for (name, value) in fields {
             headers.append(name, value);
         }
@@ -69,7 +74,7 @@ impl Endpoint {
     }
 }
 
-/// Room for every field that a read can have.
+/// Room for every field that a read can have, but those of the terms.
 const FIELDS: usize = 12;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");

@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr};
 
+use http::HeaderValue;
+
 /// The number of an AWS account: 12 digits.
 ///
 /// ```
@@ -33,6 +35,10 @@ impl AccountId {
     /// The 12 digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+
+    pub(super) fn header_value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).expect("digits can stand in a field")
     }
 }
 

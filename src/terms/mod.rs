@@ -6,7 +6,9 @@ mod encryption;
 mod encryption_context;
 mod grant;
 mod kms_key_arn;
+mod read_terms;
 
+pub(crate) use self::read_terms::{Payer, ReadTerms, TermFields};
 pub use self::{
     account_id::{AccountId, InvalidAccountId},
     encryption::{Encryption, KmsEncryption},

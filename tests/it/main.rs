@@ -20,3 +20,4 @@ mod serving;
 mod stacks;
 mod streaming;
 mod support;
+mod terms;

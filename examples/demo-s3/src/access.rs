@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -29,6 +30,8 @@ pub struct Credential {
 pub(crate) struct Access {
     pub(crate) region: Option<String>,
     pub(crate) public_buckets: HashSet<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) requester_pays: HashSet<String>,
     known: RwLock<HashMap<String, Known>>,
 }
 
@@ -41,6 +44,9 @@ struct Known {
     credential: Credential,
     expired: bool,
 }
+
+const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+const REQUEST_PAYER: HeaderName = HeaderName::from_static("x-amz-request-payer");
 
 // === impl Credential ===
 
@@ -99,8 +105,19 @@ impl Access {
         self.with_known(HashMap::is_empty)
     }
 
+    /// What the owner of a bucket asks for, and what is asked of the owner. Without an owner nobody is the one expected.
+    pub(crate) fn admit_on_terms(&self, bucket: &str, headers: &HeaderMap) -> S3Result<()> {
+        let is_owner = headers.get(EXPECTED_OWNER).is_none_or(|expected| {
+            self.owner.as_ref().is_some_and(|owner| expected.as_bytes() == owner.as_bytes())
+        });
+        let is_paid = !self.requester_pays.contains(bucket)
+            || headers.get(REQUEST_PAYER).is_some_and(|payer| payer == "requester");
+        if is_owner && is_paid { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
+    }
+
     /// What the signature does not say: the token that belongs to the key, and the region.
     pub(crate) fn admit(&self, access_key: &str, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
+        check_signed(headers)?;
         self.check_region(uri, headers)?;
         let token = parameter(uri, headers, "x-amz-security-token", "X-Amz-Security-Token");
         self.with_known(|known| match known.get(access_key) {
@@ -152,6 +169,23 @@ impl Access {
     }
 }
 
+/// Every `x-amz-` header of a request has to be signed.
+fn check_signed(headers: &HeaderMap) -> S3Result<()> {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some((_, rest)) = authorization.and_then(|text| text.split_once("SignedHeaders=")) else {
+        // A presigned URL: its parameters are in the query.
+        return Ok(());
+    };
+    let signed: Vec<_> = rest.split(',').next().unwrap_or_default().trim().split(';').collect();
+    let mut names = headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
+    match names.find(|name| !signed.contains(name)) {
+        None => Ok(()),
+        Some(_) => {
+            Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"))
+        }
+    }
+}
+
 fn region_headers(region: &str) -> HeaderMap {
     let mut headers = error_headers();
     if let Ok(region) = HeaderValue::from_str(region) {
@@ -199,6 +233,9 @@ impl S3Access for Gate {
         match cx.credentials() {
             Some(keys) => {
                 self.0.admit(&keys.access_key, cx.uri(), cx.headers())?;
+                if let Some(bucket) = cx.s3_path().get_bucket_name() {
+                    self.0.admit_on_terms(bucket, cx.headers())?;
+                }
                 cx.s3_path().as_object().map_or(Ok(()), |(_, key)| self.0.admit_to(&keys.access_key, key))
             }
             None => Err(s3_error!(AccessDenied, "Access Denied")),

@@ -23,6 +23,7 @@
 //!   `response-*` overrides, every stored header and `x-amz-meta-*`.
 //! - Writes: `PutObject`, `CopyObject`, `DeleteObject`, `DeleteObjects`, multipart uploads.
 //! - Buckets: create, delete, head, list, location, versioning; object listings (V1, V2, versions).
+//! - Terms: a bucket whose requesters pay ([`Builder::requester_pays`]), an owner to be expected ([`Builder::owner`]).
 //! - Faults on demand: [`Store::deny`], [`Store::break_off`], [`Store::hold`].
 //!
 //! Keys are bytes of UTF-8 and stay what they are: `a//b`, `/a`, `a/`, `./x`, `../x`, `100%`, `a+b`.

@@ -83,6 +83,9 @@ impl S3Route for Reads {
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
         let target = request.extensions.get::<Target>();
+        if let Some(target) = target {
+            self.access.admit_on_terms(&target.bucket, &request.headers)?;
+        }
         if let Some(keys) = &request.credentials {
             self.access.admit(&keys.access_key, &request.uri, &request.headers)?;
             return target.map_or(Ok(()), |target| self.access.admit_to(&keys.access_key, &target.key));

@@ -150,6 +150,20 @@ impl Builder {
         self.bucket(bucket)
     }
 
+    /// The account that the buckets are of. A request that expects another owner is denied, and without this any that
+    /// expects one.
+    pub fn owner(mut self, account: impl Into<String>) -> Self {
+        self.access.owner = Some(account.into());
+        self
+    }
+
+    /// A bucket whose requesters have to say that they pay.
+    pub fn requester_pays(mut self, bucket: impl Into<String>) -> Self {
+        let bucket = bucket.into();
+        self.access.requester_pays.insert(bucket.clone());
+        self.bucket(bucket)
+    }
+
     /// Takes the bucket from the host too: `bucket.DOMAIN`, with any port.
     pub fn virtual_host(mut self, domain: impl Into<String>) -> Self {
         self.domains.push(domain.into());

@@ -15,6 +15,7 @@ use crate::{
     },
     response::{CachePolicy, CacheRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
+    terms::ReadTerms,
 };
 
 impl MountBuilder {
@@ -39,6 +40,7 @@ impl MountBuilder {
         let origin = ingredients.origin(own_credentials);
         let source = own_credentials.clone();
         self.check_sets()?;
+        self.check_payer(own_credentials)?;
         // Where the bucket is not known yet, any name shows whether region and options are good.
         let sample = match &self.bucket {
             BucketChoice::Fixed(name) => name.clone(),
@@ -150,7 +152,8 @@ impl MountBuilder {
             check_url(url)?;
         }
         let client = self.client(&addressing)?;
-        Ok(Ingredients { addressing, client, clock: OriginClock::new(self.clock.clone()) })
+        let clock = OriginClock::new(self.clock.clone());
+        Ok(Ingredients { addressing, client, clock, terms: self.terms.read.clone() })
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
@@ -194,20 +197,21 @@ struct Ingredients {
     addressing: Addressing,
     client: WireClient,
     clock: OriginClock,
+    terms: ReadTerms,
 }
 
 // === impl Ingredients ===
 
 impl Ingredients {
     fn origin(&self, source: &CredentialsSource) -> S3Origin {
-        let Self { addressing, client, clock } = self;
+        let Self { addressing, client, clock, terms } = self;
         let credentials = match source.signing() {
             Signing::Anonymous => None,
             Signing::By(provider) => {
                 Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
             }
         };
-        S3Origin::new(addressing.clone(), credentials, client.clone(), clock.clone())
+        S3Origin::new(addressing.clone(), credentials, client.clone(), clock.clone(), terms.clone())
     }
 }
 

@@ -3,7 +3,8 @@
 use super::MountBuilder;
 use crate::{
     config::{ConfigError, ConfigErrorKind},
-    terms::{Encryption, Grant},
+    credentials::{CredentialsSource, Signing},
+    terms::{AccountId, Encryption, Grant, Payer, ReadTerms},
 };
 
 /// What is said of the terms; checked by `build`.
@@ -12,6 +13,7 @@ pub(super) struct Terms {
     pub(super) grant: Grant,
     pub(super) encryption: Option<Encryption>,
     require_encryption: bool,
+    pub(super) read: ReadTerms,
 }
 
 impl MountBuilder {
@@ -32,6 +34,31 @@ impl MountBuilder {
     pub fn require_encryption(mut self, on: bool) -> Self {
         self.terms.require_encryption = on;
         self
+    }
+
+    /// Pays for requests and traffic of a bucket whose owner does not (Requester Pays). Without it, such a bucket denies
+    /// everything; other buckets make no difference. Not for anonymous requests, which nobody can pay for.
+    pub fn requester_pays(mut self, on: bool) -> Self {
+        self.terms.read.payer = if on { Payer::Requester } else { Payer::AsTheBucketSays };
+        self
+    }
+
+    /// The account that the bucket has to be of. S3 denies everything if it is of another: a bucket that was deleted, and
+    /// then created by somebody else, is not served
+    /// ([S3 user guide, "Verifying bucket ownership"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)).
+    pub fn expected_bucket_owner(mut self, account: AccountId) -> Self {
+        self.terms.read.expected_owner = Some(account);
+        self
+    }
+
+    pub(super) fn check_payer(&self, own: &CredentialsSource) -> Result<(), ConfigError> {
+        let mut sources = self.credential_sets.iter().map(|set| &set.source).chain([own]);
+        let is_anonymous = |source: &CredentialsSource| matches!(source.signing(), Signing::Anonymous);
+        if self.terms.read.payer == Payer::Requester && sources.any(is_anonymous) {
+            let message = "the requester pays, and requests are anonymous: nobody can pay for these, so give credentials";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        Ok(())
     }
 }
 
@@ -61,7 +88,9 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BucketName, KmsKeyArn, Mount};
+    use aws_credential_types::Credentials;
+
+    use crate::{Access, BucketName, CredentialSelector, CredentialSet, CredentialSetName, KmsKeyArn, Mount};
 
     fn mount() -> MountBuilder {
         Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2").anonymous()
@@ -70,6 +99,20 @@ mod tests {
     fn kms(region: &str) -> Encryption {
         let arn = format!("arn:aws:kms:{region}:123456789012:key/1234abcd");
         Encryption::kms(KmsKeyArn::parse(arn).unwrap()).into()
+    }
+
+    #[test]
+    fn nobody_pays_for_anonymous_requests() {
+        let (kind, message) = refusal(mount().requester_pays(true)).unwrap();
+        assert_eq!(kind, ConfigErrorKind::Contradiction);
+        assert!(message.contains("give credentials"), "{message}");
+        let keys = || Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "test");
+        assert_eq!(refusal(mount().credentials(keys()).requester_pays(true)), None);
+        let set =
+            CredentialSet::new(CredentialSetName::parse("public").unwrap(), CredentialsSource::anonymous());
+        let selector = CredentialSelector::new(|_| Access::Allow);
+        let with_set = mount().credentials(keys()).credential_set(set).select_credentials(selector);
+        assert_eq!(refusal(with_set.requester_pays(true)).unwrap().0, ConfigErrorKind::Contradiction);
     }
 
     fn refusal(builder: MountBuilder) -> Option<(ConfigErrorKind, String)> {

@@ -91,6 +91,8 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `grant` | `"read"`, `"read-write"` | `"read"` | [`grant`](MountBuilder::grant) |
 /// | `encryption` | table, below | not said | [`encryption`](MountBuilder::encryption) |
 /// | `require_encryption` | boolean | `false` | [`require_encryption`](MountBuilder::require_encryption) |
+/// | `requester_pays` | boolean | `false` | [`requester_pays`](MountBuilder::requester_pays) |
+/// | `expected_bucket_owner` | 12 digits, in quotes | any | [`expected_bucket_owner`](MountBuilder::expected_bucket_owner) |
 /// | `connect_timeout_ms` | milliseconds | `3000` | [`connect_timeout`](MountBuilder::connect_timeout) |
 /// | `response_timeout_ms` | milliseconds | `30000` | [`response_timeout`](MountBuilder::response_timeout) |
 /// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |

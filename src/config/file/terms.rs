@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, ConfigErrorKind, MountBuilder},
-    terms::{Encryption, Grant, KmsKeyArn},
+    terms::{AccountId, Encryption, Grant, KmsKeyArn},
 };
 
 /// On what terms a mount uses its bucket.
@@ -24,7 +24,10 @@ pub(super) fn of_mount(
     if let Some(table) = &table.encryption {
         builder = builder.encryption(encryption(source, table)?);
     }
-    Ok(builder.require_encryption(table.require_encryption))
+    if let Some(text) = &table.expected_bucket_owner {
+        builder = builder.expected_bucket_owner(account(source, text)?);
+    }
+    Ok(builder.require_encryption(table.require_encryption).requester_pays(table.requester_pays))
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +71,14 @@ fn encryption(source: &Source<'_>, table: &Spanned<EncryptionTable>) -> Result<E
             Ok(kms.into())
         }
     }
+}
+
+fn account(source: &Source<'_>, text: &Text) -> Result<AccountId, ConfigError> {
+    AccountId::parse(&source.value("expected_bucket_owner", text)?).map_err(|why| {
+        // As it is written, without the values of variables.
+        let message = format!("expected_bucket_owner {:?}: {why}", text.get_ref().0);
+        source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+    })
 }
 
 fn kms_key(source: &Source<'_>, text: &Text) -> Result<KmsKeyArn, ConfigError> {

@@ -38,7 +38,8 @@
 //! - 30, 31: `versionId` is in `serving`; `response-*` and downloads have tests of their own.
 //! - 32, 33, of writing and of keys that the server holds: not offered. That no such field of a client reaches S3 is here.
 //! - 38: websites are not offered.
-//! - 39 to 42: requester pays, Express, access points: unit tests of the endpoint, as far as they are offered.
+//! - 39: requester pays and the expected owner are in `terms`.
+//! - 40 to 42: Express, access points: unit tests of the endpoint, as far as they are offered.
 //! - 44: `soap` is a key like any other but at AWS, and a unit test there.
 //! - 45: nothing redirects.
 //! - 47: CORS has tests of its own.

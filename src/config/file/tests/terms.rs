@@ -1,5 +1,5 @@
 use super::{error, file, mount_with};
-use crate::{BucketName, ConfigErrorKind, Encryption, Grant, KmsKeyArn, Mount, MountBuilder};
+use crate::{AccountId, BucketName, ConfigErrorKind, Encryption, Grant, KmsKeyArn, Mount, MountBuilder};
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd";
 
@@ -13,6 +13,11 @@ fn encryption_and_grant_are_what_the_builder_makes_of_them() {
     for (lines, built) in [
         ("grant = \"read\"", built()),
         ("grant = \"read-write\"", built().grant(Grant::ReadWrite)),
+        ("requester_pays = true", built().requester_pays(true)),
+        (
+            "expected_bucket_owner = \"123456789012\"",
+            built().expected_bucket_owner(AccountId::parse("123456789012").unwrap()),
+        ),
         ("require_encryption = true", built().require_encryption(true)),
         ("[mount.encryption]\ntype = \"s3-managed\"", built().encryption(Encryption::s3_managed())),
         (&format!("[mount.encryption]\ntype = \"kms\"\nkey = \"{KEY}\""), built().encryption(kms())),
@@ -60,6 +65,19 @@ fn an_encryption_that_makes_no_sense_is_refused_with_its_line() {
             "OTHER is not set",
         ),
         (&format!("{kms}bucket-key = true"), File, "line 7, column 1: ", "unknown field"),
+        (
+            "expected_bucket_owner = \"${REGION}\"",
+            InvalidValue,
+            "line 4: expected_bucket_owner \"${REGION}\": ",
+            "12 digits",
+        ),
+        ("expected_bucket_owner = 123456789012", File, "line 4, column 25: ", "text in quotes"),
+        (
+            "anonymous = true\nrequester_pays = true",
+            Contradiction,
+            "line 1, mount 1 (at \"/\"): the requester pays",
+            "give credentials",
+        ),
         (
             "anonymous = true\ngrant = \"read-write\"\nrequire_encryption = true",
             Missing,

@@ -1,0 +1,64 @@
+use http::{HeaderName, HeaderValue};
+
+use super::AccountId;
+
+/// What every read of a mount says to S3 of its terms, whatever the object.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadTerms {
+    pub(crate) payer: Payer,
+    pub(crate) expected_owner: Option<AccountId>,
+}
+
+/// Who pays for requests and traffic
+/// ([S3 user guide, "Requester Pays"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Payer {
+    /// Whoever the bucket says.
+    #[default]
+    AsTheBucketSays,
+    Requester,
+}
+
+/// The fields of a read's terms, made once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TermFields {
+    /// Invariant: in the order of their names, all before those of the credentials' token.
+    before_token: Vec<(HeaderName, HeaderValue)>,
+}
+
+// === impl ReadTerms ===
+
+impl ReadTerms {
+    pub(crate) fn fields(&self) -> TermFields {
+        let owner = self.expected_owner.as_ref().map(|owner| (EXPECTED_BUCKET_OWNER, owner.header_value()));
+        let payer = match self.payer {
+            Payer::AsTheBucketSays => None,
+            Payer::Requester => Some((REQUEST_PAYER, const { HeaderValue::from_static("requester") })),
+        };
+        TermFields { before_token: owner.into_iter().chain(payer).collect() }
+    }
+
+    /// What may be behind it when S3 denies an object, for the log: S3 does not say which of its reasons it was.
+    pub(crate) fn why_denied(&self) -> Option<&'static str> {
+        match (&self.expected_owner, self.payer) {
+            (Some(_), _) => Some("the bucket may be of another account than expected_bucket_owner says"),
+            (None, Payer::Requester) => Some("a requester who pays needs a policy of its own account, too"),
+            (None, Payer::AsTheBucketSays) => None,
+        }
+    }
+}
+
+const EXPECTED_BUCKET_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+const REQUEST_PAYER: HeaderName = HeaderName::from_static("x-amz-request-payer");
+
+// === impl TermFields ===
+
+impl TermFields {
+    pub(crate) fn before_token(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.before_token
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.before_token.len()
+    }
+}

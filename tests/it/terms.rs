@@ -1,0 +1,158 @@
+//! On what terms a bucket is read: who pays, and whose it has to be.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use demo_s3::{DemoS3, SeenRequest};
+use tower_s3_proxy::{AccountId, Cache, MountBuilder, S3Proxy, WarmTarget, credentials::Credentials};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Answer, BUCKET, REGION, ask, bucket, get, is_cached, mount, proxy, request};
+
+const OWNER: &str = "123456789012";
+const OTHER: &str = "210987654321";
+const FILM: &str = "a film";
+
+/// A server whose bucket is of one account, and lets requesters pay.
+async fn s3() -> DemoS3 {
+    let s3 = DemoS3::builder().requester_pays(BUCKET).owner(OWNER).region(REGION).start().await.unwrap();
+    s3.store().put(BUCKET, "film", Bytes::from_static(FILM.as_bytes()));
+    s3
+}
+
+fn account(digits: &str) -> AccountId {
+    AccountId::parse(digits).unwrap()
+}
+
+async fn ask_each(service: &S3Proxy) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for (method, range) in [("GET", None), ("GET", Some("bytes=2-")), ("HEAD", None)] {
+        let fields: Vec<_> = range.map(|range| ("range", range)).into_iter().collect();
+        answers.push(ask(service, request(method, "/film", &fields)).await);
+    }
+    answers
+}
+
+#[tokio::test]
+async fn the_requester_pays_for_every_kind_of_read() {
+    let s3 = s3().await;
+    let paid = proxy(mount(&s3).requester_pays(true));
+    let statuses: Vec<_> = ask_each(&paid).await.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses, [200, 206, 200]);
+    assert_all_say(&s3.log(), "x-amz-request-payer", "requester");
+
+    let unpaid = proxy(mount(&s3).requester_pays(false));
+    for answer in ask_each(&unpaid).await {
+        assert_eq!(answer.status, 404, "S3 denies it, and the mount calls that not found");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_account_is_not_served() {
+    let s3 = s3().await;
+    let paid = || mount(&s3).requester_pays(true);
+    let ours = proxy(paid().expected_bucket_owner(account(OWNER)));
+    let statuses: Vec<_> = ask_each(&ours).await.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses, [200, 206, 200]);
+    assert_all_say(&s3.log(), "x-amz-expected-bucket-owner", OWNER);
+
+    let sniped = proxy(paid().expected_bucket_owner(account(OTHER)));
+    for answer in ask_each(&sniped).await {
+        assert_eq!(answer.status, 404);
+    }
+}
+
+fn assert_all_say(log: &[SeenRequest], name: &str, value: &str) {
+    assert!(log.len() >= if is_cached() { 1 } else { 3 });
+    for seen in log {
+        assert_eq!(seen.headers.get(name).map(|value| value.to_str().unwrap()), Some(value), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_owner_of_a_public_bucket_is_checked_without_a_signature() {
+    let builder = DemoS3::builder().anonymous_read(BUCKET).owner(OWNER).region(REGION);
+    let s3 = builder.start().await.unwrap();
+    s3.store().put(BUCKET, "film", Bytes::from_static(FILM.as_bytes()));
+    for (expected, status) in [(OWNER, 200), (OTHER, 404)] {
+        let service = proxy(mount(&s3).anonymous().expected_bucket_owner(account(expected)));
+        assert_eq!(ask(&service, get("/film")).await.status, status, "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_is_on_the_same_terms() {
+    let s3 = s3().await;
+    let cache = || Cache::builder(4 << 20).build().unwrap();
+    let warm = async |builder: MountBuilder| {
+        let mount = builder.cache(&cache()).build().unwrap();
+        let target = WarmTarget::Prefix { bucket: bucket(BUCKET), prefix: String::new() };
+        mount.warm(target).unwrap().run().await.map(|report| report.kept).map_err(|why| why.to_string())
+    };
+    let agreed = mount(&s3).requester_pays(true).expected_bucket_owner(account(OWNER));
+    assert_eq!(warm(agreed).await, Ok(1));
+    for terms in [mount(&s3), mount(&s3).requester_pays(true).expected_bucket_owner(account(OTHER))] {
+        let why = warm(terms).await.unwrap_err();
+        assert!(why.contains("AccessDenied"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_what_a_denial_may_be_about() {
+    let s3 = s3().await;
+    for (builder, hint) in [
+        (mount(&s3).requester_pays(true).expected_bucket_owner(account(OTHER)), "of another account"),
+        (mount(&s3).requester_pays(true).credentials(stranger(&s3)), "a policy of its own account"),
+    ] {
+        let log = Log::default();
+        let _guard = log.listen();
+        assert_eq!(ask(&proxy(builder), get("/film")).await.status, 404);
+        let text = log.text();
+        assert!(text.contains("S3 refused") && text.contains(hint), "{hint}: {text}");
+    }
+}
+
+/// Keys that may not read the film.
+fn stranger(s3: &DemoS3) -> Credentials {
+    s3.add_credential(demo_s3::Credential::new("AKIDSTRANGER", "secret").only_below("other/"));
+    Credentials::new("AKIDSTRANGER", "secret", None, None, "test")
+}
+
+// --- the log ---
+
+/// What was logged on this thread.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
