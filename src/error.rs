@@ -45,6 +45,9 @@ pub enum ProxyErrorKind {
     /// is malformed. The client has to leave it out; `response-content-disposition` can be allowed
     /// ([`allow_downloads`](crate::MountBuilder::allow_downloads)).
     BadQuery,
+    /// 400: the client sent a key of its own to decrypt the object by (SSE-C), which the proxy passes on to nobody. The
+    /// client has to leave it out; a mount can have a key ([`customer_key`](crate::MountBuilder::customer_key)).
+    CustomerKey,
     /// 405: a mount serves GET, HEAD and OPTIONS.
     MethodNotAllowed,
     /// 412: `If-Match` or `If-Unmodified-Since` of the client does not hold.
@@ -55,7 +58,8 @@ pub enum ProxyErrorKind {
     Credentials,
     /// 502: S3 refuses the credentials, the signature or the clock. Check keys, session token and time.
     OriginRefused,
-    /// 502: the bucket does not exist, is in a region that S3 does not name, or its encryption key can't be used. Check
+    /// 502: the bucket does not exist, is in a region that S3 does not name, its encryption key can't be used, or it is
+    /// not the one that objects are encrypted by ([`customer_key`](crate::MountBuilder::customer_key)). Check
     /// the configuration.
     OriginMisconfigured,
     /// 503: S3 asks for fewer requests or has trouble of its own. Try again later.
@@ -161,7 +165,7 @@ impl ProxyErrorKind {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::Archived | Self::Denied => StatusCode::FORBIDDEN,
-            Self::BadRequest | Self::BadQuery => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::BadQuery | Self::CustomerKey => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -181,6 +185,7 @@ impl ProxyErrorKind {
             Self::Archived => "archived",
             Self::BadRequest => "bad_request",
             Self::BadQuery => "bad_query",
+            Self::CustomerKey => "customer_key",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
@@ -205,6 +210,7 @@ impl ProxyErrorKind {
             Self::Archived => "the object is archived and has to be restored first",
             Self::BadRequest => "the path cannot name an object",
             Self::BadQuery => "a query parameter, or its value, is not allowed here",
+            Self::CustomerKey => "objects are not decrypted here by keys of the client",
             Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are answered here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
             Self::RangeNotSatisfiable => "the range lies outside of the object",

@@ -103,7 +103,10 @@ pub use self::{
     response::{CacheRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
     route::BucketResolver,
     service::{NotFound, S3Proxy},
-    terms::{AccountId, Encryption, Grant, InvalidAccountId, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn},
+    terms::{
+        AccountId, CustomerKey, Encryption, Grant, InvalidAccountId, InvalidCustomerKey, InvalidKmsKeyArn,
+        KmsEncryption, KmsKeyArn,
+    },
 };
 
 /// The README's examples, compiled.

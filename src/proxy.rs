@@ -10,6 +10,7 @@ use crate::{
     origin::{Answer, S3ErrorCode, Target},
     request::{ALLOW, AskedMethod, CacheBust, Edition, Query, Question, ReadMethod, ReadRequest},
     route::{BucketSource, split_bucket},
+    terms::CUSTOMER_KEY,
 };
 
 /// What the services of a layer share.
@@ -58,16 +59,18 @@ impl Proxy {
         };
         let named = mount.name(rest, request).and_then(|(bucket, key, bust)| {
             let query = Query::parse(request.uri().query(), mount.0.query)?;
+            refuse_customer_key(request.headers())?;
             Ok((bucket, key, bust, query))
         });
         let (bucket, key, bust, Query { version, disposition }) = match named {
             Ok(named) => named,
             Err(kind) => {
                 return match (kind, mount.0.miss) {
-                    // The parameter may be one of the inner service's own.
-                    (ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery, Miss::ToInner) => {
-                        Admission::NotOurs
-                    }
+                    // The parameter, or the key, may be for the inner service.
+                    (
+                        ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery | ProxyErrorKind::CustomerKey,
+                        Miss::ToInner,
+                    ) => Admission::NotOurs,
                     _ => {
                         let response = mount.error(ProxyError::new(kind), method, None);
                         Admission::Answered(finish.apply(response))
@@ -209,6 +212,12 @@ impl Mount {
 const SOAP: &str = "soap";
 
 const PROBE_KEY: &str = "tower-s3-proxy-ready";
+
+/// Who sends a key means an object that no other key opens. Without a look at the field, such a client would be answered
+/// from memory, or be told of an error of S3's for want of the key that it sent.
+fn refuse_customer_key(headers: &HeaderMap) -> Result<(), ProxyErrorKind> {
+    if headers.contains_key(CUSTOMER_KEY) { Err(ProxyErrorKind::CustomerKey) } else { Ok(()) }
+}
 
 fn options() -> Response<ObjectBody> {
     let mut response = Response::new(ObjectBody::Empty);

@@ -99,7 +99,9 @@ impl Mount {
             },
             S3ErrorCode::InvalidObjectState => ProxyErrorKind::Archived,
             S3ErrorCode::Credentials | S3ErrorCode::ClockSkewed => ProxyErrorKind::OriginRefused,
-            S3ErrorCode::WrongRegion | S3ErrorCode::Encryption => ProxyErrorKind::OriginMisconfigured,
+            S3ErrorCode::WrongRegion | S3ErrorCode::Encryption | S3ErrorCode::InvalidRequest => {
+                ProxyErrorKind::OriginMisconfigured
+            }
             S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
             // The client's own conditions and ranges were decided by what S3 says of the object. This is about ours.
             S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange | S3ErrorCode::InvalidArgument => {

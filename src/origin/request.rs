@@ -38,6 +38,7 @@ impl Endpoint {
                 token.set_sensitive(true);
                 fields.push((X_AMZ_SECURITY_TOKEN, token));
             }
+            fields.extend_from_slice(terms.after_token());
             let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
             let signable = Signable { method: question.method.as_str(), path, query, headers: &fields };
             let value = self.signing_key(identity, at).authorization(at, &signable);
@@ -46,6 +47,7 @@ impl Endpoint {
             authorization = Some(value);
         } else {
             fields.extend_from_slice(terms.before_token());
+            fields.extend_from_slice(terms.after_token());
         }
 
         let mut headers = HeaderMap::with_capacity(room);

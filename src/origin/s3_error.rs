@@ -19,6 +19,9 @@ pub(crate) enum S3ErrorCode {
     Encryption,
     /// What is asked for is a delete marker: S3 has no code of its own for that.
     DeleteMarker,
+    /// S3 can't take our requests for this bucket or object: a key for it that S3 wants, or does not want (SSE-C), or
+    /// acceleration that the bucket does not have.
+    InvalidRequest,
     /// What was asked is no question to this object; of a read, only `versionId` can bring that about.
     InvalidArgument,
     PreconditionFailed,
@@ -50,6 +53,7 @@ impl S3ErrorCode {
             "NoSuchBucket" | "InvalidBucketName" => Self::NoSuchBucket,
             "AccessDenied" | "AllAccessDisabled" => Self::AccessDenied,
             "InvalidObjectState" => Self::InvalidObjectState,
+            "InvalidRequest" => Self::InvalidRequest,
             "InvalidArgument" => Self::InvalidArgument,
             "PreconditionFailed" => Self::PreconditionFailed,
             "InvalidRange" => Self::InvalidRange,

@@ -2,16 +2,21 @@
 
 mod account_id;
 mod arn;
+mod customer_key;
 mod encryption;
 mod encryption_context;
 mod grant;
 mod kms_key_arn;
 mod read_terms;
 
-pub(crate) use self::read_terms::{Payer, ReadTerms, TermFields};
 pub use self::{
     account_id::{AccountId, InvalidAccountId},
+    customer_key::{CustomerKey, InvalidCustomerKey},
     encryption::{Encryption, KmsEncryption},
     grant::Grant,
     kms_key_arn::{InvalidKmsKeyArn, KmsKeyArn},
+};
+pub(crate) use self::{
+    customer_key::CUSTOMER_KEY,
+    read_terms::{Payer, ReadTerms, TermFields},
 };

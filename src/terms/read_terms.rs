@@ -1,12 +1,14 @@
 use http::{HeaderName, HeaderValue};
 
-use super::AccountId;
+use super::{AccountId, CustomerKey};
 
 /// What every read of a mount says to S3 of its terms, whatever the object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadTerms {
     pub(crate) payer: Payer,
     pub(crate) expected_owner: Option<AccountId>,
+    /// By which the objects are encrypted.
+    pub(crate) customer_key: Option<CustomerKey>,
 }
 
 /// Who pays for requests and traffic
@@ -24,6 +26,8 @@ pub(crate) enum Payer {
 pub(crate) struct TermFields {
     /// Invariant: in the order of their names, all before those of the credentials' token.
     before_token: Vec<(HeaderName, HeaderValue)>,
+    /// Invariant: the same, all after it.
+    after_token: Vec<(HeaderName, HeaderValue)>,
 }
 
 // === impl ReadTerms ===
@@ -35,15 +39,19 @@ impl ReadTerms {
             Payer::AsTheBucketSays => None,
             Payer::Requester => Some((REQUEST_PAYER, const { HeaderValue::from_static("requester") })),
         };
-        TermFields { before_token: owner.into_iter().chain(payer).collect() }
+        let key = self.customer_key.iter().flat_map(CustomerKey::fields);
+        TermFields { before_token: owner.into_iter().chain(payer).collect(), after_token: key.collect() }
     }
 
     /// What may be behind it when S3 denies an object, for the log: S3 does not say which of its reasons it was.
     pub(crate) fn why_denied(&self) -> Option<&'static str> {
-        match (&self.expected_owner, self.payer) {
-            (Some(_), _) => Some("the bucket may be of another account than expected_bucket_owner says"),
-            (None, Payer::Requester) => Some("a requester who pays needs a policy of its own account, too"),
-            (None, Payer::AsTheBucketSays) => None,
+        match (&self.expected_owner, &self.customer_key, self.payer) {
+            (Some(_), _, _) => Some("the bucket may be of another account than expected_bucket_owner says"),
+            (None, Some(_), _) => Some("the object may be encrypted by another customer_key"),
+            (None, None, Payer::Requester) => {
+                Some("a requester who pays needs a policy of its own account, too")
+            }
+            (None, None, Payer::AsTheBucketSays) => None,
         }
     }
 }
@@ -58,7 +66,11 @@ impl TermFields {
         &self.before_token
     }
 
+    pub(crate) fn after_token(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.after_token
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.before_token.len()
+        self.before_token.len() + self.after_token.len()
     }
 }

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_s3::config::{self, BehaviorVersion, Region, retry::RetryConfig};
+use aws_sdk_s3::{
+    config::{self, BehaviorVersion, Region, retry::RetryConfig},
+    types::RequestPayer,
+};
 use aws_sigv4::{
     http_request::{
         PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
@@ -32,33 +35,56 @@ struct Style {
     bucket: &'static str,
     ours: fn(MountBuilder) -> MountBuilder,
     sdks: fn(config::Builder) -> config::Builder,
+    terms: Terms,
     /// What every URL begins with: so that the two are not equally wrong.
     base: &'static str,
 }
 
-const STYLES: [Style; 11] = [
+/// What every request says of its terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Terms {
+    None,
+    All,
+}
+
+const OWNER: &str = "123456789012";
+const CUSTOMER_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const CUSTOMER_KEY_MD5: &str = "hRasmdxgYDKV3nvbahU1MA==";
+const TERMS: [&str; 5] = [
+    "x-amz-expected-bucket-owner",
+    "x-amz-request-payer",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+];
+
+const STYLES: [Style; 12] = [
     Style {
         bucket: "media",
         ours: |mount| mount,
         sdks: |config| config,
+        terms: Terms::None,
         base: "https://media.s3.us-west-2.amazonaws.com/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.path_style(true),
         sdks: |config| config.force_path_style(true),
+        terms: Terms::None,
         base: "https://s3.us-west-2.amazonaws.com/media/",
     },
     Style {
         bucket: "my.media",
         ours: |mount| mount,
         sdks: |config| config,
+        terms: Terms::None,
         base: "https://s3.us-west-2.amazonaws.com/my.media/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.endpoint_url("http://127.0.0.1:9000"),
         sdks: |config| config.endpoint_url("http://127.0.0.1:9000"),
+        terms: Terms::None,
         base: "http://127.0.0.1:9000/media/",
     },
     Style {
@@ -66,42 +92,59 @@ const STYLES: [Style; 11] = [
         // Without the final slash the SDK would ask for `/s3/v1media/`.
         ours: |mount| mount.endpoint_url("https://store.test/s3/v1").path_style(true),
         sdks: |config| config.endpoint_url("https://store.test/s3/v1/").force_path_style(true),
+        terms: Terms::None,
         base: "https://store.test/s3/v1/media/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.endpoint_url("http://store.test:8333"),
         sdks: |config| config.endpoint_url("http://store.test:8333"),
+        terms: Terms::None,
         base: "http://media.store.test:8333/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.fips(true),
         sdks: |config| config.use_fips(true),
+        terms: Terms::None,
         base: "https://media.s3-fips.us-west-2.amazonaws.com/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.dual_stack(true),
         sdks: |config| config.use_dual_stack(true),
+        terms: Terms::None,
         base: "https://media.s3.dualstack.us-west-2.amazonaws.com/",
     },
     Style {
         bucket: "media",
         ours: |mount| mount.accelerate(true),
         sdks: |config| config.accelerate(true),
+        terms: Terms::None,
         base: "https://media.s3-accelerate.amazonaws.com/",
     },
     Style {
         bucket: "arn:aws:s3:us-west-2:123456789012:accesspoint:media",
         ours: |mount| mount,
         sdks: |config| config,
+        terms: Terms::None,
         base: "https://media-123456789012.s3-accesspoint.us-west-2.amazonaws.com/",
+    },
+    Style {
+        bucket: "media",
+        ours: |mount| {
+            let mount = mount.requester_pays(true).expected_bucket_owner(OWNER.parse().unwrap());
+            mount.customer_key(CUSTOMER_KEY.parse().unwrap())
+        },
+        sdks: |config| config,
+        terms: Terms::All,
+        base: "https://media.s3.us-west-2.amazonaws.com/",
     },
     Style {
         bucket: "media-abcdefghijklmnopqrstuvwxyz012-s3alias",
         ours: |mount| mount,
         sdks: |config| config,
+        terms: Terms::None,
         base: "https://media-abcdefghijklmnopqrstuvwxyz012-s3alias.s3.us-west-2.amazonaws.com/",
     },
 ];
@@ -172,10 +215,20 @@ async fn compare(style: Style, all: Arc<Vec<String>>) {
         let Question { range, if_none_match, if_match, version } = question;
         let owned = |value: Option<&str>| value.map(str::to_owned);
         if is_head {
-            let head = sdk.head_object().bucket(style.bucket).key(key);
+            let mut head = sdk.head_object().bucket(style.bucket).key(key);
+            if style.terms == Terms::All {
+                head = head.request_payer(RequestPayer::Requester).expected_bucket_owner(OWNER);
+                head = head.sse_customer_algorithm("AES256").sse_customer_key(CUSTOMER_KEY);
+                head = head.sse_customer_key_md5(CUSTOMER_KEY_MD5);
+            }
             head.set_version_id(owned(version)).send().await.unwrap();
         } else {
-            let get = sdk.get_object().bucket(style.bucket).key(key).set_range(owned(range));
+            let mut get = sdk.get_object().bucket(style.bucket).key(key).set_range(owned(range));
+            if style.terms == Terms::All {
+                get = get.request_payer(RequestPayer::Requester).expected_bucket_owner(OWNER);
+                get = get.sse_customer_algorithm("AES256").sse_customer_key(CUSTOMER_KEY);
+                get = get.sse_customer_key_md5(CUSTOMER_KEY_MD5);
+            }
             let get = get.set_if_none_match(owned(if_none_match)).set_if_match(owned(if_match));
             get.set_version_id(owned(version)).send().await.unwrap();
         }
@@ -194,12 +247,13 @@ async fn compare(style: Style, all: Arc<Vec<String>>) {
 
         let row = format!("{method} {key:?} of {} {question:?}", style.base);
         assert!(ours.uri.to_string().starts_with(style.base), "{row}: {}", ours.uri);
-        assert_same(&row, &ours, &sdks, &fields);
+        let terms = if style.terms == Terms::All { &TERMS[..] } else { &[] };
+        assert_same(&row, &ours, &sdks, &fields, terms);
         assert_eq!(ours.headers["authorization"], signed_by_the_sdk(&ours), "{row}");
     }
 }
 
-fn assert_same(row: &str, ours: &Seen, sdks: &Seen, fields: &[(&str, &str)]) {
+fn assert_same(row: &str, ours: &Seen, sdks: &Seen, fields: &[(&str, &str)], terms: &[&str]) {
     assert_eq!(ours.method, sdks.method, "{row}");
     assert_eq!(ours.uri.scheme(), sdks.uri.scheme(), "{row}");
     assert_eq!(ours.uri.authority(), sdks.uri.authority(), "{row}");
@@ -209,8 +263,10 @@ fn assert_same(row: &str, ours: &Seen, sdks: &Seen, fields: &[(&str, &str)]) {
     for (name, value) in fields {
         assert_eq!(ours.headers[*name], *value, "{row}: {name}");
     }
-    let common =
-        ["x-amz-date", "x-amz-security-token"].into_iter().chain(fields.iter().map(|(name, _)| *name));
+    let common = ["x-amz-date", "x-amz-security-token"]
+        .into_iter()
+        .chain(fields.iter().map(|(name, _)| *name))
+        .chain(terms.iter().copied());
     for name in common {
         assert_eq!(ours.headers[name], sdks.headers[name], "{row}: {name}");
         for lane in [ours, sdks] {

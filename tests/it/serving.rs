@@ -531,7 +531,7 @@ async fn nothing_of_the_client_reaches_s3_but_what_s3_understands() {
         ("x-amz-acl", "public-read"),
         ("x-amz-security-token", "token"),
         ("x-amz-request-payer", "requester"),
-        ("x-amz-server-side-encryption-customer-key", "key"),
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
         ("user-agent", "browser"),
         ("if-none-match", "\"x\""),
         ("range", "bytes=0-3"),

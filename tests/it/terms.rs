@@ -1,4 +1,4 @@
-//! On what terms a bucket is read: who pays, and whose it has to be.
+//! On what terms a bucket is read: who pays, whose it has to be, by which key its objects are encrypted.
 
 use std::{
     io,
@@ -6,11 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use demo_s3::{DemoS3, SeenRequest};
-use tower_s3_proxy::{AccountId, Cache, MountBuilder, S3Proxy, WarmTarget, credentials::Credentials};
+use demo_s3::{DemoS3, ObjectAttributes, SeenRequest};
+use http::HeaderValue;
+use tower_s3_proxy::{
+    AccountId, Cache, CustomerKey, DeniedAnswer, Miss, MountBuilder, ProxyErrorKind, S3Proxy, WarmTarget,
+    credentials::Credentials,
+};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{Answer, BUCKET, REGION, ask, bucket, get, is_cached, mount, proxy, request};
+use crate::support::{self, Answer, BUCKET, REGION, ask, bucket, get, is_cached, mount, proxy, request};
 
 const OWNER: &str = "123456789012";
 const OTHER: &str = "210987654321";
@@ -102,10 +106,11 @@ async fn a_listing_is_on_the_same_terms() {
 
 #[tokio::test]
 async fn the_log_says_what_a_denial_may_be_about() {
-    let s3 = s3().await;
+    let (s3, encrypted) = (s3().await, encrypted().await);
     for (builder, hint) in [
         (mount(&s3).requester_pays(true).expected_bucket_owner(account(OTHER)), "of another account"),
         (mount(&s3).requester_pays(true).credentials(stranger(&s3)), "a policy of its own account"),
+        (mount(&encrypted).customer_key(CustomerKey::from([7; 32])), "by another customer_key"),
     ] {
         let log = Log::default();
         let _guard = log.listen();
@@ -119,6 +124,86 @@ async fn the_log_says_what_a_denial_may_be_about() {
 fn stranger(s3: &DemoS3) -> Credentials {
     s3.add_credential(demo_s3::Credential::new("AKIDSTRANGER", "secret").only_below("other/"));
     Credentials::new("AKIDSTRANGER", "secret", None, None, "test")
+}
+
+// --- keys of customers ---
+
+const KEY: [u8; 32] = *b"0123456789abcdef0123456789abcdef";
+
+/// A server with one object that is encrypted by `KEY`, and one that is not.
+async fn encrypted() -> DemoS3 {
+    let s3 = support::s3().await;
+    let attributes = ObjectAttributes::new().customer_key(&KEY);
+    let attributes = attributes.cache_control(HeaderValue::from_static("max-age=60"));
+    s3.store().put_with(BUCKET, "film", Bytes::from_static(FILM.as_bytes()), attributes);
+    s3.store().put(BUCKET, "plain", Bytes::from_static(b"plain"));
+    s3
+}
+
+#[tokio::test]
+async fn an_object_is_read_by_the_key_of_the_mount() {
+    let s3 = encrypted().await;
+    let service = proxy(mount(&s3).customer_key(CustomerKey::from(KEY)));
+    let answers = ask_each(&service).await;
+    let seen: Vec<_> = answers.iter().map(|answer| (answer.status.as_u16(), answer.text())).collect();
+    assert_eq!(seen, [(200, FILM), (206, &FILM[2..]), (200, "")]);
+    for answer in answers {
+        let names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+        assert!(!names.iter().any(|name| name.contains("customer")), "{names:?}");
+    }
+    assert_all_say(&s3.log(), "x-amz-server-side-encryption-customer-algorithm", "AES256");
+}
+
+#[tokio::test]
+async fn by_another_key_or_none_there_is_no_object() {
+    let s3 = encrypted().await;
+    let other = || mount(&s3).customer_key(CustomerKey::from([7; 32]));
+    let misconfigured = Some(ProxyErrorKind::OriginMisconfigured);
+    for (builder, path, status, kind) in [
+        (other(), "/film", 404, Some(ProxyErrorKind::NotFound)),
+        (other().denied(DeniedAnswer::Forbidden), "/film", 403, Some(ProxyErrorKind::Forbidden)),
+        (mount(&s3), "/film", 502, misconfigured),
+        (other(), "/plain", 502, misconfigured),
+        (mount(&s3), "/plain", 200, None),
+    ] {
+        let service = proxy(builder);
+        for method in ["GET", "HEAD"] {
+            let answer = ask(&service, request(method, path, &[])).await;
+            assert_eq!((answer.status.as_u16(), answer.kind()), (status, kind), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_by_the_key_of_the_mount_is_cached() {
+    let s3 = encrypted().await;
+    let cache = Cache::builder(4 << 20).build().unwrap();
+    let service = proxy(mount(&s3).customer_key(CustomerKey::from(KEY)).cache(&cache));
+    for _ in 0..3 {
+        assert_eq!(ask(&service, get("/film")).await.text(), FILM);
+    }
+    assert_eq!(s3.log().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_a_client_sends_is_refused_and_reaches_neither_s3_nor_the_cache() {
+    const FIELD: &str = "x-amz-server-side-encryption-customer-key";
+    let s3 = encrypted().await;
+    let cache = Cache::builder(4 << 20).build().unwrap();
+    let service = proxy(mount(&s3).customer_key(CustomerKey::from(KEY)).cache(&cache));
+    let with_key = |path| request("GET", path, &[(FIELD, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")]);
+    for is_kept in [false, true] {
+        let answer = ask(&service, with_key("/film")).await;
+        assert_eq!((answer.status.as_u16(), answer.kind()), (400, Some(ProxyErrorKind::CustomerKey)));
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(!answer.headers.contains_key("cache-status"), "{:?}", answer.headers);
+        assert_eq!(s3.log().len(), usize::from(is_kept));
+        assert_eq!(cache.snapshot().entries, u64::from(is_kept));
+        assert_eq!(ask(&service, get("/film")).await.text(), FILM);
+    }
+    let to_inner = proxy(mount(&s3).miss(Miss::ToInner));
+    let answer = ask(&to_inner, with_key("/plain")).await;
+    assert_eq!((answer.status.as_u16(), answer.kind()), (404, None), "the inner service's own");
 }
 
 // --- the log ---

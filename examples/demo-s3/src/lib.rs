@@ -39,7 +39,9 @@
 //! - a request signed with SigV2 is accepted, and so is a header that is signed but absent;
 //! - the `x-amz-content-sha256` of a read is not compared with its (empty) body;
 //! - checksums (`x-amz-checksum-*`, `Content-MD5`) are kept and returned, not verified;
-//! - no ACLs, policies, tags, encryption with customer keys, CORS preflight, access points, or sessions;
+//! - no ACLs, policies, tags, CORS preflight, access points, or sessions;
+//! - nothing is encrypted; of customer keys (SSE-C) it is checked that a read has the one of the upload, also without
+//!   TLS, and uploads in parts and copies with such keys are refused;
 //! - reads and writes of one object are strongly consistent, and nothing outlives the process.
 
 #![forbid(unsafe_code)]
@@ -48,6 +50,7 @@
 mod access;
 mod body;
 mod conditions;
+mod customer_key;
 mod fault;
 mod host;
 mod listing;

@@ -12,6 +12,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 
+use crate::customer_key;
+
 /// What [`Store::put`](crate::Store::put) did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,7 +70,9 @@ pub(crate) const CHECKSUMS: [HeaderName; 5] = [
     HeaderName::from_static("x-amz-checksum-sha256"),
 ];
 
-const KEPT: [HeaderName; 9] = [
+const KEPT: [HeaderName; 11] = [
+    customer_key::ALGORITHM,
+    customer_key::KEY_MD5,
     CACHE_CONTROL,
     CONTENT_DISPOSITION,
     CONTENT_LANGUAGE,
@@ -124,6 +128,11 @@ impl ObjectAttributes {
     /// Sets `x-amz-website-redirect-location`.
     pub fn website_redirect(self, value: HeaderValue) -> Self {
         self.header(WEBSITE_REDIRECT, value)
+    }
+
+    /// Has it encrypted by a key that every read has to bring (SSE-C).
+    pub fn customer_key(self, key: &[u8; 32]) -> Self {
+        customer_key::kept(key).into_iter().fold(self, |this, (name, value)| this.header(name, value))
     }
 
     /// Sets any header that reads shall return: `x-amz-meta-*`, `x-amz-storage-class`, a checksum.

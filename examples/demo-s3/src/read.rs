@@ -21,6 +21,7 @@ use tokio::io::AsyncSeekExt;
 use crate::access::{Access, error_headers};
 use crate::body::ObjectBody;
 use crate::conditions::{Verdict, evaluate, range_stands};
+use crate::customer_key;
 use crate::host::Domains;
 use crate::object::{CHECKSUMS, Content, Facts};
 use crate::range::{Selection, select};
@@ -125,6 +126,7 @@ impl Reads {
             form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes()).collect();
         let version_id = query.get("versionId").map(AsRef::as_ref);
         let found = self.store.find(&target.bucket, &target.key, version_id)?;
+        customer_key::check_read(&request.headers, &found.object.headers)?;
         let opened = Opened::open(&found).await.map_err(missing_file)?;
 
         let mut headers = HeaderMap::new();
@@ -276,7 +278,9 @@ fn describe(headers: &mut HeaderMap, found: &Found, request: &HeaderMap, selecti
     let with_checksums = selection == Selection::Whole
         && request.get(CHECKSUM_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"ENABLED"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(ENCRYPTION, HeaderValue::from_static("AES256"));
+    if !found.object.headers.contains_key(customer_key::KEY_MD5) {
+        headers.insert(ENCRYPTION, HeaderValue::from_static("AES256"));
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream"));
     for name in found.object.headers.keys() {
         if CHECKSUMS.contains(name) && !with_checksums {

@@ -22,6 +22,7 @@ use s3s::dto::{
 };
 use s3s::{Body, S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use crate::customer_key;
 use crate::listing::{self, Item, Page, Query};
 use crate::object::{Content, ObjectAttributes, Version, hex, length, md5, multipart_etag, whole_seconds};
 use crate::store::{Part as StoredPart, Store, Upload, Versioning, WriteConditions};
@@ -47,6 +48,7 @@ impl S3 for Operations {
         let (bucket, key) = (&req.input.bucket, &req.input.key);
         self.store.admit(bucket, key).await?;
         self.store.read().bucket(bucket)?;
+        customer_key::check_form(&req.headers)?;
         let bytes = collect(req.input.body.take()).await?;
         let trailers = req.trailing_headers.as_ref().and_then(|t| t.take());
         let put = self.store.insert(
@@ -63,7 +65,9 @@ impl S3 for Operations {
         Ok(S3Response::new(PutObjectOutput {
             e_tag: tag(&put.etag),
             version_id: put.version_id,
-            server_side_encryption: encryption(),
+            server_side_encryption: encryption().filter(|_| req.input.sse_customer_key.is_none()),
+            sse_customer_algorithm: req.input.sse_customer_algorithm,
+            sse_customer_key_md5: req.input.sse_customer_key_md5,
             ..Default::default()
         }))
     }
@@ -73,6 +77,9 @@ impl S3 for Operations {
         let (bucket, key, version_id) = source(&input.copy_source)?;
         self.store.admit(bucket, key).await?;
         let found = self.store.find(bucket, key, version_id)?;
+        if input.sse_customer_key.is_some() || found.object.headers.contains_key(customer_key::KEY_MD5) {
+            return Err(s3_error!(NotImplemented, "Copies with customer keys are not implemented."));
+        }
         let facts = found.object.facts(found.modified).map_err(io_error)?;
         let known = |condition: &ETagCondition| match condition {
             ETagCondition::Any => true,
@@ -191,6 +198,12 @@ impl S3 for Operations {
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = req.input;
+        if input.sse_customer_key.is_some() {
+            return Err(s3_error!(
+                NotImplemented,
+                "Uploads in parts with customer keys are not implemented."
+            ));
+        }
         let id = self.store.unique();
         let mut state = self.store.write();
         state.bucket(&input.bucket)?;

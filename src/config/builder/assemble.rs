@@ -41,6 +41,7 @@ impl MountBuilder {
         let source = own_credentials.clone();
         self.check_sets()?;
         self.check_payer(own_credentials)?;
+        self.check_customer_key()?;
         // Where the bucket is not known yet, any name shows whether region and options are good.
         let sample = match &self.bucket {
             BucketChoice::Fixed(name) => name.clone(),

@@ -1,10 +1,15 @@
 //! On what terms the bucket is used.
 
+use std::net::IpAddr;
+
+use http::{Uri, uri::Scheme};
+
 use super::MountBuilder;
 use crate::{
     config::{ConfigError, ConfigErrorKind},
     credentials::{CredentialsSource, Signing},
-    terms::{AccountId, Encryption, Grant, Payer, ReadTerms},
+    origin::ConnectTo,
+    terms::{AccountId, CustomerKey, Encryption, Grant, Payer, ReadTerms},
 };
 
 /// What is said of the terms; checked by `build`.
@@ -51,6 +56,50 @@ impl MountBuilder {
         self
     }
 
+    /// The key by which the objects are encrypted, where S3 keeps none (SSE-C). The proxy sends it with every read, so that
+    /// it is not for the clients to know; in the cache they are as any others. Needs TLS to S3: an `http://` endpoint is
+    /// refused but on this host itself.
+    ///
+    /// A key that a *client* sends is never used: such a request is answered with 400
+    /// ([`ProxyErrorKind::CustomerKey`](crate::ProxyErrorKind::CustomerKey)).
+    pub fn customer_key(mut self, key: CustomerKey) -> Self {
+        self.terms.read.customer_key = Some(key);
+        self
+    }
+
+    pub(super) fn check_customer_key(&self) -> Result<(), ConfigError> {
+        let contradiction = |message: &str| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        if self.terms.read.customer_key.is_none() {
+            return Ok(());
+        }
+        if self.terms.encryption.is_some() {
+            return contradiction(
+                "an encryption and a customer key contradict each other: an object is encrypted by one of them",
+            );
+        }
+        // S3 user guide, "SSE-C": "S3 rejects any requests made over HTTP when using SSE-C".
+        let is_plain = self.addressing.endpoint_url.as_ref().is_some_and(|url| !is_tls(url));
+        if is_plain && !self.connects_to_loopback() {
+            return contradiction(
+                "a customer key must not be sent without TLS: give an endpoint URL that begins with \"https://\"",
+            );
+        }
+        Ok(())
+    }
+
+    fn connects_to_loopback(&self) -> bool {
+        // An HTTP client of the program's own connects where it likes.
+        if self.http_client.is_some() {
+            return false;
+        }
+        let endpoint = self.addressing.endpoint_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
+        match (&self.connect_to, endpoint.as_ref().and_then(Uri::host)) {
+            (Some(address), _) => address.parse::<ConnectTo>().is_ok_and(|to| is_loopback(to.host())),
+            (None, Some(host)) => is_loopback(host),
+            (None, None) => false,
+        }
+    }
+
     pub(super) fn check_payer(&self, own: &CredentialsSource) -> Result<(), ConfigError> {
         let mut sources = self.credential_sets.iter().map(|set| &set.source).chain([own]);
         let is_anonymous = |source: &CredentialsSource| matches!(source.signing(), Signing::Anonymous);
@@ -62,11 +111,24 @@ impl MountBuilder {
     }
 }
 
+fn is_tls(url: &str) -> bool {
+    url.parse::<Uri>().is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 // === impl Terms ===
 
 impl Terms {
+    fn is_encrypted(&self) -> bool {
+        self.encryption.is_some() || self.read.customer_key.is_some()
+    }
+
     pub(super) fn check(&self, region: &str) -> Result<(), ConfigError> {
-        if self.require_encryption && self.grant == Grant::ReadWrite && self.encryption.is_none() {
+        if self.require_encryption && self.grant == Grant::ReadWrite && !self.is_encrypted() {
             let message = "encryption is required, and what this mount writes has none: give an encryption, \
                            by keys of S3 or by a key of KMS";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
@@ -127,8 +189,45 @@ mod tests {
         assert!(message.contains("give an encryption"), "{message}");
         assert_eq!(refusal(writes().encryption(Encryption::s3_managed())), None);
         assert_eq!(refusal(writes().encryption(kms("us-west-2"))), None);
+        assert_eq!(refusal(writes().customer_key(CustomerKey::from([7; 32]))), None);
         assert_eq!(refusal(mount().grant(Grant::ReadWrite)), None);
         assert_eq!(refusal(mount().require_encryption(true)), None, "nothing is written");
+    }
+
+    #[test]
+    fn a_customer_key_is_sent_over_tls_or_to_this_host() {
+        type Row = (fn(MountBuilder) -> MountBuilder, bool);
+        let rows: [Row; 12] = [
+            (|m| m, true),
+            (|m| m.endpoint_url("https://store.test"), true),
+            (|m| m.endpoint_url("HTTPS://store.test"), true),
+            (|m| m.endpoint_url("http://store.test"), false),
+            (|m| m.endpoint_url("HTTP://store.test"), false),
+            (|m| m.endpoint_url("http://10.0.0.1:9000"), false),
+            (|m| m.endpoint_url("http://127.0.0.1.store.test"), false),
+            (|m| m.endpoint_url("http://127.8.0.1:9000"), true),
+            (|m| m.endpoint_url("http://[::1]:9000"), true),
+            (|m| m.endpoint_url("http://localhost:9000"), true),
+            (|m| m.endpoint_url("http://store.test").connect_to("127.0.0.1:9000"), true),
+            (|m| m.endpoint_url("http://127.0.0.1:9000").connect_to("store.test:80"), false),
+        ];
+        for (n, (change, is_good)) in rows.into_iter().enumerate() {
+            let key = CustomerKey::from([7; 32]);
+            match refusal(change(mount()).customer_key(key)) {
+                None => assert!(is_good, "row {n}"),
+                Some((kind, message)) => {
+                    assert!(!is_good, "row {n}: {message}");
+                    assert_eq!(kind, ConfigErrorKind::Contradiction);
+                    assert!(message.contains("without TLS"), "{message}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_customer_key_and_another_encryption_contradict_each_other() {
+        let both = mount().customer_key(CustomerKey::from([7; 32])).encryption(Encryption::s3_managed());
+        assert_eq!(refusal(both).unwrap().0, ConfigErrorKind::Contradiction);
     }
 
     #[test]

@@ -93,6 +93,7 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `require_encryption` | boolean | `false` | [`require_encryption`](MountBuilder::require_encryption) |
 /// | `requester_pays` | boolean | `false` | [`requester_pays`](MountBuilder::requester_pays) |
 /// | `expected_bucket_owner` | 12 digits, in quotes | any | [`expected_bucket_owner`](MountBuilder::expected_bucket_owner) |
+/// | `customer_key` | Base64 of 32 bytes | none | [`customer_key`](MountBuilder::customer_key) |
 /// | `connect_timeout_ms` | milliseconds | `3000` | [`connect_timeout`](MountBuilder::connect_timeout) |
 /// | `response_timeout_ms` | milliseconds | `30000` | [`response_timeout`](MountBuilder::response_timeout) |
 /// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |

@@ -56,6 +56,7 @@ pub(super) struct MountTable {
     pub(super) encryption: Option<Spanned<EncryptionTable>>,
     pub(super) requester_pays: bool,
     pub(super) expected_bucket_owner: Option<Text>,
+    pub(super) customer_key: Option<Text>,
     pub(super) connect_timeout_ms: Option<u64>,
     pub(super) response_timeout_ms: Option<u64>,
     pub(super) max_idle_connections: Option<usize>,

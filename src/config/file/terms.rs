@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, ConfigErrorKind, MountBuilder},
-    terms::{AccountId, Encryption, Grant, KmsKeyArn},
+    terms::{AccountId, CustomerKey, Encryption, Grant, KmsKeyArn},
 };
 
 /// On what terms a mount uses its bucket.
@@ -26,6 +26,9 @@ pub(super) fn of_mount(
     }
     if let Some(text) = &table.expected_bucket_owner {
         builder = builder.expected_bucket_owner(account(source, text)?);
+    }
+    if let Some(text) = &table.customer_key {
+        builder = builder.customer_key(customer_key(source, text)?);
     }
     Ok(builder.require_encryption(table.require_encryption).requester_pays(table.requester_pays))
 }
@@ -77,6 +80,14 @@ fn account(source: &Source<'_>, text: &Text) -> Result<AccountId, ConfigError> {
     AccountId::parse(&source.value("expected_bucket_owner", text)?).map_err(|why| {
         // As it is written, without the values of variables.
         let message = format!("expected_bucket_owner {:?}: {why}", text.get_ref().0);
+        source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+    })
+}
+
+/// Not shown in the error, also as it is written: it is a secret.
+fn customer_key(source: &Source<'_>, text: &Text) -> Result<CustomerKey, ConfigError> {
+    CustomerKey::parse(&source.value("customer_key", text)?).map_err(|why| {
+        let message = format!("customer_key: {why}");
         source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
     })
 }

@@ -59,6 +59,10 @@ pub(crate) fn tls_connector() -> Result<TlsConnector, TlsError> {
 // === impl ConnectTo ===
 
 impl ConnectTo {
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The address to connect to instead of `host:port`.
     pub(super) fn target(&self, port: u16) -> (&str, u16) {
         (&self.host, self.port.unwrap_or(port))

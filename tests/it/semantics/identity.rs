@@ -52,8 +52,9 @@ const FIELDS: &[&str] = &[
     "x-amz-acl: public-read\r\nx-amz-request-payer: requester\r\nx-amz-expected-bucket-owner: 1",
     "x-amz-copy-source: /private/secret\r\nx-amz-checksum-mode: ENABLED",
     "x-amz-server-side-encryption: aws:kms\r\nx-amz-server-side-encryption-aws-kms-key-id: key",
+    // With the key itself it is refused: `terms`.
     "x-amz-server-side-encryption-customer-algorithm: AES256\r\n\
-     x-amz-server-side-encryption-customer-key: a2V5\r\nx-amz-server-side-encryption-customer-key-MD5: bWQ1",
+     x-amz-server-side-encryption-customer-key-MD5: bWQ1",
     "Content-Type: text/plain\r\nContent-MD5: 0\r\nContent-Encoding: gzip",
     "Expect: 100-continue",
     "If-Unmodified-Since: yesterday",

@@ -36,7 +36,7 @@
 //!   busy is laid down. Stale answers are in `cache`.
 //! - 28, restoring: an option that is not there.
 //! - 30, 31: `versionId` is in `serving`; `response-*` and downloads have tests of their own.
-//! - 32, 33, of writing and of keys that the server holds: not offered. That no such field of a client reaches S3 is here.
+//! - 32: keys of customers are in `terms`. 33, of writing: not offered. That no such field of a client reaches S3 is here.
 //! - 38: websites are not offered.
 //! - 39: requester pays and the expected owner are in `terms`.
 //! - 40 to 42: Express, access points: unit tests of the endpoint, as far as they are offered.

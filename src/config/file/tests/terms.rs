@@ -1,7 +1,12 @@
-use super::{error, file, mount_with};
-use crate::{AccountId, BucketName, ConfigErrorKind, Encryption, Grant, KmsKeyArn, Mount, MountBuilder};
+use super::{assert_secret_is_nowhere_in, error, file, mount_with};
+use crate::{
+    AccountId, BucketName, ConfigErrorKind, CustomerKey, Encryption, Grant, KmsKeyArn, Mount, MountBuilder,
+};
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd";
+
+/// 32 sevens.
+const CUSTOMER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 fn built() -> MountBuilder {
     Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2")
@@ -18,6 +23,7 @@ fn encryption_and_grant_are_what_the_builder_makes_of_them() {
             "expected_bucket_owner = \"123456789012\"",
             built().expected_bucket_owner(AccountId::parse("123456789012").unwrap()),
         ),
+        (&format!("customer_key = \"{CUSTOMER_KEY}\""), built().customer_key(CustomerKey::from([7; 32]))),
         ("require_encryption = true", built().require_encryption(true)),
         ("[mount.encryption]\ntype = \"s3-managed\"", built().encryption(Encryption::s3_managed())),
         (&format!("[mount.encryption]\ntype = \"kms\"\nkey = \"{KEY}\""), built().encryption(kms())),
@@ -65,6 +71,16 @@ fn an_encryption_that_makes_no_sense_is_refused_with_its_line() {
             "OTHER is not set",
         ),
         (&format!("{kms}bucket-key = true"), File, "line 7, column 1: ", "unknown field"),
+        ("customer_key = \"s3cr3t\"", InvalidValue, "line 4: customer_key: not a key", "Base64 of 32 bytes"),
+        ("customer_key = 987654321", File, "line 4, column 16: ", "text in quotes"),
+        (
+            &format!(
+                "anonymous = true\ncustomer_key = \"{CUSTOMER_KEY}\"\nendpoint_url = \"http://store.test\""
+            ),
+            Contradiction,
+            "line 1, mount 1 (at \"/\"): a customer key ",
+            "without TLS",
+        ),
         (
             "expected_bucket_owner = \"${REGION}\"",
             InvalidValue,
@@ -88,6 +104,7 @@ fn an_encryption_that_makes_no_sense_is_refused_with_its_line() {
         let error = error(&mount_with(lines));
         let message = error.to_string();
         assert_eq!(error.kind(), kind, "{lines}: {message}");
+        assert_secret_is_nowhere_in(&error);
         assert!(message.starts_with(place), "{lines}: {message:?} begins with {place:?}");
         assert!(message.contains(hint), "{lines}: {message:?} contains {hint:?}");
     }
