@@ -2,6 +2,7 @@ mod access;
 mod answers;
 mod assemble;
 mod cache;
+mod directory;
 mod origin;
 mod terms;
 

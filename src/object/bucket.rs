@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// The name of a bucket, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
+/// The name of a bucket, a directory bucket's too, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
 ///
 /// A name is 3 to 63 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit
 /// ([S3 user guide, "Bucket naming rules"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html));

@@ -29,12 +29,22 @@ pub(crate) struct Identity {
     refresh_after: Option<SystemTime>,
 }
 
+/// How long before their end credentials are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// A third of their life, and five minutes at most.
+    Third,
+    /// Half of their life: of those that live for minutes only.
+    Half,
+}
+
 /// Why there are no credentials. The text is the provider's; providers do not put secrets into it.
 #[derive(Debug, Clone)]
 pub(crate) struct CredentialsUnavailable(Arc<str>);
 
 struct Shared {
     provider: SharedCredentialsProvider,
+    ahead: Ahead,
     clock: SharedTimeSource,
     current: ArcSwapOption<Identity>,
     refresh: Mutex<Refresh>,
@@ -58,8 +68,16 @@ type Outcome = Result<Arc<Identity>, CredentialsUnavailable>;
 
 impl CredentialCache {
     pub(crate) fn new(provider: SharedCredentialsProvider, clock: SharedTimeSource) -> Self {
+        Self::refreshed(Ahead::Third, provider, clock)
+    }
+
+    pub(crate) fn refreshed(
+        ahead: Ahead,
+        provider: SharedCredentialsProvider,
+        clock: SharedTimeSource,
+    ) -> Self {
         let (current, refresh) = (ArcSwapOption::empty(), Mutex::default());
-        Self(Arc::new(Shared { provider, clock, current, refresh }))
+        Self(Arc::new(Shared { provider, ahead, clock, current, refresh }))
     }
 
     /// The credentials at hand, if they are valid at `now`. Starts a refresh in the background when one is due.
@@ -159,7 +177,7 @@ impl Shared {
                 refresh.generation += 1;
                 refresh.failures = 0;
                 refresh.failed = None;
-                let identity = Arc::new(Identity::loaded(refresh.generation, credentials, now));
+                let identity = Arc::new(Identity::loaded(refresh.generation, credentials, now, self.ahead));
                 tracing::debug!(?identity, "credentials loaded");
                 self.current.store(Some(Arc::clone(&identity)));
                 Ok(identity)
@@ -214,7 +232,7 @@ impl Identity {
         Self { generation, credentials, tried_until: None, refresh_after: None }
     }
 
-    fn loaded(generation: u64, credentials: Credentials, now: SystemTime) -> Self {
+    fn loaded(generation: u64, credentials: Credentials, now: SystemTime, ahead: Ahead) -> Self {
         // By our clock they have expired already. If it goes wrong, S3's answer to them will say so, and set it right: so
         // how long they are tried does not go by it.
         let expired = credentials.expiry().filter(|expiry| *expiry <= now);
@@ -224,9 +242,12 @@ impl Identity {
         });
         let refresh_after = credentials.expiry().map(|expiry| {
             let life = expiry.duration_since(now).unwrap_or_default();
-            // A share of a short life; jittered, so that processes started together spread out.
-            let window = LONGEST_REFRESH_WINDOW.min(life / 3).mul_f64(1.0 - fastrand::f64() / 5.0);
-            expiry - window
+            let window = match ahead {
+                Ahead::Third => LONGEST_REFRESH_WINDOW.min(life / 3),
+                Ahead::Half => life / 2,
+            };
+            // Jittered, so that processes started together spread out.
+            expiry - window.mul_f64(1.0 - fastrand::f64() / 5.0)
         });
         Self { generation, credentials, tried_until, refresh_after }
     }

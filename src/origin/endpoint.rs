@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_smithy_runtime_api::box_error::BoxError;
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{HeaderName, HeaderValue, Uri, uri::Scheme};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::sigv4::{SigningKey, SigningScope};
@@ -36,10 +36,21 @@ pub(crate) struct Endpoint {
     /// What `Host` says and the signature covers: without a default port.
     pub(crate) host_header: HeaderValue,
     pub(crate) scope: SigningScope,
+    pub(crate) auth: AuthScheme,
     /// Empty, or the path that stands before every key, without a trailing slash.
     base_path: String,
     /// The day's key for `scope`; replaced when the day or the credentials change.
     pub(crate) signing_key: ArcSwapOption<SigningKey>,
+}
+
+/// How a bucket wants its requests signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthScheme {
+    /// By the credentials themselves.
+    Credentials,
+    /// By those of a session with the bucket: it is a directory bucket, or an access point of one
+    /// ([S3 API, CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
+    Session,
 }
 
 /// A bucket that the endpoint rules refuse, in their words.
@@ -67,20 +78,44 @@ impl Addressing {
             .build()
             .map_err(EndpointError::new)?;
         let resolved = now(DefaultResolver::new().resolve_endpoint(&params))?.map_err(EndpointError::new)?;
-        let scheme =
-            resolved.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4").ok_or_else(|| {
-                let names: Vec<_> = resolved.auth_schemes().iter().map(|scheme| scheme.name()).collect();
-                EndpointError(format!(
-                    "this kind of bucket needs the authentication scheme {}; only sigv4 is supported",
-                    names.join(" or ")
-                ))
-            })?;
+        let schemes = resolved.auth_schemes();
+        let known = schemes.iter().find_map(|scheme| Some((scheme, AuthScheme::named(scheme.name())?)));
+        let (scheme, auth) = known.ok_or_else(|| {
+            let names: Vec<_> = schemes.iter().map(|scheme| scheme.name()).collect();
+            EndpointError(format!(
+                "this kind of bucket needs the authentication scheme {}, which is not supported",
+                names.join(" or ")
+            ))
+        })?;
         let text = |name| scheme.get(name).and_then(|value| value.as_string());
         Endpoint::new(
             resolved.url(),
-            text("signingRegion").unwrap_or(&self.region),
-            text("signingName").unwrap_or("s3"),
+            SigningScope::new(
+                text("signingRegion").unwrap_or(&self.region),
+                text("signingName").unwrap_or("s3"),
+            ),
+            auth,
         )
+    }
+}
+
+// === impl AuthScheme ===
+
+impl AuthScheme {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "sigv4" => Some(Self::Credentials),
+            "sigv4-s3express" => Some(Self::Session),
+            _ => None,
+        }
+    }
+
+    /// The field for the token of the credentials.
+    pub(super) fn token_field(self) -> HeaderName {
+        match self {
+            Self::Credentials => const { HeaderName::from_static("x-amz-security-token") },
+            Self::Session => const { HeaderName::from_static("x-amz-s3session-token") },
+        }
     }
 }
 
@@ -100,7 +135,7 @@ fn now<T>(future: impl Future<Output = T>) -> Result<T, EndpointError> {
 // === impl Endpoint ===
 
 impl Endpoint {
-    fn new(url: &str, region: &str, service: &str) -> Result<Self, EndpointError> {
+    fn new(url: &str, scope: SigningScope, auth: AuthScheme) -> Result<Self, EndpointError> {
         let uri: Uri = url.parse().map_err(EndpointError::new)?;
         let parts = uri.scheme().cloned().zip(uri.authority().cloned());
         let (scheme, authority) =
@@ -114,7 +149,8 @@ impl Endpoint {
             port,
             host_header: HeaderValue::try_from(host_header).map_err(EndpointError::new)?,
             host,
-            scope: SigningScope::new(region, service),
+            scope,
+            auth,
             base_path: uri.path().trim_end_matches('/').to_owned(),
             signing_key: ArcSwapOption::empty(),
         })
@@ -218,13 +254,46 @@ mod tests {
         assert_eq!(resolve("media", accelerate).unwrap_err(), "Accelerate cannot be used with FIPS");
         let multi_region = "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap";
         assert!(resolve(multi_region, |_| {}).unwrap_err().contains("sigv4a"));
-        let express = resolve("media--usw2-az1--x-s3", |_| {}).unwrap_err();
-        assert!(express.contains("sigv4-s3express"), "{express}");
+    }
+
+    #[test]
+    fn every_kind_of_bucket_is_signed_as_it_wants() {
+        for (bucket, host, service, auth) in [
+            (
+                "arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/films",
+                "films-123456789012.s3-object-lambda.us-west-2.amazonaws.com",
+                "s3-object-lambda",
+                AuthScheme::Credentials,
+            ),
+            (
+                "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-01234567890123456/accesspoint/films",
+                "films-123456789012.op-01234567890123456.s3-outposts.us-west-2.amazonaws.com",
+                "s3-outposts",
+                AuthScheme::Credentials,
+            ),
+            (
+                "films--usw2-az1--x-s3",
+                "films--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com",
+                "s3express",
+                AuthScheme::Session,
+            ),
+            ("studio-films", "studio-films.s3.us-west-2.amazonaws.com", "s3", AuthScheme::Credentials),
+        ] {
+            let addressing = Addressing { region: "us-west-2".to_owned(), ..Addressing::default() };
+            let endpoint = addressing.resolve(&BucketName::parse(bucket).unwrap()).unwrap();
+            assert_eq!(endpoint.host, host);
+            assert_eq!((endpoint.scope, endpoint.auth), (SigningScope::new("us-west-2", service), auth));
+        }
     }
 
     #[test]
     fn a_version_is_encoded_strictly() {
-        let endpoint = Endpoint::new("https://b.s3.amazonaws.com", "us-east-1", "s3").unwrap();
+        let endpoint = Endpoint::new(
+            "https://b.s3.amazonaws.com",
+            SigningScope::new("us-east-1", "s3"),
+            AuthScheme::Credentials,
+        )
+        .unwrap();
         let version = VersionId::decode("a%2Bb/c%26").unwrap();
         let path = endpoint.path_and_query(&ObjectKey::new("k").unwrap(), Some(&version));
         assert_eq!(path, "/k?versionId=a%2Bb%2Fc%26");

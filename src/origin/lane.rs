@@ -15,7 +15,7 @@ use super::{
     Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, SdkClient, Timestamp,
     WireBody,
     canary::Canary,
-    endpoint::{Endpoint, EndpointError},
+    endpoint::{AuthScheme, Endpoint, EndpointError},
     recovery::Explainer,
     wire::{Reuse, Wire, WireErrorKind},
 };
@@ -28,7 +28,7 @@ use crate::{
 /// The read lane: signed GETs and HEADs of the objects of one mount.
 pub(crate) struct S3Origin {
     pub(super) addressing: Addressing,
-    /// `None` for a public bucket: nothing is signed.
+    /// What credentials are asked for. `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
     pub(super) clock: OriginClock,
@@ -68,6 +68,8 @@ pub(crate) enum Answer {
 pub(super) struct Place {
     pub(super) region: String,
     endpoint: Endpoint,
+    /// Those of the origin, or of a session with the bucket.
+    pub(super) credentials: Option<CredentialCache>,
     wire: Wire,
     pub(super) canary: Canary,
 }
@@ -122,8 +124,8 @@ impl S3Origin {
     }
 
     /// Finds a bucket's place now, so that a wrong configuration is refused when it is built.
-    pub(crate) fn locate(&self, bucket: &BucketName) -> Result<(), EndpointError> {
-        self.place(bucket).map(drop)
+    pub(crate) fn locate(&self, bucket: &BucketName) -> Result<AuthScheme, EndpointError> {
+        self.place(bucket).map(|place| place.endpoint.auth)
     }
 
     /// Whether any request could travel over TLS.
@@ -158,7 +160,7 @@ impl S3Origin {
         let mut reuse = Reuse::Allowed;
         loop {
             let now = self.now();
-            let identity = match &self.credentials {
+            let identity = match &place.credentials {
                 Some(cache) => Some(match cache.current(now) {
                     Some(identity) => identity,
                     None => Box::pin(cache.fetch()).await.map_err(OriginError::Credentials)?,
@@ -213,13 +215,22 @@ impl S3Origin {
             WireClient::Sdk(client) => Wire::Sdk(client.clone()),
         };
         let region = addressing.region.clone();
-        let place = Arc::new(Place { region, endpoint, wire, canary: Canary::default() });
+        let credentials = self.credentials_for(bucket, endpoint.auth, &region);
+        let place = Arc::new(Place { region, endpoint, credentials, wire, canary: Canary::default() });
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= MAX_PLACES {
             places.clear();
         }
         places.insert(bucket.clone(), Arc::clone(&place));
         Ok(place)
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    pub(super) fn auth(&self) -> AuthScheme {
+        self.endpoint.auth
     }
 }
 

@@ -11,6 +11,7 @@ mod recovery;
 mod refusal;
 mod request;
 mod s3_error;
+mod session;
 mod sigv4;
 mod typed;
 mod wire;
@@ -18,8 +19,8 @@ mod wire;
 pub(crate) use self::{
     canary::Absence,
     clock::OriginClock,
-    credentials::{CredentialCache, Identity},
-    endpoint::Addressing,
+    credentials::{Ahead, CredentialCache, Identity},
+    endpoint::{Addressing, AuthScheme},
     error::OriginError,
     extent::{Asked, BodyLength, End, Extent, Misfit},
     lane::{Answer, S3Origin, Target, WireClient},

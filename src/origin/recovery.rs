@@ -34,7 +34,7 @@ impl S3Origin {
                 // Others may have learnt it meanwhile: what counts is what this request was signed with.
                 distance(at, self.now()) > CLOCK_TOLERANCE
             }),
-            S3ErrorCode::Credentials => match (&self.credentials, &identity) {
+            S3ErrorCode::Credentials => match (&place.credentials, &identity) {
                 (Some(cache), Some(identity)) => {
                     cache.renew(identity).await.map_err(OriginError::Credentials)?
                 }

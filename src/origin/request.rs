@@ -36,7 +36,7 @@ impl Endpoint {
             if let Some(token) = identity.credentials().session_token() {
                 let mut token = HeaderValue::from_str(token).map_err(OriginError::unwritable)?;
                 token.set_sensitive(true);
-                fields.push((X_AMZ_SECURITY_TOKEN, token));
+                fields.push((self.auth.token_field(), token));
             }
             fields.extend_from_slice(terms.after_token());
             let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
@@ -80,7 +80,6 @@ impl Endpoint {
 const FIELDS: usize = 12;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Shown in S3's access log. Not signed, as in the SDKs.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("tower-s3-proxy/", env!("CARGO_PKG_VERSION")));

@@ -6,12 +6,12 @@ use aws_credential_types::{
 };
 use aws_sdk_s3::{
     Client, Config,
-    config::{BehaviorVersion, Region},
+    config::{BehaviorVersion, IdentityCache, Region},
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use super::{
-    CredentialCache, S3Origin, WireClient,
+    AuthScheme, CredentialCache, S3Origin, WireClient,
     endpoint::{Addressing, EndpointError, with_final_slash},
     wire::PooledClient,
 };
@@ -21,14 +21,26 @@ impl S3Origin {
     /// A client for the bucket, in the region where it was found to be.
     pub(crate) fn typed_client(&self, bucket: &BucketName) -> Result<Client, EndpointError> {
         let place = self.place(bucket)?;
+        let session = match (place.auth(), &place.credentials) {
+            (AuthScheme::Session, Some(session)) => Some(session.clone()),
+            (AuthScheme::Session, None) | (AuthScheme::Credentials, _) => None,
+        };
+        Ok(self.client_in(&place.region, session))
+    }
+
+    /// A client in a region, by the origin's credentials, and this session where a bucket needs one. It keeps no
+    /// credentials itself.
+    pub(super) fn client_in(&self, region: &str, session: Option<CredentialCache>) -> Client {
         let Addressing { endpoint_url, path_style, fips, dual_stack, accelerate, .. } = &self.addressing;
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(place.region.clone()))
+            .region(Region::new(region.to_owned()))
             .force_path_style(*path_style)
             .use_fips(*fips)
             .use_dual_stack(*dual_stack)
             .accelerate(*accelerate)
+            .disable_s3_express_session_auth(false)
+            .identity_cache(IdentityCache::no_cache())
             .time_source(self.clock.clone())
             .sleep_impl(TokioSleep::new());
         config.set_endpoint_url(endpoint_url.as_deref().map(with_final_slash));
@@ -36,11 +48,15 @@ impl S3Origin {
             WireClient::Pools(pools) => config.http_client(PooledClient::new(pools.clone())),
             WireClient::Sdk(client) => config.http_client(client.client.clone()),
         };
+        let config = match session {
+            Some(session) => config.express_credentials_provider(session),
+            None => config,
+        };
         let config = match &self.credentials {
             Some(credentials) => config.credentials_provider(credentials.clone()),
             None => config.allow_no_auth(),
         };
-        Ok(Client::from_conf(config.build()))
+        Client::from_conf(config.build())
     }
 }
 

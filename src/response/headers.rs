@@ -131,6 +131,9 @@ fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     } else if name == CONTENT_ENCODING {
         // Of an upload in chunks that the server did not undo: no coding that a client could (S3 API, PutObject).
         without(value, |coding| coding.eq_ignore_ascii_case(b"aws-chunked"))
+    } else if name == X_AMZ_EXPIRATION && value == "NotImplemented" {
+        // Of directory buckets, which have no such thing (S3 API, GetObject).
+        None
     } else {
         Some(value.clone())
     }
@@ -143,6 +146,8 @@ fn is_unknown_to_s3(member: &[u8]) -> bool {
 
 const UNKNOWN_TO_S3: [HeaderName; 4] =
     [ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_HEADERS, ACCEPT_ENCODING];
+
+const X_AMZ_EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 
 const OBJECT_FIELDS: [HeaderName; 15] = [
     CONTENT_TYPE,
@@ -281,6 +286,17 @@ mod tests {
             "x-end",
         ];
         assert_eq!(names(&policy.select(&origin)), expected);
+    }
+
+    #[test]
+    fn what_stands_for_no_value_is_not_passed_on() {
+        let policy = HeaderPolicy::new(&["x-amz-*".to_owned()], &[]).unwrap();
+        let passes = |value| {
+            let origin = HeaderMap::from_iter([(X_AMZ_EXPIRATION, HeaderValue::from_static(value))]);
+            !policy.select(&origin).is_empty()
+        };
+        assert!(!passes("NotImplemented"));
+        assert!(passes("expiry-date=\"Fri, 21 Dec 2029 00:00:00 GMT\", rule-id=\"1\""));
     }
 
     #[test]

@@ -63,6 +63,22 @@ impl Encryption {
         context.into_iter().flatten()
     }
 
+    /// What of it directory buckets do not have
+    /// ([S3 user guide, "SSE-KMS in directory buckets"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-UsingKMSEncryption.html)).
+    pub(crate) fn not_for_directory_buckets(&self) -> Option<&'static str> {
+        let Kind::Kms(kms) = &self.0 else { return None };
+        if kms.key.is_alias() {
+            return Some("it takes no aliases of keys, so give the key's own ARN");
+        }
+        if kms.context.encoded().is_some() {
+            return Some("it takes no encryption context but its own");
+        }
+        match kms.bucket_key {
+            Some(false) => Some("it always uses a bucket key"),
+            Some(true) | None => None,
+        }
+    }
+
     /// The fields that ask S3 for it, in a PutObject, CopyObject or CreateMultipartUpload. A read must not have them:
     /// S3 answers it with 400 (S3 API, GetObject, "Encryption").
     ///

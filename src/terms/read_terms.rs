@@ -1,10 +1,12 @@
 use http::{HeaderName, HeaderValue};
 
-use super::{AccountId, CustomerKey};
+use super::{AccountId, CustomerKey, Grant};
 
-/// What every read of a mount says to S3 of its terms, whatever the object.
+/// The terms as S3 is told of them, whatever the object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadTerms {
+    /// Which sessions a directory bucket is asked for.
+    pub(crate) grant: Grant,
     pub(crate) payer: Payer,
     pub(crate) expected_owner: Option<AccountId>,
     /// By which the objects are encrypted.

@@ -40,6 +40,26 @@ struct Style {
     base: &'static str,
 }
 
+// === impl Style ===
+
+impl Style {
+    fn is_express(&self) -> bool {
+        self.bucket.ends_with("--x-s3")
+    }
+
+    fn signer(&self) -> Signer {
+        match self.is_express() {
+            true => Signer {
+                credentials: session(),
+                service: "s3express",
+                token: Some("x-amz-s3session-token"),
+                time: now(),
+            },
+            false => Signer { credentials: identity(), service: "s3", token: None, time: now() },
+        }
+    }
+}
+
 /// What every request says of its terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Terms {
@@ -58,7 +78,7 @@ const TERMS: [&str; 5] = [
     "x-amz-server-side-encryption-customer-key-md5",
 ];
 
-const STYLES: [Style; 12] = [
+const STYLES: [Style; 13] = [
     Style {
         bucket: "media",
         ours: |mount| mount,
@@ -141,6 +161,13 @@ const STYLES: [Style; 12] = [
         base: "https://media.s3.us-west-2.amazonaws.com/",
     },
     Style {
+        bucket: "media--usw2-az1--x-s3",
+        ours: |mount| mount.allow_versions(false),
+        sdks: |config| config,
+        terms: Terms::None,
+        base: "https://media--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com/",
+    },
+    Style {
         bucket: "media-abcdefghijklmnopqrstuvwxyz012-s3alias",
         ours: |mount| mount,
         sdks: |config| config,
@@ -151,10 +178,11 @@ const STYLES: [Style; 12] = [
 
 /// A request as it would go over the wire.
 #[derive(Debug, Clone)]
-struct Seen {
-    method: Method,
-    uri: Uri,
-    headers: BTreeMap<String, String>,
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    /// Absolute.
+    pub(crate) uri: Uri,
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// What is asked of both lanes besides the key.
@@ -210,8 +238,12 @@ async fn compare(style: Style, all: Arc<Vec<String>>) {
         let question = QUESTIONS[n % QUESTIONS.len()];
         let is_head = (n / QUESTIONS.len()) % 2 == 1;
         // Range is defined for GET only, and what HEAD says decides conditions: the SDK would ask S3 for them.
-        let version = question.version;
-        let question = if is_head { Question { version, ..Question::default() } } else { question };
+        let version = question.version.filter(|_| !style.is_express());
+        let question = if is_head {
+            Question { version, ..Question::default() }
+        } else {
+            Question { version, ..question }
+        };
         let Question { range, if_none_match, if_match, version } = question;
         let owned = |value: Option<&str>| value.map(str::to_owned);
         if is_head {
@@ -249,7 +281,7 @@ async fn compare(style: Style, all: Arc<Vec<String>>) {
         assert!(ours.uri.to_string().starts_with(style.base), "{row}: {}", ours.uri);
         let terms = if style.terms == Terms::All { &TERMS[..] } else { &[] };
         assert_same(&row, &ours, &sdks, &fields, terms);
-        assert_eq!(ours.headers["authorization"], signed_by_the_sdk(&ours), "{row}");
+        assert_eq!(ours.headers["authorization"], signed_by_the_sdk(&ours, &style.signer()), "{row}");
     }
 }
 
@@ -263,7 +295,8 @@ fn assert_same(row: &str, ours: &Seen, sdks: &Seen, fields: &[(&str, &str)], ter
     for (name, value) in fields {
         assert_eq!(ours.headers[*name], *value, "{row}: {name}");
     }
-    let common = ["x-amz-date", "x-amz-security-token"]
+    let token = TOKENS.into_iter().find(|name| sdks.headers.contains_key(*name)).unwrap();
+    let common = ["x-amz-date", token]
         .into_iter()
         .chain(fields.iter().map(|(name, _)| *name))
         .chain(terms.iter().copied());
@@ -297,28 +330,48 @@ fn signed(seen: &Seen) -> Vec<&str> {
     rest.split_once(',').unwrap().0.split(';').collect()
 }
 
-/// The `Authorization` that the SDK's signer gives to a request of ours.
-fn signed_by_the_sdk(seen: &Seen) -> String {
+/// Who signs what for when.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer {
+    pub(crate) credentials: Credentials,
+    pub(crate) service: &'static str,
+    /// In place of `x-amz-security-token`.
+    pub(crate) token: Option<&'static str>,
+    pub(crate) time: SystemTime,
+}
+
+/// The fields that a token of credentials may be in.
+const TOKENS: [&str; 2] = ["x-amz-security-token", "x-amz-s3session-token"];
+
+/// The `Authorization` that the SDK's signer gives to a request, if the same fields are signed.
+pub(crate) fn signed_by_the_sdk(seen: &Seen, signer: &Signer) -> String {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    let identity = identity().into();
+    settings.session_token_name_override = signer.token;
+    let identity = signer.credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(REGION)
-        .name("s3")
-        .time(now())
+        .name(signer.service)
+        .time(signer.time)
         .settings(settings)
         .build()
         .unwrap();
-    // The signer adds the first four by itself; the last two are not signed.
-    let apart =
-        ["host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "user-agent", "authorization"];
-    let headers = seen.headers.iter().filter(|(name, _)| !apart.contains(&name.as_str()));
+    // The signer adds these by itself; the last two are not signed by us.
+    let apart = ["host", "x-amz-content-sha256", "x-amz-date", "user-agent", "authorization"];
+    let is_given = |name: &str| !apart.contains(&name) && !TOKENS.contains(&name);
+    // What the SDK says of itself does not have to be signed, and all that S3 goes by has.
+    let has_to_be = |name: &str| signed(seen).contains(&name) || name.starts_with("x-amz-");
+    let headers = seen.headers.iter().filter(|(name, _)| is_given(name) && has_to_be(name));
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
     let url = seen.uri.to_string();
-    let request = SignableRequest::new(seen.method.as_str(), &url, headers, SignableBody::UnsignedPayload);
+    let body = match seen.headers["x-amz-content-sha256"].as_str() {
+        "UNSIGNED-PAYLOAD" => SignableBody::UnsignedPayload,
+        hash => SignableBody::Precomputed(hash.to_owned()),
+    };
+    let request = SignableRequest::new(seen.method.as_str(), &url, headers, body);
     let (instructions, _) = sign(request.unwrap(), &params.into()).unwrap().into_parts();
     let mut added = instructions.headers();
     added.find(|(name, _)| name.eq_ignore_ascii_case("authorization")).unwrap().1.to_owned()
@@ -334,7 +387,22 @@ fn identity() -> Credentials {
     Credentials::new("AKIDEXAMPLE", secret, Some("session/token+==".to_owned()), None, "test")
 }
 
-/// Keeps the last request and answers it with an empty object.
+/// What the recorder gives whoever opens a session.
+fn session() -> Credentials {
+    let token = Some("express/token+==".to_owned());
+    Credentials::new("AKIDSESSION", "session-secret", token, None, "test")
+}
+
+pub(crate) fn session_document(session: &Credentials, expiry: &str) -> String {
+    let (id, secret) = (session.access_key_id(), session.secret_access_key());
+    let token = session.session_token().unwrap();
+    format!(
+        "<CreateSessionResult><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
+         <SessionToken>{token}</SessionToken><Expiration>{expiry}</Expiration></Credentials></CreateSessionResult>"
+    )
+}
+
+/// Keeps the last request and answers it with an empty object. Opens sessions, which it does not keep.
 #[derive(Debug, Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Seen>>>);
 
@@ -345,6 +413,10 @@ impl Recorder {
         let seen = Arc::clone(&self.0);
         FnClient(move |request: HttpRequest| {
             let (head, _) = request.try_into_http1x().unwrap().into_parts();
+            if head.uri.query().is_some_and(|query| query.starts_with("session")) {
+                let document = session_document(&session(), "2015-08-30T12:41:00Z");
+                return HttpResponse::try_from(Response::new(SdkBody::from(document))).unwrap();
+            }
             let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
             let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
             seen.lock().unwrap().push(Seen { method: head.method, uri: head.uri, headers });

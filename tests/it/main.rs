@@ -10,6 +10,7 @@ mod cache_ttl;
 mod cors;
 mod cost;
 mod differential;
+mod express;
 mod http_cache_suite;
 mod keys;
 mod lying;

@@ -49,13 +49,14 @@ impl MountBuilder {
                 BucketName::parse("sample-bucket").expect("it is a bucket name")
             }
         };
-        origin.locate(&sample).map_err(|why| {
+        let auth = origin.locate(&sample).map_err(|why| {
             let message = match &self.bucket {
                 BucketChoice::Fixed(name) => format!("the bucket {name}: {why}"),
                 BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => format!("the endpoint: {why}"),
             };
             ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
         })?;
+        self.check_directory_bucket(&sample, auth, own_credentials)?;
         let bucket = match self.bucket {
             BucketChoice::Fixed(name) => BucketSource::Fixed(name),
             BucketChoice::FromPath(globs) if globs.is_empty() => {
@@ -95,7 +96,7 @@ impl MountBuilder {
                 memory,
                 access: self.access.clone(),
                 credentials: source,
-                grant: self.terms.grant,
+                grant: self.terms.read.grant,
                 encryption: self.terms.encryption.clone(),
                 sets,
             }))

@@ -15,7 +15,6 @@ use crate::{
 /// What is said of the terms; checked by `build`.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
-    pub(super) grant: Grant,
     pub(super) encryption: Option<Encryption>,
     require_encryption: bool,
     pub(super) read: ReadTerms,
@@ -24,7 +23,7 @@ pub(super) struct Terms {
 impl MountBuilder {
     /// What the credentials are meant to be allowed to do; to read, by default. The proxy writes nothing itself.
     pub fn grant(mut self, grant: Grant) -> Self {
-        self.terms.grant = grant;
+        self.terms.read.grant = grant;
         self
     }
 
@@ -128,7 +127,7 @@ impl Terms {
     }
 
     pub(super) fn check(&self, region: &str) -> Result<(), ConfigError> {
-        if self.require_encryption && self.grant == Grant::ReadWrite && !self.is_encrypted() {
+        if self.require_encryption && self.read.grant == Grant::ReadWrite && !self.is_encrypted() {
             let message = "encryption is required, and what this mount writes has none: give an encryption, \
                            by keys of S3 or by a key of KMS";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));

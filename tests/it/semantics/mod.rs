@@ -39,7 +39,8 @@
 //! - 32: keys of customers are in `terms`. 33, of writing: not offered. That no such field of a client reaches S3 is here.
 //! - 38: websites are not offered.
 //! - 39: requester pays and the expected owner are in `terms`.
-//! - 40 to 42: Express, access points: unit tests of the endpoint, as far as they are offered.
+//! - 40: directory buckets are in `express`.
+//! - 41, 42: access points, dots in names: unit tests of the endpoint, and `differential`.
 //! - 44: `soap` is a key like any other but at AWS, and a unit test there.
 //! - 45: nothing redirects.
 //! - 47: CORS has tests of its own.

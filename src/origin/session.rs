@@ -1,0 +1,122 @@
+//! Sessions with directory buckets: S3 Express One Zone takes signatures by credentials that the bucket itself hands out,
+//! and that live for five minutes
+//! ([S3 API, CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
+
+use std::fmt;
+
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+};
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::create_session::CreateSessionError,
+    types::{SessionCredentials, SessionMode},
+};
+use aws_smithy_async::time::SharedTimeSource;
+
+use super::{Ahead, AuthScheme, CredentialCache, S3ErrorCode, S3Origin};
+use crate::{object::BucketName, terms::Grant};
+
+/// Opens sessions with one bucket.
+struct Sessions {
+    client: Client,
+    bucket: BucketName,
+    mode: SessionMode,
+    /// Whose sessions they are.
+    credentials: CredentialCache,
+}
+
+impl S3Origin {
+    /// The credentials that reads of a bucket are signed by.
+    pub(super) fn credentials_for(
+        &self,
+        bucket: &BucketName,
+        auth: AuthScheme,
+        region: &str,
+    ) -> Option<CredentialCache> {
+        let credentials = self.credentials.clone()?;
+        match auth {
+            AuthScheme::Credentials => Some(credentials),
+            AuthScheme::Session => {
+                let mode = match self.terms.grant {
+                    Grant::Read => SessionMode::ReadOnly,
+                    Grant::ReadWrite => SessionMode::ReadWrite,
+                };
+                let client = self.client_in(region, None);
+                let sessions = Sessions { client, bucket: bucket.clone(), mode, credentials };
+                let provider = SharedCredentialsProvider::new(sessions);
+                let clock = SharedTimeSource::new(self.clock.clone());
+                Some(CredentialCache::refreshed(Ahead::Half, provider, clock))
+            }
+        }
+    }
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    async fn open(&self) -> Result<Credentials, CredentialsError> {
+        let used = match self.credentials.at_hand() {
+            Some(identity) => identity,
+            None => self.credentials.fetch().await.map_err(CredentialsError::not_loaded)?,
+        };
+        let mut opened = self.ask().await;
+        if let Err(why) = &opened
+            && why.code().is_some_and(|code| S3ErrorCode::parse(code) == S3ErrorCode::Credentials)
+            && self.credentials.renew(&used).await.map_err(CredentialsError::not_loaded)?
+        {
+            opened = self.ask().await;
+        }
+        let session = opened.map_err(|why| CredentialsError::provider_error(self.refusal(&why)))?;
+        let session = session.ok_or_else(|| CredentialsError::unhandled("the session has no credentials"))?;
+        let expiry = session.expiration.try_into().map_err(CredentialsError::unhandled)?;
+        Ok(Credentials::new(
+            session.access_key_id,
+            session.secret_access_key,
+            Some(session.session_token),
+            Some(expiry),
+            "S3 Express session",
+        ))
+    }
+
+    async fn ask(&self) -> Result<Option<SessionCredentials>, SdkError<CreateSessionError>> {
+        let request = self.client.create_session().bucket(self.bucket.as_str());
+        Ok(request.session_mode(self.mode.clone()).send().await?.credentials)
+    }
+
+    /// In one line; the SDK's own account of it is the whole answer.
+    fn refusal(&self, error: &SdkError<CreateSessionError>) -> String {
+        let said = match (error.code(), error.message()) {
+            (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
+            (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(": "),
+        };
+        let needed = match error.code() {
+            Some("AccessDenied") => " (it takes s3express:CreateSession)",
+            _ => "",
+        };
+        format!("no session with the bucket {}: {said}{needed}", self.bucket)
+    }
+}
+
+impl ProvideCredentials for Sessions {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.open())
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("bucket", &self.bucket)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
