@@ -15,6 +15,7 @@ use super::sigv4::{SigningKey, SigningScope};
 use crate::{
     object::{BucketName, ObjectKey},
     request::VersionId,
+    terms::Arn,
 };
 
 /// How a bucket becomes a URL: the inputs of the SDK's endpoint rules.
@@ -43,6 +44,29 @@ pub(crate) struct Endpoint {
     pub(crate) signing_key: ArcSwapOption<SigningKey>,
 }
 
+/// Refuses what the rules would find a place for, or refuse in words of their own.
+fn check_kind(bucket: &BucketName) -> Result<(), EndpointError> {
+    let name = bucket.as_str();
+    // S3 user guide, "Bucket naming rules": no bucket's name ends like the alias of a multi-region access point.
+    if name.ends_with(".mrap") {
+        return Err(EndpointError(
+            "a multi-region access point takes no SigV4 signatures for one region (it needs SigV4A), and is not supported: \
+             name the access point or the bucket of one of its regions"
+                .to_owned(),
+        ));
+    }
+    match Arn::parse(name) {
+        Some(Arn { service: "s3", region: "", account: "", resource }) => {
+            Err(EndpointError(format!("the ARN of a bucket, where its name is wanted: {resource}")))
+        }
+        Some(Arn { service: "s3" | "s3-outposts" | "s3-object-lambda" | "s3express", .. }) => Ok(()),
+        None if !name.starts_with("arn:") => Ok(()),
+        Some(_) | None => Err(EndpointError(
+            "not the ARN of an access point: arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME".to_owned(),
+        )),
+    }
+}
+
 /// How a bucket wants its requests signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthScheme {
@@ -67,6 +91,7 @@ const QUERY: &AsciiSet = &KEY.add(b'/');
 impl Addressing {
     /// Asks the SDK's endpoint rules where the bucket is.
     pub(crate) fn resolve(&self, bucket: &BucketName) -> Result<Endpoint, EndpointError> {
+        check_kind(bucket)?;
         let params = Params::builder()
             .bucket(bucket.as_str())
             .region(self.region.clone())
@@ -252,8 +277,26 @@ mod tests {
     fn what_the_rules_refuse_says_why() {
         let accelerate = |a: &mut Addressing| (a.accelerate, a.fips) = (true, true);
         assert_eq!(resolve("media", accelerate).unwrap_err(), "Accelerate cannot be used with FIPS");
-        let multi_region = "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap";
-        assert!(resolve(multi_region, |_| {}).unwrap_err().contains("sigv4a"));
+        for multi_region in [
+            "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap",
+            "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+            "mfzwi23gnjvgw.mrap",
+        ] {
+            let why = resolve(multi_region, |_| {}).unwrap_err();
+            assert!(why.contains("name the access point or the bucket of one of its regions"), "{why}");
+        }
+        for (other, hint) in [
+            ("arn:aws:sqs:us-west-2:123456789012:queue", "not the ARN of an access point"),
+            ("arn:media", "not the ARN of an access point"),
+            ("arn:aws:s3:::media", "where its name is wanted: media"),
+            // In the words of the rules.
+            ("arn:aws:s3:us-west-2:123456789012:bucket/media", "Unrecognized format"),
+            ("arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-0123", "4-component resource"),
+            ("arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/media", "has `aws-cn`"),
+        ] {
+            let why = resolve(other, |_| {}).unwrap_err();
+            assert!(why.contains(hint), "{other}: {why}");
+        }
     }
 
     #[test]

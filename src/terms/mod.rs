@@ -17,6 +17,7 @@ pub use self::{
     kms_key_arn::{InvalidKmsKeyArn, KmsKeyArn},
 };
 pub(crate) use self::{
+    arn::Arn,
     customer_key::CUSTOMER_KEY,
     read_terms::{Payer, ReadTerms, TermFields},
 };
