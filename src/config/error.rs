@@ -42,7 +42,7 @@ impl ConfigError {
         Self { kind, message: message.into(), source: None }
     }
 
-    pub(super) fn invalid(field: &str, value: &str, why: impl fmt::Display) -> Self {
+    pub(crate) fn invalid(field: &str, value: &str, why: impl fmt::Display) -> Self {
         Self::new(ConfigErrorKind::InvalidValue, format!("{field} {value:?}: {why}"))
     }
 

@@ -4,11 +4,13 @@ mod builder;
 mod error;
 #[cfg(feature = "serde")]
 mod file;
+mod url;
 
 use std::sync::Arc;
 
 #[cfg(feature = "serde")]
 pub use self::file::ConfigFile;
+pub(crate) use self::url::check_url;
 pub use self::{
     builder::MountBuilder,
     error::{ConfigError, ConfigErrorKind},

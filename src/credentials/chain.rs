@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use aws_config::{
+    credential_process::CredentialProcessProvider,
     default_provider::credentials::DefaultCredentialsChain,
-    environment::EnvironmentVariableCredentialsProvider, profile::ProfileFileCredentialsProvider,
+    ecs::EcsCredentialsProvider,
+    environment::EnvironmentVariableCredentialsProvider,
+    imds::{self, credentials::ImdsCredentialsProvider},
+    profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
 };
 use aws_types::region::Region;
 
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
+    config::{ConfigError, ConfigErrorKind, check_url},
     origin::{PoolSettings, PooledClient, Pools, tls_connector},
 };
 
@@ -36,7 +40,8 @@ pub fn from_environment() -> CredentialsSource {
     CredentialsSource::new(SourceKind::Environment, EnvironmentVariableCredentialsProvider::new())
 }
 
-/// A profile of `~/.aws/config` and `~/.aws/credentials`.
+/// A profile of `~/.aws/config` and `~/.aws/credentials`: keys, a role with its `source_profile`, a web identity, or a
+/// `credential_process`. One with SSO needs the feature `sso` of `aws-config`.
 ///
 /// # Errors
 ///
@@ -47,7 +52,56 @@ pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> 
     Ok(CredentialsSource::new(SourceKind::Profile(name.to_owned()), provider))
 }
 
+/// What the platform offers to a container: an ECS task role, or EKS Pod Identity. `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`
+/// or `AWS_CONTAINER_CREDENTIALS_FULL_URI`, with the token of `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or
+/// `AWS_CONTAINER_AUTHORIZATION_TOKEN`, are read when credentials are needed.
+///
+/// # Errors
+///
+/// [`ConfigErrorKind::Tls`] if the system has no trusted certificates.
+pub fn from_container() -> Result<CredentialsSource, ConfigError> {
+    let config = ProviderConfig::default().with_http_client(http_client()?);
+    let provider = EcsCredentialsProvider::builder().configure(&config).build();
+    Ok(CredentialsSource::new(SourceKind::Container, provider))
+}
+
+/// The role of an EC2 instance, from its metadata service (IMDSv2: never without a token).
+///
+/// `endpoint_url` is where that service is, if neither `AWS_EC2_METADATA_SERVICE_ENDPOINT` nor the usual address is right.
+///
+/// # Errors
+///
+/// [`ConfigErrorKind::InvalidValue`] for what is no URL; [`ConfigErrorKind::Tls`] if the system has no trusted
+/// certificates.
+pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, ConfigError> {
+    let config = ProviderConfig::default().with_http_client(http_client()?);
+    let mut client = imds::Client::builder().configure(&config);
+    if let Some(url) = endpoint_url {
+        const FIELD: &str = "the metadata endpoint URL";
+        check_url(FIELD, url)?;
+        client = client.endpoint(url).map_err(|why| ConfigError::invalid(FIELD, url, &why).caused_by(why))?;
+    }
+    let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
+    Ok(CredentialsSource::new(SourceKind::Instance, provider))
+}
+
+/// A command whose output are credentials, in the form of `credential_process` (AWS SDKs and Tools Reference Guide,
+/// "Process credential provider"). It is run by `sh -c` when credentials are needed.
+///
+/// What it writes to its standard error is logged if it fails.
+pub fn from_process(command: impl Into<String>) -> CredentialsSource {
+    CredentialsSource::new(SourceKind::Process, CredentialProcessProvider::new(command.into()))
+}
+
 async fn provider_config(region: Option<&str>) -> Result<ProviderConfig, ConfigError> {
+    let config = ProviderConfig::default().with_http_client(http_client()?);
+    Ok(match region {
+        Some(region) => config.with_region(Some(Region::new(region.to_owned()))),
+        None => config.load_default_region().await,
+    })
+}
+
+pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
     let tls = tls_connector()
         .map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))?;
     let settings = PoolSettings {
@@ -58,10 +112,5 @@ async fn provider_config(region: Option<&str>) -> Result<ProviderConfig, ConfigE
         max_idle: 1,
         idle_timeout: Duration::from_secs(10),
     };
-    let client = PooledClient::new(Pools::new(settings, Some(tls)));
-    let config = ProviderConfig::default().with_http_client(client);
-    Ok(match region {
-        Some(region) => config.with_region(Some(Region::new(region.to_owned()))),
-        None => config.load_default_region().await,
-    })
+    Ok(PooledClient::new(Pools::new(settings, Some(tls))))
 }

@@ -1,6 +1,12 @@
 use std::fmt;
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::{
+    Credentials,
+    credential_fn::provide_credentials_fn,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
+};
+
+use super::{ExternalId, RoleArn};
 
 /// Where the credentials of a mount come from: any provider of the SDK, together with what is known of it.
 ///
@@ -8,10 +14,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 /// what they are, which diagnosis and policies tell.
 ///
 /// ```
-/// use tower_s3_proxy::credentials::{Credentials, CredentialsSource};
+/// use tower_s3_proxy::credentials::{self, Credentials, CredentialsSource};
 ///
 /// let source = CredentialsSource::from(Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example"));
 /// assert_eq!(source.to_string(), "a provider of the program");
+/// assert_eq!(credentials::from_environment().to_string(), "environment variables");
 /// ```
 #[derive(Clone)]
 pub struct CredentialsSource {
@@ -23,12 +30,27 @@ pub struct CredentialsSource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SourceKind {
     Anonymous,
+    Keys,
     #[cfg(feature = "aws-config")]
     DefaultChain,
     #[cfg(feature = "aws-config")]
     Environment,
     #[cfg(feature = "aws-config")]
     Profile(String),
+    #[cfg(feature = "aws-config")]
+    Role {
+        role: RoleArn,
+        external_id: Option<ExternalId>,
+        by: Box<SourceKind>,
+    },
+    #[cfg(feature = "aws-config")]
+    WebIdentity(RoleArn),
+    #[cfg(feature = "aws-config")]
+    Container,
+    #[cfg(feature = "aws-config")]
+    Instance,
+    #[cfg(feature = "aws-config")]
+    Process,
     Custom,
 }
 
@@ -40,6 +62,45 @@ pub(crate) enum Signing {
     By(SharedCredentialsProvider),
 }
 
+/// Keys that stay as they are. `session_token` is `None` for those of an IAM user.
+///
+/// ```
+/// use tower_s3_proxy::credentials;
+///
+/// let source = credentials::fixed("AKIDEXAMPLE", "not-a-secret", None);
+/// assert_eq!(source.to_string(), "fixed keys");
+/// ```
+pub fn fixed(
+    access_key_id: impl Into<String>,
+    secret_access_key: impl Into<String>,
+    session_token: Option<String>,
+) -> CredentialsSource {
+    let keys = Credentials::new(access_key_id, secret_access_key, session_token, None, "fixed keys");
+    CredentialsSource::new(SourceKind::Keys, keys)
+}
+
+/// An async function of the program, asked when credentials are needed and again before they expire.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tower_s3_proxy::credentials::{self, Credentials};
+///
+/// # async fn log_in() -> std::io::Result<(String, String)> { unimplemented!() }
+/// let source = credentials::from_fn(|| async {
+///     let (id, secret) = log_in().await.map_err(credentials::CredentialsError::provider_error)?;
+///     let expiry = SystemTime::now() + Duration::from_secs(3600);
+///     Ok(Credentials::new(id, secret, None, Some(expiry), "vault"))
+/// });
+/// # let _ = source;
+/// ```
+pub fn from_fn<F, Fut>(provide: F) -> CredentialsSource
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Credentials, CredentialsError>> + Send + 'static,
+{
+    CredentialsSource::new(SourceKind::Custom, provide_credentials_fn(provide))
+}
+
 // === impl CredentialsSource ===
 
 impl CredentialsSource {
@@ -48,9 +109,31 @@ impl CredentialsSource {
         Self { kind: SourceKind::Anonymous, signing: Signing::Anonymous }
     }
 
-    #[cfg(feature = "aws-config")]
     pub(super) fn new(kind: SourceKind, provider: impl ProvideCredentials + 'static) -> Self {
         Self { kind, signing: Signing::By(SharedCredentialsProvider::new(provider)) }
+    }
+
+    /// The role that signs, if the source [assumes](super::AssumeRole) one.
+    pub fn role_arn(&self) -> Option<&RoleArn> {
+        match &self.kind {
+            #[cfg(feature = "aws-config")]
+            SourceKind::Role { role, .. } | SourceKind::WebIdentity(role) => Some(role),
+            _ => None,
+        }
+    }
+
+    /// What the role's owner is told when it is assumed.
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        match &self.kind {
+            #[cfg(feature = "aws-config")]
+            SourceKind::Role { external_id, .. } => external_id.as_ref(),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "aws-config")]
+    pub(super) fn kind(&self) -> &SourceKind {
+        &self.kind
     }
 
     pub(crate) fn signing(&self) -> &Signing {
@@ -60,8 +143,7 @@ impl CredentialsSource {
 
 impl<P: ProvideCredentials + 'static> From<P> for CredentialsSource {
     fn from(provider: P) -> Self {
-        let signing = Signing::By(SharedCredentialsProvider::new(provider));
-        Self { kind: SourceKind::Custom, signing }
+        Self::new(SourceKind::Custom, provider)
     }
 }
 
@@ -79,16 +161,47 @@ impl fmt::Debug for CredentialsSource {
 
 // === impl SourceKind ===
 
+#[cfg(feature = "aws-config")]
+impl SourceKind {
+    /// Whether its credentials are surely those of a session: what they assume is then a chained role.
+    pub(super) fn is_session(&self) -> bool {
+        match self {
+            Self::Role { .. } | Self::WebIdentity(_) | Self::Container | Self::Instance => true,
+            Self::Anonymous
+            | Self::Keys
+            | Self::DefaultChain
+            | Self::Environment
+            | Self::Profile(_)
+            | Self::Process
+            | Self::Custom => false,
+        }
+    }
+}
+
 impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymous => f.write_str("none: requests are not signed"),
+            Self::Keys => f.write_str("fixed keys"),
             #[cfg(feature = "aws-config")]
             Self::DefaultChain => f.write_str("the default chain"),
             #[cfg(feature = "aws-config")]
             Self::Environment => f.write_str("environment variables"),
             #[cfg(feature = "aws-config")]
             Self::Profile(name) => write!(f, "the profile {name:?}"),
+            #[cfg(feature = "aws-config")]
+            Self::Role { role, external_id, by } => {
+                let given = if external_id.is_some() { " (External ID given)" } else { "" };
+                write!(f, "the role {role}{given}, assumed by {by}")
+            }
+            #[cfg(feature = "aws-config")]
+            Self::WebIdentity(role) => write!(f, "the role {role}, assumed by a web identity"),
+            #[cfg(feature = "aws-config")]
+            Self::Container => f.write_str("the container's credentials"),
+            #[cfg(feature = "aws-config")]
+            Self::Instance => f.write_str("the instance's metadata"),
+            #[cfg(feature = "aws-config")]
+            Self::Process => f.write_str("a process"),
             Self::Custom => f.write_str("a provider of the program"),
         }
     }

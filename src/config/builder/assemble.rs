@@ -6,7 +6,7 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, Memory},
-    config::{ConfigError, ConfigErrorKind, Mount, MountParts},
+    config::{ConfigError, ConfigErrorKind, Mount, MountParts, check_url},
     credentials::{CredentialsSource, Signing},
     object::BucketName,
     origin::{
@@ -151,7 +151,7 @@ impl MountBuilder {
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         if let Some(url) = &addressing.endpoint_url {
-            check_url(url)?;
+            check_url("the endpoint URL", url)?;
         }
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
@@ -239,20 +239,6 @@ fn parse_connect_to(address: &str) -> Result<ConnectTo, ConfigError> {
             "must be a host name or address, with \":port\" if it differs",
         )
     })
-}
-
-fn check_url(url: &str) -> Result<(), ConfigError> {
-    // Not shown: what stands before the @ may be a password.
-    if url.contains('@') {
-        let message = "the endpoint URL must not carry a user name: credentials are given apart";
-        return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
-    }
-    let invalid = |why| Err(ConfigError::invalid("the endpoint URL", url, why));
-    match url.parse::<http::Uri>() {
-        Ok(uri) if uri.query().is_some() => invalid("must not have a query"),
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(()),
-        _ => invalid("must begin with \"http://\" or \"https://\" and name a host"),
-    }
 }
 
 /// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.

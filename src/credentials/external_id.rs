@@ -1,0 +1,112 @@
+use std::{fmt, str::FromStr};
+
+/// What the owner of a role wants to hear from whoever assumes it, so that nobody can be tricked into using the role on
+/// another's behalf (IAM User Guide, "Access to AWS accounts owned by third parties").
+///
+/// 2 to 1224 characters: letters, digits and `_+=,.@:/-` (STS API, AssumeRole). It is agreed between two parties, though
+/// no secret to AWS; so neither `Debug` nor any message of this crate shows it.
+///
+/// ```
+/// use tower_s3_proxy::credentials::ExternalId;
+///
+/// let id = ExternalId::parse("studio:2031")?;
+/// assert_eq!(id.as_str(), "studio:2031");
+/// assert!(ExternalId::parse("two words").is_err());
+/// # Ok::<(), tower_s3_proxy::credentials::InvalidExternalId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExternalId(Box<str>);
+
+/// A text that can't be an [`ExternalId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidExternalId(());
+
+// === impl ExternalId ===
+
+impl ExternalId {
+    /// Takes an External ID.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidExternalId`] if it is shorter than 2 or longer than 1224 characters, or has others than
+    /// `A-Z a-z 0-9 _ + = , . @ : / -`.
+    pub fn parse(id: impl Into<String>) -> Result<Self, InvalidExternalId> {
+        let id = id.into();
+        let is_id = (2..=1224).contains(&id.len()) && id.bytes().all(is_allowed);
+        if is_id { Ok(Self(id.into())) } else { Err(InvalidExternalId(())) }
+    }
+
+    /// The External ID as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `[\w+=,.@:\/-]`; IAM's `\w` is ASCII.
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte)
+}
+
+impl FromStr for ExternalId {
+    type Err = InvalidExternalId;
+
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        Self::parse(id)
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExternalId(..)")
+    }
+}
+
+// === impl InvalidExternalId ===
+
+impl fmt::Display for InvalidExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an External ID must be 2 to 1224 letters (a to z), digits and characters of _+=,.@:/-")
+    }
+}
+
+impl std::error::Error for InvalidExternalId {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lengths_end_at_2_and_1224() {
+        for (length, is_id) in [(0, false), (1, false), (2, true), (1224, true), (1225, false)] {
+            assert_eq!(ExternalId::parse("x".repeat(length)).is_ok(), is_id, "{length}");
+        }
+    }
+
+    #[test]
+    fn it_is_not_shown() {
+        let id = ExternalId::parse("our-agreement").unwrap();
+        assert!(!format!("{id:?}").contains("agreement"));
+        let error = ExternalId::parse("our agreement").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("agreement"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_sts_takes_is_taken_as_it_is(id in r"[A-Za-z0-9_+=,.@:/-]{2,1224}") {
+            let parsed = ExternalId::parse(id.as_str());
+            prop_assert_eq!(parsed.as_ref().map(ExternalId::as_str), Ok(id.as_str()));
+        }
+
+        #[test]
+        fn one_other_character_spoils_it(
+            before in r"[A-Za-z0-9_+=,.@:/-]{0,20}",
+            other in r"[^A-Za-z0-9_+=,.@:/-]",
+            after in r"[A-Za-z0-9_+=,.@:/-]{1,20}",
+        ) {
+            let id = format!("{before}{other}{after}");
+            prop_assert!(ExternalId::parse(id).is_err());
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Where STS is asked, over the proxy's own HTTP and TLS stack.
+
+use aws_config::BehaviorVersion;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_types::{SdkConfig, region::Region};
+
+use super::chain::http_client;
+use crate::config::{ConfigError, ConfigErrorKind, check_url};
+
+/// Where STS is, and what time it is there.
+#[derive(Debug, Default)]
+pub(super) struct Sts {
+    pub(super) region: Option<String>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) clock: Option<SharedTimeSource>,
+}
+
+// === impl Sts ===
+
+impl Sts {
+    /// What an STS client is made of. Where nothing is given, the environment and the profile count, as for every AWS
+    /// tool.
+    pub(super) async fn sdk_config(self) -> Result<SdkConfig, ConfigError> {
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?).no_credentials();
+        if let Some(url) = self.endpoint_url {
+            check_url("the STS endpoint URL", &url)?;
+            // Servers that speak STS's protocol rarely care.
+            loader = loader.endpoint_url(url).region(Region::from_static("us-east-1"));
+        }
+        if let Some(region) = self.region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(clock) = self.clock {
+            loader = loader.time_source(clock);
+        }
+        let config = loader.load().await;
+        if config.region().is_none() {
+            let message = "the region of STS is not known: give one, or set AWS_REGION";
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        }
+        Ok(config)
+    }
+}
