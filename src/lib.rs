@@ -52,6 +52,7 @@
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's credential chain: [`credentials::default_chain`] and its like |
 //! | `events` | no | purging by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
+//! | `policies` | no | the policies that a mount needs, for AWS and compatible servers: `PolicyRequest` |
 //! | `serde` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -78,6 +79,8 @@ mod error;
 #[doc(hidden)]
 pub mod internals;
 mod object;
+#[cfg(feature = "policies")]
+mod policies;
 
 #[cfg(feature = "events")]
 pub use self::cache::{
@@ -85,6 +88,10 @@ pub use self::cache::{
 };
 #[cfg(feature = "serde")]
 pub use self::config::ConfigFile;
+#[cfg(feature = "policies")]
+pub use self::policies::{
+    Policies, PolicyDialect, PolicyDocument, PolicyKind, PolicyRequest, PolicyStatement,
+};
 pub use self::{
     access::{
         Access, AccessRequest, Authorizer, CredentialSelector, CredentialSet, CredentialSetName, Denial,

@@ -56,7 +56,7 @@ fn check_kind(bucket: &BucketName) -> Result<(), EndpointError> {
         ));
     }
     match Arn::parse(name) {
-        Some(Arn { service: "s3", region: "", account: "", resource }) => {
+        Some(Arn { service: "s3", region: "", account: "", resource, .. }) => {
             Err(EndpointError(format!("the ARN of a bucket, where its name is wanted: {resource}")))
         }
         Some(Arn { service: "s3" | "s3-outposts" | "s3-object-lambda" | "s3express", .. }) => Ok(()),

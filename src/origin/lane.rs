@@ -133,6 +133,12 @@ impl S3Origin {
         !addressing.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http:"))
     }
 
+    /// How buckets are found.
+    #[cfg(feature = "policies")]
+    pub(crate) fn addressing(&self) -> &Addressing {
+        &self.addressing
+    }
+
     /// Whether buckets are where AWS has them, and not at an endpoint that the configuration names.
     pub(crate) fn is_aws(&self) -> bool {
         self.addressing.endpoint_url.is_none()

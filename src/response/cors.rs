@@ -42,11 +42,11 @@ pub(crate) use self::policy::{CorsGrant, CorsPolicy, InvalidCors};
 #[must_use = "it does nothing before `MountBuilder::cors`"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
-    origins: Vec<String>,
-    methods: Vec<String>,
-    headers: Vec<String>,
-    exposed: Vec<String>,
-    max_age: Duration,
+    pub(crate) origins: Vec<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) exposed: Vec<String>,
+    pub(crate) max_age: Duration,
     credentials: CredentialsMode,
 }
 

@@ -11,8 +11,15 @@ use crate::{error::BoxError, object::BucketName};
 pub(crate) enum BucketSource {
     Fixed(BucketName),
     /// The first segment after the mount, if a glob of the allow-list matches it.
-    FromPath(GlobSet),
+    FromPath(BucketGlobs),
     Resolver(BucketResolver),
+}
+
+/// The names of buckets that a path may begin with.
+#[derive(Clone)]
+pub(crate) struct BucketGlobs {
+    set: GlobSet,
+    texts: Vec<String>,
 }
 
 /// A function of the user's that names the bucket of a request, for example by a tenant's host name.
@@ -42,42 +49,53 @@ pub(crate) struct InvalidGlob(globset::Error);
 
 impl BucketSource {
     pub(crate) fn from_path<'g>(globs: impl IntoIterator<Item = &'g str>) -> Result<Self, InvalidGlob> {
-        let mut set = GlobSetBuilder::new();
+        let (mut set, mut texts) = (GlobSetBuilder::new(), Vec::new());
         for glob in globs {
             set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(InvalidGlob)?);
+            texts.push(glob.to_owned());
         }
-        Ok(Self::FromPath(set.build().map_err(InvalidGlob)?))
+        Ok(Self::FromPath(BucketGlobs { set: set.build().map_err(InvalidGlob)?, texts }))
     }
 
     /// Whether a request could name the bucket; a resolver can name any.
     pub(crate) fn may_be(&self, bucket: &BucketName) -> bool {
         match self {
             Self::Fixed(name) => name == bucket,
-            Self::FromPath(allowed) => is_allowed(allowed, bucket),
+            Self::FromPath(allowed) => allowed.allow(bucket),
             Self::Resolver(_) => true,
         }
     }
 }
 
 /// Splits `bucket/key` off the rest of a path; `None` if no allowed bucket is named.
-pub(crate) fn split_bucket<'r>(allowed: &GlobSet, rest: &'r str) -> Option<(BucketName, &'r str)> {
+pub(crate) fn split_bucket<'r>(allowed: &BucketGlobs, rest: &'r str) -> Option<(BucketName, &'r str)> {
     let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let name = BucketName::parse(decode_once(name).ok()?).ok()?;
-    is_allowed(allowed, &name).then_some((name, rest))
-}
-
-/// An ARN in a URL could name any account's bucket; only names can be allowed by glob.
-fn is_allowed(allowed: &GlobSet, name: &BucketName) -> bool {
-    !name.as_str().contains(':') && allowed.is_match(name.as_str())
+    allowed.allow(&name).then_some((name, rest))
 }
 
 impl fmt::Debug for BucketSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(name) => f.debug_tuple("Fixed").field(name).finish(),
-            Self::FromPath(globs) => f.debug_tuple("FromPath").field(&globs.len()).finish(),
+            Self::FromPath(globs) => f.debug_tuple("FromPath").field(&globs.texts).finish(),
             Self::Resolver(_) => f.write_str("Resolver"),
         }
+    }
+}
+
+// === impl BucketGlobs ===
+
+impl BucketGlobs {
+    /// The globs as they were given.
+    #[cfg(feature = "policies")]
+    pub(crate) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// An ARN in a URL could name any account's bucket; only names can be allowed by glob.
+    fn allow(&self, name: &BucketName) -> bool {
+        !name.as_str().contains(':') && self.set.is_match(name.as_str())
     }
 }
 

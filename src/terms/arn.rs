@@ -2,6 +2,7 @@
 /// ([IAM user guide, "Amazon Resource Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arn<'t> {
+    pub(crate) partition: &'t str,
     pub(crate) service: &'t str,
     pub(crate) region: &'t str,
     pub(crate) account: &'t str,
@@ -14,11 +15,10 @@ impl<'t> Arn<'t> {
     pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let arn = parts.next().filter(|arn| *arn == "arn");
-        let partition = parts.next().filter(|partition| is_name(partition));
-        arn.and(partition)?;
+        let partition = arn.and(parts.next()).filter(|partition| is_name(partition))?;
         let [service, region, account, resource] =
             [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
-        Some(Self { service, region, account, resource })
+        Some(Self { partition, service, region, account, resource })
     }
 }
 

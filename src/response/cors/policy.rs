@@ -23,6 +23,9 @@ pub(crate) struct CorsPolicy {
     allow_methods: HeaderValue,
     expose_headers: Option<HeaderValue>,
     max_age: HeaderValue,
+    /// What it was made of.
+    #[cfg(feature = "policies")]
+    told: Cors,
 }
 
 #[derive(Debug, Clone)]
@@ -87,7 +90,15 @@ impl CorsPolicy {
             credentials: cors.credentials,
             expose_headers: joined_names(&exposed),
             max_age: HeaderValue::from(cors.max_age.as_secs()),
+            #[cfg(feature = "policies")]
+            told: cors.clone(),
         })
+    }
+
+    /// The policy as it was given.
+    #[cfg(feature = "policies")]
+    pub(crate) fn told(&self) -> &Cors {
+        &self.told
     }
 
     /// The fields of the answer to a preflight: an OPTIONS with `Origin` and `Access-Control-Request-Method` (Fetch,

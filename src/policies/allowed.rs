@@ -1,0 +1,226 @@
+//! The statements that allow what a mount needs, before it is said whose policy they are in.
+
+use std::borrow::Cow;
+
+use super::{
+    Need, PolicyDialect,
+    facts::{Facts, Network},
+    pattern,
+    place::Place,
+    statement::{Condition, PolicyStatement},
+};
+use crate::terms::{Grant, KmsKeyArn};
+
+/// What S3 has to allow.
+pub(super) fn by_s3(facts: &Facts) -> Vec<PolicyStatement> {
+    facts.needs().into_iter().map(|need| of_s3(need, facts)).collect()
+}
+
+fn of_s3(need: Need, facts: &Facts) -> PolicyStatement {
+    let (actions, resources) = match need {
+        Need::Read => (vec!["s3:GetObject"], facts.objects()),
+        Need::ReadVersion => (vec!["s3:GetObjectVersion"], facts.objects()),
+        Need::List => (vec!["s3:ListBucket"], facts.buckets()),
+        Need::Write => (vec!["s3:PutObject"], facts.objects()),
+        Need::Delete => (vec!["s3:DeleteObject"], facts.objects()),
+        Need::EndUpload => (ends_of_uploads(facts.dialect), facts.objects()),
+        Need::CreateSession => (vec!["s3express:CreateSession"], facts.buckets()),
+        Need::Decrypt | Need::Encrypt => (Vec::new(), Vec::new()),
+    };
+    let mut statement = PolicyStatement::allow(need, actions, resources).because(why(need, facts));
+    if need == Need::List && !facts.prefix.is_empty() {
+        // S3 compares it with the key, too, when it decides whether to tell that a key does not exist.
+        statement =
+            statement.only_if(Condition::new("StringLike", "s3:prefix", [format!("{}*", facts.prefix)]));
+    }
+    if need == Need::CreateSession && facts.grant == Grant::Read {
+        statement = statement.only_if(Condition::new("StringEquals", "s3express:SessionMode", ["ReadOnly"]));
+    }
+    if let (Place::Buckets(patterns), Some(owner)) = (&facts.place, &facts.owner)
+        && facts.dialect == PolicyDialect::Aws
+        && !facts.place.is_one_bucket()
+        && !patterns.is_empty()
+    {
+        statement = statement.only_if(Condition::new("StringEquals", "s3:ResourceAccount", [owner]));
+    }
+    if let Some(network) = facts.network() {
+        statement = statement.only_if(network.condition());
+    }
+    statement
+}
+
+/// SeaweedFS takes no policy with an action that it does not know, and knows this one by another name.
+fn ends_of_uploads(dialect: PolicyDialect) -> Vec<&'static str> {
+    match dialect {
+        PolicyDialect::Aws => vec!["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+        PolicyDialect::Compatible => vec!["s3:AbortMultipartUpload"],
+    }
+}
+
+fn why(need: Need, facts: &Facts) -> Cow<'static, str> {
+    let mut why = String::from(match need {
+        Need::Read => "For every GET and HEAD: without it nothing is served.",
+        Need::ReadVersion => {
+            "For requests with versionId (allow_versions). It also opens what was overwritten or deleted."
+        }
+        Need::List => {
+            "For lists of keys (warming, a check of the mount), and for S3 to say that a key does not exist: without it \
+             S3 says for a missing key what it says for a denied one, AccessDenied."
+        }
+        Need::Write => {
+            "For writing objects, in one piece or in parts: beginning, filling and completing an upload is this action, too."
+        }
+        Need::Delete => "For deleting objects. In a bucket with versions it only hides them.",
+        Need::EndUpload => {
+            "For uploads in parts that broke off: what was sent is paid for until it is taken back."
+        }
+        Need::CreateSession => {
+            "For the session that every request to a directory bucket needs. Its objects have no permissions of their \
+             own, so a prefix cannot be allowed alone."
+        }
+        Need::Decrypt | Need::Encrypt => "",
+    });
+    if need == Need::CreateSession && facts.grant == Grant::Read {
+        why.push_str(" Sessions that write are left out.");
+    }
+    if need == Need::List && !facts.prefix.is_empty() {
+        why.push_str(" Only what is under the prefix can be listed.");
+    }
+    if matches!(need, Need::Read | Need::CreateSession) {
+        why.push_str(&caveats(facts));
+    }
+    why.into()
+}
+
+/// Where the resources are wider than the mount.
+fn caveats(facts: &Facts) -> String {
+    let mut caveats = String::new();
+    match &facts.place {
+        Place::Buckets(patterns) if !facts.place.is_one_bucket() => {
+            if !patterns.iter().all(|pattern| pattern.is_exact) {
+                caveats.push_str(" IAM has no word for the classes of the mount's globs: this allows more buckets than the mount does.");
+            }
+            if !facts.prefix.is_empty() && patterns.iter().any(|pattern| pattern.pattern.contains('*')) {
+                caveats.push_str(
+                    " In IAM a star matches slashes, too: this also allows keys that have the prefix further in. \
+                     Name the bucket, if that is too much.",
+                );
+            }
+            if facts.owner.is_none() && facts.dialect == PolicyDialect::Aws {
+                caveats.push_str(
+                    " Anyone may create a bucket with such a name: say whose the buckets are (the owner's account) to shut theirs out.",
+                );
+            }
+        }
+        Place::Directory { arn } if arn.contains(":*:") => {
+            caveats.push_str(" The star stands for the account that has the bucket, which is not said.");
+        }
+        Place::Buckets(_) | Place::AccessPoint(_) | Place::Directory { .. } => {}
+    }
+    if let Some(network) = facts.network() {
+        let place = match network {
+            Network::Vpc(_) => "the VPC",
+            Network::Endpoint(_) => "the VPC endpoint",
+        };
+        caveats.push_str(&format!(
+            " Only for requests that reach S3 through {place}: also a check of the mount has to run there."
+        ));
+    }
+    caveats
+}
+
+/// What KMS has to allow.
+pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> {
+    let keys = facts.kms.keys.iter().filter(|key| !is_managed_by_aws(key));
+    let (by_alias, by_id): (Vec<_>, Vec<_>) = keys.partition(|key| key.is_alias());
+    let decrypt = [(by_id, Need::Decrypt.sid()), (by_alias, "DecryptByAlias")];
+    let mut statements = Vec::new();
+    for (keys, sid) in decrypt {
+        // In the policy of a key, it does not matter how the key was named.
+        if keys.is_empty() || (written == WrittenIn::Key && !statements.is_empty()) {
+            continue;
+        }
+        let statement = of_kms(Need::Decrypt, "kms:Decrypt", &keys, facts, written).named(sid);
+        statements.push(statement.because(
+            "For objects that are encrypted with SSE-KMS: S3 has KMS decrypt them in the name of who reads. Uploads in \
+             parts need it, too.",
+        ));
+    }
+    let written_by = facts.kms.writes.as_ref().filter(|key| !is_managed_by_aws(key));
+    if let Some(key) = written_by.filter(|_| facts.grant == Grant::ReadWrite) {
+        let mut encrypt = of_kms(Need::Encrypt, "kms:GenerateDataKey", &[key], facts, written).because(
+            "For writing with SSE-KMS: S3 has KMS make the key of each object, or of the bucket, in the name of who writes.",
+        );
+        for (name, value) in &facts.kms.context {
+            let value = pattern::literal(value, PolicyDialect::Aws).unwrap_or_default();
+            let key = format!("kms:EncryptionContext:{name}");
+            encrypt = encrypt.only_if(Condition::new("StringEquals", key, [value]));
+        }
+        statements.push(encrypt);
+    }
+    statements
+}
+
+/// Whose policy a statement about a key is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WrittenIn {
+    Role,
+    Key,
+}
+
+fn of_kms(
+    need: Need,
+    action: &'static str,
+    keys: &[&KmsKeyArn],
+    facts: &Facts,
+    written: WrittenIn,
+) -> PolicyStatement {
+    let mut statement = match written {
+        // The key that the policy belongs to.
+        WrittenIn::Key => PolicyStatement::allow(need, vec![action], vec!["*".to_owned()]),
+        WrittenIn::Role => {
+            let statement =
+                PolicyStatement::allow(need, vec![action], keys.iter().map(|key| resource(key)).collect());
+            let aliases: Vec<_> = keys.iter().filter_map(|key| alias(key)).collect();
+            // An ARN of an alias allows nothing (KMS developer guide, "Use aliases to control access").
+            match aliases.is_empty() {
+                true => statement,
+                false => statement.only_if(Condition::new(
+                    "ForAnyValue:StringEquals",
+                    "kms:ResourceAliases",
+                    aliases,
+                )),
+            }
+        }
+    };
+    if let Place::Directory { .. } = facts.place {
+        return statement;
+    }
+    let service = format!("s3.{}.{}", facts.region, facts.partition.domain);
+    statement = statement.only_if(Condition::new("StringEquals", "kms:ViaService", [service]));
+    // What S3 tells KMS of an object: its ARN, or with a bucket key that of the bucket (S3 user guide, "Encryption
+    // context"). Of an access point's bucket it is not known.
+    match facts.place {
+        Place::Buckets(_) => {
+            let arns = facts.buckets().into_iter().chain(facts.objects());
+            statement.only_if(Condition::new("StringLike", "kms:EncryptionContext:aws:s3:arn", arns))
+        }
+        Place::AccessPoint(_) | Place::Directory { .. } => statement,
+    }
+}
+
+fn resource(key: &KmsKeyArn) -> String {
+    match key.as_str().split_once(":alias/") {
+        Some((account, _)) => format!("{account}:key/*"),
+        None => key.as_str().to_owned(),
+    }
+}
+
+fn alias(key: &KmsKeyArn) -> Option<String> {
+    key.as_str().split_once(":alias/").map(|(_, name)| format!("alias/{name}"))
+}
+
+/// Whether it is the key that AWS keeps for S3 in each account. It allows whoever may use S3 there, and nobody else.
+pub(super) fn is_managed_by_aws(key: &KmsKeyArn) -> bool {
+    key.as_str().ends_with(":alias/aws/s3")
+}

@@ -1,0 +1,172 @@
+use super::{
+    Need, PolicyDialect,
+    partition::Partition,
+    place::Place,
+    principal::{Caller, Principal},
+    statement::Condition,
+};
+use crate::{
+    credentials::ExternalId,
+    response::Cors,
+    terms::{Grant, KmsKeyArn},
+};
+
+/// What the policies of a mount follow from. Nothing but values.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) dialect: PolicyDialect,
+    pub(super) partition: Partition,
+    pub(super) region: String,
+    pub(super) place: Place,
+    /// What stands before every key, as a pattern.
+    pub(super) prefix: String,
+    pub(super) grant: Grant,
+    pub(super) versions: Versions,
+    pub(super) listing: Listing,
+    pub(super) kms: Kms,
+    pub(super) signer: Signer,
+    pub(super) trust: Option<Trust>,
+    pub(super) network: Option<Network>,
+    pub(super) elsewhere: Elsewhere,
+    pub(super) plain_http: PlainHttp,
+    /// The account that has the bucket.
+    pub(super) owner: Option<String>,
+    pub(super) cors: Option<Cors>,
+}
+
+/// Whether older versions of objects are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Versions {
+    Read,
+    Ignored,
+}
+
+/// Whether keys are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    Needed,
+    NotNeeded,
+}
+
+/// By which keys of KMS objects are encrypted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kms {
+    /// Of what is read.
+    pub(super) keys: Vec<KmsKeyArn>,
+    /// Of what is written, which is one of `keys`.
+    pub(super) writes: Option<KmsKeyArn>,
+    /// What KMS is told of what is written.
+    pub(super) context: Vec<(String, String)>,
+}
+
+/// Whose signature S3 sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Signer {
+    /// Nobody's: the bucket is public.
+    Nobody,
+    /// That of a role or a user that is not known here.
+    Somebody,
+    Known(Caller),
+}
+
+/// Who may assume the role.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    pub(super) principal: Principal,
+    pub(super) external_id: Option<ExternalId>,
+    /// Whom an identity provider vouches for.
+    pub(super) subject: Option<String>,
+}
+
+/// Where requests come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Network {
+    Vpc(String),
+    Endpoint(String),
+}
+
+/// What becomes of requests from elsewhere than the network, whoever's they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// What other policies say.
+    Undecided,
+    Denied,
+}
+
+/// What becomes of requests without TLS, whoever's they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlainHttp {
+    Undecided,
+    Denied,
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// What the mount needs of the bucket, in the order of its statements.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        if matches!(self.place, Place::Directory { .. }) {
+            return vec![Need::CreateSession];
+        }
+        let mut needs = vec![Need::Read];
+        needs.extend((self.versions == Versions::Read).then_some(Need::ReadVersion));
+        needs.extend((self.listing == Listing::Needed).then_some(Need::List));
+        match self.grant {
+            Grant::Read => {}
+            Grant::ReadWrite => needs.extend([Need::Write, Need::Delete, Need::EndUpload]),
+        }
+        needs
+    }
+
+    pub(super) fn objects(&self) -> Vec<String> {
+        self.place.objects(&self.partition, &self.prefix)
+    }
+
+    pub(super) fn buckets(&self) -> Vec<String> {
+        self.place.buckets(&self.partition)
+    }
+
+    /// Where requests come from, if the server understands that.
+    pub(super) fn network(&self) -> Option<&Network> {
+        self.network.as_ref().filter(|_| self.dialect == PolicyDialect::Aws)
+    }
+
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        match &self.signer {
+            Signer::Known(caller) => Some(caller),
+            Signer::Nobody | Signer::Somebody => None,
+        }
+    }
+
+    /// Who the policies of resources are about, as far as that is known.
+    pub(super) fn principal(&self) -> Option<Principal> {
+        match &self.signer {
+            Signer::Nobody => Some(Principal::Anyone),
+            Signer::Somebody => None,
+            Signer::Known(caller) => Some(Principal::Aws(caller.arn.clone())),
+        }
+    }
+}
+
+// === impl Network ===
+
+impl Network {
+    /// Holds for requests that come from there.
+    pub(super) fn condition(&self) -> Condition {
+        let (key, id) = self.key_and_id();
+        Condition::new("StringEquals", key, [id])
+    }
+
+    /// Holds for requests that come from elsewhere.
+    pub(super) fn elsewhere(&self) -> Condition {
+        let (key, id) = self.key_and_id();
+        Condition::new("StringNotEquals", key, [id])
+    }
+
+    pub(super) fn key_and_id(&self) -> (&'static str, &str) {
+        match self {
+            Self::Vpc(id) => ("aws:SourceVpc", id),
+            Self::Endpoint(id) => ("aws:SourceVpce", id),
+        }
+    }
+}

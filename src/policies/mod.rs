@@ -1,0 +1,30 @@
+//! What a mount needs to be allowed, as policies of IAM and of resources, from its own configuration. Pure: values in,
+//! documents out; nothing is asked.
+
+mod allowed;
+mod cors;
+mod dialect;
+mod document;
+mod facts;
+mod generated;
+mod need;
+mod partition;
+mod pattern;
+mod place;
+mod principal;
+mod request;
+mod resource;
+mod role;
+mod statement;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::need::Need;
+pub use self::{
+    dialect::PolicyDialect,
+    document::{PolicyDocument, PolicyKind},
+    generated::Policies,
+    request::PolicyRequest,
+    statement::PolicyStatement,
+};

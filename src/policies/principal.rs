@@ -1,0 +1,127 @@
+use super::partition::Partition;
+use crate::terms::Arn;
+
+/// Who is meant by a policy of a resource. Parsed; what it holds can stand in JSON as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Principal {
+    Anyone,
+    /// By its ARN.
+    Aws(String),
+    /// Whom a provider of OpenID Connect vouches for, by the provider's ARN.
+    Federated(String),
+    /// A service of AWS, by its name.
+    Service(String),
+}
+
+/// The role or the user that the proxy's requests are signed by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) arn: String,
+    /// Empty on compatible servers that have no accounts.
+    pub(super) account: String,
+}
+
+// === impl Principal ===
+
+impl Principal {
+    /// Who may assume a role: an account by its number, a role, user, session or identity provider by its ARN, or a service
+    /// by its name.
+    pub(super) fn parse_trusted(text: &str, partition: &Partition) -> Option<Self> {
+        if is_account(text) {
+            return Some(Self::Aws(format!("arn:{}:iam::{text}:root", partition.name)));
+        }
+        if let Some(arn) = iam_arn(text) {
+            let arn_of = match (arn.service, arn.resource.split_once('/')) {
+                ("iam", None) if arn.resource == "root" => Self::Aws,
+                ("iam", Some(("role" | "user", _))) | ("sts", Some(("assumed-role", _))) => Self::Aws,
+                ("iam", Some(("oidc-provider", _))) => Self::Federated,
+                _ => return None,
+            };
+            return is_account(arn.account).then(|| arn_of(text.to_owned()));
+        }
+        let is_service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
+        let proper = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+        (is_service && proper).then(|| Self::Service(text.to_owned()))
+    }
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// By the ARN of a role or a user. Those of compatible servers have no account, or one of zeros.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let arn = iam_arn(text).filter(|arn| arn.service == "iam")?;
+        let is_caller = matches!(arn.resource.split_once('/'), Some(("role" | "user", _)));
+        let has_account = arn.account.is_empty() || is_account(arn.account);
+        (is_caller && has_account).then(|| Self { arn: text.to_owned(), account: arn.account.to_owned() })
+    }
+}
+
+/// Reads the ARN of something of IAM or STS, which no wildcard or variable is in (IAM API, "CreateRole": names are of
+/// `[\w+=,.@-]`, in paths).
+fn iam_arn(text: &str) -> Option<Arn<'_>> {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
+    let is_proper = |arn: &Arn<'_>| {
+        arn.region.is_empty() && arn.resource.bytes().all(is_word) && !arn.resource.ends_with('/')
+    };
+    Arn::parse(text).filter(is_proper)
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_assumes_a_role_is_named_by_number_arn_or_service() {
+        let china = Partition::of_region("cn-north-1");
+        for (text, expected) in [
+            ("111122223333", Some(Principal::Aws("arn:aws-cn:iam::111122223333:root".to_owned()))),
+            (
+                "arn:aws:iam::111122223333:user/CreativeForceCloudS3",
+                Some(Principal::Aws("arn:aws:iam::111122223333:user/CreativeForceCloudS3".to_owned())),
+            ),
+            (
+                "arn:aws:sts::111122223333:assumed-role/a/b",
+                Some(Principal::Aws("arn:aws:sts::111122223333:assumed-role/a/b".to_owned())),
+            ),
+            ("ecs-tasks.amazonaws.com", Some(Principal::Service("ecs-tasks.amazonaws.com".to_owned()))),
+            (
+                "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/A1",
+                Some(Principal::Federated(
+                    "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/A1"
+                        .to_owned(),
+                )),
+            ),
+            ("1111-2222-3333", None),
+            ("*", None),
+            ("arn:aws:iam::111122223333:role/*", None),
+            ("arn:aws:iam::*:role/media", None),
+            ("arn:aws:iam::111122223333:role/${aws:username}", None),
+            ("arn:aws:iam::111122223333:group/a", None),
+            ("arn:aws:s3:::bucket", None),
+            ("evil.example.com", None),
+            ("", None),
+        ] {
+            assert_eq!(Principal::parse_trusted(text, &china), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_a_role_or_a_user() {
+        for (text, account) in [
+            ("arn:aws:iam::111122223333:role/path/media", Some("111122223333")),
+            ("arn:aws-us-gov:iam::111122223333:user/media", Some("111122223333")),
+            ("arn:aws:iam:::user/media", Some("")),
+            ("arn:aws:iam::111122223333:root", None),
+            ("arn:aws:sts::111122223333:assumed-role/media/session", None),
+            ("arn:aws:iam::111122223333:role/", None),
+            ("media", None),
+        ] {
+            assert_eq!(Caller::parse(text).map(|caller| caller.account).as_deref(), account, "{text}");
+        }
+    }
+}

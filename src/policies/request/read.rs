@@ -1,0 +1,212 @@
+//! What a request says, read into facts.
+
+use super::PolicyRequest;
+use crate::{
+    config::{ConfigError, ConfigErrorKind, DeniedAnswer},
+    credentials::{RoleArn, Signing},
+    policies::{
+        PolicyDialect,
+        facts::{Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Trust, Versions},
+        partition::Partition,
+        pattern,
+        place::{Nameless, Place},
+        principal::{Caller, Principal},
+    },
+    request::VersionPolicy,
+    route::BucketSource,
+    terms::Encryption,
+};
+
+impl PolicyRequest {
+    pub(super) fn facts(&self) -> Result<Facts, ConfigError> {
+        let parts = &*self.mount.0;
+        let addressing = parts.origin.addressing();
+        let dialect = self.dialect.unwrap_or(match addressing.endpoint_url.as_deref() {
+            None => PolicyDialect::Aws,
+            Some(url) if is_of_aws(url) => PolicyDialect::Aws,
+            Some(_) => PolicyDialect::Compatible,
+        });
+        let partition = Partition::of_region(&addressing.region);
+        let owner = self.owner.as_ref().or(parts.origin.terms.expected_owner.as_ref());
+        let owner = owner.map(|owner| owner.as_str().to_owned());
+        let place = self.place(&partition, &addressing.region, owner.as_deref())?;
+        if dialect == PolicyDialect::Compatible && !matches!(place, Place::Buckets(_)) {
+            return contradiction(
+                "access points and directory buckets are AWS's: compatible servers have none",
+            );
+        }
+        let prefix = pattern::literal(parts.keys.prefix(), dialect).ok_or_else(|| {
+            let message = format!(
+                "the prefix {:?} cannot be allowed alone by a compatible server: it takes \"*\", \"?\" and \"${{\" for \
+                 wildcards and variables, and has no words for the characters",
+                parts.keys.prefix()
+            );
+            ConfigError::new(ConfigErrorKind::InvalidValue, message)
+        })?;
+        let network = self.network()?;
+        if network.is_none() && self.elsewhere == Elsewhere::Denied {
+            return contradiction(
+                "requests from elsewhere cannot be denied without a VPC or a VPC endpoint: name one",
+            );
+        }
+        if self.plain_http == PlainHttp::Denied && addressing.endpoint_url.as_deref().is_some_and(is_plain) {
+            return contradiction(
+                "denying plain HTTP would shut out this mount, whose endpoint is plain HTTP",
+            );
+        }
+        Ok(Facts {
+            dialect,
+            region: addressing.region.clone(),
+            place,
+            prefix,
+            grant: parts.grant,
+            versions: match parts.query.versions {
+                VersionPolicy::Honoured => Versions::Read,
+                VersionPolicy::Ignored => Versions::Ignored,
+            },
+            listing: match self.listing.unwrap_or(parts.denied == DeniedAnswer::Auto) {
+                true => Listing::Needed,
+                false => Listing::NotNeeded,
+            },
+            kms: self.kms(),
+            signer: self.signer()?,
+            trust: self.trust(&partition)?,
+            network,
+            elsewhere: self.elsewhere,
+            plain_http: self.plain_http,
+            owner,
+            cors: parts.cors.as_ref().map(|cors| cors.told().clone()),
+            partition,
+        })
+    }
+
+    fn place(&self, partition: &Partition, region: &str, owner: Option<&str>) -> Result<Place, ConfigError> {
+        let bucket = match (&self.bucket, &self.mount.0.bucket) {
+            (Some(bucket), source) if source.may_be(bucket) => bucket,
+            (Some(bucket), _) => {
+                return contradiction(&format!("the mount never asks for the bucket {bucket}"));
+            }
+            (None, BucketSource::Fixed(bucket)) => bucket,
+            (None, BucketSource::FromPath(globs)) => {
+                return Ok(Place::Buckets(
+                    globs.texts().iter().flat_map(|glob| pattern::of_glob(glob)).collect(),
+                ));
+            }
+            (None, BucketSource::Resolver(_)) => {
+                let message = "the bucket of this mount is named by a function, for each request: name one that it may name";
+                return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+            }
+        };
+        let mut place = Place::of(bucket, partition, region, owner).map_err(|Nameless(why)| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("the bucket {bucket}: {why}"))
+        })?;
+        match (&mut place, &self.bucket_behind) {
+            (_, None) => {}
+            (Place::AccessPoint(point), Some(behind)) => point.bucket = Some(behind.clone()),
+            (Place::Buckets(_) | Place::Directory { .. }, Some(_)) => {
+                return contradiction(
+                    "a bucket is behind an access point, and the mount names none: leave it out",
+                );
+            }
+        }
+        Ok(place)
+    }
+
+    fn kms(&self) -> Kms {
+        let encryption = self.mount.0.encryption.as_ref();
+        let writes = encryption.and_then(Encryption::kms_key).cloned();
+        let mut keys = Vec::new();
+        for key in writes.iter().chain(&self.kms_keys) {
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
+        let context = encryption.into_iter().flat_map(Encryption::context);
+        Kms {
+            keys,
+            writes,
+            context: context.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        }
+    }
+
+    fn signer(&self) -> Result<Signer, ConfigError> {
+        let credentials = &self.mount.0.credentials;
+        let Some(arn) = self.role.as_deref().or(credentials.role_arn().map(RoleArn::as_str)) else {
+            return Ok(match credentials.signing() {
+                Signing::Anonymous => Signer::Nobody,
+                Signing::By(_) => Signer::Somebody,
+            });
+        };
+        Caller::parse(arn).map(Signer::Known).ok_or_else(|| {
+            invalid("the role", arn, "must be the ARN of a role or a user, like arn:aws:iam::111122223333:role/media; not of a session")
+        })
+    }
+
+    fn trust(&self, partition: &Partition) -> Result<Option<Trust>, ConfigError> {
+        let Some(text) = self.trusted.as_deref() else { return Ok(None) };
+        let principal = Principal::parse_trusted(text, partition).ok_or_else(|| {
+            let why = "must be an account (12 digits), the ARN of a role, a user or an identity provider, or a service \
+                       like ecs-tasks.amazonaws.com";
+            invalid("the trusted principal", text, why)
+        })?;
+        let is_federated = matches!(principal, Principal::Federated(_));
+        if is_federated && self.subject.is_none() {
+            let message = "an identity provider vouches for many: name the subject of the tokens that may assume the role, \
+                           like system:serviceaccount:NAMESPACE:NAME";
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        }
+        if let Some(subject) = self.subject.as_deref() {
+            if !is_federated {
+                return contradiction(
+                    "a trusted subject is one of an identity provider's: name its ARN as the trusted principal",
+                );
+            }
+            if subject.is_empty() || subject.contains(['*', '?', '$']) {
+                return Err(invalid(
+                    "the trusted subject",
+                    subject,
+                    "must be one subject, without wildcards",
+                ));
+            }
+        }
+        let external_id = self.external_id.as_ref().or(self.mount.0.credentials.external_id()).cloned();
+        Ok(Some(Trust { principal, external_id, subject: self.subject.clone() }))
+    }
+
+    fn network(&self) -> Result<Option<Network>, ConfigError> {
+        let is_id = |id: &str, kind: &str| {
+            let hex = id.strip_prefix(kind).unwrap_or_default();
+            !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+        };
+        match (self.vpc.as_deref(), self.vpc_endpoint.as_deref()) {
+            (None, None) => Ok(None),
+            (Some(id), None) if is_id(id, "vpc-") => Ok(Some(Network::Vpc(id.to_owned()))),
+            (Some(id), None) => Err(invalid("the VPC", id, "must be an id like vpc-0123456789abcdef0")),
+            (None, Some(id)) if is_id(id, "vpce-") => Ok(Some(Network::Endpoint(id.to_owned()))),
+            (None, Some(id)) => {
+                Err(invalid("the VPC endpoint", id, "must be an id like vpce-0123456789abcdef0"))
+            }
+            (Some(_), Some(_)) => {
+                contradiction("a VPC and a VPC endpoint: name the endpoint alone, which is in its VPC")
+            }
+        }
+    }
+}
+
+/// Endpoints of AWS that are named by URL are those of VPC endpoints, for the most part.
+fn is_of_aws(url: &str) -> bool {
+    let host = url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+}
+
+fn is_plain(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+}
+
+fn invalid(what: &str, text: &str, why: &str) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::InvalidValue, format!("{what} {text:?}: {why}"))
+}
+
+fn contradiction<T>(message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+}

@@ -1,0 +1,203 @@
+//! The policies of what the role comes across: bucket, access point, key, VPC endpoint.
+
+use super::{
+    Need, PolicyDialect, PolicyDocument, PolicyKind,
+    allowed::{WrittenIn, by_kms, by_s3},
+    facts::{Elsewhere, Facts, Network, PlainHttp, Signer},
+    place::{AccessPoint, Place},
+    principal::Principal,
+    statement::{Condition, PolicyStatement},
+};
+
+/// The policy of the bucket; `Err` with the reason if there is none.
+pub(super) fn bucket(facts: &Facts) -> Result<PolicyDocument, String> {
+    if !facts.place.is_one_bucket() {
+        return Err("The bucket policy: it belongs to one bucket, and this mount has many. Name the bucket."
+            .to_owned());
+    }
+    let mut statements = match &facts.place {
+        Place::AccessPoint(point) => match &point.bucket {
+            Some(_) => vec![delegation(point, facts)],
+            None => {
+                return Err("The bucket policy: the ARN of an access point does not tell its bucket. Name it, for the \
+                            statement by which the bucket leaves permissions to the access point."
+                    .to_owned());
+            }
+        },
+        Place::Buckets(_) | Place::Directory { .. } => match facts.principal() {
+            Some(principal) => {
+                by_s3(facts).into_iter().map(|statement| statement.of(principal.clone())).collect()
+            }
+            None => Vec::new(),
+        },
+    };
+    statements.extend(denials(facts));
+    if statements.is_empty() {
+        return Err(
+            "The bucket policy: it names the role or the user, which is not known here. Give its ARN."
+                .to_owned(),
+        );
+    }
+    let mut about = String::from(match &facts.signer {
+        Signer::Nobody => {
+            "For the bucket, beside what its policy says already. The mount signs nothing, so everyone may do this, the \
+             whole internet, unless a condition says otherwise; S3 Block Public Access has to let it pass."
+        }
+        Signer::Somebody | Signer::Known(_) => {
+            "For the bucket, beside what its policy says already. If bucket and role are of one account, the role policy \
+             allows enough, and this is not needed; if they are of two, both are."
+        }
+    });
+    if facts.network().is_some() && facts.elsewhere == Elsewhere::Undecided {
+        about.push_str(
+            " The condition on the network is one on what is allowed here: it shuts out nobody whom another policy allows.",
+        );
+    }
+    Ok(PolicyDocument::policy(PolicyKind::Bucket, about, statements))
+}
+
+/// Leaves to the access point what is allowed through it
+/// ([S3 user guide, "Delegating access control to access points"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-policies.html)).
+fn delegation(point: &AccessPoint, facts: &Facts) -> PolicyStatement {
+    let name = point.bucket.as_ref().map_or("", |bucket| bucket.as_str());
+    let bucket = format!("arn:{}:s3:::{name}", facts.partition.name);
+    let actions = by_s3(facts).into_iter().flat_map(|statement| statement.body.action).collect();
+    PolicyStatement::allow(Need::Read, actions, vec![bucket.clone(), format!("{bucket}/*")])
+        .named("LeaveToAccessPoint")
+        .of(Principal::Anyone)
+        .only_if(Condition::new("StringEquals", "s3:DataAccessPointArn", [&point.arn]))
+        .because(
+            "The bucket allows what the policy of this access point allows, and only through it. \"Everyone\" is narrowed \
+             by that policy.",
+        )
+        .without_need()
+}
+
+/// What is denied to everyone, if that was asked for.
+fn denials(facts: &Facts) -> Vec<PolicyStatement> {
+    let mut denials = Vec::new();
+    if facts.plain_http == PlainHttp::Denied {
+        let resources = of_bucket(facts);
+        let all = if matches!(facts.place, Place::Directory { .. }) { "s3express:*" } else { "s3:*" };
+        denials.push(
+            PolicyStatement::deny("DenyPlainHttp", vec![all], resources)
+                .only_if(Condition::new("Bool", "aws:SecureTransport", ["false"]))
+                .because(
+                    "Nobody may use the bucket without TLS, whatever else allows them. It is for the whole bucket: look \
+                     first whether anything still comes by plain HTTP.",
+                ),
+        );
+    }
+    if let (Some(network), Elsewhere::Denied) = (facts.network(), facts.elsewhere) {
+        denials.push(elsewhere(network, facts));
+    }
+    denials
+}
+
+fn elsewhere(network: &Network, facts: &Facts) -> PolicyStatement {
+    let allowed = by_s3(facts).into_iter().filter(|statement| statement.need != Some(Need::List));
+    let actions = allowed.flat_map(|statement| statement.body.action).collect();
+    let resources = match &facts.place {
+        Place::AccessPoint(_) => of_bucket(facts),
+        Place::Buckets(_) | Place::Directory { .. } => facts.objects(),
+    };
+    let (_, id) = network.key_and_id();
+    PolicyStatement::deny("DenyElsewhere", actions, resources)
+        .only_if(network.elsewhere())
+        // Services of AWS that act for somebody, or for themselves, come from nowhere.
+        .only_if(Condition::new("BoolIfExists", "aws:ViaAWSService", ["false"]))
+        .only_if(Condition::new("BoolIfExists", "aws:PrincipalIsAWSService", ["false"]))
+        .because(format!(
+            "Nobody may do with these objects what the mount does, unless the request comes through {id}: administrators, \
+             the console, and the account's root are shut out, too. It denies no action on the bucket itself, so that its \
+             policy can still be changed from elsewhere. A wrong id shuts out the proxy. Try the mount before adding this."
+        ))
+}
+
+/// The bucket and all that is in it.
+fn of_bucket(facts: &Facts) -> Vec<String> {
+    match &facts.place {
+        Place::AccessPoint(AccessPoint { bucket: Some(bucket), .. }) => {
+            let arn = format!("arn:{}:s3:::{bucket}", facts.partition.name);
+            vec![arn.clone(), format!("{arn}/*")]
+        }
+        place @ (Place::Buckets(_) | Place::AccessPoint(_)) => {
+            let mut resources = place.buckets(&facts.partition);
+            resources.extend(place.objects(&facts.partition, ""));
+            resources
+        }
+        place @ Place::Directory { .. } => place.buckets(&facts.partition),
+    }
+}
+
+/// The policy of the access point, if the mount has one.
+pub(super) fn access_point(facts: &Facts) -> Option<Result<PolicyDocument, String>> {
+    let Place::AccessPoint(_) = &facts.place else { return None };
+    let Some(principal) = facts.principal() else {
+        return Some(Err(
+            "The access point policy: it names the role or the user, which is not known here. Give its ARN."
+                .to_owned(),
+        ));
+    };
+    let statements = by_s3(facts).into_iter().map(|statement| statement.of(principal.clone())).collect();
+    let about = "For the access point. It needs the role policy beside it if the role is of another account, and in any \
+                 case the statement in the bucket policy by which the bucket leaves permissions to it.";
+    Some(Ok(PolicyDocument::policy(PolicyKind::AccessPoint, about, statements)))
+}
+
+/// What the policy of the key needs, if the mount has one; `Err` with the reason if it can't be said.
+pub(super) fn key(facts: &Facts) -> Option<Result<PolicyDocument, String>> {
+    let statements = by_kms(facts, WrittenIn::Key);
+    if statements.is_empty() {
+        return None;
+    }
+    let Some(caller) = facts.caller() else {
+        return Some(Err(
+            "The key policy: it names the role or the user, which is not known here. Give its ARN."
+                .to_owned(),
+        ));
+    };
+    let mut about = String::from(
+        "For the key, beside what its policy says already: do not take away the statement of the account's administrators, \
+         or nobody can manage the key any more.",
+    );
+    let of_others = facts.kms.keys.iter().any(|key| key.account().as_str() != caller.account);
+    about.push_str(match of_others {
+        true => {
+            " Key and role are of two accounts: both this and the role policy are needed, and the key must be one of your \
+             own, since one that AWS manages (aws/s3) cannot be shared with another account."
+        }
+        false => {
+            " Key and role are of one account: if the key's policy leaves permissions to IAM, as the console's default \
+             does, the role policy allows enough."
+        }
+    });
+    let principal = Principal::Aws(caller.arn.clone());
+    let statements = statements.into_iter().map(|statement| statement.of(principal.clone())).collect();
+    Some(Ok(PolicyDocument::policy(PolicyKind::Key, about, statements)))
+}
+
+/// The policy of the VPC endpoint, if requests go through one.
+pub(super) fn vpc_endpoint(facts: &Facts) -> Option<PolicyDocument> {
+    facts.network()?;
+    let caller = facts.caller().filter(|_| facts.dialect == PolicyDialect::Aws);
+    // VPC user guide, "Endpoint policies": a gateway endpoint takes no other principal than everyone, and asks for the
+    // caller by a condition. Both kinds of endpoints take that.
+    let statements = by_s3(&Facts { network: None, ..facts.clone() }).into_iter().map(|statement| {
+        let statement = statement.of(Principal::Anyone);
+        match caller {
+            Some(caller) => statement.only_if(Condition::new("ArnEquals", "aws:PrincipalArn", [&caller.arn])),
+            None => statement,
+        }
+    });
+    let mut about = String::from(
+        "For the VPC endpoint of S3, which by default lets everything pass: with this, only what the mount does. It \
+         allows nothing by itself, and it is for all that goes through the endpoint: what else in the VPC uses it needs \
+         statements of its own.",
+    );
+    if caller.is_none() {
+        about
+            .push_str(" The role or the user is not known here, so everyone's requests of these kinds pass.");
+    }
+    Some(PolicyDocument::policy(PolicyKind::VpcEndpoint, about, statements.collect()))
+}
