@@ -1,9 +1,12 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Parser};
+use clap::{ArgGroup, Parser, Subcommand};
 use tower_s3_proxy::AccountId;
 
-use crate::cache::{parse_bytes, parse_time};
+use crate::{
+    cache::{parse_bytes, parse_time},
+    policies::PoliciesArgs,
+};
 
 /// Serves a private S3 bucket over HTTP.
 ///
@@ -11,12 +14,49 @@ use crate::cache::{parse_bytes, parse_time};
 /// --bucket, --bucket-from-path or --config it serves what these name; credentials come from the AWS environment
 /// variables, profile files, web identity, or container and instance metadata, as with every AWS tool.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
+#[command(version, max_term_width = 110, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Where to listen
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+
+    /// Worker threads; as many as processors by default
+    #[arg(long, value_name = "N", help_heading = "The process")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Where to answer that the process lives, without asking S3; empty for nowhere
+    #[arg(long, value_name = "PATH", default_value = "/ping", help_heading = "The process")]
+    pub(crate) ping_path: String,
+
+    /// Where to answer whether credentials are valid and the buckets reachable; empty for nowhere
+    #[arg(long, value_name = "PATH", default_value = "/ready", help_heading = "The process")]
+    pub(crate) ready_path: String,
+
+    /// How long requests in flight may take after SIGTERM or Ctrl-C, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
+    pub(crate) drain_timeout: u64,
+}
+
+/// What the program does besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the policies that the mounts need, of roles, buckets and keys
+    Policies(PoliciesArgs),
+}
+
+/// Which bucket, and where it is.
+#[derive(Debug, Default, clap::Args)]
+#[command(group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
+pub(crate) struct SourceArgs {
     /// The bucket to serve (a name, an access-point alias or an ARN)
     #[arg(long, value_name = "BUCKET", help_heading = "What to serve")]
     pub(crate) bucket: Option<String>,
@@ -87,7 +127,11 @@ pub(crate) struct Args {
     /// repeated
     #[arg(long, value_name = "ORIGIN", requires = "source", help_heading = "What clients see")]
     pub(crate) cors_origin: Vec<String>,
+}
 
+/// What is kept in memory.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct CacheArgs {
     /// Keep objects in memory, in this many bytes, like 512MiB; a file has a table [cache] for that
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_size: Option<u64>,
@@ -119,22 +163,6 @@ pub(crate) struct Args {
     /// in the environment variable CACHE_ADMIN_TOKEN; nowhere by default
     #[arg(long, value_name = "PATH", help_heading = "The cache")]
     pub(crate) cache_admin_path: Option<String>,
-
-    /// Worker threads; as many as processors by default
-    #[arg(long, value_name = "N", help_heading = "The process")]
-    pub(crate) threads: Option<NonZeroUsize>,
-
-    /// Where to answer that the process lives, without asking S3; empty for nowhere
-    #[arg(long, value_name = "PATH", default_value = "/ping", help_heading = "The process")]
-    pub(crate) ping_path: String,
-
-    /// Where to answer whether credentials are valid and the buckets reachable; empty for nowhere
-    #[arg(long, value_name = "PATH", default_value = "/ready", help_heading = "The process")]
-    pub(crate) ready_path: String,
-
-    /// How long requests in flight may take after SIGTERM or Ctrl-C, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
-    pub(crate) drain_timeout: u64,
 }
 
 impl Args {
@@ -148,14 +176,16 @@ impl Args {
         if !self.ping_path.is_empty() && self.ping_path == self.ready_path {
             return Err("--ping-path and --ready-path are the same: give each a path of its own".to_owned());
         }
-        if let Some(path) = &self.cache_admin_path
+        if let Some(path) = &self.cache.cache_admin_path
             && (!path.starts_with('/') || path.ends_with('/'))
         {
             return Err(format!("--cache-admin-path {path}: must begin with \"/\", and not end with it"));
         }
         Ok(())
     }
+}
 
+impl SourceArgs {
     /// Whether nothing is named that could be served.
     pub(crate) fn is_demo(&self) -> bool {
         self.bucket.is_none() && self.bucket_from_path.is_empty() && self.config.is_none()

@@ -5,10 +5,10 @@ use tower_s3_proxy::{
     WarmTarget, Warming,
 };
 
-use crate::args::Args;
+use crate::args::CacheArgs;
 
 /// The cache that the flags ask for.
-pub(crate) fn from_args(args: &Args) -> Result<Option<Cache>, Box<dyn Error>> {
+pub(crate) fn from_args(args: &CacheArgs) -> Result<Option<Cache>, Box<dyn Error>> {
     let Some(size) = args.cache_size else { return Ok(None) };
     let mut cache = Cache::builder(size);
     if let Some(bytes) = args.cache_max_object {
@@ -21,7 +21,7 @@ pub(crate) fn from_args(args: &Args) -> Result<Option<Cache>, Box<dyn Error>> {
 }
 
 /// The mount, with the cache and what the flags say of it.
-pub(crate) fn for_mount(mut mount: MountBuilder, cache: Option<&Cache>, args: &Args) -> MountBuilder {
+pub(crate) fn for_mount(mut mount: MountBuilder, cache: Option<&Cache>, args: &CacheArgs) -> MountBuilder {
     if let Some(cache) = cache {
         mount = mount.cache(cache);
     }
@@ -79,7 +79,7 @@ fn tell(prefix: &str, report: &WarmReport, how_far: &str) {
 
 /// The service that purges the cache, and its path.
 pub(crate) fn admin(
-    args: &Args,
+    args: &CacheArgs,
     cache: Option<&Cache>,
 ) -> Result<Option<(String, CacheAdmin)>, Box<dyn Error>> {
     let Some(path) = &args.cache_admin_path else { return Ok(None) };
@@ -124,6 +124,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::args::Args;
 
     #[test]
     fn sizes_and_times_have_units() {
@@ -189,8 +190,8 @@ mod tests {
             let parsed = Args::try_parse_from(["standalone"].iter().chain(flags));
             let made = parsed.map_err(|why| why.to_string()).and_then(|args| {
                 args.check()?;
-                let cache = from_args(&args).map_err(|why| why.to_string())?;
-                admin(&args, cache.as_ref()).map_err(|why| why.to_string())?;
+                let cache = from_args(&args.cache).map_err(|why| why.to_string())?;
+                admin(&args.cache, cache.as_ref()).map_err(|why| why.to_string())?;
                 Ok(cache.is_some())
             });
             match (made, outcome) {

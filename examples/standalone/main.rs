@@ -5,13 +5,18 @@
 //! For a bucket of yours (credentials as with every AWS tool; `--help` tells the rest):
 //!
 //!     cargo run --release --example standalone -- --bucket my-bucket --region us-west-2
+//!
+//! What has to be allowed to it:
+//!
+//!     cargo run --release --example standalone -- policies --bucket my-bucket --region us-west-2
 
 mod args;
 mod cache;
 mod mounts;
+mod policies;
 mod server;
 
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::{error::Error, ffi::OsString, num::NonZeroUsize, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use demo_s3::DemoS3;
@@ -20,56 +25,69 @@ use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use tower_s3_proxy::{BucketName, Mount, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{BucketName, Grant, Mount, S3ProxyLayer, credentials::Credentials};
 use tracing_subscriber::EnvFilter;
 
-use self::{args::Args, mounts::Served, server::Server};
+use self::{
+    args::{Args, CacheArgs, Command, SourceArgs},
+    mounts::Served,
+    server::Server,
+};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
-    match start(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program(std::env::args_os()).into()
 }
 
-fn start(args: Args) -> Result<(), Box<dyn Error>> {
-    let threads = args.threads.map_or_else(std::thread::available_parallelism, Ok)?.get();
+/// Runs the program to its end, and returns its exit code.
+fn program(args: impl Iterator<Item = OsString>) -> u8 {
+    let mut args = Args::parse_from(args);
+    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    let (outcome, failure) = match args.command.take() {
+        Some(Command::Policies(args)) => (block_on(None, policies::run(args)).map(|()| 0), 1),
+        None => (block_on(args.threads, run(args)).map(|()| 0), 1),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        failure
+    })
+}
+
+fn block_on<T>(
+    threads: Option<NonZeroUsize>,
+    work: impl Future<Output = Result<T, Box<dyn Error>>>,
+) -> Result<T, Box<dyn Error>> {
+    let threads = threads.map_or_else(std::thread::available_parallelism, Ok)?.get();
     let mut runtime = match threads {
         // One thread needs no work stealing, and no wake-up crosses threads.
         1 => runtime::Builder::new_current_thread(),
         _ => runtime::Builder::new_multi_thread(),
     };
-    runtime.worker_threads(threads).enable_all().build()?.block_on(run(args))
+    runtime.worker_threads(threads).enable_all().build()?.block_on(work)
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     args.check()?;
-    let demo = match args.is_demo() {
+    let demo = match args.source.is_demo() {
         true => Some(Demo::start().await?),
         false => None,
     };
     let Served { config, cache, single } = match &demo {
-        Some(demo) => demo.config(&args)?,
-        None => mounts::from_args(&args).await?,
+        Some(demo) => demo.config(&args.cache)?,
+        None => mounts::from_args(&args.source, &args.cache, Grant::Read).await?,
     };
-    let admin = cache::admin(&args, cache.as_ref())?;
+    let admin = cache::admin(&args.cache, cache.as_ref())?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
     match &demo {
         Some(demo) => demo.greet(&format!("http://{address}")),
-        None => println!("serving {} on http://{address}", describe(&args)),
+        None => println!("serving {} on http://{address}", describe(&args.source)),
     }
 
     if let Some((bucket, mount)) = single {
-        cache::warm(&bucket, &mount, args.warm)?;
+        cache::warm(&bucket, &mount, args.cache.warm)?;
     }
     let server = Server {
         layer: S3ProxyLayer::new(config),
@@ -82,7 +100,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn describe(args: &Args) -> String {
+fn describe(args: &SourceArgs) -> String {
     match (&args.bucket, &args.config) {
         (Some(bucket), _) => format!("bucket {bucket} at {}", args.mount),
         (None, Some(file)) => format!("the mounts of {}", file.display()),
@@ -117,7 +135,7 @@ impl Demo {
         Ok(Self { s3, _folder: folder })
     }
 
-    fn config(&self, args: &Args) -> Result<Served, Box<dyn Error>> {
+    fn config(&self, args: &CacheArgs) -> Result<Served, Box<dyn Error>> {
         let (key, secret) = (demo_s3::DEMO_ACCESS_KEY, demo_s3::DEMO_SECRET_KEY);
         let bucket = BucketName::parse(DEMO_BUCKET)?;
         let mount = Mount::builder(bucket.clone())

@@ -1,8 +1,11 @@
 use std::{env, error::Error};
 
-use tower_s3_proxy::{BucketName, Cache, ConfigFile, Cors, Mount, S3ProxyConfig, credentials};
+use tower_s3_proxy::{BucketName, Cache, ConfigFile, Cors, Grant, Mount, S3ProxyConfig, credentials};
 
-use crate::{args::Args, cache};
+use crate::{
+    args::{CacheArgs, SourceArgs},
+    cache,
+};
 
 /// What is served.
 pub(crate) struct Served {
@@ -12,8 +15,12 @@ pub(crate) struct Served {
     pub(crate) single: Option<(BucketName, Mount)>,
 }
 
-/// What the arguments describe.
-pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
+/// What the arguments describe. A file says itself what its mounts are granted.
+pub(crate) async fn from_args(
+    args: &SourceArgs,
+    cache_args: &CacheArgs,
+    grant: Grant,
+) -> Result<Served, Box<dyn Error>> {
     if let Some(path) = &args.config {
         let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
         let in_file = |why| format!("{}: {why}", path.display());
@@ -36,7 +43,8 @@ pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
         Some(bucket) => Mount::builder(bucket.clone()),
         None => Mount::bucket_from_path(args.bucket_from_path.clone()),
     };
-    mount = mount.at(&args.mount).path_style(args.path_style).requester_pays(args.requester_pays);
+    mount = mount.at(&args.mount).path_style(args.path_style);
+    mount = mount.requester_pays(args.requester_pays).grant(grant);
 
     let endpoint = args.endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
     let region = match region(args.region.clone()) {
@@ -74,8 +82,8 @@ pub(crate) async fn from_args(args: &Args) -> Result<Served, Box<dyn Error>> {
     if !args.cors_origin.is_empty() {
         mount = mount.cors(Cors::origins(&args.cors_origin));
     }
-    let cache = cache::from_args(args)?;
-    let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
+    let cache = cache::from_args(cache_args)?;
+    let mount = cache::for_mount(mount, cache.as_ref(), cache_args).build()?;
     Ok(Served { config: mount.clone().into(), cache, single: bucket.map(|bucket| (bucket, mount)) })
 }
 
@@ -84,6 +92,6 @@ fn region(flag: Option<String>) -> Option<String> {
 }
 
 /// The first of these environment variables that says something.
-fn variable(names: &[&str]) -> Option<String> {
+pub(crate) fn variable(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
 }
