@@ -14,6 +14,7 @@ mod express;
 mod http_cache_suite;
 mod keys;
 mod lying;
+mod policies;
 mod query;
 mod seaweedfs;
 mod semantics;
