@@ -12,7 +12,7 @@ use http::{
     header::HOST,
     uri::{PathAndQuery, Scheme},
 };
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 
 use super::{Pools, Reuse, WireError, WireErrorKind};
 use crate::error::BoxError;
@@ -57,8 +57,9 @@ impl PooledClient {
         };
         let (parts, body) = sent.map_err(connector_error)?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ConnectorError::io)?;
-        HttpResponse::try_from(http::Response::from_parts(parts, SdkBody::from(body.to_bytes())))
-            .map_err(user)
+        // As a body that is yet to be read: of others the SDK logs the bytes at the level TRACE, and those of STS have keys.
+        let body = SdkBody::from_body_1_x(Full::new(body.to_bytes()));
+        HttpResponse::try_from(http::Response::from_parts(parts, body)).map_err(user)
     }
 }
 
