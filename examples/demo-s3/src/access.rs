@@ -23,6 +23,14 @@ pub struct Credential {
     session_token: Option<String>,
     /// As a policy would say it.
     prefix: String,
+    listing: Listing,
+}
+
+/// Whether a policy allows `s3:ListBucket`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    Allowed,
+    Denied,
 }
 
 /// The rules of one server.
@@ -58,6 +66,7 @@ impl Credential {
             secret_key: secret_key.into(),
             session_token: None,
             prefix: String::new(),
+            listing: Listing::Allowed,
         }
     }
 
@@ -70,6 +79,12 @@ impl Credential {
     /// Denies every object whose key does not begin with this.
     pub fn only_below(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// Takes `s3:ListBucket` away: keys are not listed, and missing ones are 403 as denied ones are.
+    pub fn without_listing(mut self) -> Self {
+        self.listing = Listing::Denied;
         self
     }
 }
@@ -141,6 +156,12 @@ impl Access {
             known.get(access_key).is_some_and(|known| key.starts_with(&known.credential.prefix))
         });
         if is_allowed { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
+    }
+
+    pub(crate) fn may_list(&self, access_key: &str) -> bool {
+        self.with_known(|known| {
+            known.get(access_key).is_none_or(|known| known.credential.listing == Listing::Allowed)
+        })
     }
 
     fn check_region(&self, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
@@ -233,6 +254,10 @@ impl S3Access for Gate {
         match cx.credentials() {
             Some(keys) => {
                 self.0.admit(&keys.access_key, cx.uri(), cx.headers())?;
+                let is_listing = cx.s3_op().name().starts_with("List") || cx.s3_op().name() == "HeadBucket";
+                if is_listing && !self.0.may_list(&keys.access_key) {
+                    return Err(s3_error!(AccessDenied, "Access Denied"));
+                }
                 if let Some(bucket) = cx.s3_path().get_bucket_name() {
                     self.0.admit_on_terms(bucket, cx.headers())?;
                 }

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub enum Denial {
     /// 403 `AccessDenied`: no right to the object.
     AccessDenied,
+    /// 403 `AccessDenied` with the message by which S3 tells that a key of KMS may not be used.
+    KeyDenied,
     /// 403 `InvalidObjectState`: archived and not restored.
     InvalidObjectState,
     /// 403 `SignatureDoesNotMatch`.
@@ -71,6 +73,12 @@ impl From<Denial> for S3Error {
     fn from(denial: Denial) -> Self {
         let (code, message) = match denial {
             Denial::AccessDenied => (S3ErrorCode::AccessDenied, "Access Denied"),
+            Denial::KeyDenied => (
+                S3ErrorCode::AccessDenied,
+                "User: arn:aws:sts::123456789012:assumed-role/media-reader/proxy is not authorized to perform: kms:Decrypt \
+                 on resource: arn:aws:kms:us-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab because no \
+                 resource-based policy allows the kms:Decrypt action",
+            ),
             Denial::InvalidObjectState => {
                 (S3ErrorCode::InvalidObjectState, "The operation is not valid for the object's storage class")
             }

@@ -100,11 +100,11 @@ impl S3Route for Reads {
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
         let target = request.extensions.get::<Target>().cloned().ok_or_else(|| s3_error!(InternalError))?;
         self.store.admit(&target.bucket, &target.key).await?;
+        let may_list =
+            request.credentials.as_ref().is_some_and(|keys| self.access.may_list(&keys.access_key));
         match self.read(&target, &request).await {
             // Who may not list a bucket may not learn what is missing in it.
-            Err(error) if request.credentials.is_none() && *error.code() == S3ErrorCode::NoSuchKey => {
-                Err(access_denied())
-            }
+            Err(error) if !may_list && *error.code() == S3ErrorCode::NoSuchKey => Err(access_denied()),
             other => other,
         }
     }
