@@ -51,6 +51,7 @@
 //! | feature | on by default | what it adds |
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's credential chain: [`credentials::default_chain`] and its like |
+//! | `diagnosis` | no | each step of the way to a bucket, tried and explained: `Mount::diagnose` |
 //! | `events` | no | purging by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `policies` | no | the policies that a mount needs, for AWS and compatible servers: `PolicyRequest` |
 //! | `serde` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
@@ -74,6 +75,8 @@ mod service;
 mod terms;
 
 pub mod credentials;
+#[cfg(feature = "diagnosis")]
+pub mod diagnosis;
 mod error;
 #[cfg(feature = "__internals")]
 #[doc(hidden)]

@@ -30,6 +30,8 @@ use crate::{
 pub(crate) use admitted::Gate;
 use deliver::Doubt;
 pub(crate) use refused::{Failure, from_origin_error};
+#[cfg(feature = "diagnosis")]
+pub(crate) use warm::listed_key;
 pub use warm::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming};
 
 /// A read that S3 has to be asked for.

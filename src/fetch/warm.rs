@@ -274,7 +274,7 @@ fn refusal(error: &SdkError<ListObjectsV2Error>) -> String {
 }
 
 /// `None` for a key that no request could name.
-fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
+pub(crate) fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
     let key = object.key()?;
     if !is_encoded {
         return ObjectKey::new(key).ok();

@@ -23,6 +23,12 @@ impl OriginClock {
         Self { ours, offset: Arc::default() }
     }
 
+    /// The time before it was corrected.
+    #[cfg(feature = "diagnosis")]
+    pub(super) fn uncorrected(&self) -> SystemTime {
+        self.ours.now()
+    }
+
     /// Goes by S3's clock from now on, unless it is beyond reason.
     pub(super) fn set(&self, theirs: SystemTime) {
         let is_sane = (UNIX_EPOCH + EARLIEST..UNIX_EPOCH + LATEST).contains(&theirs);

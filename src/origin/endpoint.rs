@@ -39,7 +39,7 @@ pub(crate) struct Endpoint {
     pub(crate) scope: SigningScope,
     pub(crate) auth: AuthScheme,
     /// Empty, or the path that stands before every key, without a trailing slash.
-    base_path: String,
+    pub(super) base_path: String,
     /// The day's key for `scope`; replaced when the day or the credentials change.
     pub(crate) signing_key: ArcSwapOption<SigningKey>,
 }

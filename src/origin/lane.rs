@@ -67,10 +67,10 @@ pub(crate) enum Answer {
 /// A bucket's endpoint, what carries requests to it, and what was learnt of it.
 pub(super) struct Place {
     pub(super) region: String,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Those of the origin, or of a session with the bucket.
     pub(super) credentials: Option<CredentialCache>,
-    wire: Wire,
+    pub(super) wire: Wire,
     pub(super) canary: Canary,
 }
 

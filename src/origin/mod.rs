@@ -7,6 +7,8 @@ mod endpoint;
 mod error;
 mod extent;
 mod lane;
+#[cfg(feature = "diagnosis")]
+mod once;
 mod recovery;
 mod refusal;
 mod request;
@@ -28,6 +30,11 @@ pub(crate) use self::{
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
     wire::{ConnectTo, PoolSettings, Pools, SdkClient, WireBody, tls_connector},
+};
+#[cfg(feature = "diagnosis")]
+pub(crate) use self::{
+    once::{Once, Way},
+    wire::TlsFault,
 };
 #[cfg(feature = "__internals")]
 pub(crate) use sigv4::SigningScope;

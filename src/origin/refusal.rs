@@ -23,7 +23,7 @@ pub(crate) struct Refusal {
     pub(crate) object_length: Option<u64>,
     /// S3's clock.
     pub(super) date: Option<SystemTime>,
-    pub(super) region: Option<String>,
+    pub(crate) region: Option<String>,
 }
 
 // === impl Refusal ===

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Need, PolicyDialect, PolicyDocument, PolicyKind, PolicyStatement, cors,
+    PolicyDialect, PolicyDocument, PolicyKind, cors,
     facts::{Facts, Signer},
     resource, role,
 };
@@ -49,8 +49,8 @@ impl Policies {
     }
 
     /// The statement that allows what the mount needs: the role's, or else the bucket's.
-    #[allow(dead_code, reason = "for the diagnosis of a mount, which tells what is missing")]
-    pub(crate) fn granting(&self, need: Need) -> Option<&PolicyStatement> {
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn granting(&self, need: super::Need) -> Option<&super::PolicyStatement> {
         let mut statements = self.documents.iter().flat_map(PolicyDocument::statements);
         statements.find(|statement| statement.need == Some(need))
     }

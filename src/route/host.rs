@@ -16,6 +16,11 @@ impl HostName {
         proper.then(|| Self(name.to_ascii_lowercase()))
     }
 
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the request is for this host: by its authority (HTTP/2, absolute form), else by its `Host`
     /// (RFC 9110 §7.1: the target URI's authority).
     pub(crate) fn is_target_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {

@@ -9,6 +9,7 @@ mod cache;
 mod cache_ttl;
 mod cors;
 mod cost;
+mod diagnosis;
 mod differential;
 mod express;
 mod http_cache_suite;

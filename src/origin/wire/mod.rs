@@ -17,6 +17,8 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use self::pool::PooledBody;
+#[cfg(feature = "diagnosis")]
+pub(crate) use self::pool::TlsFault;
 pub(crate) use self::{
     pool::{Pool, PoolSettings, Pools, Reuse},
     sdk_client::SdkClient,

@@ -4,6 +4,9 @@
 //! is no task per connection, so nothing is woken twice, nothing is read that was not asked for, and dropping the
 //! future or the body closes the connection.
 
+#[cfg(feature = "diagnosis")]
+mod dial;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -25,6 +28,8 @@ use hyper::{
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "diagnosis")]
+pub(crate) use self::dial::TlsFault;
 use super::{
     ConnectTo, WireError, WireErrorKind,
     stream::{Stream, server_name},
@@ -116,6 +121,14 @@ impl Pools {
                 Pool(Arc::new(PoolShared { host: host.clone(), settings, tls, idle: Mutex::default() }))
             })
             .clone()
+    }
+}
+
+#[cfg(feature = "diagnosis")]
+impl Pools {
+    /// The settings of connections that go where their URL says.
+    pub(crate) fn direct(&self) -> PoolSettings {
+        PoolSettings { connect_to: None, ..self.0.settings.clone() }
     }
 }
 

@@ -1,0 +1,44 @@
+use http::{HeaderMap, StatusCode};
+
+use super::{
+    course::Course,
+    run::Subject,
+    said::{Said, chain},
+};
+use crate::{
+    object::ObjectKey,
+    origin::{Once, Target},
+    request::VersionId,
+};
+
+/// What the server says to a read of a first byte.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Found {
+        status: StatusCode,
+        headers: HeaderMap,
+    },
+    Said(Said),
+    /// Nothing, for this reason.
+    Silence(String),
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// Asks for the first byte of an object as the mount does, once.
+    pub(super) async fn first_byte(
+        &self,
+        course: &Course<'_>,
+        key: &ObjectKey,
+        version: Option<&VersionId>,
+    ) -> Answer {
+        let target = Target { bucket: &self.facts.bucket, key, version };
+        match course.in_time(self.mount.0.origin.ask_once(target)).await {
+            Err(late) => Answer::Silence(late.to_string()),
+            Ok(Err(why)) => Answer::Silence(chain(&why)),
+            Ok(Ok(Once { refusal: Some(refusal), .. })) => Answer::Said(Said::new(refusal)),
+            Ok(Ok(Once { refusal: None, status, headers })) => Answer::Found { status, headers },
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use super::CheckName;
+use crate::object::{BucketName, ObjectKey};
+
+/// What a diagnosis may do, and what it can't find out by itself.
+#[must_use = "options do nothing by themselves"]
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(super) bucket: Option<BucketName>,
+    pub(super) canary: Option<ObjectKey>,
+    pub(super) write_probe: WriteProbe,
+    pub(super) time_limit: Duration,
+    pub(super) sts_endpoint: Option<String>,
+    pub(super) skipped: Vec<CheckName>,
+}
+
+/// Whether an object may be written and deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WriteProbe {
+    /// Nothing is written.
+    #[default]
+    Off,
+    /// An object `tower-s3-proxy-write-probe-…` of a few bytes is written below the mount's prefix and deleted at once, if
+    /// the mount is granted to write ([`Grant::ReadWrite`](crate::Grant::ReadWrite)). A bucket that keeps versions keeps
+    /// what may not be deleted by version.
+    On,
+}
+
+// === impl Options ===
+
+impl Options {
+    /// Reads only, with a limit of 10 s for each question.
+    pub fn new() -> Self {
+        Self {
+            bucket: None,
+            canary: None,
+            write_probe: WriteProbe::Off,
+            time_limit: TIME_LIMIT,
+            sts_endpoint: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// The bucket to ask for where a mount takes it from each request.
+    pub fn bucket(mut self, bucket: BucketName) -> Self {
+        self.bucket = Some(bucket);
+        self
+    }
+
+    /// An object to read the first byte of, by S3's own key. By default, and for mounts that do not serve the key, it is
+    /// the first of a listing.
+    pub fn canary(mut self, key: ObjectKey) -> Self {
+        self.canary = Some(key);
+        self
+    }
+
+    /// Whether an object may be written and deleted; not by default.
+    pub fn write_probe(mut self, probe: WriteProbe) -> Self {
+        self.write_probe = probe;
+        self
+    }
+
+    /// How long the answer to one question may take.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// The URL of STS, to ask who the credentials are. AWS's own by default; a mount with an endpoint of its own is asked
+    /// about only if this is given.
+    pub fn sts_endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.sts_endpoint = Some(url.into());
+        self
+    }
+
+    /// Does not try this step: what is not needed here, like `s3:ListBucket` by a mount that may say 404 to everything.
+    pub fn skip(mut self, name: CheckName) -> Self {
+        self.skipped.push(name);
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const TIME_LIMIT: Duration = Duration::from_secs(10);

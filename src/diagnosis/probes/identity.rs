@@ -1,0 +1,57 @@
+//! Who are we, as STS says?
+
+use crate::{
+    diagnosis::{
+        Check, CheckName, Outcome, advice,
+        course::Course,
+        facts::{Facts, Server, Signer},
+        run::Subject,
+        said::{Problem, Said},
+    },
+    origin::S3ErrorCode,
+};
+
+pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) {
+    let name = CheckName::Identity;
+    if !course.may(name) {
+        return;
+    }
+    let Subject { mount, facts, .. } = subject;
+    let url = course.options.sts_endpoint.as_deref();
+    let client = match (facts.server, url) {
+        _ if facts.signer == Signer::Anonymous => {
+            return course.note(Check::unknown(name, "not asked: requests are not signed"));
+        }
+        (Server::Compatible, None) => {
+            return course.note(Check::unknown(name, "not asked: the endpoint is not AWS's"));
+        }
+        (Server::Aws, _) | (Server::Compatible, Some(_)) => mount.0.origin.sts(url),
+    };
+    let check = match client {
+        Err(why) => Check::unknown(name, why.to_string()),
+        Ok(None) => Check::unknown(name, "not asked: requests are not signed"),
+        Ok(Some(client)) => match course.in_time(client.get_caller_identity().send()).await {
+            Err(late) => unreachable_sts(&late.to_string()),
+            Ok(Ok(who)) => Check::pass(name, who.arn().unwrap_or("an identity without a name")),
+            Ok(Err(error)) => match Problem::of_sdk(&error) {
+                Problem::Silence(why) => unreachable_sts(&why),
+                Problem::Said(said) => refused(facts, &said),
+            },
+        },
+    };
+    course.note(check);
+}
+
+/// Reads need no STS, once there are credentials.
+fn unreachable_sts(why: &str) -> Check {
+    Check::unknown(CheckName::Identity, format!("STS can't be asked: {why}"))
+}
+
+fn refused(facts: &Facts, said: &Said) -> Check {
+    let name = CheckName::Identity;
+    // STS wants no permission for it ("GetCallerIdentity"), so what it refuses are the credentials.
+    if said.status.is_server_error() || said.code == S3ErrorCode::AccessDenied {
+        return Check::answered(name, Outcome::Unknown, said);
+    }
+    Check::answered(name, Outcome::Fail, said).advise(advice::refused_signature(facts, said))
+}

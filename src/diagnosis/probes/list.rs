@@ -1,0 +1,84 @@
+//! May we list? And what is there to read?
+
+use aws_sdk_s3::types::EncodingType;
+
+use crate::{
+    diagnosis::{
+        Check, CheckName, Outcome, advice,
+        advice::Others,
+        course::Course,
+        facts::Signer,
+        run::Subject,
+        said::{Problem, Said},
+        statement::Need,
+    },
+    fetch::listed_key,
+    object::ObjectKey,
+};
+
+/// The first key below the prefix, if there is one.
+pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) -> Option<ObjectKey> {
+    let name = CheckName::List;
+    if !course.may(name) {
+        return None;
+    }
+    let client = match subject.client() {
+        Ok(client) => client,
+        Err(why) => {
+            course.note(Check::unknown(name, why));
+            return None;
+        }
+    };
+    let facts = &subject.facts;
+    // XML has no way to write some characters that keys may have.
+    let question = client
+        .list_objects_v2()
+        .bucket(facts.bucket.as_str())
+        .prefix(&facts.prefix)
+        .max_keys(1)
+        .set_expected_bucket_owner(subject.owner())
+        .set_request_payer(subject.payer())
+        .encoding_type(EncodingType::Url);
+    let (check, key) = match course.in_time(question.send()).await {
+        Err(late) => (Check::fail(name, late.to_string()), None),
+        Ok(Ok(listed)) => {
+            let is_encoded = listed.encoding_type() == Some(&EncodingType::Url);
+            let first = listed.contents().first();
+            let place = match facts.prefix.as_str() {
+                "" => "in the bucket".to_owned(),
+                prefix => format!("below {prefix:?}"),
+            };
+            let check = match first {
+                Some(_) => Check::pass(name, format!("allowed, and there are objects {place}")),
+                None => Check::pass(name, format!("allowed, and there is nothing {place}")),
+            };
+            (check, first.and_then(|object| listed_key(object, is_encoded)))
+        }
+        Ok(Err(error)) => match Problem::of_sdk(&error) {
+            Problem::Silence(why) => (Check::fail(name, why), None),
+            Problem::Said(said) => (refused(subject, &said), None),
+        },
+    };
+    course.note(check);
+    key
+}
+
+fn refused(subject: &Subject<'_>, said: &Said) -> Check {
+    if said.is_denied() && subject.facts.signer == Signer::Anonymous {
+        // What everybody may read, hardly anybody wants everybody to list.
+        return Check::answered(CheckName::List, Outcome::Unknown, said).advise(
+            "A public bucket need not be listed by everybody. Name an object that can be read as canary.",
+        );
+    }
+    let check = Check::answered(CheckName::List, Outcome::Fail, said);
+    if !said.is_denied() {
+        return check;
+    }
+    let facts = &subject.facts;
+    // Reads come after it: nothing is known of them.
+    let advice = advice::denied(facts, said, "s3:ListBucket", Others::Granted);
+    check.advise(format!("{WITHOUT} {advice}")).grant(facts.statement(Need::List))
+}
+
+const WITHOUT: &str = "Reads do without it. But S3 then says of keys that do not exist what it says of denied ones, and \
+    prefixes can't be warmed; if that is meant, skip this step (--skip list).";

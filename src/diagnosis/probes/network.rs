@@ -1,0 +1,148 @@
+//! From the configuration to a connection.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use tokio::net::TcpStream;
+
+use crate::{
+    diagnosis::{
+        Check, CheckName, advice,
+        course::{Course, TooLate},
+        facts::{Facts, Server},
+        run::Subject,
+    },
+    origin::{TlsFault, Way},
+};
+
+pub(in crate::diagnosis) async fn walk(course: &mut Course<'_>, subject: &Subject<'_>) {
+    let Subject { way, facts, .. } = subject;
+    if course.may(CheckName::Endpoint) {
+        course.note(endpoint(facts, way));
+    }
+    let Some((host, port)) = way.address() else {
+        for name in [CheckName::Dns, CheckName::Connect, CheckName::Tls] {
+            if course.may(name) {
+                course.note(Check::unknown(
+                    name,
+                    "not tried: an HTTP client of the program goes there by itself",
+                ));
+            }
+        }
+        return;
+    };
+    let mut addresses = Vec::new();
+    if course.may(CheckName::Dns) {
+        let found = in_words(course.in_time(way.look_up()).await);
+        course.note(dns(facts, host, found.as_deref().map_err(String::as_str)));
+        addresses = found.unwrap_or_default();
+    }
+    let mut tcp = None;
+    if course.may(CheckName::Connect) {
+        // Not there if the step before was left out.
+        let connecting = async {
+            let addresses = if addresses.is_empty() { way.look_up().await? } else { addresses };
+            way.connect(&addresses).await
+        };
+        let connected = in_words(course.in_time(connecting).await);
+        course.note(connect(facts, host, port, connected.as_ref().map_err(String::as_str)));
+        tcp = connected.ok();
+    }
+    if course.may(CheckName::Tls) {
+        let check = match (way.is_tls, tcp) {
+            (false, _) => plain(facts),
+            (true, None) => Check::unknown(CheckName::Tls, "not tried, since connect was not"),
+            (true, Some(tcp)) => {
+                let shaken = course.in_time(way.shake_hands(tcp)).await;
+                tls(facts, &way.host, shaken.unwrap_or_else(|late| Err(TlsFault::Other(late.to_string()))))
+            }
+        };
+        course.note(check);
+    }
+}
+
+fn in_words<T>(output: Result<io::Result<T>, TooLate>) -> Result<T, String> {
+    output.map_err(|late| late.to_string()).and_then(|output| output.map_err(|why| why.to_string()))
+}
+
+fn connect(facts: &Facts, host: &str, port: u16, connected: Result<&TcpStream, &str>) -> Check {
+    let name = CheckName::Connect;
+    match connected.map(TcpStream::peer_addr) {
+        Ok(Ok(peer)) => Check::pass(name, peer.to_string()),
+        Ok(Err(_)) => Check::pass(name, format!("{host}:{port}")),
+        Err(why) => Check::fail(name, format!("{host}:{port}: {why}")).advise(advice::no_connection(facts)),
+    }
+}
+
+fn endpoint(facts: &Facts, way: &Way) -> Check {
+    let is_virtual = way.host.starts_with(&format!("{}.", facts.bucket));
+    let style = match () {
+        () if facts.bucket.as_str().starts_with("arn:") => "a host of its own",
+        () if is_virtual => "the bucket in the host",
+        () if facts.has_dots() && facts.server == Server::Aws => {
+            "the bucket in the path, since no certificate is for a name with dots"
+        }
+        () => "the bucket in the path",
+    };
+    let via = match way.address() {
+        Some((host, port)) if host != way.host => format!(", by way of {host}:{port}"),
+        Some(_) | None => String::new(),
+    };
+    Check::pass(CheckName::Endpoint, format!("{}: {style}{via}", way.url))
+}
+
+fn dns(facts: &Facts, host: &str, found: Result<&[SocketAddr], &str>) -> Check {
+    let name = CheckName::Dns;
+    if host.parse::<IpAddr>().is_ok() {
+        return Check::pass(name, format!("{host} is an address"));
+    }
+    match found {
+        Ok([first, rest @ ..]) => {
+            let more = match rest.len() {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let private = match facts.server {
+                Server::Aws if is_private(first.ip()) => " (private: a VPC interface endpoint, or a proxy)",
+                Server::Aws | Server::Compatible => "",
+            };
+            Check::pass(name, format!("{host} is {}{private}{more}", first.ip()))
+        }
+        Ok([]) => Check::fail(name, format!("{host} has no address")).advise(advice::no_address(facts, host)),
+        Err(why) => Check::fail(name, format!("{host}: {why}")).advise(advice::no_address(facts, host)),
+    }
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback(),
+    }
+}
+
+fn plain(facts: &Facts) -> Check {
+    let check = Check::pass(CheckName::Tls, "none: the endpoint is plain http");
+    match facts.server {
+        Server::Aws => check.advise("Objects travel in the clear. Give the endpoint with https://."),
+        Server::Compatible => check,
+    }
+}
+
+fn tls(facts: &Facts, host: &str, shaken: Result<String, TlsFault>) -> Check {
+    let name = CheckName::Tls;
+    let fault = match shaken {
+        Ok(version) => return Check::pass(name, format!("{version}, with a certificate for {host}")),
+        Err(fault) => fault,
+    };
+    let seen = match &fault {
+        TlsFault::OtherName(names) if names.is_empty() => format!("the certificate is not for {host}"),
+        TlsFault::OtherName(names) => format!("the certificate is for {}, not for {host}", names.join(", ")),
+        TlsFault::UnknownIssuer => "the certificate is of an unknown issuer".to_owned(),
+        TlsFault::NotValidNow => "the certificate is not valid at this time".to_owned(),
+        TlsFault::NotTls => "what answers is no TLS".to_owned(),
+        TlsFault::Other(why) => why.clone(),
+    };
+    Check::fail(name, seen).advise(advice::no_tls(facts, host, &fault))
+}

@@ -1,0 +1,169 @@
+//! Is the bucket there, in that region, and does S3 take the signature? One question answers all: for a key that does
+//! not exist.
+
+use http::StatusCode;
+
+use crate::{
+    config::DeniedAnswer,
+    diagnosis::{
+        Check, CheckName, Outcome, advice,
+        answer::Answer,
+        course::Course,
+        facts::{BUCKET_REGION, Facts, Server, Signer, field},
+        run::Subject,
+        said::Said,
+        statement::Need,
+    },
+    origin::{Once, S3ErrorCode},
+};
+
+/// What is said of a key that does not exist; `None` if nothing was.
+pub(in crate::diagnosis) async fn ask(
+    course: &mut Course<'_>,
+    subject: &Subject<'_>,
+    contact: Option<&Once>,
+) -> Option<Said> {
+    let Subject { mount, facts, way } = subject;
+    let names = [CheckName::Bucket, CheckName::Region, CheckName::Signature];
+    if course.is_blocked() {
+        for name in names {
+            let _ = course.may(name);
+        }
+        return None;
+    }
+    let rest = format!("tower-s3-proxy-canary-{:016x}", fastrand::u64(..));
+    let Ok(key) = mount.0.keys.key(&rest) else {
+        for name in names {
+            course.note(Check::unknown(name, "not tried: the prefix leaves no room for a key"));
+        }
+        return None;
+    };
+    let answer = subject.first_byte(course, &key, None).await;
+    let told =
+        contact.map(|contact| field(&contact.headers, &BUCKET_REGION)).filter(|region| !region.is_empty());
+    for check in checks(facts, &way.url, &way.region, told, &answer) {
+        // A step that is left out has its line then, and blocks nothing.
+        if course.may(check.name()) {
+            course.note(check);
+        }
+    }
+    match answer {
+        Answer::Said(said) => Some(said),
+        Answer::Found { .. } | Answer::Silence(_) => None,
+    }
+}
+
+/// The three lines. `used` is the region that was asked in, `told` where the bucket is by the answer without a
+/// signature.
+fn checks(facts: &Facts, url: &str, used: &str, told: Option<&str>, answer: &Answer) -> [Check; 3] {
+    let (bucket, region, signature) = (CheckName::Bucket, CheckName::Region, CheckName::Signature);
+    let said = match answer {
+        Answer::Said(said) => said,
+        Answer::Found { .. } => {
+            let seen =
+                "a key that nobody can have was found: what answers is no S3, or answers everything alike";
+            return [
+                Check::fail(bucket, seen)
+                    .advise("Is the endpoint S3's, and not a web site or a proxy in front of it?"),
+                Check::unknown(region, "not tried, since bucket failed"),
+                Check::unknown(signature, "not tried, since bucket failed"),
+            ];
+        }
+        Answer::Silence(why) => {
+            return [
+                Check::unknown(bucket, "the server did not say"),
+                Check::unknown(region, "the server did not say"),
+                no_session(facts, Check::fail(signature, why.as_str())),
+            ];
+        }
+    };
+    let told = said.region.as_deref().or(told);
+    // The proxy has followed the bucket already.
+    let moved = (used != facts.region).then_some(used);
+    let is_elsewhere =
+        said.code == S3ErrorCode::WrongRegion || said.status.is_redirection() || moved.is_some();
+    // What compatible servers call their region is no matter, as long as they take another.
+    let is_told_otherwise = facts.server == Server::Aws && told.is_some_and(|told| told != facts.region);
+    let here = match told {
+        Some(told) if told == facts.region => Check::pass(region, told),
+        Some(_) | None => Check::pass(region, format!("{} is taken", facts.region)),
+    };
+    match said.code {
+        _ if is_elsewhere || is_told_otherwise => [
+            Check::pass(bucket, "it exists"),
+            Check::answered(region, Outcome::Fail, said).advise(advice::other_region(facts, moved.or(told))),
+            Check::unknown(signature, "not tried, since region failed"),
+        ],
+        S3ErrorCode::NoSuchBucket => [
+            Check::answered(bucket, Outcome::Fail, said).advise(advice::no_bucket(facts, url)),
+            Check::unknown(region, "not tried, since bucket failed"),
+            Check::unknown(signature, "not tried, since bucket failed"),
+        ],
+        S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion | S3ErrorCode::DeleteMarker => {
+            [Check::pass(bucket, "it exists"), here, taken(facts)]
+        }
+        // S3 compares signatures before it looks at policies.
+        S3ErrorCode::AccessDenied => [Check::pass(bucket, "it exists"), here, taken(facts)],
+        _ => {
+            let seen = match told {
+                Some(_) => Check::pass(bucket, "it exists"),
+                None => Check::unknown(bucket, "the server does not say before it takes the signature"),
+            };
+            let region = match told {
+                Some(_) => here,
+                None => Check::unknown(region, "the server does not say before it takes the signature"),
+            };
+            let refused = Check::answered(signature, Outcome::Fail, said);
+            let advice = match said.status {
+                StatusCode::NOT_FOUND => advice::no_bucket(facts, url),
+                _ => advice::refused_signature(facts, said),
+            };
+            [seen, region, refused.advise(advice)]
+        }
+    }
+}
+
+/// Requests to a directory bucket are signed by a session with it, which is a permission of its own (S3 user guide,
+/// "CreateSession API").
+fn no_session(facts: &Facts, check: Check) -> Check {
+    if !facts.bucket.as_str().ends_with("--x-s3") {
+        return check;
+    }
+    check
+        .advise("A directory bucket is read by sessions: the policy of the role or user has to allow s3express:CreateSession.")
+        .grant(facts.statement(Need::CreateSession))
+}
+
+fn taken(facts: &Facts) -> Check {
+    let seen = match facts.signer {
+        Signer::Anonymous => "none, and none is asked for",
+        Signer::Key { .. } | Signer::Nobody => "taken",
+    };
+    Check::pass(CheckName::Signature, seen)
+}
+
+/// What clients are told of keys that do not exist.
+pub(in crate::diagnosis) fn absent_keys(course: &mut Course<'_>, subject: &Subject<'_>, said: Option<&Said>) {
+    let name = CheckName::AbsentKeys;
+    if !course.may(name) {
+        return;
+    }
+    let denied = match subject.mount.0.denied {
+        DeniedAnswer::NotFound | DeniedAnswer::Auto => "clients get 404 for either",
+        DeniedAnswer::Forbidden => "clients get 403 for either",
+    };
+    let check = match said {
+        Some(said) if said.is_denied() => {
+            Check::pass(name, format!("AccessDenied, as for denied ones: {denied}"))
+                .advise("S3 says NoSuchKey only to those who have s3:ListBucket.")
+        }
+        Some(said) => {
+            Check::pass(name, format!("{} {}, told apart from denied ones", said.status.as_u16(), said.name))
+        }
+        None => Check::unknown(name, "no answer"),
+    };
+    course.note(check);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! May we write and delete? Tried with an object of our own, and only if that was asked for.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{Client, primitives::ByteStream, types::RequestPayer};
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    diagnosis::{
+        Check, CheckName, Outcome, WriteProbe, advice,
+        advice::Others,
+        course::Course,
+        facts::Facts,
+        run::Subject,
+        said::{Problem, Said},
+        statement::Need,
+    },
+    terms::Grant,
+};
+
+pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) {
+    let mut of_delete = Check::unknown(CheckName::Delete, "not tried, since nothing was put");
+    if course.may(CheckName::Put) {
+        let lines = match (subject.mount.0.grant, course.options.write_probe) {
+            (Grant::Read, _) => untried("not tried: the mount is granted to read only"),
+            (Grant::ReadWrite, WriteProbe::Off) => {
+                untried("not tried: nothing is written unless a write probe is asked for")
+            }
+            (Grant::ReadWrite, WriteProbe::On) => match subject.client() {
+                Ok(client) => try_both(course, subject, client).await,
+                Err(why) => untried(&why),
+            },
+        };
+        let [of_put, of_that_delete] = lines;
+        course.note(of_put);
+        of_delete = of_that_delete;
+    }
+    if course.may(CheckName::Delete) {
+        course.note(of_delete);
+    }
+}
+
+fn untried(why: &str) -> [Check; 2] {
+    [CheckName::Put, CheckName::Delete].map(|name| Check::unknown(name, why))
+}
+
+async fn try_both(course: &Course<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
+    let facts = subject.facts.clone();
+    let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
+    let fields = subject.mount.0.encryption.as_ref().map(|encryption| encryption.request_fields());
+    let probe = Probe {
+        client,
+        facts,
+        key,
+        owner: subject.owner(),
+        payer: subject.payer(),
+        limit: course.options.time_limit,
+        others: course.others(),
+    };
+    // In a task of its own: the object is deleted, too, if nobody waits for the report any more.
+    let written = tokio::spawn(async move {
+        let put = probe.put(fields.unwrap_or_default()).await;
+        let delete = probe.delete(&put).await;
+        [put.into_check(&probe), delete]
+    });
+    match written.await {
+        Ok(lines) => lines,
+        Err(_) => untried("the program ends"),
+    }
+}
+
+struct Probe {
+    client: Client,
+    facts: Facts,
+    key: String,
+    owner: Option<String>,
+    payer: Option<RequestPayer>,
+    limit: Duration,
+    others: Others,
+}
+
+enum Put {
+    Stored {
+        version: Option<String>,
+    },
+    Refused(Box<Said>),
+    /// Perhaps it is stored.
+    Unsure(String),
+}
+
+// === impl Probe ===
+
+impl Probe {
+    async fn put(&self, fields: Vec<(HeaderName, HeaderValue)>) -> Put {
+        let body = ByteStream::from_static(b"A check of tower-s3-proxy. It may be deleted.\n");
+        let question = self.client.put_object().bucket(self.facts.bucket.as_str()).key(&self.key).body(body);
+        let question =
+            question.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
+        let question = question.customize().mutate_request(move |request| {
+            for (name, value) in &fields {
+                if let Ok(value) = value.to_str() {
+                    request.headers_mut().insert(name.as_str().to_owned(), value.to_owned());
+                }
+            }
+        });
+        match tokio::time::timeout(self.limit, question.send()).await {
+            Ok(Ok(stored)) => Put::Stored { version: stored.version_id().map(str::to_owned) },
+            Ok(Err(error)) => match Problem::of_sdk(&error) {
+                Problem::Said(said) if said.status.is_client_error() => Put::Refused(said),
+                Problem::Said(said) => Put::Unsure(said.to_string()),
+                Problem::Silence(why) => Put::Unsure(why),
+            },
+            Err(_) => Put::Unsure(format!("no answer within {:?}", self.limit)),
+        }
+    }
+
+    async fn delete(&self, put: &Put) -> Check {
+        let name = CheckName::Delete;
+        let version = match put {
+            Put::Refused(_) => return Check::unknown(name, "not tried, since put failed"),
+            Put::Stored { version } => version.as_deref().filter(|version| *version != "null"),
+            Put::Unsure(_) => None,
+        };
+        match self.delete_one(None).await {
+            Ok(marker) => {
+                let Some(version) = version else {
+                    return Check::pass(name, format!("{} is gone again", self.key));
+                };
+                // What a bucket with versions keeps of it. Without s3:DeleteObjectVersion it stays.
+                let mut is_gone = self.delete_one(Some(version)).await.is_ok();
+                if let Some(marker) = marker {
+                    is_gone &= self.delete_one(Some(&marker)).await.is_ok();
+                }
+                Check::pass(
+                    name,
+                    match is_gone {
+                        true => format!("{} is gone again, with its version", self.key),
+                        false => format!(
+                            "{} is hidden again; the bucket keeps a version and a delete marker of it",
+                            self.key
+                        ),
+                    },
+                )
+            }
+            Err(Problem::Silence(why)) => Check::fail(name, why).advise(self.left_behind()),
+            Err(Problem::Said(said)) => {
+                let check = Check::answered(name, Outcome::Fail, &said);
+                let left = self.left_behind();
+                match said.is_denied() {
+                    true => {
+                        let advice = advice::denied(&self.facts, &said, "s3:DeleteObject", self.others);
+                        check.advise(format!("{left} {advice}")).grant(self.facts.statement(Need::Delete))
+                    }
+                    false => check.advise(left),
+                }
+            }
+        }
+    }
+
+    fn left_behind(&self) -> String {
+        format!("The object {} has to be deleted by hand.", self.key)
+    }
+
+    /// The version of the delete marker that this makes.
+    async fn delete_one(&self, version: Option<&str>) -> Result<Option<String>, Problem> {
+        let question = self.client.delete_object().bucket(self.facts.bucket.as_str()).key(&self.key);
+        let question = question
+            .set_version_id(version.map(str::to_owned))
+            .set_expected_bucket_owner(self.owner.clone())
+            .set_request_payer(self.payer.clone());
+        match tokio::time::timeout(self.limit, question.send()).await {
+            Ok(Ok(deleted)) => Ok(deleted.version_id().map(str::to_owned)),
+            Ok(Err(error)) => Err(Problem::of_sdk(&error)),
+            Err(_) => Err(Problem::Silence(format!("no answer within {:?}", self.limit))),
+        }
+    }
+}
+
+// === impl Put ===
+
+impl Put {
+    fn into_check(self, probe: &Probe) -> Check {
+        let name = CheckName::Put;
+        match self {
+            Self::Stored { .. } => Check::pass(name, format!("{} was written", probe.key)),
+            Self::Unsure(why) => Check::fail(name, why),
+            Self::Refused(said) => {
+                let check = Check::answered(name, Outcome::Fail, &said);
+                let is_about_key =
+                    said.message.contains("kms:GenerateDataKey") || said.name.starts_with("KMS.");
+                match said.is_denied() {
+                    _ if is_about_key => check.advise(
+                        "S3 lets the object be written, and KMS does not give it a key: the policy of the role or user, and \
+                         the key's own, have to allow kms:GenerateDataKey (and kms:Decrypt, for uploads in parts).",
+                    ),
+                    true => check
+                        .advise(format!(
+                            "{} A Deny may also ask for an encryption that the mount does not name (encryption).",
+                            advice::denied(&probe.facts, &said, "s3:PutObject", probe.others)
+                        ))
+                        .grant(probe.facts.statement(Need::Write)),
+                    false => check,
+                }
+            }
+        }
+    }
+}

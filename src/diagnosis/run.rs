@@ -1,0 +1,143 @@
+//! The steps in their order.
+
+use aws_sdk_s3::{Client, config::retry::RetryConfig, types::RequestPayer};
+
+use super::{
+    Check, CheckName, Options, Outcome,
+    advice::Others,
+    course::Course,
+    facts::Facts,
+    probes,
+    redact::Secrets,
+    report::{MountReport, Report},
+};
+use crate::{
+    config::{Mount, S3ProxyConfig},
+    object::BucketName,
+    origin::Way,
+    route::BucketSource,
+    terms::Payer,
+};
+
+/// Whom the questions are about.
+pub(super) struct Subject<'s> {
+    pub(super) mount: &'s Mount,
+    pub(super) way: Way,
+    pub(super) facts: Facts,
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// The SDK's client, which asks once.
+    pub(super) fn client(&self) -> Result<Client, String> {
+        let client = self.mount.0.origin.typed_client(&self.facts.bucket).map_err(|why| why.to_string())?;
+        let config = client.config().to_builder().retry_config(RetryConfig::disabled());
+        Ok(Client::from_conf(config.build()))
+    }
+
+    /// Whom the bucket has to be of, for the SDK's client.
+    pub(super) fn owner(&self) -> Option<String> {
+        self.mount.0.origin.terms.expected_owner.as_ref().map(ToString::to_string)
+    }
+
+    pub(super) fn payer(&self) -> Option<RequestPayer> {
+        match self.mount.0.origin.terms.payer {
+            Payer::AsTheBucketSays => None,
+            Payer::Requester => Some(RequestPayer::Requester),
+        }
+    }
+}
+
+// === impl Mount ===
+
+impl Mount {
+    /// Takes the steps of a request one by one, for the mount's own credentials and then for each of its
+    /// [sets](crate::MountBuilder::credential_set): see [`diagnosis`](crate::diagnosis).
+    ///
+    /// Nothing that is learnt changes how requests are served, but for credentials that had not been loaded yet.
+    pub async fn diagnose(&self, options: &Options) -> Report {
+        let mut mounts = vec![self.diagnose_one(None, options).await];
+        for (name, mount) in &self.0.sets {
+            mounts.push(mount.diagnose_one(Some(name.as_str()), options).await);
+        }
+        Report { mounts }
+    }
+
+    async fn diagnose_one(&self, set: Option<&str>, options: &Options) -> MountReport {
+        let bucket = match &self.0.bucket {
+            BucketSource::Fixed(name) => Some(name),
+            source @ (BucketSource::FromPath(_) | BucketSource::Resolver(_)) => {
+                options.bucket.as_ref().filter(|bucket| source.may_be(bucket))
+            }
+        };
+        let mut course = Course::new(options);
+        match bucket {
+            Some(bucket) => self.walk(bucket, &mut course).await,
+            None => probes::credentials::alone(&mut course, self).await,
+        }
+        let mut checks = course.finish();
+        Secrets::new(self.0.origin.secrets(bucket)).hide(&mut checks);
+        MountReport {
+            mount: match &self.0.host {
+                Some(host) => format!("{}{}", host.as_str(), self.0.path),
+                None => self.0.path.to_string(),
+            },
+            bucket: bucket.map(ToString::to_string),
+            credential_set: set.map(str::to_owned),
+            credentials: self.0.credentials.to_string(),
+            checks,
+        }
+    }
+
+    async fn walk(&self, bucket: &BucketName, course: &mut Course<'_>) {
+        let way = match self.0.origin.way(bucket) {
+            Ok(way) => way,
+            Err(why) => {
+                course.note(Check::fail(CheckName::Endpoint, why.to_string()));
+                for name in CheckName::ALL.into_iter().filter(|name| *name != CheckName::Endpoint) {
+                    let _ = course.may(name);
+                }
+                return;
+            }
+        };
+        let facts = Facts::of(self, bucket.clone());
+        let mut subject = Subject { mount: self, way, facts };
+        probes::network::walk(course, &subject).await;
+        let contact = probes::contact::ask(course, &subject).await;
+        subject.facts.signer = probes::credentials::load(course, &subject).await;
+        probes::identity::ask(course, &subject).await;
+        let absent = probes::place::ask(course, &subject, contact.as_ref()).await;
+        let first = probes::list::ask(course, &subject).await;
+        probes::place::absent_keys(course, &subject, absent.as_ref());
+        probes::read::ask(course, &subject, first).await;
+        probes::write::ask(course, &subject).await;
+        probes::settings::ask(course, &subject).await;
+    }
+}
+
+// === impl S3ProxyConfig ===
+
+impl S3ProxyConfig {
+    /// [`Mount::diagnose`] for all mounts, one after the other.
+    pub async fn diagnose(&self, options: &Options) -> Report {
+        let mut mounts = Vec::new();
+        for mount in self.mounts() {
+            mounts.extend(mount.diagnose(options).await.mounts);
+        }
+        Report { mounts }
+    }
+}
+
+// === impl Course ===
+
+impl Course<'_> {
+    /// What the permissions that were tried say of the rest.
+    pub(super) fn others(&self) -> Others {
+        let is_granted = |name| self.outcome(name) == Some(Outcome::Pass);
+        match [CheckName::List, CheckName::Read, CheckName::Put].into_iter().any(is_granted) {
+            true => Others::Granted,
+            false => Others::Denied,
+        }
+    }
+}

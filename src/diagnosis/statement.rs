@@ -1,0 +1,94 @@
+//! The policy statement that grants what a step needs.
+
+use serde_json::{Value, json};
+
+use super::{
+    blame::Blame,
+    facts::{ExternalIdGiven, Facts},
+};
+use crate::{
+    policies::{self, PolicyRequest},
+    terms::KmsKeyArn,
+};
+
+/// What a step needs to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need<'n> {
+    Read,
+    ReadVersion,
+    List,
+    Write,
+    Delete,
+    /// By this key, if it is known.
+    Decrypt(Option<&'n str>),
+    Versioning,
+    Cors,
+    Ownership,
+    /// Of a directory bucket.
+    CreateSession,
+}
+
+impl Facts {
+    /// A statement as JSON, of those that the [policies](crate::PolicyRequest) of the mount are made of. `None` if it can't
+    /// be said in a policy.
+    pub(super) fn statement(&self, need: Need<'_>) -> Option<String> {
+        let granted = |request: &PolicyRequest, need| {
+            let policies = request.build().ok()?;
+            Some(policies.granting(need)?.to_json())
+        };
+        let request = &self.policies;
+        match need {
+            Need::Read => granted(request, policies::Need::Read),
+            Need::ReadVersion => granted(request, policies::Need::ReadVersion),
+            Need::List => granted(request, policies::Need::List),
+            Need::Write => granted(request, policies::Need::Write),
+            Need::Delete => granted(request, policies::Need::Delete),
+            Need::Decrypt(key) => {
+                let arn = key.and_then(|key| KmsKeyArn::parse(key).ok());
+                let known =
+                    arn.and_then(|arn| granted(&request.clone().kms_key(arn), policies::Need::Decrypt));
+                let any = || format!("arn:aws:kms:{}:ACCOUNT:key/KEY_ID", self.region);
+                known.or_else(|| {
+                    let key = key.map_or_else(any, str::to_owned);
+                    Some(text(&json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key })))
+                })
+            }
+            Need::CreateSession => granted(request, policies::Need::CreateSession),
+            Need::Versioning => Some(self.of_bucket("s3:GetBucketVersioning")),
+            Need::Cors => Some(self.of_bucket("s3:GetBucketCORS")),
+            Need::Ownership => Some(self.of_bucket("s3:GetBucketOwnershipControls")),
+        }
+    }
+
+    /// A statement for the trust policy of the role that the mount assumes. The External ID is not told here: a report may be
+    /// shown to people who have no need of it.
+    pub(super) fn trust(&self, why: &str) -> Option<String> {
+        let role = self.role.as_ref()?;
+        let who = Blame::of(why).who.unwrap_or("ARN_OF_WHO_ASSUMES_IT");
+        let condition = match role.external_id {
+            ExternalIdGiven::Yes => {
+                json!({ "StringEquals": { "sts:ExternalId": "THE_MOUNT'S_EXTERNAL_ID" } })
+            }
+            ExternalIdGiven::No => json!({}),
+        };
+        Some(text(&json!({
+            "Effect": "Allow",
+            "Principal": { "AWS": who },
+            "Action": "sts:AssumeRole",
+            "Condition": condition,
+        })))
+    }
+
+    /// A permission that nothing but a line of the report needs.
+    fn of_bucket(&self, action: &str) -> String {
+        let bucket = self.bucket.as_str();
+        let resource =
+            if bucket.starts_with("arn:") { bucket.to_owned() } else { format!("arn:aws:s3:::{bucket}") };
+        // On one line: it is no more than a note.
+        json!({ "Effect": "Allow", "Action": action, "Resource": resource }).to_string()
+    }
+}
+
+fn text(statement: &Value) -> String {
+    format!("{statement:#}")
+}

@@ -1,0 +1,176 @@
+//! Single questions, as a diagnosis asks them: an answer teaches the origin nothing, and nothing is asked again.
+
+use std::{io, net::SocketAddr, time::SystemTime};
+
+use aws_sdk_sts::config::{BehaviorVersion, Region, retry::RetryConfig};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use http::{HeaderMap, StatusCode};
+use tokio::net::TcpStream;
+
+use super::{
+    CredentialCache, OriginError, Pools, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
+    endpoint::EndpointError,
+    lane::Sent,
+    wire::{Pool, PooledClient, Reuse, Wire, tls_connector},
+};
+use crate::{
+    config::{ConfigError, ConfigErrorKind},
+    object::BucketName,
+    request::Question,
+    terms::TermFields,
+};
+
+/// An answer of S3, without the object's bytes.
+#[derive(Debug)]
+pub(crate) struct Once {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// What an answer without success says.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// How a bucket is reached.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// What the URLs of objects begin with.
+    pub(crate) url: String,
+    /// The host of the URL, without the port.
+    pub(crate) host: String,
+    pub(crate) is_tls: bool,
+    /// Where S3 was found to be asked.
+    pub(crate) region: String,
+    /// `None` if an HTTP client of the user's goes there.
+    pool: Option<Pool>,
+}
+
+// === impl S3Origin ===
+
+impl S3Origin {
+    /// Whose signature requests bear; `None` if none.
+    pub(crate) fn credential_cache(&self) -> Option<&CredentialCache> {
+        self.credentials.as_ref()
+    }
+
+    /// What must not be shown of what the bucket's requests bear.
+    pub(crate) fn secrets(&self, bucket: Option<&BucketName>) -> Vec<String> {
+        let place = bucket.and_then(|bucket| self.place(bucket).ok());
+        let session = place.as_ref().and_then(|place| place.credentials.as_ref());
+        let identities = self.credentials.iter().chain(session).filter_map(CredentialCache::at_hand);
+        let mut secrets: Vec<String> = identities
+            .flat_map(|identity| {
+                let keys = identity.credentials();
+                let token = keys.session_token().map(str::to_owned);
+                std::iter::once(keys.secret_access_key().to_owned()).chain(token)
+            })
+            .collect();
+        let fields = self.terms.fields();
+        let fields = fields.after_token().iter().filter(|(_, value)| value.is_sensitive());
+        secrets.extend(fields.filter_map(|(_, value)| value.to_str().ok().map(str::to_owned)));
+        secrets
+    }
+
+    /// The time of this machine, whatever was learnt of S3's.
+    pub(crate) fn machine_time(&self) -> SystemTime {
+        self.clock.uncorrected()
+    }
+
+    pub(crate) fn way(&self, bucket: &BucketName) -> Result<Way, EndpointError> {
+        let place = self.place(bucket)?;
+        let endpoint = &place.endpoint;
+        Ok(Way {
+            url: format!(
+                "{}://{}{}",
+                endpoint.scheme,
+                String::from_utf8_lossy(endpoint.host_header.as_bytes()),
+                endpoint.base_path
+            ),
+            host: endpoint.host.clone(),
+            is_tls: endpoint.scheme == http::uri::Scheme::HTTPS,
+            region: place.region.clone(),
+            pool: match &place.wire {
+                Wire::Pool(pool) => Some(pool.clone()),
+                Wire::Sdk(_) => None,
+            },
+        })
+    }
+
+    /// Asks for the head of the bucket without a signature: who is there, and what time is it?
+    pub(crate) async fn contact(&self, bucket: &BucketName) -> Result<Once, OriginError> {
+        let place = self.place(bucket).map_err(OriginError::Endpoint)?;
+        let path = format!("{}/", place.endpoint.base_path);
+        let at = Timestamp::new(self.now());
+        let request = place.endpoint.request(&Question::head(), path, None, &TermFields::default(), &at)?;
+        let answer =
+            place.wire.send(&place.endpoint, request, Reuse::Fresh).await.map_err(OriginError::Wire)?;
+        Ok(Once { status: answer.status(), headers: answer.headers().clone(), refusal: None })
+    }
+
+    /// Asks for the first byte of an object, which is not read.
+    pub(crate) async fn ask_once(&self, target: Target<'_>) -> Result<Once, OriginError> {
+        let Sent { answer, .. } = self.send(target, &Question::first_byte()).await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let refusal = match status.is_success() {
+            true => None,
+            false => Some(Refusal::read(answer).await),
+        };
+        Ok(Once { status, headers, refusal })
+    }
+
+    /// A client of STS with the same credentials; `None` if nothing is signed. It never goes through a `connect_to`,
+    /// behind which is S3.
+    pub(crate) fn sts(&self, url: Option<&str>) -> Result<Option<aws_sdk_sts::Client>, ConfigError> {
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.addressing.region.clone()))
+            .use_fips(self.addressing.fips)
+            .credentials_provider(credentials.clone())
+            .retry_config(RetryConfig::disabled())
+            .time_source(self.clock.clone())
+            .sleep_impl(TokioSleep::new());
+        let config = match url {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        let config = match &self.client {
+            WireClient::Sdk(client) => config.http_client(client.client.clone()),
+            WireClient::Pools(pools) => {
+                let tls = match url {
+                    Some(url) if url.starts_with("http:") => None,
+                    Some(_) | None => Some(tls_connector().map_err(|why| {
+                        ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why)
+                    })?),
+                };
+                config.http_client(PooledClient::new(Pools::new(pools.direct(), tls)))
+            }
+        };
+        Ok(Some(aws_sdk_sts::Client::from_conf(config.build())))
+    }
+}
+
+// === impl Way ===
+
+impl Way {
+    /// The host and port that connections go to; `None` if a client of the user's decides that.
+    pub(crate) fn address(&self) -> Option<(&str, u16)> {
+        self.pool.as_ref().map(Pool::address)
+    }
+
+    pub(crate) async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
+        match &self.pool {
+            Some(pool) => pool.look_up().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub(crate) async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        TcpStream::connect(addresses).await
+    }
+
+    pub(crate) async fn shake_hands(&self, tcp: TcpStream) -> Result<String, TlsFault> {
+        match &self.pool {
+            Some(pool) => pool.shake_hands(tcp).await,
+            None => Err(TlsFault::Other("no connection of ours".to_owned())),
+        }
+    }
+}
