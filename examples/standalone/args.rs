@@ -5,6 +5,7 @@ use tower_s3_proxy::AccountId;
 
 use crate::{
     cache::{parse_bytes, parse_time},
+    check::CheckArgs,
     policies::PoliciesArgs,
 };
 
@@ -49,6 +50,12 @@ pub(crate) struct Args {
 /// What the program does besides serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Take each step of the way to the buckets, and say of the one that fails why
+    ///
+    /// Exits with 0 if nothing fails, with 1 if something does, and with 2 if nothing could be tried. Reads one byte of one
+    /// object at most, and writes nothing without --write-probe. Without --bucket, --bucket-from-path or --config it looks
+    /// at the demo's own bucket.
+    Check(CheckArgs),
     /// Print the policies that the mounts need, of roles, buckets and keys
     Policies(PoliciesArgs),
 }

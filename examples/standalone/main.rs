@@ -9,9 +9,14 @@
 //! What has to be allowed to it:
 //!
 //!     cargo run --release --example standalone -- policies --bucket my-bucket --region us-west-2
+//!
+//! Why it does not answer, if it does not:
+//!
+//!     cargo run --release --example standalone -- check --bucket my-bucket --region us-west-2
 
 mod args;
 mod cache;
+mod check;
 mod mounts;
 mod policies;
 mod server;
@@ -44,6 +49,7 @@ fn program(args: impl Iterator<Item = OsString>) -> u8 {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     let (outcome, failure) = match args.command.take() {
+        Some(Command::Check(args)) => (block_on(None, check::run(args)), check::CANNOT_RUN),
         Some(Command::Policies(args)) => (block_on(None, policies::run(args)).map(|()| 0), 1),
         None => (block_on(args.threads, run(args)).map(|()| 0), 1),
     };

@@ -77,7 +77,12 @@ impl Server {
             return Ok(match Box::pin(self.layer.ready()).await {
                 Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
                 Err(error) => {
-                    tracing::error!(id = error.id(), code = error.origin_code(), ?error, "not ready");
+                    tracing::error!(
+                        id = error.id(),
+                        code = error.origin_code(),
+                        ?error,
+                        "not ready: `check`, with the same flags, tells why"
+                    );
                     let why = format!("not ready: {} (id {})\n", error.kind().code(), error.id());
                     text(StatusCode::SERVICE_UNAVAILABLE, why)
                 }

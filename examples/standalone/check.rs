@@ -1,0 +1,106 @@
+//! `standalone check`: the way to the buckets, step by step.
+
+use std::{error::Error, time::Duration};
+
+use tower_s3_proxy::{
+    BucketName, Grant, ObjectKey,
+    diagnosis::{CheckName, Options, Outcome, WriteProbe},
+};
+
+use crate::{
+    Demo,
+    args::{CacheArgs, SourceArgs},
+    cache::parse_time,
+    mounts::{self, variable},
+};
+
+/// What to look at, and how to tell.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Tell machines: JSON on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// The object to read the first byte of, by S3's own key; the first of a listing by default
+    #[arg(long, value_name = "KEY")]
+    canary: Option<String>,
+
+    /// Write an object tower-s3-proxy-write-probe-… below the prefix, and delete it; in mounts of a file only where grant =
+    /// "read-write"
+    #[arg(long)]
+    write_probe: bool,
+
+    /// The bucket to ask for where requests name it (--bucket-from-path)
+    #[arg(long, value_name = "BUCKET")]
+    for_bucket: Option<String>,
+
+    /// Leave out this step, like list; may be repeated
+    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    skip: Vec<CheckName>,
+
+    /// How long an answer may take (seconds, or like 10s, 1m)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s")]
+    timeout: Duration,
+
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// The exit code if nothing could be tried.
+pub(crate) const CANNOT_RUN: u8 = 2;
+
+pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
+    let options = args.options()?;
+    let demo = match args.source.is_demo() {
+        true => Some(Demo::start().await?),
+        false => None,
+    };
+    let served = match &demo {
+        Some(demo) => demo.config(&CacheArgs::default())?,
+        None => {
+            let grant = if args.write_probe { Grant::ReadWrite } else { Grant::Read };
+            mounts::from_args(&args.source, &CacheArgs::default(), grant).await?
+        }
+    };
+    let report = served.config.diagnose(&options).await;
+    match args.json {
+        true => println!("{}", report.to_json()),
+        false => print!("{report}"),
+    }
+    Ok(match report.outcome() {
+        Outcome::Fail => 1,
+        _ => 0,
+    })
+}
+
+impl CheckArgs {
+    fn options(&self) -> Result<Options, Box<dyn Error>> {
+        let mut options = Options::new().time_limit(self.timeout);
+        if let Some(key) = &self.canary {
+            options =
+                options.canary(ObjectKey::new(key.as_str()).map_err(|why| format!("--canary {key}: {why}"))?);
+        }
+        if self.write_probe {
+            options = options.write_probe(WriteProbe::On);
+        }
+        if let Some(name) = &self.for_bucket {
+            options =
+                options.bucket(BucketName::parse(name).map_err(|why| format!("--for-bucket {name}: {why}"))?);
+        }
+        if let Some(url) = variable(&["AWS_ENDPOINT_URL_STS"]) {
+            options = options.sts_endpoint_url(url);
+        }
+        Ok(self.skip.iter().fold(options, |options, name| options.skip(*name)))
+    }
+}
+
+fn parse_step(text: &str) -> Result<CheckName, String> {
+    let named = CheckName::ALL.into_iter().find(|name| name.as_str() == text);
+    named.ok_or_else(|| {
+        let names: Vec<_> = CheckName::ALL.into_iter().map(CheckName::as_str).collect();
+        format!("the steps are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! The program as a process: what it prints, and with what code it exits.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use demo_s3::{Credential, DemoS3};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    },
+};
+
+const KEY: &str = "ASIAREADERREADERREAD";
+const SECRET: &str = "a-secret-that-no-output-may-have";
+const TOKEN: &str = "a-token-that-no-output-may-have";
+
+/// Not a test of its own: the others run it in a process of its own, as the program with the arguments that the variable
+/// has. So the program that is tested is always the one that was compiled with its tests.
+#[test]
+#[expect(clippy::exit, reason = "it is the program's main here")]
+fn the_program_itself() {
+    if let Ok(args) = std::env::var(ARGS) {
+        let args = std::iter::once("standalone").chain(args.split('\n')).map(Into::into);
+        std::process::exit(crate::program(args).into());
+    }
+}
+
+const ARGS: &str = "STANDALONE_ARGS";
+
+/// What a run of the program came to.
+struct Run {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+async fn standalone(args: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "check::tests::the_program_itself", "--nocapture"]);
+    command
+        .env_clear()
+        .env(ARGS, args.join("\n"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("HOME", "/nonexistent");
+    command
+        .env("AWS_ACCESS_KEY_ID", KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_SESSION_TOKEN", TOKEN);
+    command.env("RUST_LOG", "trace,s3s=off");
+    command.envs(variables.iter().copied()).stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    for text in [&stdout, &stderr] {
+        assert!(!text.contains(SECRET) && !text.contains(TOKEN), "a secret is in {text}");
+    }
+    // What the test harness says before.
+    let stdout = stdout.split_once("running 1 test\n").unwrap().1.to_owned();
+    Run { code: output.status.code(), stdout, stderr }
+}
+
+async fn s3(credential: Credential) -> DemoS3 {
+    let s3 =
+        DemoS3::builder().bucket("media").region("us-west-2").credential(credential).start().await.unwrap();
+    s3.store().put("media", "films/a.txt", bytes::Bytes::from_static(b"hello"));
+    s3
+}
+
+fn reader() -> Credential {
+    Credential::new(KEY, SECRET).with_session_token(TOKEN)
+}
+
+/// The first line that fails.
+fn first_failure(table: &str) -> &str {
+    table.lines().find(|line| line.starts_with("  FAIL")).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well_with_a_bucket_that_is_set_up() {
+    let s3 = s3(reader()).await;
+    let endpoint = s3.endpoint();
+    let args =
+        ["check", "--bucket", "media", "--region", "us-west-2", "--endpoint", &endpoint, "--path-style"];
+    let run = standalone(&args, &[]).await;
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert_eq!(first_failure(&run.stdout), "");
+    for line in
+        ["  pass     clock", "  pass     signature", "  pass     list", "  pass     read", "  unknown  put"]
+    {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    assert!(run.stderr.contains("TRACE"), "the log is looked through, too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_makes_the_exit_code_and_is_named_first() {
+    let s3 = s3(reader()).await;
+    let endpoint = s3.endpoint();
+    let args = [
+        "check",
+        "--json",
+        "--bucket",
+        "media",
+        "--region",
+        "eu-central-1",
+        "--endpoint",
+        &endpoint,
+        "--path-style",
+    ];
+    let run = standalone(&args, &[]).await;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["outcome"], "fail");
+    let checks = report["mounts"][0]["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|check| check["outcome"] == "fail").collect();
+    let [region] = failed[..] else { panic!("{failed:#?}") };
+    assert_eq!(region["name"], "region");
+    assert_eq!(region["answer"]["code"], "AuthorizationHeaderMalformed");
+    assert!(region["advice"].as_str().unwrap().contains("set region = \"us-west-2\""), "{region:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_is_missing_comes_with_its_statement() {
+    let s3 = s3(reader().without_listing()).await;
+    let endpoint = s3.endpoint();
+    let flags = [
+        "--bucket",
+        "media",
+        "--prefix",
+        "films",
+        "--region",
+        "us-west-2",
+        "--endpoint",
+        &endpoint,
+        "--path-style",
+    ];
+    let check = [&["check", "--canary", "films/a.txt"][..], &flags].concat();
+    let run = standalone(&check, &[]).await;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        first_failure(&run.stdout).starts_with("  FAIL     list         403 AccessDenied"),
+        "{}",
+        run.stdout
+    );
+    let text = run.stdout.split_whitespace().collect::<String>();
+    assert!(
+        text.contains("\"Action\":\"s3:ListBucket\",\"Resource\":\"arn:aws:s3:::media\""),
+        "{}",
+        run.stdout
+    );
+
+    let run = standalone(&[&check[..], &["--skip", "list"]].concat(), &[]).await;
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_tried_is_told_apart() {
+    for (args, hint) in [
+        (&["check", "--bucket", "x"][..], "--bucket x"),
+        (&["check", "--config", "/nonexistent/proxy.toml"], "/nonexistent/proxy.toml"),
+        (&["check", "--bucket", "media", "--region", "us-west-2", "--canary", "../x"], "--canary"),
+        (&["check", "--skip", "nothing"], "the steps are endpoint, dns"),
+        (&["--ping-path", "/p", "check"], "cannot be used with"),
+    ] {
+        let run = standalone(args, &[]).await;
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains(hint), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_checked_mount_by_mount() {
+    let s3 = s3(reader()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxy.toml");
+    let mount = |path: &str, bucket: &str| {
+        let endpoint = s3.endpoint();
+        format!(
+            "[[mount]]\npath = \"{path}\"\nbucket = \"{bucket}\"\nendpoint_url = \"{endpoint}\"\npath_style = true\n"
+        )
+    };
+    let text =
+        format!("region = \"us-west-2\"\n{}{}", mount("/here", "media"), mount("/gone", "no-such-bucket"));
+    std::fs::write(&file, text).unwrap();
+    let run = standalone(&["check", "--config", file.to_str().unwrap()], &[]).await;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        first_failure(&run.stdout).starts_with("  FAIL     bucket       404 NoSuchBucket"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("/here  bucket media"), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_can_be_checked() {
+    let run = standalone(&["check"], &[]).await;
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("bucket demo"), "{}", run.stdout);
+}
+
+// --- a bucket with dots, its name in front of the host ---
+
+/// A server whose certificate is for `*.s3.test`, as those of S3 are for one label in front; it shows a 403 to those who
+/// take it. Writes the certificate into the folder.
+async fn tls_server(folder: &Path) -> (std::net::SocketAddr, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["s3.test".to_owned(), "*.s3.test".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    let trusted = folder.join("trusted.pem");
+    std::fs::write(&trusted, certificate.pem()).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut tls) = acceptor.accept(tcp).await else { return };
+                let mut buffer = [0; 4096];
+                let _ = tls.read(&mut buffer).await;
+                let head = "HTTP/1.1 403 Forbidden\r\nserver: test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = tls.write_all(head.as_bytes()).await;
+                let _ = tls.shutdown().await;
+            });
+        }
+    });
+    (addr, trusted.to_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dots_in_front_of_a_host_have_no_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (addr, trusted) = tls_server(folder.path()).await;
+    let addr = addr.to_string();
+    let check = async |bucket: &str, endpoint: &str, trusted: &str| {
+        let args = ["check", "--bucket", bucket, "--endpoint", endpoint, "--connect-to", &addr];
+        standalone(&args, &[("SSL_CERT_FILE", trusted)]).await
+    };
+
+    let run = check("my.media", "https://my.media.s3.test", &trusted).await;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let seen = "  FAIL     tls          the certificate is for s3.test, *.s3.test, not for my.media.s3.test";
+    assert_eq!(first_failure(&run.stdout), seen, "{}", run.stdout);
+    let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("endpoint_url = \"https://s3.test\" with path_style = true"), "{}", run.stdout);
+
+    // The star takes one label, and the path any name.
+    for (bucket, endpoint) in [("media", "https://s3.test"), ("my.media", "https://s3.test")] {
+        let run = check(bucket, endpoint, &trusted).await;
+        assert!(run.stdout.contains("  pass     tls          TLSv1.3"), "{bucket}: {}", run.stdout);
+        assert!(run.stdout.contains("  pass     http         test, 403"), "{bucket}: {}", run.stdout);
+    }
+
+    let stranger = folder.path().join("stranger.pem");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut other = rcgen::CertificateParams::new(vec!["s3.test".to_owned()]).unwrap();
+    other.distinguished_name.push(rcgen::DnType::CommonName, "another authority");
+    let other = other.self_signed(&key).unwrap();
+    std::fs::write(&stranger, other.pem()).unwrap();
+    let run = check("media", "https://s3.test", stranger.to_str().unwrap()).await;
+    let failure = first_failure(&run.stdout);
+    assert_eq!(failure, "  FAIL     tls          the certificate is of an unknown issuer", "{}", run.stdout);
+}
+
+/// The SDK's rules put a bucket without dots in front of every host that has a name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_in_front_of_a_host_may_have_no_address() {
+    let args = ["check", "--bucket", "media", "--endpoint", "http://minio.invalid:9000"];
+    let run = standalone(&args, &[]).await;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(first_failure(&run.stdout).contains("dns          media.minio.invalid"), "{}", run.stdout);
+    assert!(run.stdout.contains("path_style = true"), "{}", run.stdout);
+}
