@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{any::Any, fmt};
 
 use aws_credential_types::{
     Credentials,
@@ -110,7 +110,12 @@ impl CredentialsSource {
     }
 
     pub(super) fn new(kind: SourceKind, provider: impl ProvideCredentials + 'static) -> Self {
-        Self { kind, signing: Signing::By(SharedCredentialsProvider::new(provider)) }
+        let provider = match (&provider as &dyn Any).downcast_ref::<SharedCredentialsProvider>() {
+            // Wrapped twice it would lose what it falls back on when it takes too long.
+            Some(shared) => shared.clone(),
+            None => SharedCredentialsProvider::new(provider),
+        };
+        Self { kind, signing: Signing::By(provider) }
     }
 
     /// The role that signs, if the source [assumes](super::AssumeRole) one.
@@ -203,6 +208,41 @@ impl fmt::Display for SourceKind {
             #[cfg(feature = "aws-config")]
             Self::Process => f.write_str("a process"),
             Self::Custom => f.write_str("a provider of the program"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::future;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Hanging;
+
+    impl ProvideCredentials for Hanging {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+
+        fn fallback_on_interrupt(&self) -> Option<Credentials> {
+            Some(Credentials::new("AKIDLAST", "not-a-secret", None, None, "last"))
+        }
+    }
+
+    #[test]
+    fn what_a_provider_falls_back_on_is_kept() {
+        for source in [
+            CredentialsSource::from(Hanging),
+            CredentialsSource::from(SharedCredentialsProvider::new(Hanging)),
+        ] {
+            let Signing::By(provider) = source.signing() else { panic!("it signs") };
+            let last = provider.as_ref().fallback_on_interrupt();
+            assert_eq!(last.as_ref().map(Credentials::access_key_id), Some("AKIDLAST"));
         }
     }
 }

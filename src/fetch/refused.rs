@@ -40,7 +40,12 @@ impl Mount {
     ) -> Response<ObjectBody> {
         let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
         let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
-        let source = std::error::Error::source(&error).map(|_| chain(&error));
+        let causes = match kind {
+            // Why there are none was said when they failed to load, and is the same for every request.
+            ProxyErrorKind::Credentials => 1,
+            _ => usize::MAX,
+        };
+        let source = std::error::Error::source(&error).map(|_| chain(&error, causes));
         if kind.is_fault() {
             tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         } else {
@@ -231,8 +236,8 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
     ProxyError::from_source(kind, error)
 }
 
-/// An error and its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
+/// The causes of an error, for the log.
+fn chain(error: &dyn std::error::Error, most: usize) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source()).take(most);
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

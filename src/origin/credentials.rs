@@ -1,5 +1,8 @@
 //! Credentials of any SDK provider, kept at hand: a request never waits for a refresh while the old ones are good.
 
+mod refresh;
+mod unavailable;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,8 +15,10 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
 use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use tokio::{sync::watch, time::Instant};
+
+use self::refresh::backoff;
+pub(crate) use self::{refresh::RefreshPolicy, unavailable::CredentialsUnavailable};
 
 /// The cache in front of a credentials provider. Clones share it.
 #[derive(Clone)]
@@ -23,29 +28,17 @@ pub(crate) struct CredentialCache(Arc<Shared>);
 pub(crate) struct Identity {
     generation: u64,
     credentials: Credentials,
-    /// Had they expired when they came, they are tried so long all the same.
+    /// So long they are tried even if they have expired.
     tried_until: Option<Instant>,
-    /// From here on a new set is fetched, in the background.
+    /// Between this and the expiry a new set is fetched, in the background.
+    window: Duration,
     refresh_after: Option<SystemTime>,
 }
 
-/// How long before their end credentials are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ahead {
-    /// A third of their life, and five minutes at most.
-    Third,
-    /// Half of their life: of those that live for minutes only.
-    Half,
-}
-
-/// Why there are no credentials. The text is the provider's; providers do not put secrets into it.
-#[derive(Debug, Clone)]
-pub(crate) struct CredentialsUnavailable(Arc<str>);
-
 struct Shared {
     provider: SharedCredentialsProvider,
-    ahead: Ahead,
     clock: SharedTimeSource,
+    policy: RefreshPolicy,
     current: ArcSwapOption<Identity>,
     refresh: Mutex<Refresh>,
 }
@@ -55,6 +48,7 @@ struct Shared {
 struct Refresh {
     in_flight: Option<watch::Receiver<Option<Outcome>>>,
     generation: u64,
+    /// Attempts in a row that brought nothing new.
     failures: u32,
     /// The latest failure, and when the next attempt may begin.
     failed: Option<(CredentialsUnavailable, Instant)>,
@@ -67,17 +61,13 @@ type Outcome = Result<Arc<Identity>, CredentialsUnavailable>;
 // === impl CredentialCache ===
 
 impl CredentialCache {
-    pub(crate) fn new(provider: SharedCredentialsProvider, clock: SharedTimeSource) -> Self {
-        Self::refreshed(Ahead::Third, provider, clock)
-    }
-
-    pub(crate) fn refreshed(
-        ahead: Ahead,
+    pub(crate) fn new(
         provider: SharedCredentialsProvider,
         clock: SharedTimeSource,
+        policy: RefreshPolicy,
     ) -> Self {
         let (current, refresh) = (ArcSwapOption::empty(), Mutex::default());
-        Self(Arc::new(Shared { provider, ahead, clock, current, refresh }))
+        Self(Arc::new(Shared { provider, clock, policy, current, refresh }))
     }
 
     /// The credentials at hand, if they are valid at `now`. Starts a refresh in the background when one is due.
@@ -159,11 +149,13 @@ impl Shared {
     async fn load(&self) -> Result<Credentials, CredentialsUnavailable> {
         match tokio::time::timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await {
             Ok(Ok(credentials)) => Ok(credentials),
-            Ok(Err(error)) => Err(CredentialsUnavailable(DisplayErrorContext(error).to_string().into())),
-            Err(_) => self.provider.fallback_on_interrupt().ok_or_else(|| {
-                let secs = LOAD_TIMEOUT.as_secs();
-                CredentialsUnavailable(format!("the provider did not answer within {secs} s").into())
-            }),
+            Ok(Err(error)) => Err(CredentialsUnavailable::failed(&error)),
+            // The wrapper itself has no fallback, but what it wraps may.
+            Err(_) => self
+                .provider
+                .as_ref()
+                .fallback_on_interrupt()
+                .ok_or_else(|| CredentialsUnavailable::late(LOAD_TIMEOUT.as_secs())),
         }
     }
 
@@ -172,12 +164,21 @@ impl Shared {
         let now = self.clock.now();
         let mut refresh = self.lock();
         refresh.in_flight = None;
+        let current = self.current.load_full();
         match loaded {
             Ok(credentials) => {
-                refresh.generation += 1;
-                refresh.failures = 0;
                 refresh.failed = None;
-                let identity = Arc::new(Identity::loaded(refresh.generation, credentials, now, self.ahead));
+                let old = current.filter(|current| is_same(&current.credentials, &credentials));
+                let identity = if let Some(old) = old {
+                    let pause = backoff(refresh.failures);
+                    refresh.failures = refresh.failures.saturating_add(1);
+                    Identity::again(&old, now, pause)
+                } else {
+                    refresh.failures = 0;
+                    refresh.generation += 1;
+                    Identity::loaded(refresh.generation, credentials, now, self.policy)
+                };
+                let identity = Arc::new(identity);
                 tracing::debug!(?identity, "credentials loaded");
                 self.current.store(Some(Arc::clone(&identity)));
                 Ok(identity)
@@ -186,7 +187,14 @@ impl Shared {
                 let pause = backoff(refresh.failures);
                 refresh.failures = refresh.failures.saturating_add(1);
                 refresh.failed = Some((error.clone(), Instant::now() + pause));
-                tracing::error!(%error, failures = refresh.failures, "credentials could not be loaded");
+                let (failures, expiry) =
+                    (refresh.failures, current.as_ref().and_then(|old| old.credentials.expiry()));
+                // Said once for each failure. Requests that fail for it refer to it.
+                if current.is_some_and(|current| current.is_valid(now)) {
+                    tracing::warn!(%error, failures, ?expiry, "credentials could not be renewed; the old ones are still valid");
+                } else {
+                    tracing::error!(%error, failures, "credentials could not be loaded");
+                }
                 Err(error)
             }
         }
@@ -205,8 +213,13 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// long.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long credentials are tried that had expired when they came.
+/// How long credentials are tried beyond their expiry.
 const TRIED_FOR: Duration = Duration::from_secs(10);
+
+/// Whether a provider has given nothing new.
+fn is_same(one: &Credentials, other: &Credentials) -> bool {
+    same_keys(one, other) && one.expiry() == other.expiry()
+}
 
 /// Whether S3 could not tell them apart.
 fn same_keys(one: &Credentials, other: &Credentials) -> bool {
@@ -215,41 +228,48 @@ fn same_keys(one: &Credentials, other: &Credentials) -> bool {
         && one.session_token() == other.session_token()
 }
 
-/// Long enough for many attempts before the hard expiry, as in the SDKs.
-const LONGEST_REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
-
-/// 1 s, 2 s, 4 s, … 32 s, each shortened by up to half: processes that fail together do not retry together.
-fn backoff(failures: u32) -> Duration {
-    let full = Duration::from_secs(1 << failures.min(5));
-    full.mul_f64(1.0 - fastrand::f64() / 2.0)
-}
-
 // === impl Identity ===
 
 impl Identity {
     #[cfg(any(test, feature = "__internals"))]
     pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
-        Self { generation, credentials, tried_until: None, refresh_after: None }
+        Self { generation, credentials, tried_until: None, window: Duration::ZERO, refresh_after: None }
     }
 
-    fn loaded(generation: u64, credentials: Credentials, now: SystemTime, ahead: Ahead) -> Self {
-        // By our clock they have expired already. If it goes wrong, S3's answer to them will say so, and set it right: so
-        // how long they are tried does not go by it.
-        let expired = credentials.expiry().filter(|expiry| *expiry <= now);
-        let tried_until = expired.map(|expiry| {
-            tracing::warn!(?now, ?expiry, "the provider gave credentials that have expired");
-            Instant::now() + TRIED_FOR
-        });
-        let refresh_after = credentials.expiry().map(|expiry| {
-            let life = expiry.duration_since(now).unwrap_or_default();
-            let window = match ahead {
-                Ahead::Third => LONGEST_REFRESH_WINDOW.min(life / 3),
-                Ahead::Half => life / 2,
-            };
-            // Jittered, so that processes started together spread out.
-            expiry - window.mul_f64(1.0 - fastrand::f64() / 5.0)
-        });
-        Self { generation, credentials, tried_until, refresh_after }
+    fn loaded(generation: u64, credentials: Credentials, now: SystemTime, policy: RefreshPolicy) -> Self {
+        let Some(expiry) = credentials.expiry() else {
+            let window = Duration::ZERO;
+            return Self { generation, credentials, tried_until: None, window, refresh_after: None };
+        };
+        let Ok(life) = expiry.duration_since(now) else {
+            return Self::expired(generation, credentials);
+        };
+        let window = policy.window(life, fastrand::f64());
+        let refresh_after = expiry.checked_sub(window);
+        Self { generation, credentials, tried_until: None, window, refresh_after }
+    }
+
+    /// By our clock they have expired already. If it goes wrong, S3's answer to them will say so, and set it right. So how
+    /// long they are tried does not go by it.
+    fn expired(generation: u64, credentials: Credentials) -> Self {
+        tracing::warn!(expiry = ?credentials.expiry(), "the provider gave credentials that have expired");
+        let tried_until = Some(Instant::now() + TRIED_FOR);
+        Self { generation, credentials, tried_until, window: Duration::ZERO, refresh_after: None }
+    }
+
+    /// The same once more: what a provider gives that keeps them until they expire, or a metadata service that can't get
+    /// others, whose last ones are mostly good beyond their expiry ("static stability"). Others are asked for, but not at
+    /// once.
+    fn again(old: &Self, now: SystemTime, pause: Duration) -> Self {
+        let Self { generation, window, .. } = *old;
+        let credentials = old.credentials.clone();
+        let Some(expiry) = credentials.expiry() else {
+            return Self { generation, credentials, tried_until: None, window, refresh_after: None };
+        };
+        let Ok(left) = expiry.duration_since(now) else { return Self::expired(generation, credentials) };
+        let tried_until = Instant::now().checked_add(left + TRIED_FOR);
+        let refresh_after = expiry.checked_sub(window).map(|due| due.max(now + pause));
+        Self { generation, credentials, tried_until, window, refresh_after }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -266,10 +286,10 @@ impl Identity {
     }
 
     fn is_due(&self, now: SystemTime) -> bool {
-        match self.tried_until {
-            Some(until) => until.saturating_duration_since(Instant::now()) < TRIED_FOR / 3,
-            None => self.refresh_after.is_some_and(|after| after <= now),
-        }
+        // So early that a refresh that fails only after `LOAD_TIMEOUT` still ends in time.
+        let is_nearly_over =
+            |until: Instant| until.saturating_duration_since(Instant::now()) < TRIED_FOR * 2 / 3;
+        self.refresh_after.is_some_and(|after| after <= now) || self.tried_until.is_some_and(is_nearly_over)
     }
 }
 
@@ -282,21 +302,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-// === impl CredentialsUnavailable ===
-
-impl CredentialsUnavailable {
-    fn interrupted() -> Self {
-        Self("the refresh was interrupted".into())
-    }
-}
-
-impl fmt::Display for CredentialsUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for CredentialsUnavailable {}
-
+#[cfg(test)]
+mod life;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ mod wire;
 pub(crate) use self::{
     canary::Absence,
     clock::OriginClock,
-    credentials::{Ahead, CredentialCache, Identity},
+    credentials::{CredentialCache, Identity, RefreshPolicy},
     endpoint::{Addressing, AuthScheme},
     error::OriginError,
     extent::{Asked, BodyLength, End, Extent, Misfit},

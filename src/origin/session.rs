@@ -16,7 +16,7 @@ use aws_sdk_s3::{
 };
 use aws_smithy_async::time::SharedTimeSource;
 
-use super::{Ahead, AuthScheme, CredentialCache, S3ErrorCode, S3Origin};
+use super::{AuthScheme, CredentialCache, RefreshPolicy, S3ErrorCode, S3Origin};
 use crate::{object::BucketName, terms::Grant};
 
 /// Opens sessions with one bucket.
@@ -48,7 +48,7 @@ impl S3Origin {
                 let sessions = Sessions { client, bucket: bucket.clone(), mode, credentials };
                 let provider = SharedCredentialsProvider::new(sessions);
                 let clock = SharedTimeSource::new(self.clock.clone());
-                Some(CredentialCache::refreshed(Ahead::Half, provider, clock))
+                Some(CredentialCache::new(provider, clock, RefreshPolicy::HALFWAY))
             }
         }
     }

@@ -10,8 +10,8 @@ use crate::{
     credentials::{CredentialsSource, Signing},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, S3Origin, SdkClient,
-        WireClient, tls_connector,
+        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, RefreshPolicy, S3Origin,
+        SdkClient, WireClient, tls_connector,
     },
     response::{CachePolicy, CacheRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -210,7 +210,8 @@ impl Ingredients {
         let credentials = match source.signing() {
             Signing::Anonymous => None,
             Signing::By(provider) => {
-                Some(CredentialCache::new(provider.clone(), SharedTimeSource::new(clock.clone())))
+                let clock = SharedTimeSource::new(clock.clone());
+                Some(CredentialCache::new(provider.clone(), clock, RefreshPolicy::AHEAD))
             }
         };
         S3Origin::new(addressing.clone(), credentials, client.clone(), clock.clone(), terms.clone())

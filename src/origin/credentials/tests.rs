@@ -78,7 +78,11 @@ fn set_up(open: usize) -> (Clock, Source, CredentialCache) {
     clock.set(1_000);
     let source = Source::new(&clock, open);
     let provider = SharedCredentialsProvider::new(source.clone());
-    (clock.clone(), source, CredentialCache::new(provider, SharedTimeSource::new(clock)))
+    (
+        clock.clone(),
+        source,
+        CredentialCache::new(provider, SharedTimeSource::new(clock), RefreshPolicy::AHEAD),
+    )
 }
 
 impl CredentialCache {
@@ -176,7 +180,7 @@ async fn credentials_that_had_expired_when_they_came_are_tried_and_no_more() {
     let fast = Clock::default();
     fast.set(9_000);
     let provider = SharedCredentialsProvider::new(source.clone());
-    let cache = CredentialCache::new(provider, SharedTimeSource::new(fast));
+    let cache = CredentialCache::new(provider, SharedTimeSource::new(fast), RefreshPolicy::AHEAD);
     for now in [9_000, 9_000, 1_000, 1_299] {
         assert_eq!(cache.identity(Clock::at(now)).await.unwrap().generation(), 1, "{now}");
     }

@@ -1,0 +1,89 @@
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    iter::successors,
+    sync::Arc,
+};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_types::error::metadata::ErrorMetadata;
+
+/// Why there are no credentials, in one line. The words are the provider's; providers do not put secrets into them.
+#[derive(Debug, Clone)]
+pub(crate) struct CredentialsUnavailable(Arc<str>);
+
+// === impl CredentialsUnavailable ===
+
+impl CredentialsUnavailable {
+    pub(super) fn failed(error: &CredentialsError) -> Self {
+        Self(reason(error).into())
+    }
+
+    pub(super) fn late(secs: u64) -> Self {
+        Self(format!("the provider did not answer within {secs} s").into())
+    }
+
+    pub(super) fn interrupted() -> Self {
+        Self("the refresh was interrupted".into())
+    }
+}
+
+/// The causes of an error, without what the SDK's `Debug` output tells of requests and answers: that are kilobytes.
+fn reason(error: &CredentialsError) -> String {
+    let mut text = error.to_string();
+    for cause in successors(error.source(), |cause| (**cause).source()) {
+        let _ = match cause.downcast_ref::<ErrorMetadata>() {
+            // What STS says.
+            Some(meta) => {
+                let (code, message) = (meta.code().unwrap_or("no code"), meta.message().unwrap_or_default());
+                write!(text, ": {code}: {message}")
+            }
+            None => write!(text, ": {cause}"),
+        };
+    }
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => {
+            text.truncate(end);
+            text + "…"
+        }
+        None => text,
+    }
+}
+
+/// Characters. A process may write pages to its standard error.
+const LONGEST: usize = 500;
+
+impl fmt::Display for CredentialsUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for CredentialsUnavailable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_the_chain_of_causes_and_what_sts_says() {
+        let meta = ErrorMetadata::builder()
+            .code("AccessDenied")
+            .message("User: arn:aws:iam::123456789012:user/proxy is not authorized")
+            .custom("aws_request_id", "0af5")
+            .build();
+        let told = CredentialsUnavailable::failed(&CredentialsError::provider_error(meta)).to_string();
+        assert!(
+            told.ends_with(": AccessDenied: User: arn:aws:iam::123456789012:user/proxy is not authorized"),
+            "{told}"
+        );
+        let told = CredentialsUnavailable::failed(&CredentialsError::not_loaded("no variables")).to_string();
+        assert!(told.ends_with(": no variables"), "{told}");
+    }
+
+    #[test]
+    fn a_reason_is_short() {
+        let long = CredentialsError::provider_error("ü".repeat(10_000));
+        assert_eq!(CredentialsUnavailable::failed(&long).to_string().chars().count(), LONGEST + 1);
+    }
+}
