@@ -28,6 +28,9 @@ pub(crate) struct Args {
     pub(crate) source: SourceArgs,
 
     #[command(flatten)]
+    pub(crate) credentials: CredentialsArgs,
+
+    #[command(flatten)]
     pub(crate) cache: CacheArgs,
 
     /// Worker threads; as many as processors by default
@@ -134,6 +137,38 @@ pub(crate) struct SourceArgs {
     /// repeated
     #[arg(long, value_name = "ORIGIN", requires = "source", help_heading = "What clients see")]
     pub(crate) cors_origin: Vec<String>,
+}
+
+/// Whose signature S3 gets to see.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct CredentialsArgs {
+    /// Take the credentials from this profile of ~/.aws/config and ~/.aws/credentials
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "source",
+        conflicts_with = "anonymous",
+        help_heading = "Whose credentials"
+    )]
+    pub(crate) profile: Option<String>,
+
+    /// Assume this role (its ARN) through STS, with the credentials that there are otherwise
+    #[arg(
+        long,
+        value_name = "ARN",
+        requires = "source",
+        conflicts_with = "anonymous",
+        help_heading = "Whose credentials"
+    )]
+    pub(crate) role_arn: Option<String>,
+
+    /// What the role's owner wants to hear when it is assumed
+    #[arg(long, value_name = "ID", requires = "role_arn", help_heading = "Whose credentials")]
+    pub(crate) external_id: Option<String>,
+
+    /// What the role's owner sees in CloudTrail [default: tower-s3-proxy]
+    #[arg(long, value_name = "NAME", requires = "role_arn", help_heading = "Whose credentials")]
+    pub(crate) role_session_name: Option<String>,
 }
 
 /// What is kept in memory.

@@ -9,7 +9,7 @@ use tower_s3_proxy::{
 
 use crate::{
     Demo,
-    args::{CacheArgs, SourceArgs},
+    args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache::parse_time,
     mounts::{self, variable},
 };
@@ -44,6 +44,9 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     source: SourceArgs,
+
+    #[command(flatten)]
+    credentials: CredentialsArgs,
 }
 
 /// The exit code if nothing could be tried.
@@ -59,7 +62,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
         Some(demo) => demo.config(&CacheArgs::default())?,
         None => {
             let grant = if args.write_probe { Grant::ReadWrite } else { Grant::Read };
-            mounts::from_args(&args.source, &CacheArgs::default(), grant).await?
+            mounts::from_args(&args.source, &args.credentials, &CacheArgs::default(), grant).await?
         }
     };
     let report = served.config.diagnose(&options).await;

@@ -80,7 +80,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     };
     let Served { config, cache, single } = match &demo {
         Some(demo) => demo.config(&args.cache)?,
-        None => mounts::from_args(&args.source, &args.cache, Grant::Read).await?,
+        None => mounts::from_args(&args.source, &args.credentials, &args.cache, Grant::Read).await?,
     };
     let admin = cache::admin(&args.cache, cache.as_ref())?;
     let listener = TcpListener::bind(args.listen)

@@ -1,9 +1,12 @@
 use std::{env, error::Error};
 
-use tower_s3_proxy::{BucketName, Cache, ConfigFile, Cors, Grant, Mount, S3ProxyConfig, credentials};
+use tower_s3_proxy::{
+    BucketName, Cache, ConfigFile, Cors, Grant, Mount, S3ProxyConfig,
+    credentials::{self, AssumeRole, CredentialsSource, ExternalId, RoleArn},
+};
 
 use crate::{
-    args::{CacheArgs, SourceArgs},
+    args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache,
 };
 
@@ -18,6 +21,7 @@ pub(crate) struct Served {
 /// What the arguments describe. A file says itself what its mounts are granted.
 pub(crate) async fn from_args(
     args: &SourceArgs,
+    credentials: &CredentialsArgs,
     cache_args: &CacheArgs,
     grant: Grant,
 ) -> Result<Served, Box<dyn Error>> {
@@ -25,15 +29,8 @@ pub(crate) async fn from_args(
         let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
         let in_file = |why| format!("{}: {why}", path.display());
         let file = ConfigFile::parse(&text).map_err(in_file)?;
-        let chain = match file.needs_default_credentials() {
-            true => {
-                let region = file.region().map(str::to_owned).or_else(|| region(None));
-                Some(credentials::default_chain(region.as_deref()).await?)
-            }
-            false => None,
-        };
         let cache = file.cache().cloned();
-        return Ok(Served { config: file.build(chain).map_err(in_file)?, cache, single: None });
+        return Ok(Served { config: file.load().await.map_err(in_file)?, cache, single: None });
     }
 
     let bucket = args.bucket.as_ref().map(|name| (name, BucketName::parse(name)));
@@ -55,7 +52,7 @@ pub(crate) async fn from_args(
     };
     mount = match args.anonymous {
         true => mount.anonymous(),
-        false => mount.credentials(credentials::default_chain(Some(&region)).await?),
+        false => mount.credentials(source(credentials, &region).await?),
     };
     mount = mount.region(region);
     if let Some(url) = endpoint {
@@ -85,6 +82,25 @@ pub(crate) async fn from_args(
     let cache = cache::from_args(cache_args)?;
     let mount = cache::for_mount(mount, cache.as_ref(), cache_args).build()?;
     Ok(Served { config: mount.clone().into(), cache, single: bucket.map(|bucket| (bucket, mount)) })
+}
+
+/// Whose credentials: the profile's or what is found, or those of the role that these assume.
+async fn source(args: &CredentialsArgs, region: &str) -> Result<CredentialsSource, Box<dyn Error>> {
+    let own = match &args.profile {
+        Some(name) => credentials::from_profile(name).await?,
+        None => credentials::default_chain(Some(region)).await?,
+    };
+    let Some(arn) = &args.role_arn else { return Ok(own) };
+    let role = RoleArn::parse(arn.as_str()).map_err(|why| format!("--role-arn {arn}: {why}"))?;
+    let mut builder = AssumeRole::new(role).source(own).region(region);
+    if let Some(id) = &args.external_id {
+        let id = ExternalId::parse(id.as_str()).map_err(|why| format!("--external-id: {why}"))?;
+        builder = builder.external_id(id);
+    }
+    if let Some(name) = &args.role_session_name {
+        builder = builder.session_name(name);
+    }
+    Ok(builder.build().await?)
 }
 
 fn region(flag: Option<String>) -> Option<String> {

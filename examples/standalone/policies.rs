@@ -8,7 +8,7 @@ use tower_s3_proxy::{
 };
 
 use crate::{
-    args::{CacheArgs, SourceArgs},
+    args::{CacheArgs, CredentialsArgs, SourceArgs},
     mounts,
 };
 
@@ -101,7 +101,8 @@ async fn text(args: &PoliciesArgs) -> Result<String, Box<dyn Error>> {
         );
     }
     let grant = if args.read_write { Grant::ReadWrite } else { Grant::Read };
-    let served = mounts::from_args(&args.source, &CacheArgs::default(), grant).await?;
+    let served =
+        mounts::from_args(&args.source, &CredentialsArgs::default(), &CacheArgs::default(), grant).await?;
     let policies = served.config.mounts().iter().map(|mount| Ok(args.request(mount)?.build()?));
     let policies = policies.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     Ok(match args.json {

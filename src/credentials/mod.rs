@@ -44,6 +44,8 @@ pub use aws_credential_types::{
 };
 
 pub(crate) use self::source::Signing;
+#[cfg(feature = "serde")]
+pub(crate) use self::source::from_keys;
 #[cfg(feature = "aws-config")]
 pub use self::{
     assume_role::AssumeRole,

@@ -75,7 +75,10 @@ pub fn fixed(
     secret_access_key: impl Into<String>,
     session_token: Option<String>,
 ) -> CredentialsSource {
-    let keys = Credentials::new(access_key_id, secret_access_key, session_token, None, "fixed keys");
+    from_keys(Credentials::new(access_key_id, secret_access_key, session_token, None, "fixed keys"))
+}
+
+pub(crate) fn from_keys(keys: Credentials) -> CredentialsSource {
     CredentialsSource::new(SourceKind::Keys, keys)
 }
 

@@ -2,6 +2,7 @@
 
 mod byte_size;
 mod cache;
+mod credentials;
 mod expand;
 mod mount;
 mod source;
@@ -11,19 +12,22 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::{env, fmt};
+use std::{collections::BTreeMap, env, fmt};
 
 use aws_credential_types::Credentials;
 
-use self::{source::Source, table::FileTable};
+use self::{credentials::NamedCredentials, source::Source, table::FileTable};
 use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
-use crate::{cache::Cache, credentials::CredentialsSource};
+use crate::{
+    cache::Cache,
+    credentials::{CredentialsSource, from_keys},
+};
 
 /// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
 /// only looked for if a mount needs them.
 ///
 /// ```
-/// use tower_s3_proxy::{ConfigFile, credentials::{Credentials, CredentialsSource}};
+/// use tower_s3_proxy::{ConfigFile, credentials};
 ///
 /// let text = r#"
 ///     region = "us-west-2"
@@ -51,11 +55,8 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 ///     _ => None,
 /// })?;
 ///
-/// // Here most programs call `credentials::default_chain(file.region()).await?`.
-/// let default = file.needs_default_credentials().then(|| {
-///     let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example");
-///     CredentialsSource::from(keys)
-/// });
+/// // Most programs call `file.load().await?`, which looks for the default credentials by itself.
+/// let default = file.needs_default_credentials().then(|| credentials::fixed("AKIDEXAMPLE", "not-a-secret", None));
 /// let config = file.build(default)?;
 /// assert_eq!(config.mounts().len(), 2);
 /// # Ok::<(), tower_s3_proxy::ConfigError>(())
@@ -86,7 +87,8 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `accelerate` | boolean | `false` | [`accelerate`](MountBuilder::accelerate) |
 /// | `connect_to` | `"host"` or `"host:port"` | the endpoint | [`connect_to`](MountBuilder::connect_to) |
 /// | `anonymous` | boolean | `false` | [`anonymous`](MountBuilder::anonymous) |
-/// | `access_key_id`, `secret_access_key` | text, both or none | the default credentials of [`build`](Self::build) | [`credentials`](MountBuilder::credentials) |
+/// | `credentials` | the name of a table below | the default credentials of [`load`](Self::load) | [`credentials`](MountBuilder::credentials) |
+/// | `access_key_id`, `secret_access_key` | text, both or none | as above | [`credentials`](MountBuilder::credentials) |
 /// | `session_token` | text; `""` is none | none | [`credentials`](MountBuilder::credentials) |
 /// | `grant` | `"read"`, `"read-write"` | `"read"` | [`grant`](MountBuilder::grant) |
 /// | `encryption` | table, below | not said | [`encryption`](MountBuilder::encryption) |
@@ -143,6 +145,22 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 /// | `bucket_key` | boolean, for `"kms"` only | as the bucket says | [`bucket_key`](crate::KmsEncryption::bucket_key) |
 /// | `context` | `{ name = "value" }`, for `"kms"` only | none | [`context`](crate::KmsEncryption::context) |
 ///
+/// A table `[credentials.NAME]` describes credentials for the mounts that say `credentials = "NAME"`, and has only keys of
+/// its `type`. They are built by [`load`](Self::load).
+///
+/// | `type` | keys, with what they are if absent | constructor |
+/// |---|---|---|
+/// | `"keys"` | `access_key_id`, `secret_access_key`; `session_token`: none | [`fixed`](crate::credentials::fixed) |
+/// | `"environment"` | | `from_environment` |
+/// | `"profile"` | `profile` | `from_profile` |
+/// | `"default"` | `region`: the file's | `default_chain` |
+/// | `"assume-role"` | `role_arn`; `external_id`: none; `source`: the default chain, else another `NAME`; `session_name`: `"tower-s3-proxy"`; `duration_secs`: `3600`; `session_policy` and the list `policy_arns`: none; `region`: the file's; `sts_endpoint_url`: AWS | `AssumeRole` |
+/// | `"web-identity"` | `role_arn` and `token_file`: as EKS tells its pods; `session_name`, `duration_secs`, `region`, `sts_endpoint_url`: as above | `WebIdentity` |
+/// | `"container"` | | `from_container` |
+/// | `"instance"` | `endpoint_url`: the usual address | `from_instance` |
+/// | `"process"` | `command` | `from_process` |
+/// | `"anonymous"` | | [`CredentialsSource::anonymous`] |
+///
 /// | key of `[mount.cors]` | value | if absent | method |
 /// |---|---|---|---|
 /// | `origins` | list of origins and globs, or `["*"]` | needed | [`Cors::origins`](crate::Cors::origins) |
@@ -161,6 +179,7 @@ use crate::{cache::Cache, credentials::CredentialsSource};
 pub struct ConfigFile {
     region: Option<String>,
     cache: Option<Cache>,
+    credentials: NamedCredentials,
     mounts: Vec<FileMount>,
 }
 
@@ -176,6 +195,7 @@ struct FileMount {
 enum FileCredentials {
     Anonymous,
     Keys(Credentials),
+    Named(String),
     Default,
 }
 
@@ -237,21 +257,19 @@ impl ConfigFile {
         let table: FileTable = source.parse()?;
         let region = source.optional("region", table.region.as_ref())?;
         let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;
-        let mounts: Vec<_> = table
-            .mount
-            .0
-            .iter()
-            .zip(1..)
-            .map(|(table, number)| mount::read(&source, table, number, region.as_deref(), cache.as_ref()))
-            .collect::<Result<_, _>>()?;
+        let credentials = credentials::read(&source, &table.credentials, region.as_deref())?;
+        let read = |(table, number)| {
+            mount::read(&source, table, number, region.as_deref(), cache.as_ref(), &credentials)
+        };
+        let mounts: Vec<_> = table.mount.0.iter().zip(1..).map(read).collect::<Result<_, _>>()?;
         if mounts.is_empty() {
             let message = "the file has no mount: a mount begins with a line [[mount]]";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
-        Ok(Self { region, cache, mounts })
+        Ok(Self { region, cache, credentials, mounts })
     }
 
-    /// Whether a mount has neither keys nor is anonymous, so that [`build`](Self::build) needs default credentials.
+    /// Whether a mount says nothing of credentials, so that [`build`](Self::build) needs default ones.
     pub fn needs_default_credentials(&self) -> bool {
         self.mounts.iter().any(FileMount::needs_default_credentials)
     }
@@ -269,18 +287,47 @@ impl ConfigFile {
         self.cache.as_ref()
     }
 
-    /// Builds the mounts. `default_credentials` are for those that neither have keys nor are anonymous.
+    /// Builds the mounts with the credentials that the file describes. Mounts that say nothing of them get the default
+    /// chain, in the file's region (with the feature `aws-config`).
+    ///
+    /// Credentials are not asked for yet: whether there are any shows when they are first needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build), and those of the constructors in [`credentials`](crate::credentials), with the
+    /// line of the table.
+    pub async fn load(self) -> Result<S3ProxyConfig, ConfigError> {
+        let default = match self.needs_default_credentials() {
+            true => credentials::default_source(self.region()).await?,
+            false => None,
+        };
+        let used = self.mounts.iter().filter_map(FileMount::credentials_name);
+        let named = credentials::load(&self.credentials, used).await?;
+        self.assemble(default.as_ref(), &named)
+    }
+
+    /// Builds the mounts without looking for credentials, which would take an `await`. `default_credentials` are for the
+    /// mounts that say nothing of them.
     ///
     /// # Errors
     ///
     /// Those of [`MountBuilder::build`] and [`S3ProxyConfig::new`], with the line of the mount;
-    /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given.
+    /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given, or if a mount has credentials of a
+    /// table `[credentials.NAME]`: these are for [`load`](Self::load).
     #[expect(clippy::needless_pass_by_value, reason = "sources of credentials give them by value")]
     pub fn build(self, default_credentials: Option<CredentialsSource>) -> Result<S3ProxyConfig, ConfigError> {
+        self.assemble(default_credentials.as_ref(), &BTreeMap::new())
+    }
+
+    fn assemble(
+        self,
+        default: Option<&CredentialsSource>,
+        named: &BTreeMap<String, CredentialsSource>,
+    ) -> Result<S3ProxyConfig, ConfigError> {
         let mut built: Vec<(String, Mount)> = Vec::with_capacity(self.mounts.len());
         for file_mount in self.mounts {
             let place = file_mount.place.clone();
-            let mount = file_mount.build(default_credentials.as_ref())?;
+            let mount = file_mount.build(default, named)?;
             if let Some((first, _)) = built.iter().find(|(_, other)| other.place() == mount.place()) {
                 let message = format!("{place}: has the path and host of {first}: give it others");
                 return Err(ConfigError::new(ConfigErrorKind::DuplicateMount, message));
@@ -306,19 +353,34 @@ impl FileMount {
         matches!(self.credentials, FileCredentials::Default)
     }
 
-    fn build(self, default: Option<&CredentialsSource>) -> Result<Mount, ConfigError> {
+    fn credentials_name(&self) -> Option<&str> {
+        match &self.credentials {
+            FileCredentials::Named(name) => Some(name),
+            FileCredentials::Anonymous | FileCredentials::Keys(_) | FileCredentials::Default => None,
+        }
+    }
+
+    fn build(
+        self,
+        default: Option<&CredentialsSource>,
+        named: &BTreeMap<String, CredentialsSource>,
+    ) -> Result<Mount, ConfigError> {
         let Self { place, credentials, builder, .. } = self;
-        let builder = match (credentials, default) {
-            (FileCredentials::Anonymous, _) => builder.anonymous(),
-            (FileCredentials::Keys(keys), _) => builder.credentials(keys),
-            (FileCredentials::Default, Some(default)) => builder.credentials(default.clone()),
-            (FileCredentials::Default, None) => {
-                let message = format!(
-                    "{place}: credentials are missing: give access_key_id and secret_access_key, or say anonymous = true"
-                );
-                return Err(ConfigError::new(ConfigErrorKind::Missing, message));
-            }
+        let missing = |why: &str| {
+            let message = format!("{place}: credentials are missing: {why}");
+            ConfigError::new(ConfigErrorKind::Missing, message)
         };
-        builder.build().map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
+        let source = match credentials {
+            FileCredentials::Anonymous => CredentialsSource::anonymous(),
+            FileCredentials::Keys(keys) => from_keys(keys),
+            FileCredentials::Named(name) => {
+                named.get(&name).cloned().ok_or_else(|| missing("those with a name are for ConfigFile::load"))?
+            }
+            FileCredentials::Default => default.cloned().ok_or_else(|| {
+                missing("give access_key_id and secret_access_key, or credentials = \"NAME\", or say anonymous = true")
+            })?,
+        };
+        let built = builder.credentials(source).build();
+        built.map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
     }
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use toml::Spanned;
 
 use super::{
     FileCredentials, FileMount, cache,
+    credentials::{self, NamedCredentials},
     source::Source,
     table::{CacheRuleTable, CorsTable, MountTable, Text},
     terms,
@@ -22,6 +22,7 @@ pub(super) fn read(
     number: usize,
     file_region: Option<&str>,
     file_cache: Option<&Cache>,
+    named: &NamedCredentials,
 ) -> Result<FileMount, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
     let line = source.line(table.span());
@@ -69,7 +70,7 @@ pub(super) fn read(
     let builder = cache::of_mount(source, table, file_cache, builder)?;
     let builder = answers(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
-    let credentials = credentials(source, table)?;
+    let credentials = self::credentials(source, table, named)?;
     Ok(FileMount { place, region, credentials, builder })
 }
 
@@ -211,36 +212,30 @@ fn answers(
     Ok(set(builder, errors, MountBuilder::error_format))
 }
 
-fn credentials(source: &Source<'_>, table: &MountTable) -> Result<FileCredentials, ConfigError> {
-    let missing = |text: &Text, message| Err(source.error(ConfigErrorKind::Missing, text.span(), message));
-    let MountTable { access_key_id: id, secret_access_key: secret, session_token: token, .. } = table;
-    match (id, secret, token) {
-        (Some(key), _, _) | (_, Some(key), _) | (_, _, Some(key)) if table.anonymous => {
-            let message = "anonymous = true and keys contradict each other: leave out one of them";
-            Err(source.error(ConfigErrorKind::Contradiction, key.span(), message))
-        }
-        (Some(id), Some(secret), token) => {
-            let id = nonempty(source, "access_key_id", id)?;
-            let secret = nonempty(source, "secret_access_key", secret)?;
-            let token = source.optional("session_token", token.as_ref())?.filter(|token| !token.is_empty());
-            let keys = Credentials::new(id, secret, token, None, "configuration file");
-            Ok(FileCredentials::Keys(keys))
-        }
-        (Some(id), None, _) => missing(id, "access_key_id needs secret_access_key beside it"),
-        (None, Some(secret), _) => missing(secret, "secret_access_key needs access_key_id beside it"),
-        (None, None, Some(token)) => {
-            missing(token, "session_token needs access_key_id and secret_access_key beside it")
-        }
-        (None, None, None) if table.anonymous => Ok(FileCredentials::Anonymous),
-        (None, None, None) => Ok(FileCredentials::Default),
+fn credentials(
+    source: &Source<'_>,
+    table: &MountTable,
+    named: &NamedCredentials,
+) -> Result<FileCredentials, ConfigError> {
+    let keys = [&table.access_key_id, &table.secret_access_key, &table.session_token].map(Option::as_ref);
+    let contradiction =
+        |text: &Text, message| Err(source.error(ConfigErrorKind::Contradiction, text.span(), message));
+    if let Some(key) = keys.iter().flatten().find(|_| table.anonymous) {
+        return contradiction(key, "anonymous = true and keys contradict each other: leave out one of them");
     }
-}
-
-/// A key's value. A variable that is set to nothing is a deployment's mistake, which S3 would only answer with 403.
-fn nonempty(source: &Source<'_>, key: &str, text: &Text) -> Result<String, ConfigError> {
-    let value = source.value(key, text)?;
-    if value.is_empty() {
-        return Err(source.error(ConfigErrorKind::Missing, text.span(), format!("{key} is empty")));
+    let Some(name) = &table.credentials else {
+        return Ok(match credentials::keys(source, keys)? {
+            Some(keys) => FileCredentials::Keys(keys),
+            None if table.anonymous => FileCredentials::Anonymous,
+            None => FileCredentials::Default,
+        });
+    };
+    if table.anonymous {
+        let message = "credentials and anonymous = true contradict each other: leave out one of them";
+        return contradiction(name, message);
     }
-    Ok(value)
+    if keys.iter().any(Option::is_some) {
+        return contradiction(name, "credentials and keys contradict each other: leave out one of them");
+    }
+    Ok(FileCredentials::Named(credentials::check_name(source, "credentials", name, named)?))
 }

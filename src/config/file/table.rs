@@ -14,6 +14,8 @@ pub(super) struct FileTable {
     pub(super) region: Option<Text>,
     pub(super) cache: Option<Spanned<CacheTable>>,
     #[serde(default)]
+    pub(super) credentials: BTreeMap<String, Spanned<CredentialsTable>>,
+    #[serde(default)]
     pub(super) mount: Tables<MountTable>,
 }
 
@@ -27,6 +29,28 @@ pub(super) struct CacheTable {
     pub(super) finish_from: Option<u8>,
     pub(super) patience_ms: Option<u64>,
     pub(super) clients: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CredentialsTable {
+    pub(super) r#type: Option<Text>,
+    pub(super) access_key_id: Option<Text>,
+    pub(super) secret_access_key: Option<Text>,
+    pub(super) session_token: Option<Text>,
+    pub(super) profile: Option<Text>,
+    pub(super) role_arn: Option<Text>,
+    pub(super) external_id: Option<Text>,
+    pub(super) session_name: Option<Text>,
+    pub(super) duration_secs: Option<Spanned<u64>>,
+    pub(super) session_policy: Option<Text>,
+    pub(super) policy_arns: Vec<Text>,
+    pub(super) source: Option<Text>,
+    pub(super) region: Option<Text>,
+    pub(super) sts_endpoint_url: Option<Text>,
+    pub(super) token_file: Option<Text>,
+    pub(super) endpoint_url: Option<Text>,
+    pub(super) command: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -48,6 +72,7 @@ pub(super) struct MountTable {
     pub(super) accelerate: bool,
     pub(super) connect_to: Option<Text>,
     pub(super) anonymous: bool,
+    pub(super) credentials: Option<Text>,
     pub(super) access_key_id: Option<Text>,
     pub(super) secret_access_key: Option<Text>,
     pub(super) session_token: Option<Text>,
