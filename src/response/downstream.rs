@@ -1,4 +1,4 @@
-use http::{HeaderMap, header::CACHE_CONTROL};
+use http::{HeaderMap, HeaderName, header::CACHE_CONTROL};
 
 use super::list::joined;
 use crate::cache::Directives;
@@ -7,8 +7,8 @@ use crate::cache::Directives;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DownstreamCaching {
-    /// Nothing but the client's own cache: `Cache-Control` says `private`, without `public` and `s-maxage`. A cache in
-    /// front does not ask the authorizer.
+    /// Nothing but the client's own cache: `Cache-Control` says `private`, without `public` and `s-maxage`, and fields for
+    /// caches in front alone, like `CDN-Cache-Control`, are not passed on. A cache in front does not ask the authorizer.
     #[default]
     Private,
     /// What `Cache-Control` says, as on other mounts: for those whose cache in front decides itself who may have what.
@@ -17,6 +17,11 @@ pub enum DownstreamCaching {
 
 /// Takes an answer away from shared caches (RFC 9111 §5.2.2.7).
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    // A cache that knows one of these does not look at `Cache-Control` (RFC 9213 §2.2).
+    let targeted: Vec<HeaderName> = headers.keys().filter(|name| is_targeted(name)).cloned().collect();
+    for name in targeted {
+        headers.remove(name);
+    }
     let mut kept: Vec<&[u8]> = vec![b"private"];
     for directive in headers.get_all(CACHE_CONTROL).iter().flat_map(Directives::of) {
         let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
@@ -34,6 +39,15 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
         headers.insert(CACHE_CONTROL, value);
     }
 }
+
+/// Whether a field is for caches in front alone. By custom, the names of targeted fields end alike (RFC 9213 §2.1); the
+/// others are older than these.
+fn is_targeted(name: &HeaderName) -> bool {
+    name.as_str().ends_with("-cache-control") || OLDER.contains(&name.as_str())
+}
+
+/// Of Edge Architecture, nginx and Akamai.
+const OLDER: [&str; 3] = ["surrogate-control", "x-accel-expires", "edge-control"];
 
 #[cfg(test)]
 mod tests {
@@ -62,6 +76,27 @@ mod tests {
             keep_private(&mut headers);
             assert_eq!(headers[CACHE_CONTROL], sent, "{stored:?}");
             assert_eq!(headers.get_all(CACHE_CONTROL).iter().count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_said_to_shared_caches_alone_is_left_out() {
+        for stored in ["no-store", "max-age=60"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static(stored));
+            for name in [
+                "cdn-cache-control",
+                "cloudflare-cdn-cache-control",
+                "s3-proxy-cache-control",
+                "surrogate-control",
+                "x-accel-expires",
+                "edge-control",
+            ] {
+                headers.append(name, HeaderValue::from_static("max-age=600"));
+                headers.append(name, HeaderValue::from_static("max-age=900"));
+            }
+            keep_private(&mut headers);
+            assert_eq!(headers.keys().collect::<Vec<_>>(), [CACHE_CONTROL], "{stored}");
         }
     }
 }
