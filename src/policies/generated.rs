@@ -85,10 +85,8 @@ impl Policies {
             ),
         }
         self.add(resource::bucket(facts));
-        for document in [resource::access_point(facts), resource::key(facts)].into_iter().flatten() {
-            self.add(document);
-        }
-        self.documents.extend(resource::vpc_endpoint(facts));
+        let others = [resource::access_point(facts), resource::key(facts), resource::vpc_endpoint(facts)];
+        others.into_iter().flatten().for_each(|document| self.add(document));
         for key in facts.kms.keys.iter().filter(|key| super::allowed::is_managed_by_aws(key)) {
             self.left_out.push(format!(
                 "Statements for {key}: AWS manages that key, and lets all use it that may use S3 in the account {}. Nobody \

@@ -87,7 +87,8 @@ impl PolicyRequest {
         self
     }
 
-    /// The bucket behind the access point that the mount names, for the statement by which it leaves permissions to it.
+    /// The bucket behind the access point that the mount names, for the statement by which it leaves permissions to it, and
+    /// for the policy of a VPC endpoint, which has to let both pass.
     pub fn bucket_behind(mut self, bucket: BucketName) -> Self {
         self.bucket_behind = Some(bucket);
         self

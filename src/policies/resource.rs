@@ -4,6 +4,7 @@ use super::{
     Need, PolicyDialect, PolicyDocument, PolicyKind,
     allowed::{WrittenIn, by_kms, by_s3},
     facts::{Elsewhere, Facts, Network, PlainHttp, Signer},
+    pattern::BucketPattern,
     place::{AccessPoint, Place},
     principal::Principal,
     statement::{Condition, PolicyStatement},
@@ -177,13 +178,29 @@ pub(super) fn key(facts: &Facts) -> Option<Result<PolicyDocument, String>> {
     Some(Ok(PolicyDocument::policy(PolicyKind::Key, about, statements)))
 }
 
-/// The policy of the VPC endpoint, if requests go through one.
-pub(super) fn vpc_endpoint(facts: &Facts) -> Option<PolicyDocument> {
+/// The policy of the VPC endpoint, if requests go through one; `Err` with the reason if it can't be said.
+pub(super) fn vpc_endpoint(facts: &Facts) -> Option<Result<PolicyDocument, String>> {
     facts.network()?;
     let caller = facts.caller().filter(|_| facts.dialect == PolicyDialect::Aws);
+    let mut allowed = by_s3(&Facts { network: None, ..facts.clone() });
+    // S3 user guide, "Creating access points restricted to a virtual private cloud": requests pass only if both the access
+    // point and the bucket behind it are allowed.
+    if let Place::AccessPoint(point) = &facts.place {
+        let Some(behind) = &point.bucket else {
+            return Some(Err(
+                "The VPC endpoint policy: it names the bucket behind the access point, too, which the ARN does not tell. Name it."
+                    .to_owned(),
+            ));
+        };
+        let place = Place::Buckets(vec![BucketPattern::exact(behind.as_str())]);
+        let at_bucket = by_s3(&Facts { network: None, place, ..facts.clone() });
+        for (statement, at_bucket) in allowed.iter_mut().zip(at_bucket) {
+            statement.body.resource.extend(at_bucket.body.resource);
+        }
+    }
     // VPC user guide, "Endpoint policies": a gateway endpoint takes no other principal than everyone, and asks for the
     // caller by a condition. Both kinds of endpoints take that.
-    let statements = by_s3(&Facts { network: None, ..facts.clone() }).into_iter().map(|statement| {
+    let statements = allowed.into_iter().map(|statement| {
         let statement = statement.of(Principal::Anyone);
         match caller {
             Some(caller) => statement.only_if(Condition::new("ArnEquals", "aws:PrincipalArn", [&caller.arn])),
@@ -199,5 +216,5 @@ pub(super) fn vpc_endpoint(facts: &Facts) -> Option<PolicyDocument> {
         about
             .push_str(" The role or the user is not known here, so everyone's requests of these kinds pass.");
     }
-    Some(PolicyDocument::policy(PolicyKind::VpcEndpoint, about, statements.collect()))
+    Some(Ok(PolicyDocument::policy(PolicyKind::VpcEndpoint, about, statements.collect())))
 }

@@ -370,6 +370,23 @@ fn an_access_point_is_allowed_at_its_own_arn_and_its_bucket_leaves_it_to_it() {
     );
 }
 
+/// S3 user guide, "Creating access points restricted to a virtual private cloud".
+#[test]
+fn a_vpc_endpoint_lets_requests_through_to_the_access_point_and_to_its_bucket() {
+    let point = "arn:aws:s3:us-west-2:111122223333:accesspoint/films";
+    let asked = ask(mount(point).prefix("web")).role(ROLE).listing(true).vpc_endpoint("vpce-0a1b");
+    let without = asked.build().unwrap();
+    assert!(without.document(PolicyKind::VpcEndpoint).is_none());
+    assert!(without.left_out().iter().any(|what| what.starts_with("The VPC endpoint policy:")));
+
+    let with = asked.bucket_behind(bucket("studio-media")).build().unwrap();
+    let statements = statements(&with, PolicyKind::VpcEndpoint);
+    let resources = |n: usize| statements[n]["Resource"].clone();
+    assert_eq!(resources(0), json!([format!("{point}/object/web/*"), "arn:aws:s3:::studio-media/web/*"]));
+    assert_eq!(resources(1), json!([point, "arn:aws:s3:::studio-media"]));
+    assert_eq!(statements[1]["Condition"]["StringLike"], json!({ "s3:prefix": ["web/*"] }));
+}
+
 #[test]
 fn a_directory_bucket_is_entered_by_sessions_and_never_under_a_prefix_alone() {
     let name = "media--usw2-az1--x-s3";
