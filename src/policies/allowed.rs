@@ -134,21 +134,31 @@ pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> 
     let keys = facts.kms.keys.iter().filter(|key| !is_managed_by_aws(key));
     let (by_alias, by_id): (Vec<_>, Vec<_>) = keys.partition(|key| key.is_alias());
     let decrypt = [(by_id, Need::Decrypt.sid()), (by_alias, "DecryptByAlias")];
+    // S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS) in directory buckets": to read takes both.
+    let is_directory = matches!(facts.place, Place::Directory { .. });
+    let (actions, why) = match is_directory {
+        true => (
+            &["kms:Decrypt", "kms:GenerateDataKey"][..],
+            "For objects that are encrypted with SSE-KMS: sessions with a directory bucket need both, to read, too.",
+        ),
+        false => (
+            &["kms:Decrypt"][..],
+            "For objects that are encrypted with SSE-KMS: S3 has KMS decrypt them in the name of who reads. Uploads in \
+             parts need it, too.",
+        ),
+    };
     let mut statements = Vec::new();
     for (keys, sid) in decrypt {
         // In the policy of a key, it does not matter how the key was named.
         if keys.is_empty() || (written == WrittenIn::Key && !statements.is_empty()) {
             continue;
         }
-        let statement = of_kms(Need::Decrypt, "kms:Decrypt", &keys, facts, written).named(sid);
-        statements.push(statement.because(
-            "For objects that are encrypted with SSE-KMS: S3 has KMS decrypt them in the name of who reads. Uploads in \
-             parts need it, too.",
-        ));
+        let statement = of_kms(Need::Decrypt, actions, &keys, facts, written).named(sid);
+        statements.push(statement.because(why));
     }
     let written_by = facts.kms.writes.as_ref().filter(|key| !is_managed_by_aws(key));
-    if let Some(key) = written_by.filter(|_| facts.grant == Grant::ReadWrite) {
-        let mut encrypt = of_kms(Need::Encrypt, "kms:GenerateDataKey", &[key], facts, written).because(
+    if let Some(key) = written_by.filter(|_| facts.grant == Grant::ReadWrite && !is_directory) {
+        let mut encrypt = of_kms(Need::Encrypt, &["kms:GenerateDataKey"], &[key], facts, written).because(
             "For writing with SSE-KMS: S3 has KMS make the key of each object, or of the bucket, in the name of who writes.",
         );
         for (name, value) in &facts.kms.context {
@@ -170,17 +180,20 @@ pub(super) enum WrittenIn {
 
 fn of_kms(
     need: Need,
-    action: &'static str,
+    actions: &[&'static str],
     keys: &[&KmsKeyArn],
     facts: &Facts,
     written: WrittenIn,
 ) -> PolicyStatement {
     let mut statement = match written {
         // The key that the policy belongs to.
-        WrittenIn::Key => PolicyStatement::allow(need, vec![action], vec!["*".to_owned()]),
+        WrittenIn::Key => PolicyStatement::allow(need, actions.to_vec(), vec!["*".to_owned()]),
         WrittenIn::Role => {
-            let statement =
-                PolicyStatement::allow(need, vec![action], keys.iter().map(|key| resource(key)).collect());
+            let statement = PolicyStatement::allow(
+                need,
+                actions.to_vec(),
+                keys.iter().map(|key| resource(key)).collect(),
+            );
             let aliases: Vec<_> = keys.iter().filter_map(|key| alias(key)).collect();
             // An ARN of an alias allows nothing (KMS developer guide, "Use aliases to control access").
             match aliases.is_empty() {

@@ -387,6 +387,25 @@ fn a_vpc_endpoint_lets_requests_through_to_the_access_point_and_to_its_bucket() 
     assert_eq!(statements[1]["Condition"]["StringLike"], json!({ "s3:prefix": ["web/*"] }));
 }
 
+/// S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS) in directory buckets".
+#[test]
+fn reads_of_a_directory_bucket_need_data_keys_of_kms_too() {
+    let name = "media--usw2-az1--x-s3";
+    let reads =
+        |bucket: &str| ask(mount(bucket).prefix("web")).kms_key(KmsKeyArn::parse(KEY).unwrap()).role(ROLE);
+    for kind in [PolicyKind::Role, PolicyKind::Key] {
+        let actions = |bucket| {
+            let policies = reads(bucket).build().unwrap();
+            statements(&policies, kind).as_array().unwrap().last().unwrap()["Action"].clone()
+        };
+        assert_eq!(actions(name), json!(["kms:Decrypt", "kms:GenerateDataKey"]));
+        assert_eq!(actions("media"), json!(["kms:Decrypt"]));
+    }
+    let encryption = Encryption::kms(KmsKeyArn::parse(KEY).unwrap());
+    let writes = ask(mount(name).grant(Grant::ReadWrite).encryption(encryption)).role(ROLE).build().unwrap();
+    assert_eq!(statements(&writes, PolicyKind::Key).as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn a_directory_bucket_is_entered_by_sessions_and_never_under_a_prefix_alone() {
     let name = "media--usw2-az1--x-s3";
