@@ -142,6 +142,9 @@ impl State {
             seen.headers.get("x-amz-security-token").map(String::as_str) == keys.session_token()
         });
         let Some(keys) = keys else { return refusal(403, "InvalidToken") };
+        if signed_at(seen).abs_diff(secs(self.clock.now())) > 15 * 60 {
+            return refusal(403, "RequestTimeTooSkewed");
+        }
         let signer =
             Signer { credentials: keys.clone(), service: "s3express", token: None, time: self.clock.now() };
         if seen.headers["authorization"] != signed_by_the_sdk(seen, &signer) {
@@ -169,6 +172,9 @@ impl State {
         let Some(number) = token.strip_prefix("token/").and_then(|number| number.parse().ok()) else {
             return Err((403, "InvalidToken"));
         };
+        if signed_at(seen).abs_diff(secs(self.clock.now())) > 15 * 60 {
+            return Err((403, "RequestTimeTooSkewed"));
+        }
         let token = Some("x-amz-s3session-token");
         let time = self.clock.now();
         let signer = Signer { credentials: session(number), service: "s3express", token, time };
@@ -180,6 +186,20 @@ impl State {
         }
         Ok(number)
     }
+}
+
+/// In seconds, by the request's `x-amz-date`.
+fn signed_at(seen: &Seen) -> u64 {
+    let (day, time) = seen.headers["x-amz-date"].split_once('T').unwrap();
+    let (year, month, day) = (&day[..4], &day[4..6], &day[6..]);
+    let (hour, minute, second) = (&time[..2], &time[2..4], &time[4..6]);
+    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    let at = aws_smithy_types::DateTime::from_str(&text, aws_smithy_types::date_time::Format::DateTime);
+    secs(at.unwrap().try_into().unwrap())
+}
+
+fn secs(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 fn refusal(status: u16, code: &str) -> Response<String> {
@@ -279,6 +299,21 @@ async fn expired_credentials_are_renewed_to_open_a_session() {
     let service = proxy(express.mount().credentials(rotating));
     assert_eq!(read(&service).await, film());
     assert_eq!(express.opened(), 1);
+}
+
+/// No read gets to S3 before there is a session: the time has to be learnt from its refusal.
+#[tokio::test]
+async fn a_clock_that_is_off_is_set_right_to_open_a_session() {
+    for server_is_ahead in [true, false] {
+        let express = Express::start().await;
+        let ours = Clock::default();
+        let ahead = if server_is_ahead { &express.state.clock } else { &ours };
+        ahead.go(20 * 60);
+        let service = proxy(express.mount().time_source(ours));
+        assert_eq!(read(&service).await, film(), "{server_is_ahead}");
+        assert_eq!(read(&service).await, film(), "again, {server_is_ahead}");
+        assert_eq!(express.opened(), 1);
+    }
 }
 
 /// New keys each time.
