@@ -47,7 +47,10 @@ fn untried(why: &str) -> [Check; 2] {
 async fn try_both(course: &Course<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
     let facts = subject.facts.clone();
     let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
-    let fields = subject.mount.0.encryption.as_ref().map(|encryption| encryption.request_fields());
+    let fields = match &subject.mount.0.encryption {
+        Some(encryption) => encryption.request_fields(),
+        None => subject.mount.0.origin.terms.fields().after_token().to_vec(),
+    };
     let probe = Probe {
         client,
         facts,
@@ -59,7 +62,7 @@ async fn try_both(course: &Course<'_>, subject: &Subject<'_>, client: Client) ->
     };
     // In a task of its own: the object is deleted, too, if nobody waits for the report any more.
     let written = tokio::spawn(async move {
-        let put = probe.put(fields.unwrap_or_default()).await;
+        let put = probe.put(fields).await;
         let delete = probe.delete(&put).await;
         [put.into_check(&probe), delete]
     });

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 use tower_s3_proxy::{
-    Grant, MountBuilder, credentials,
+    CustomerKey, Grant, MountBuilder, credentials,
     diagnosis::{CheckName, Options, Outcome, WriteProbe},
 };
 
@@ -162,6 +162,26 @@ async fn what_may_have_been_written_is_deleted() {
         1,
         "it is not tried again"
     );
+}
+
+#[tokio::test]
+async fn what_is_written_is_encrypted_by_the_key_of_the_mount() {
+    let origin = Origin::start(async |asked| match asked.method.as_str() {
+        "PUT" => reply(200, ""),
+        "DELETE" => reply(204, ""),
+        _ => empty_bucket(&asked),
+    })
+    .await;
+    let options = Options::new().write_probe(WriteProbe::On);
+    let builder = writing(mount_at(origin.addr).credentials(keys())).customer_key(CustomerKey::from([7; 32]));
+    diagnose(builder, options, &[]).await;
+    let seen = origin.seen();
+    let of = |method: &str| seen.iter().find(|asked| asked.method == method).unwrap();
+    for name in ["customer-algorithm", "customer-key", "customer-key-md5"] {
+        let name = format!("x-amz-server-side-encryption-{name}");
+        assert_ne!(of("PUT").field(&name), "", "{name}");
+        assert_eq!(of("DELETE").field(&name), "", "{name}");
+    }
 }
 
 #[tokio::test]
