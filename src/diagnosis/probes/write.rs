@@ -127,7 +127,16 @@ impl Probe {
         match self.delete_one(None).await {
             Ok(marker) => {
                 let Some(version) = version else {
-                    return Check::pass(name, format!("{} is gone again", self.key));
+                    let key = &self.key;
+                    let seen = match (put, marker) {
+                        // The bucket keeps versions, and did not tell which this is.
+                        (Put::Unsure(_), Some(_)) => format!(
+                            "{key} is hidden again, if it was written; the bucket keeps a delete marker of it, and then a version"
+                        ),
+                        (Put::Unsure(_), None) => format!("{key} is gone again, if it was written"),
+                        (Put::Stored { .. } | Put::Refused(_), _) => format!("{key} is gone again"),
+                    };
+                    return Check::pass(name, seen);
                 };
                 // What a bucket with versions keeps of it. Without s3:DeleteObjectVersion it stays.
                 let mut is_gone = self.delete_one(Some(version)).await.is_ok();

@@ -1,6 +1,6 @@
 //! What a diagnosis does not do: write unasked, read objects, ask twice, wait for ever, tell secrets.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use demo_s3::DemoS3;
@@ -162,6 +162,25 @@ async fn what_may_have_been_written_is_deleted() {
         1,
         "it is not tried again"
     );
+}
+
+/// Nobody knows the version that may be there.
+#[tokio::test]
+async fn what_may_have_been_written_to_a_bucket_with_versions_is_hidden_and_not_gone() {
+    for (marker, words) in [("", "is gone again"), ("x-amz-version-id: 2\r\n", "is hidden again")] {
+        let origin = Origin::start(move |asked| {
+            ready(match asked.method.as_str() {
+                "PUT" => refuse(500, "InternalError", "We do not know."),
+                "DELETE" => format!("HTTP/1.1 204 No Content\r\n{marker}\r\n"),
+                _ => empty_bucket(&asked),
+            })
+        })
+        .await;
+        let options = Options::new().write_probe(WriteProbe::On);
+        let report = diagnose(writing(mount_at(origin.addr).credentials(keys())), options, &[]).await;
+        let seen = report.check(CheckName::Delete).unwrap().seen();
+        assert!(seen.contains(words) && seen.contains("if it was written"), "{report}");
+    }
 }
 
 #[tokio::test]
