@@ -20,11 +20,12 @@ pub(in crate::diagnosis) fn no_credentials(facts: &Facts, why: &str) -> String {
             "A file is missing. In EKS the token file is mounted only into pods whose service account has the annotation \
              eks.amazonaws.com/role-arn when they start: restart the pod."
         }
-        () if says("InvalidClientTokenId") || says("SignatureDoesNotMatch") || says("UnrecognizedClient") => {
-            "STS does not take the keys with which the role is to be assumed."
-        }
+        // With the code SignatureDoesNotMatch.
         () if says("RequestExpired") || says("Signature expired") || says("Signature not yet current") => {
             "STS refuses the clock of this machine: see that it is set by NTP."
+        }
+        () if says("InvalidClientTokenId") || says("SignatureDoesNotMatch") || says("UnrecognizedClient") => {
+            "STS does not take the keys with which the role is to be assumed."
         }
         () if says("RegionDisabled") => {
             "STS is off in this region (IAM, Account settings): turn it on, or use another."

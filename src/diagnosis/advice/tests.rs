@@ -96,9 +96,12 @@ fn what_a_provider_says_is_traced_to_its_set_up() {
         ("x", "failed to read the web identity token: No such file or directory", "restart the pod"),
         (
             "x",
-            "SignatureDoesNotMatch: Signature expired: 1 is now earlier than 2",
+            "SignatureDoesNotMatch: The request signature we calculated does not match",
             "with which the role is to be assumed",
         ),
+        // What STS calls a clock that is off.
+        ("x", "SignatureDoesNotMatch: Signature expired: 1 is now earlier than 2", "NTP"),
+        ("x", "SignatureDoesNotMatch: Signature not yet current: 2 is still later than 1", "NTP"),
         ("x", "RequestExpired", "NTP"),
         ("x", "RegionDisabledException: STS is not activated", "off in this region"),
         ("x", "the profile \"media\" was not defined", "AWS_CONFIG_FILE"),
