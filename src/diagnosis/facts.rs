@@ -82,6 +82,11 @@ impl Facts {
         }
     }
 
+    /// Whether the role is assumed by a token of an identity provider.
+    pub(super) fn is_web_identity(&self) -> bool {
+        self.source.contains("web identity")
+    }
+
     /// Whether names of hosts can't have the bucket in front without a certificate of their own.
     pub(super) fn has_dots(&self) -> bool {
         self.bucket.as_str().contains('.') && !self.bucket.as_str().starts_with("arn:")

@@ -64,6 +64,16 @@ impl Facts {
     /// shown to people who have no need of it.
     pub(super) fn trust(&self, why: &str) -> Option<String> {
         let role = self.role.as_ref()?;
+        if self.is_web_identity() {
+            return Some(text(&json!({
+                "Effect": "Allow",
+                "Principal": { "Federated": "ARN_OF_THE_IDENTITY_PROVIDER" },
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": { "ISSUER:aud": "AUDIENCE_OF_THE_TOKEN", "ISSUER:sub": "SUBJECT_OF_THE_TOKEN" },
+                },
+            })));
+        }
         let who = Blame::of(why).who.unwrap_or("ARN_OF_WHO_ASSUMES_IT");
         let condition = match role.external_id {
             ExternalIdGiven::Yes => {
@@ -91,4 +101,34 @@ impl Facts {
 
 fn text(statement: &Value) -> String {
     format!("{statement:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::facts::{Role, Server};
+
+    fn read(statement: Option<String>) -> Value {
+        serde_json::from_str(&statement.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_web_identity_is_trusted_by_its_provider_and_others_by_their_arn() {
+        let role =
+            Role { arn: "arn:aws:iam::123456789012:role/b".to_owned(), external_id: ExternalIdGiven::No };
+        let facts = |source: &str| Facts {
+            source: source.to_owned(),
+            role: Some(role.clone()),
+            ..Facts::sample("media", "", Server::Aws)
+        };
+        let denied = "AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity";
+        let statement = read(facts("the role b, assumed by a web identity").trust(denied));
+        assert_eq!(statement["Action"], "sts:AssumeRoleWithWebIdentity");
+        assert!(statement["Principal"]["Federated"].is_string(), "{statement}");
+        let denied =
+            "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: b";
+        let statement = read(facts("the role b").trust(denied));
+        assert_eq!(statement["Action"], "sts:AssumeRole");
+        assert_eq!(statement["Principal"], json!({ "AWS": "arn:aws:iam::1:user/a" }));
+    }
 }

@@ -65,7 +65,7 @@ pub(in crate::diagnosis) fn is_denied_role(facts: &Facts, why: &str) -> bool {
 /// S3's owner and ours may be different people: each sees one half of it (IAM user guide, "Access to AWS accounts owned by
 /// third parties").
 fn no_role(facts: &Facts, why: &str) -> String {
-    if says(why, "AssumeRoleWithWebIdentity") || facts.source.contains("web identity") {
+    if says(why, "AssumeRoleWithWebIdentity") || facts.is_web_identity() {
         return "STS does not let the role be assumed by this token: the role's trust policy has to name the identity provider, \
                 and its conditions (aud, sub) this very service account."
             .to_owned();
