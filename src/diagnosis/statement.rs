@@ -7,7 +7,7 @@ use super::{
     facts::{ExternalIdGiven, Facts},
 };
 use crate::{
-    policies::{self, PolicyRequest},
+    policies::{self, Partition, PolicyRequest},
     terms::KmsKeyArn,
 };
 
@@ -47,7 +47,7 @@ impl Facts {
                 let arn = key.and_then(|key| KmsKeyArn::parse(key).ok());
                 let known =
                     arn.and_then(|arn| granted(&request.clone().kms_key(arn), policies::Need::Decrypt));
-                let any = || format!("arn:aws:kms:{}:ACCOUNT:key/KEY_ID", self.region);
+                let any = || format!("arn:{}:kms:{}:ACCOUNT:key/KEY_ID", self.partition().name, self.region);
                 known.or_else(|| {
                     let key = key.map_or_else(any, str::to_owned);
                     Some(text(&json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key })))
@@ -89,11 +89,17 @@ impl Facts {
         })))
     }
 
+    fn partition(&self) -> Partition {
+        Partition::of_region(&self.region)
+    }
+
     /// A permission that nothing but a line of the report needs.
     fn of_bucket(&self, action: &str) -> String {
         let bucket = self.bucket.as_str();
-        let resource =
-            if bucket.starts_with("arn:") { bucket.to_owned() } else { format!("arn:aws:s3:::{bucket}") };
+        let resource = match bucket.starts_with("arn:") {
+            true => bucket.to_owned(),
+            false => format!("arn:{}:s3:::{bucket}", self.partition().name),
+        };
         // On one line: it is no more than a note.
         json!({ "Effect": "Allow", "Action": action, "Resource": resource }).to_string()
     }
@@ -130,5 +136,19 @@ mod tests {
         let statement = read(facts("the role b").trust(denied));
         assert_eq!(statement["Action"], "sts:AssumeRole");
         assert_eq!(statement["Principal"], json!({ "AWS": "arn:aws:iam::1:user/a" }));
+    }
+
+    #[test]
+    fn each_partition_has_its_own_arns() {
+        for (region, bucket, key) in [
+            ("us-west-2", "arn:aws:s3:::media", "arn:aws:kms:us-west-2:"),
+            ("cn-north-1", "arn:aws-cn:s3:::media", "arn:aws-cn:kms:cn-north-1:"),
+            ("us-gov-west-1", "arn:aws-us-gov:s3:::media", "arn:aws-us-gov:kms:us-gov-west-1:"),
+        ] {
+            let facts = Facts { region: region.to_owned(), ..Facts::sample("media", "", Server::Aws) };
+            assert_eq!(read(facts.statement(Need::Versioning))["Resource"], bucket);
+            let decrypt = read(facts.statement(Need::Decrypt(None)));
+            assert!(decrypt["Resource"].as_str().unwrap().starts_with(key), "{decrypt}");
+        }
     }
 }

@@ -21,6 +21,8 @@ mod statement;
 mod tests;
 
 pub(crate) use self::need::Need;
+#[cfg(feature = "diagnosis")]
+pub(crate) use self::partition::Partition;
 pub use self::{
     dialect::PolicyDialect,
     document::{PolicyDocument, PolicyKind},

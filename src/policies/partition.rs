@@ -1,17 +1,17 @@
 /// A part of AWS with names, accounts and certificates of its own
 /// ([IAM user guide, "Amazon Resource Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Partition {
+pub(crate) struct Partition {
     /// The second part of its ARNs.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What the names of its services end with.
-    pub(super) domain: &'static str,
+    pub(crate) domain: &'static str,
 }
 
 // === impl Partition ===
 
 impl Partition {
-    pub(super) fn of_region(region: &str) -> Self {
+    pub(crate) fn of_region(region: &str) -> Self {
         let known = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
         let (name, domain) = known.map_or(("aws", COMMERCIAL), |(_, name, domain)| (*name, *domain));
         Self { name: name.to_owned(), domain }
