@@ -55,6 +55,26 @@ impl<'m> Blame<'m> {
     }
 }
 
+// === impl Policy ===
+
+impl Policy {
+    pub(super) fn is_mended_by_allowing(self) -> bool {
+        match self {
+            Self::NotByIdentity
+            | Self::NotByResource
+            | Self::NotByEndpoint
+            | Self::NotByBoundary
+            | Self::NotBySession => true,
+            // A denial goes before what is allowed, and the organisation's policies are not the account's.
+            Self::Organisation
+            | Self::DeniedByIdentity
+            | Self::DeniedByResource
+            | Self::DeniedByEndpoint
+            | Self::PublicAccessBlock => false,
+        }
+    }
+}
+
 fn policy(message: &str) -> Option<Policy> {
     let is_denial = message.contains("explicit deny");
     let names = |kind: &str| message.contains(kind);

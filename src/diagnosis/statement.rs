@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    blame::Blame,
+    blame::{Blame, Policy},
     facts::{ExternalIdGiven, Facts},
 };
 use crate::{
@@ -58,6 +58,12 @@ impl Facts {
             Need::Cors => Some(self.of_bucket("s3:GetBucketCORS")),
             Need::Ownership => Some(self.of_bucket("s3:GetBucketOwnershipControls")),
         }
+    }
+
+    /// The statement that would mend a denial with this message; `None` where no statement that allows can.
+    pub(super) fn missing(&self, message: &str, need: Need<'_>) -> Option<String> {
+        let is_mendable = Blame::of(message).policy.is_none_or(Policy::is_mended_by_allowing);
+        is_mendable.then(|| self.statement(need)).flatten()
     }
 
     /// A statement for the trust policy of the role that the mount assumes. The External ID is not told here: a report may be
@@ -136,6 +142,25 @@ mod tests {
         let statement = read(facts("the role b").trust(denied));
         assert_eq!(statement["Action"], "sts:AssumeRole");
         assert_eq!(statement["Principal"], json!({ "AWS": "arn:aws:iam::1:user/a" }));
+    }
+
+    #[test]
+    fn what_is_denied_outright_is_not_mended_by_a_statement_that_allows() {
+        let facts = Facts::sample("media", "", Server::Aws);
+        let who = "User: a is not authorized to perform: s3:GetObject on resource: b";
+        for (why, is_mended) in [
+            ("because no identity-based policy allows the s3:GetObject action", true),
+            ("because no VPC endpoint policy allows the s3:GetObject action", true),
+            ("with an explicit deny in an identity-based policy", false),
+            ("with an explicit deny in a resource-based policy", false),
+            ("with an explicit deny in a VPC endpoint policy", false),
+            ("with an explicit deny in a service control policy", false),
+            ("because public access is blocked by BlockPublicAccess", false),
+            ("", true),
+        ] {
+            let statement = facts.missing(&format!("{who} {why}"), Need::Read);
+            assert_eq!(statement.is_some(), is_mended, "{why}");
+        }
     }
 
     #[test]

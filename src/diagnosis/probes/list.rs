@@ -77,7 +77,7 @@ fn refused(subject: &Subject<'_>, said: &Said) -> Check {
     let facts = &subject.facts;
     // Reads come after it: nothing is known of them.
     let advice = advice::denied(facts, said, "s3:ListBucket", Others::Granted);
-    check.advise(format!("{WITHOUT} {advice}")).grant(facts.statement(Need::List))
+    check.advise(format!("{WITHOUT} {advice}")).grant(facts.missing(&said.message, Need::List))
 }
 
 const WITHOUT: &str = "Reads do without it. But S3 then says of keys that do not exist what it says of denied ones, and \

@@ -100,7 +100,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
         let refused =
             Check::answered(decrypt, Outcome::Fail, said).advise(advice::cannot_decrypt(facts, said));
         let refused = match said.is_denied() {
-            true => refused.grant(facts.statement(Need::Decrypt(key_arn))),
+            true => refused.grant(facts.missing(&said.message, Need::Decrypt(key_arn))),
             false => refused,
         };
         return [Check::pass(read, format!("S3 lets {key} be read, but for its key")), refused];
@@ -140,8 +140,9 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
                     "If the object exists (S3 says this of absent ones, too, to who may not list): ",
                 );
             }
-            let denied =
-                Check::answered(read, Outcome::Fail, said).advise(advice).grant(facts.statement(Need::Read));
+            let denied = Check::answered(read, Outcome::Fail, said)
+                .advise(advice)
+                .grant(facts.missing(&said.message, Need::Read));
             [denied, Check::unknown(decrypt, untried)]
         }
         _ => {
@@ -209,7 +210,7 @@ async fn versions(course: &Course<'_>, subject: &Subject<'_>, read: Option<(&Can
         Answer::Silence(why) => Check::fail(name, why),
         Answer::Said(said) if said.is_denied() => Check::answered(name, Outcome::Fail, &said)
             .advise(advice::denied(&subject.facts, &said, "s3:GetObjectVersion", Others::Granted))
-            .grant(subject.facts.statement(Need::ReadVersion)),
+            .grant(subject.facts.missing(&said.message, Need::ReadVersion)),
         Answer::Said(said) => Check::answered(name, Outcome::Fail, &said),
     }
 }

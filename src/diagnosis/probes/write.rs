@@ -161,7 +161,9 @@ impl Probe {
                 match said.is_denied() {
                     true => {
                         let advice = advice::denied(&self.facts, &said, "s3:DeleteObject", self.others);
-                        check.advise(format!("{left} {advice}")).grant(self.facts.statement(Need::Delete))
+                        check
+                            .advise(format!("{left} {advice}"))
+                            .grant(self.facts.missing(&said.message, Need::Delete))
                     }
                     false => check.advise(left),
                 }
@@ -210,7 +212,7 @@ impl Put {
                             "{} A Deny may also ask for an encryption that the mount does not name (encryption).",
                             advice::denied(&probe.facts, &said, "s3:PutObject", probe.others)
                         ))
-                        .grant(probe.facts.statement(Need::Write)),
+                        .grant(probe.facts.missing(&said.message, Need::Write)),
                     false => check,
                 }
             }
