@@ -5,6 +5,12 @@
 mod epochs;
 #[path = "../../src/cache/flights.rs"]
 mod flights;
+#[path = "../../src/cache/pages.rs"]
+#[allow(dead_code, reason = "the crate's")]
+mod pages;
+#[path = "../../src/cache/rooms.rs"]
+#[allow(dead_code, reason = "the crate's")]
+mod rooms;
 #[path = "../../src/cache/run.rs"]
 #[allow(dead_code, reason = "the crate's")]
 mod run;
@@ -16,7 +22,9 @@ pub(crate) mod sync;
 pub(crate) use self::{
     epochs::Epochs,
     flights::{Flights, Turn},
-    run::{Rooms, Run, RunError, RunReader},
+    pages::Pages,
+    rooms::{Room, Rooms},
+    run::{Run, RunError, RunReader},
     runs::{Gathered, Runs},
 };
 use crate::object::{BucketName, ObjectKey};

@@ -16,7 +16,7 @@ use loom::{future::block_on, thread};
 
 use crate::{
     body::{Segment, Segments},
-    cache::{Gathered, Rooms, Run, RunError, RunReader, Runs, StateId, sync::Mutex},
+    cache::{Gathered, Pages, Rooms, Run, RunError, RunReader, Runs, StateId, sync::Mutex},
     check,
     request::ByteRange,
 };
@@ -37,7 +37,7 @@ fn piece(first: usize, end: usize) -> Bytes {
 }
 
 fn run(first: u64, last: u64) -> Arc<Run> {
-    Run::new(range(first, last), SIZE, Rooms::default().take(0))
+    Run::new(range(first, last), SIZE, Pages::new(0), Rooms::default().take(0))
 }
 
 fn read(mut reader: RunReader) -> Result<Vec<u8>, RunError> {
@@ -155,7 +155,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Arc<Self> {
-        let (runs, head, blocks) = (Runs::new(SIZE), Mutex::default(), Mutex::default());
+        let (runs, head, blocks) = (Runs::new(SIZE, Pages::new(0)), Mutex::default(), Mutex::default());
         Arc::new(Self { runs, head, blocks, asked: AtomicUsize::new(0) })
     }
 
@@ -165,7 +165,7 @@ impl Desk {
         self.asked.fetch_add(usize::try_from(end - first).unwrap(), Ordering::Relaxed);
         run.open();
         run.push(piece(usize::try_from(first).unwrap(), usize::try_from(end).unwrap()));
-        for (number, block) in (first / SIZE..).zip(run.blocks(usize::try_from(SIZE).unwrap())) {
+        for (number, block) in (first / SIZE..).zip(run.blocks()) {
             self.blocks.lock().unwrap().insert(number, block);
         }
         run.complete();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CacheSnapshot, ClientControl, Counters, Epochs, Flights, Found, Head, ObjectId, Purge, PurgeMode,
+    CacheSnapshot, ClientControl, Counters, Epochs, Flights, Found, Head, ObjectId, Pages, Purge, PurgeMode,
     PurgeTarget, Runs, Store,
 };
 use crate::{
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store<Head>,
     pub(crate) heads: Flights<Result<(), Failure>>,
     pub(crate) runs: Runs,
+    /// What bodies are kept in.
+    pub(crate) pages: Pages,
     pub(crate) counters: Counters,
     pub(crate) settings: Settings,
     pub(crate) epochs: Epochs,
@@ -214,10 +216,12 @@ impl CacheBuilder {
         if finish_from > 100 {
             return invalid(format!("finish_from {finish_from}: give percent, 0 to 100"));
         }
+        let pages = Pages::new(self.size / SPARE);
         Ok(Cache(Arc::new(Shared {
             store: Store::new(self.size, block_size),
             heads: Flights::default(),
-            runs: Runs::new(block_size.into()),
+            runs: Runs::new(block_size.into(), pages.clone()),
+            pages,
             counters: Counters::default(),
             settings: self.settings,
             epochs: Epochs::default(),
@@ -226,6 +230,9 @@ impl CacheBuilder {
     }
 }
 
+/// So much of the size may be pages that wait for their next use.
+const SPARE: u64 = 16;
+
 const MIN_SIZE: u64 = 1024 * 1024;
 const MIN_BLOCK: u32 = 4 * 1024;
 const MAX_BLOCK: u32 = 16 * 1024 * 1024;
@@ -233,14 +240,26 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 // === impl Shared ===
 
 impl Shared {
-    /// Whether so many bytes more may be on their way through memory: all together no more than are kept in it.
+    /// Whether so many bytes more may be on their way through memory. One object may be at any time, however large.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        self.runs.taken().saturating_add(bytes) <= self.store.usage().capacity
+        let taken = self.runs.taken();
+        taken == 0 || taken.saturating_add(bytes) <= self.room()
+    }
+
+    /// In bytes: what may be on its way through memory, all together.
+    pub(crate) fn room(&self) -> u64 {
+        self.store.usage().capacity / 2
     }
 
     /// Whether bytes of this object may be asked for; where they are already, others may join.
     pub(crate) fn may_read(&self, found: &Found) -> bool {
         self.has_room_for(found.total) || self.runs.has(found.state)
+    }
+
+    /// What arrives is not the store's to evict, so the store leaves it a part of the budget. Called when a read begins,
+    /// and when it ends.
+    pub(crate) fn make_room(&self) {
+        self.store.lend(self.runs.arriving());
     }
 
     /// The moment of a question.

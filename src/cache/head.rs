@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
 use super::{
     CDN_CACHE_CONTROL, FreshnessPolicy, Lifetime, RequestControl, State, StateId, Storability, Weigh, merged,
+    page_size,
 };
 use crate::object::{ObjectKey, Validators};
 
@@ -282,7 +283,7 @@ impl Weigh for Head {
                     .iter()
                     .map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD)
                     .sum();
-                let body = found.body.as_ref().map_or(0, Bytes::len);
+                let body = found.body.as_ref().map_or(0, |body| page_size(body.len()));
                 (size_of::<Self>() + size_of::<Found>() + SHARED + fields + body) as u64
             }
             Self::Missing(_) | Self::Passed(_) => size_of::<Self>() as u64,

@@ -95,7 +95,11 @@ impl Memory {
             return Gathered::default();
         }
         let kept = |number| self.kept(object, found, number);
-        self.cache.0.runs.gather(found.state, found.total, range, kept, to)
+        let gathered = self.cache.0.runs.gather(found.state, found.total, range, kept, to);
+        if !gathered.asked.is_empty() {
+            self.cache.0.make_room();
+        }
+        gathered
     }
 
     /// A block, wherever it is.

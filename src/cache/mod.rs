@@ -16,8 +16,10 @@ mod head;
 mod id;
 mod invalidation;
 mod memory;
+mod pages;
 mod purge;
 mod request_control;
+mod rooms;
 mod run;
 mod runs;
 mod status;
@@ -44,8 +46,10 @@ pub(crate) use self::{
     id::{ObjectId, ObjectRef, StateId},
     invalidation::Invalidation,
     memory::{INLINE, Memory},
+    pages::{Pages, page_size},
     request_control::RequestControl,
-    run::{Rooms, Run, RunError, RunReader},
+    rooms::{Room, Rooms},
+    run::{Run, RunError, RunReader},
     runs::{Gathered, Runs},
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     store::{Purge, Store, Usage, Weigh},

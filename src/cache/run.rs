@@ -8,23 +8,29 @@ use std::{
 
 use bytes::Bytes;
 
-use super::sync::{
-    Mutex, MutexGuard, Notify, PoisonError,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use super::{
+    Pages, Room,
+    sync::{
+        Mutex, MutexGuard, Notify, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 use crate::{fetch::Failure, request::ByteRange};
 
 /// The bytes of one range of one state of an object, on their way from S3.
 ///
-/// They are kept until the last reader is gone, so that nobody depends on what the cache keeps of them.
+/// They are kept until the last reader is gone, so that nobody depends on what the cache keeps of them: in the pages
+/// that the cache then has them in, but for the block that is not yet complete. That is kept as it came, since nobody
+/// shall wait for its end.
 pub(crate) struct Run {
     pub(crate) range: ByteRange,
     /// Readers, and those who wait to become one.
     readers: AtomicUsize,
     abandoned: Notify,
+    pages: Pages,
     /// In bytes.
     block_size: u64,
-    _room: Room,
+    room: Room,
     /// Someone got all that it asked for, and no more than the rest of a block is missing.
     is_served: AtomicBool,
     progress: Mutex<Progress>,
@@ -32,8 +38,10 @@ pub(crate) struct Run {
 
 #[derive(Default)]
 struct Progress {
-    /// As they came.
-    chunks: Vec<Bytes>,
+    /// Those that are complete.
+    blocks: Vec<Bytes>,
+    /// What has come of the next block, as it came, and where in the block each begins.
+    chunks: Vec<(u64, Bytes)>,
     received: u64,
     phase: Phase,
     waiting: Vec<Waker>,
@@ -66,9 +74,8 @@ pub(crate) enum RunError {
 /// Follows a run from one byte to another.
 pub(crate) struct RunReader {
     run: Arc<Run>,
-    /// The next chunk, and how many of its bytes are not for this reader.
-    chunk: usize,
-    skip: u64,
+    /// The next byte, counted from the run's first.
+    at: u64,
     remaining: u64,
     /// The last byte that it is for.
     last: u64,
@@ -76,45 +83,16 @@ pub(crate) struct RunReader {
     slot: Option<(u64, usize)>,
 }
 
-/// The memory that runs take, all together: bytes on their way are not yet the cache's to evict.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rooms(Arc<AtomicU64>);
-
-/// Memory that a run takes, until its last reader has gone.
-#[derive(Debug)]
-pub(crate) struct Room {
-    rooms: Rooms,
-    bytes: u64,
-}
-
-// === impl Rooms ===
-
-impl Rooms {
-    pub(crate) fn taken(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn take(&self, bytes: u64) -> Room {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Room { rooms: self.clone(), bytes }
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.rooms.0.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 // === impl Run ===
 
 impl Run {
-    pub(crate) fn new(range: ByteRange, block_size: u64, room: Room) -> Arc<Self> {
+    pub(crate) fn new(range: ByteRange, block_size: u64, pages: Pages, room: Room) -> Arc<Self> {
         Arc::new(Self {
             range,
-            _room: room,
+            room,
             readers: AtomicUsize::new(0),
             abandoned: Notify::new(),
+            pages,
             block_size,
             is_served: AtomicBool::new(false),
             progress: Mutex::default(),
@@ -135,8 +113,7 @@ impl Run {
         drop(progress);
         Some(RunReader {
             run: Arc::clone(self),
-            chunk: 0,
-            skip: part.first() - self.range.first(),
+            at: part.first() - self.range.first(),
             remaining: part.len(),
             last: part.last(),
             slot: None,
@@ -153,12 +130,36 @@ impl Run {
         self.advance(|progress| progress.phase = Phase::Open);
     }
 
-    /// Adds bytes in their order.
-    pub(crate) fn push(&self, data: Bytes) {
-        self.advance(|progress| {
-            progress.received += data.len() as u64;
-            progress.chunks.push(data);
-        });
+    /// Adds bytes in their order. Only one may do that.
+    pub(crate) fn push(&self, mut data: Bytes) {
+        while !data.is_empty() {
+            let in_block = self.progress().received % self.block_size;
+            let missing = usize::try_from(self.block_size - in_block).unwrap_or(usize::MAX);
+            let part = data.split_to(missing.min(data.len()));
+            let is_complete = part.len() == missing;
+            self.advance(|progress| {
+                progress.received += part.len() as u64;
+                progress.chunks.push((in_block, part));
+            });
+            if is_complete {
+                self.end_block();
+            }
+        }
+    }
+
+    /// Copies what came last into a page.
+    fn end_block(&self) {
+        let chunks: Vec<_> = self.progress().chunks.iter().map(|(_, chunk)| chunk.clone()).collect();
+        if chunks.is_empty() {
+            return;
+        }
+        // Readers go on meanwhile.
+        let block = self.pages.copy(&chunks);
+        let mut progress = self.progress();
+        progress.blocks.push(block);
+        let done = std::mem::take(&mut progress.chunks);
+        drop(progress);
+        drop(done);
     }
 
     pub(crate) fn complete(&self) {
@@ -196,27 +197,11 @@ impl Run {
         self.abandoned.notified().await;
     }
 
-    /// The bytes of a complete run, cut into blocks of `size` bytes that hold no more memory than that.
-    pub(crate) fn blocks(&self, size: usize) -> Vec<Bytes> {
-        let chunks = self.progress().chunks.clone();
-        let mut blocks = Vec::new();
-        let mut block = Vec::new();
-        for mut chunk in chunks {
-            while !chunk.is_empty() {
-                if block.capacity() == 0 {
-                    block.reserve_exact(size);
-                }
-                let taken = chunk.split_to(chunk.len().min(size - block.len()));
-                block.extend_from_slice(&taken);
-                if block.len() == size {
-                    blocks.push(Bytes::from(std::mem::take(&mut block)));
-                }
-            }
-        }
-        if !block.is_empty() {
-            blocks.push(Bytes::from(block.into_boxed_slice()));
-        }
-        blocks
+    /// The blocks of a run whose bytes have all come, for the cache to keep.
+    pub(crate) fn blocks(&self) -> Vec<Bytes> {
+        self.end_block();
+        self.room.arrived();
+        self.progress().blocks.clone()
     }
 
     fn advance(&self, change: impl FnOnce(&mut Progress)) {
@@ -237,6 +222,26 @@ impl Run {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// What has come from `at` on, to the end of its block or of its chunk.
+    fn from(&self, at: u64, block_size: u64) -> Option<Bytes> {
+        let (block, in_block) = (at / block_size, at % block_size);
+        let (first, piece) = match self.blocks.get(usize::try_from(block).ok()?) {
+            Some(block) => (0, block),
+            None if block > self.blocks.len() as u64 => return None,
+            None => {
+                let next = self.chunks.partition_point(|(first, _)| *first <= in_block);
+                let (first, chunk) = self.chunks.get(next.checked_sub(1)?)?;
+                (*first, chunk)
+            }
+        };
+        let skip = usize::try_from(in_block - first).ok().filter(|skip| *skip < piece.len())?;
+        Some(piece.slice(skip..))
     }
 }
 
@@ -272,18 +277,9 @@ impl RunReader {
         }
         let run = Arc::clone(&self.run);
         let mut progress = run.progress();
-        while let Some(chunk) = progress.chunks.get(self.chunk) {
-            let length = chunk.len() as u64;
-            if length <= self.skip {
-                self.skip -= length;
-                self.chunk += 1;
-                continue;
-            }
-            let first = usize::try_from(self.skip).unwrap_or(usize::MAX);
-            let mut data = chunk.slice(first..);
+        if let Some(mut data) = progress.from(self.at, run.block_size) {
             data.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX));
-            self.skip = 0;
-            self.chunk += 1;
+            self.at += data.len() as u64;
             self.remaining -= data.len() as u64;
             return Poll::Ready(Some(Ok(data)));
         }
@@ -347,3 +343,84 @@ impl fmt::Display for RunError {
 }
 
 impl std::error::Error for RunError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::Rooms, *};
+
+    fn run(length: u64, block_size: u64) -> Arc<Run> {
+        let range = ByteRange::new(block_size, block_size + length - 1).unwrap();
+        Run::new(range, block_size, Pages::new(1 << 20), Rooms::default().take(length))
+    }
+
+    /// All that has come for a reader.
+    fn read(reader: &mut RunReader) -> Vec<u8> {
+        let cx = Context::from_waker(Waker::noop());
+        let mut bytes = Vec::new();
+        while let Poll::Ready(Some(data)) = reader.poll_data(&cx) {
+            let data = data.unwrap();
+            assert!(!data.is_empty());
+            bytes.extend_from_slice(&data);
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_has_come_is_read_at_once_and_kept_in_pages_only() {
+        let run = run(10_000, 4096);
+        let chunk = Bytes::from(vec![7; 3000]);
+        let mut reader = run.reader(run.range).unwrap();
+        run.push(chunk.clone());
+        assert_eq!(read(&mut reader).len(), 3000, "before the block is complete");
+        run.push(chunk.slice(..1096));
+        assert!(chunk.is_unique(), "it goes when its block is complete");
+        run.push(Bytes::from(vec![7; 10_000 - 4096]));
+        let lengths: Vec<_> = run.blocks().iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [4096, 4096, 10_000 - 8192]);
+        assert_eq!(read(&mut reader).len(), 7000);
+        assert_eq!(reader.remaining(), 0);
+    }
+
+    proptest! {
+        /// However the bytes come, and whoever reads them when.
+        #[test]
+        fn every_reader_gets_its_part(
+            block_size in 1_u64..40,
+            chunks in prop::collection::vec(1_usize..100, 1..20),
+            parts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_usize..20), 1..8),
+        ) {
+            let length: usize = chunks.iter().sum();
+            let bytes: Bytes = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let run = run(length as u64, block_size);
+            let base = run.range.first();
+            let mut readers = Vec::new();
+            let mut rest = bytes.clone();
+            for (n, chunk) in chunks.iter().chain(&[0]).enumerate() {
+                for (a, b, _) in parts.iter().filter(|(_, _, at)| *at == n) {
+                    let (a, b) = (a.index(length), b.index(length));
+                    let (first, last) = (a.min(b), a.max(b));
+                    let part = ByteRange::new(base + first as u64, base + last as u64).unwrap();
+                    readers.push((run.reader(part).unwrap(), Vec::new(), &bytes[first..=last]));
+                }
+                run.push(rest.split_to(*chunk));
+                let come = length - rest.len();
+                for (reader, got, part) in &mut readers {
+                    got.extend(read(reader));
+                    let first = part.as_ptr() as usize - bytes.as_ptr() as usize;
+                    let expected = &part[..come.saturating_sub(first).min(part.len())];
+                    prop_assert!(got == expected, "all that has come: {} of {}", got.len(), expected.len());
+                }
+            }
+            let blocks = run.blocks();
+            run.complete();
+            let (last, full) = blocks.split_last().unwrap();
+            prop_assert!(full.iter().all(|block| block.len() as u64 == block_size));
+            prop_assert!(!last.is_empty() && last.len() as u64 <= block_size);
+            prop_assert!(blocks.concat() == bytes);
+            let mut late = run.reader(run.range).unwrap();
+            prop_assert!(read(&mut late) == bytes);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Rooms, Run, RunError, RunReader, StateId,
+    Pages, Rooms, Run, RunError, RunReader, StateId,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use crate::{body::Segments, request::ByteRange};
@@ -15,6 +15,7 @@ pub(crate) struct Runs {
     /// In bytes.
     block_size: u64,
     rooms: Rooms,
+    pages: Pages,
     of_states: Mutex<HashMap<StateId, Vec<Arc<Run>>>>,
 }
 
@@ -30,13 +31,18 @@ pub(crate) struct Gathered {
 // === impl Runs ===
 
 impl Runs {
-    pub(crate) fn new(block_size: u64) -> Self {
-        Self { block_size, rooms: Rooms::default(), of_states: Mutex::default() }
+    pub(crate) fn new(block_size: u64, pages: Pages) -> Self {
+        Self { block_size, rooms: Rooms::default(), pages, of_states: Mutex::default() }
     }
 
     /// Bytes of memory that all of them take.
     pub(crate) fn taken(&self) -> u64 {
         self.rooms.taken()
+    }
+
+    /// Of these, what is not the cache's yet.
+    pub(crate) fn arriving(&self) -> u64 {
+        self.rooms.arriving()
     }
 
     /// Whether bytes of this state are on their way.
@@ -124,7 +130,7 @@ impl Runs {
     }
 
     fn run(&self, range: ByteRange) -> Arc<Run> {
-        Run::new(range, self.block_size, self.rooms.take(range.len()))
+        Run::new(range, self.block_size, self.pages.clone(), self.rooms.take(range.len()))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<StateId, Vec<Arc<Run>>>> {

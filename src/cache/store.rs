@@ -44,6 +44,10 @@ pub(crate) trait Weigh {
 /// when it is evicted is not.
 pub(crate) struct Store<H> {
     map: Map<H>,
+    /// In bytes: the budget, less what does not divide by the parts of the map.
+    capacity: u64,
+    /// Of the budget, in parts of [`LENT_IN`].
+    lent: Mutex<u64>,
     /// One for each part of the map: what changes a head holds it, so that it can look first. Readers do not.
     writers: Box<[Mutex<()>]>,
     block_size: u32,
@@ -77,7 +81,7 @@ pub(crate) struct Usage {
     /// Heads and blocks.
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The budget, less what does not divide by the parts of the map.
+    /// The most bytes that there can be.
     pub(crate) capacity: u64,
     /// Entries that had to make room since the start, and those that were too heavy to be let in.
     pub(crate) evicted: u64,
@@ -91,17 +95,19 @@ impl<H: Weigh> Store<H> {
     pub(crate) fn new(budget_bytes: u64, block_size: u32) -> Self {
         let block_size = block_size.max(1);
         let shards = shards(budget_bytes, block_size);
+        let capacity = budget_bytes - budget_bytes % shards;
         let evicted = Arc::new(AtomicU64::new(0));
         let options = OptionsBuilder::new()
             .shards(usize::try_from(shards).unwrap_or(1))
-            .weight_capacity(budget_bytes - budget_bytes % shards)
+            .weight_capacity(capacity)
             .estimated_items_capacity(usize::try_from(budget_bytes / USUAL_WEIGHT).unwrap_or(usize::MAX))
             .build()
             .expect("both capacities are set");
         let lifecycle = Evictions::new(Arc::clone(&evicted));
         let map: Map<H> = Cache::with_options(options, Scales, DefaultHashBuilder::default(), lifecycle);
         let writers = (0..map.num_shards()).map(|_| Mutex::new(())).collect();
-        Self { map, writers, block_size, evicted, has_editions: AtomicBool::new(false) }
+        let has_editions = AtomicBool::new(false);
+        Self { map, capacity, lent: Mutex::new(0), writers, block_size, evicted, has_editions }
     }
 
     /// The head of an object. Waits for nothing, allocates nothing.
@@ -174,8 +180,8 @@ impl<H: Weigh> Store<H> {
         }
     }
 
-    /// Blocks that follow each other. Each owns its memory alone, and no more of it than its length: a slice of a
-    /// larger buffer would keep all of that buffer, which nobody counts.
+    /// Blocks that follow each other. Each has a [page](super::Pages) of its own: a slice of a larger buffer would keep
+    /// all of that buffer, which nobody counts.
     ///
     /// A head that is removed takes only those blocks along that are there. So who fills looks afterwards whether the
     /// head still has this state, and if not, calls [`forget_blocks`](Self::forget_blocks).
@@ -213,11 +219,25 @@ impl<H: Weigh> Store<H> {
         objects
     }
 
+    /// Leaves so much of the budget to what is about to come, but half of it at most. What is less than a part of it
+    /// goes beyond the budget: that is the usual case, and nothing is evicted for it.
+    pub(crate) fn lend(&self, bytes: u64) {
+        let part = (self.capacity / LENT_IN).max(1);
+        // Who finds another at it leaves it to the next one.
+        let Ok(mut lent) = self.lent.try_lock() else { return };
+        let (least, most) = (bytes / part, bytes.saturating_add(part / 2) / part);
+        let wanted = (*lent).clamp(least, most).min(LENT_IN / 2);
+        if wanted != *lent {
+            *lent = wanted;
+            self.map.set_capacity(self.capacity - wanted * part);
+        }
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         Usage {
             entries: self.entries(),
             bytes: self.map.weight(),
-            capacity: self.map.capacity(),
+            capacity: self.capacity,
             evicted: self.evicted.load(Ordering::Relaxed),
         }
     }
@@ -330,6 +350,10 @@ fn head_of<H>(value: Value<H>) -> Option<Arc<H>> {
         Value::Block(_) => None,
     }
 }
+
+/// What is lent changes in steps, since each asks all parts of the map. It goes down later than up, so that it does not go
+/// to and fro.
+const LENT_IN: u64 = 16;
 
 /// A guess, from which the map takes how many of those that it evicted it remembers: half as many as would fit.
 const USUAL_WEIGHT: u64 = 2048;

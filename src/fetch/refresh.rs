@@ -186,6 +186,7 @@ impl Fetch {
                 let Some((kept, run)) = memory.cache.0.runs.begin(state, range, put) else {
                     return self.hand_on(source, Response::from_parts(head, body)).await;
                 };
+                memory.cache.0.make_room();
                 source.begin_with(&kept, &run, Stretch::new(body, skip, range.len(), end));
             }
             None => {

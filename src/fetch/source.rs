@@ -147,14 +147,19 @@ impl Source {
         let shared = &memory.cache.0;
         let size = shared.settings.block_size;
         if run.range.len() == found.total && found.total <= INLINE as u64 {
-            let body = run.blocks(INLINE).pop().unwrap_or_default();
+            let blocks = run.blocks();
+            let body = match &*blocks {
+                [block] => block.clone(),
+                blocks => shared.pages.copy(blocks),
+            };
             let whole = Arc::new(Head::Found(Box::new(found.with_body(body))));
             shared.store.replace_head(self.id(memory).borrowed(), head, whole);
             return;
         }
-        let first = u32::try_from(run.range.first() / u64::from(size));
-        if let Ok(first) = first {
-            shared.store.put_blocks(found.state, first, run.blocks(size as usize));
+        if let Ok(first) = u32::try_from(run.range.first() / u64::from(size)) {
+            let blocks = run.blocks();
+            shared.make_room();
+            shared.store.put_blocks(found.state, first, blocks);
             // Had it been purged meanwhile, nobody would find them any more.
             let is_kept = shared.store.head(self.id(memory).borrowed());
             if is_kept.and_then(|head| head.state()) != Some(found.state) {

@@ -165,7 +165,8 @@ impl WarmReport {
 
 impl Warming {
     /// How many objects are read at the same time; 8 by default. Fewer, where all of them together would take more memory
-    /// than the cache: for keys, whose sizes are not known, as many as the largest object that is kept fits into it.
+    /// than half of the cache: for keys, whose sizes are not known, as many as the largest object that is kept fits into
+    /// that.
     pub fn concurrency(mut self, objects: NonZeroUsize) -> Self {
         self.concurrency = objects;
         self

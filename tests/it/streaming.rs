@@ -26,8 +26,8 @@ use tokio::{
 use tower::ServiceExt;
 
 use crate::support::{
-    Answer, BUCKET, Client, FnClient, Protocol, ask, get, mount, mount_at, origin, proxy, read_head, request,
-    s3, serve,
+    Answer, BUCKET, Client, FnClient, Protocol, ask, get, is_cached, mount, mount_at, origin, proxy,
+    read_head, request, s3, serve,
 };
 
 /// Longer than anything here takes; only a hang gets there.
@@ -81,7 +81,12 @@ async fn frames_of_the_origin_are_the_frames_of_the_answer() {
         received.push(frame.unwrap().into_data().unwrap());
     }
     let places = |frames: &[Bytes]| frames.iter().map(|f| (f.as_ptr(), f.len())).collect::<Vec<_>>();
-    assert_eq!(places(&received), places(&frames), "the same allocations, in the same frames");
+    if is_cached() {
+        // What a cache keeps is copied, and who comes behind reads the copy.
+        assert_eq!(received.concat(), frames.concat());
+    } else {
+        assert_eq!(places(&received), places(&frames), "the same allocations, in the same frames");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use std::{
 use bytes::Bytes;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 
-use super::{super::ObjectRef, ObjectId, StateId};
+use super::{
+    super::{ObjectRef, page_size},
+    ObjectId, StateId,
+};
 use crate::{
     object::{BucketName, ObjectKey},
     request::{CacheBust, Edition, VersionId},
@@ -161,9 +164,9 @@ pub(super) fn head_weight(id: &ObjectId, head: u64) -> u64 {
 }
 
 pub(super) fn block_weight(length: usize) -> u64 {
-    // The bytes, and the count of their readers that `Bytes` makes with the second.
-    let allocations = 2 * ALLOCATION + bytes(3 * size_of::<usize>());
-    bytes(length).saturating_add(PLACE + allocations)
+    // The page, and what owns it, with the count of its readers: eight words.
+    let allocations = 2 * ALLOCATION + bytes(size_of::<[usize; 8]>());
+    bytes(page_size(length)).saturating_add(PLACE + allocations)
 }
 
 fn bytes(length: usize) -> u64 {

@@ -139,6 +139,31 @@ fn blocks_of_a_huge_object_go_by_one_look_at_all_entries() {
 }
 
 #[test]
+fn what_is_lent_is_left_free_and_comes_back() {
+    let budget = 1 << 20;
+    let store = Store::new(budget, BLOCK);
+    let fill = || put_blocks(&store, StateId::next(), 0, 10_000);
+    let part = budget / LENT_IN;
+    for (bytes, most) in [
+        (0, budget),
+        (part - 1, budget),
+        (3 * part + 1, budget - 3 * part),
+        // A little less is no reason to change it.
+        (3 * part - part / 2, budget - 3 * part),
+        (2 * part, budget - 2 * part),
+        (u64::MAX, budget / 2),
+        (0, budget),
+    ] {
+        store.lend(bytes);
+        assert!(store.usage().bytes <= most, "{bytes}");
+        fill();
+        let held = store.usage().bytes;
+        assert!(held <= most && held > most - most / 20, "{bytes}: {held} of {most}");
+        assert_eq!(store.usage().capacity, budget);
+    }
+}
+
+#[test]
 fn an_empty_head_weighs_what_it_takes() {
     let store = Store::new(1 << 20, BLOCK);
     store.put_head(id(0), Head::inline(0));

@@ -68,15 +68,16 @@ impl Readers {
     pub(super) async fn read(&mut self, key: ObjectKey, size: Option<u64>) -> bool {
         let Some(memory) = &self.mount.0.memory else { return false };
         let capacity = memory.cache.0.store.usage().capacity;
+        let most_room = memory.cache.0.room();
         let max_object = memory.cache.0.settings.max_object;
         if size.is_some_and(|size| size > max_object) {
             self.count(Outcome::TooLarge);
             return true;
         }
         let room = size.unwrap_or(max_object);
-        // What is on its way through memory has no more room than what is kept.
+        // For what is beyond that, S3 would be asked past the cache.
         while self.tasks.len() >= self.concurrency.get()
-            || (self.room_taken.saturating_add(room) > capacity && !self.tasks.is_empty())
+            || (self.room_taken.saturating_add(room) > most_room && !self.tasks.is_empty())
         {
             self.join().await;
         }

@@ -144,7 +144,7 @@ async fn keys_without_a_known_size_take_no_more_room_than_there_is() {
     for name in names {
         origin.put(name, &Object::new(vec![7; 1_000_000]).with("cache-control", "max-age=60"));
     }
-    let cache = Cache::builder(8 * MIB).block_size(64 * 1024).max_object(4 * MIB).build().unwrap();
+    let cache = Cache::builder(16 * MIB).block_size(64 * 1024).max_object(4 * MIB).build().unwrap();
     let mount = origin.mount().cache(&cache).build().unwrap();
     let gate = origin.gate(0);
     let task = tokio::spawn(mount.warm(keys(&names)).unwrap().run());
@@ -164,7 +164,7 @@ async fn no_more_is_read_at_a_time_than_is_allowed_and_what_fails_is_named() {
     for name in &names {
         origin.put(name, &Object::new(vec![7; 1000]).with("cache-control", "max-age=60"));
     }
-    let cache = Cache::builder(64 * MIB).build().unwrap();
+    let cache = Cache::builder(64 * MIB).max_object(MIB).build().unwrap();
     let mount = origin.mount().cache(&cache).build().unwrap();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let hold = origin.hold();
