@@ -25,11 +25,14 @@ struct Inner {
 struct Spare {
     by_size: BTreeMap<usize, Vec<Vec<u8>>>,
     bytes: usize,
+    /// What pages in use are larger than they had to be.
+    surplus: usize,
 }
 
 /// Goes back when the last reader of its bytes has gone.
 struct Page {
     bytes: Vec<u8>,
+    surplus: usize,
     pages: Pages,
 }
 
@@ -52,7 +55,8 @@ pub(crate) const fn page_size(length: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    /// Keeps no more than so many bytes of pages that nobody uses.
+    /// Takes no more than so many bytes besides those of the pages asked for: in spare pages, and in such that are larger
+    /// than they had to be.
     pub(crate) fn new(most_spare: u64) -> Self {
         let most_spare = usize::try_from(most_spare).unwrap_or(usize::MAX);
         Self(Arc::new(Inner { spare: Mutex::default(), most_spare }))
@@ -72,13 +76,14 @@ impl Pages {
     }
 
     fn take(&self, size: usize) -> Page {
-        let taken = self.spare().take(size);
-        Page { bytes: taken.unwrap_or_else(|| Vec::with_capacity(size)), pages: self.clone() }
+        let taken = self.spare().take(size, self.0.most_spare);
+        let bytes = taken.unwrap_or_else(|| Vec::with_capacity(size));
+        Page { surplus: bytes.capacity().saturating_sub(size), bytes, pages: self.clone() }
     }
 
-    fn give_back(&self, mut bytes: Vec<u8>) {
+    fn give_back(&self, mut bytes: Vec<u8>, surplus: usize) {
         bytes.clear();
-        let too_much = self.spare().add(bytes, self.0.most_spare);
+        let too_much = self.spare().add(bytes, surplus, self.0.most_spare);
         // The lock is not held while they are freed.
         drop(too_much);
     }
@@ -98,18 +103,23 @@ impl fmt::Debug for Pages {
 // === impl Spare ===
 
 impl Spare {
-    fn take(&mut self, size: usize) -> Option<Vec<u8>> {
-        let page = self.by_size.get_mut(&size)?.pop()?;
+    /// One of that size, or else one of up to twice that: what is allocated anew leaves holes where others are freed.
+    fn take(&mut self, size: usize, most: usize) -> Option<Vec<u8>> {
+        let left = (most / 2).saturating_sub(self.surplus);
+        let most_size = size.saturating_mul(2).min(size.saturating_add(left));
+        let page = self.by_size.range_mut(size..=most_size).find_map(|(_, pages)| pages.pop())?;
         self.bytes = self.bytes.saturating_sub(page.capacity());
+        self.surplus += page.capacity().saturating_sub(size);
         Some(page)
     }
 
     /// Returns what is too much now: of the size of which most lies idle, since what comes now is of use now.
-    fn add(&mut self, page: Vec<u8>, most: usize) -> Vec<Vec<u8>> {
+    fn add(&mut self, page: Vec<u8>, surplus: usize, most: usize) -> Vec<Vec<u8>> {
+        self.surplus = self.surplus.saturating_sub(surplus);
         self.bytes += page.capacity();
         self.by_size.entry(page.capacity()).or_default().push(page);
         let mut too_much = Vec::new();
-        while self.bytes > most {
+        while self.bytes > most.saturating_sub(self.surplus) {
             let idlest = self.by_size.iter_mut().max_by_key(|(size, pages)| *size * pages.len());
             let Some(page) = idlest.and_then(|(_, pages)| pages.pop()) else { break };
             self.bytes = self.bytes.saturating_sub(page.capacity());
@@ -129,7 +139,7 @@ impl AsRef<[u8]> for Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.pages.give_back(std::mem::take(&mut self.bytes));
+        self.pages.give_back(std::mem::take(&mut self.bytes), self.surplus);
     }
 }
 
@@ -175,6 +185,24 @@ mod tests {
         assert_eq!(spare(&pages), 2 * 32_768 + 12_288);
         drop(pages.copy(&[bytes(131_072)]));
         assert_eq!(spare(&pages), 2 * 32_768 + 12_288, "it is too large to be kept at all");
+    }
+
+    #[test]
+    fn a_larger_page_will_do_within_limits() {
+        let pages = Pages::new(100_000);
+        let large = || pages.copy(&[bytes(32_768)]);
+        let place = large().as_ptr();
+        assert_eq!(pages.spare().surplus, 0);
+        let first = pages.copy(&[bytes(20_480)]);
+        assert_eq!((first.as_ptr(), pages.spare().surplus), (place, 12_288));
+        let more: Vec<_> = [large(), large(), large(), large()].into();
+        drop(more);
+        assert_eq!(spare(&pages), 2 * 32_768, "with what the first has too much, no more than may be");
+        let all: Vec<_> = (0..10).map(|_| pages.copy(&[bytes(20_480)])).collect();
+        assert!(pages.spare().surplus <= 50_000);
+        drop((first, all));
+        assert_eq!(pages.spare().surplus, 0);
+        assert!(spare(&pages) <= 100_000);
     }
 
     #[test]
