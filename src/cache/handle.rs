@@ -230,8 +230,8 @@ impl CacheBuilder {
     }
 }
 
-/// So much of the size may be pages that wait for their next use.
-const SPARE: u64 = 16;
+/// So much may be, beside the size, pages that wait for their next use.
+const SPARE: u64 = 32;
 
 const MIN_SIZE: u64 = 1024 * 1024;
 const MIN_BLOCK: u32 = 4 * 1024;
