@@ -16,7 +16,7 @@ use aws_types::region::Region;
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
     config::{ConfigError, ConfigErrorKind, check_url},
-    origin::{PoolSettings, PooledClient, Pools, tls_connector},
+    origin::{PoolSettings, PooledClient, Pools, ReadBuffer, tls_connector},
 };
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.
@@ -111,6 +111,7 @@ pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
         response_timeout: Duration::from_secs(5),
         max_idle: 1,
         idle_timeout: Duration::from_secs(10),
+        read_buffer: ReadBuffer::Growing,
     };
     Ok(PooledClient::new(Pools::new(settings, Some(tls))))
 }

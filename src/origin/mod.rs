@@ -29,7 +29,7 @@ pub(crate) use self::{
     refusal::Refusal,
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    wire::{ConnectTo, PoolSettings, Pools, SdkClient, WireBody, tls_connector},
+    wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, WireBody, tls_connector},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -10,8 +10,8 @@ use crate::{
     credentials::{CredentialsSource, Signing},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, RefreshPolicy, S3Origin,
-        SdkClient, WireClient, tls_connector,
+        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, ReadBuffer, RefreshPolicy,
+        S3Origin, SdkClient, WireClient, tls_connector,
     },
     response::{CachePolicy, CacheRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -189,6 +189,7 @@ impl MountBuilder {
             response_timeout: self.response_timeout,
             max_idle: self.max_idle_connections,
             idle_timeout: IDLE_TIMEOUT,
+            read_buffer: if self.cache.is_some() { ReadBuffer::Steady } else { ReadBuffer::Growing },
         };
         Ok(WireClient::Pools(Pools::new(settings, tls)))
     }

@@ -20,7 +20,7 @@ use self::pool::PooledBody;
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::pool::TlsFault;
 pub(crate) use self::{
-    pool::{Pool, PoolSettings, Pools, Reuse},
+    pool::{Pool, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_client::SdkClient,
     stream::{ConnectTo, tls_connector},
 };

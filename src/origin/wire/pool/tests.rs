@@ -92,6 +92,7 @@ fn settings() -> PoolSettings {
         response_timeout: HANG,
         max_idle: 4,
         idle_timeout: HANG,
+        read_buffer: ReadBuffer::Growing,
     }
 }
 
@@ -128,6 +129,23 @@ async fn a_connection_goes_back_when_the_answer_was_read_whole() {
     for _ in 0..3 {
         assert_eq!(origin.next().await, Event::Asked, "no second connection");
     }
+}
+
+#[tokio::test]
+async fn a_steady_buffer_takes_64_kib_at_a_time() {
+    const LENGTH: usize = 4_000_000;
+    let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + LENGTH, 7);
+    let answers: &'static [&'static [u8]] = vec![&*answer.leak()].leak();
+    let origin = Origin::start(answers, After::Wait).await;
+    let pool = pool(PoolSettings { read_buffer: ReadBuffer::Steady, ..settings() }, origin.port);
+    let mut body = pool.send(request(), Reuse::Allowed).await.unwrap().into_body();
+    let mut lengths = Vec::new();
+    while let Some(frame) = body.frame().await {
+        lengths.push(frame.unwrap().into_data().unwrap().len());
+    }
+    assert_eq!(lengths.iter().sum::<usize>(), LENGTH);
+    assert!(lengths.iter().all(|length| *length <= 64 * 1024), "{lengths:?}");
 }
 
 #[tokio::test]
