@@ -20,8 +20,8 @@ use crate::{fetch::Failure, request::ByteRange};
 /// The bytes of one range of one state of an object, on their way from S3.
 ///
 /// They are kept until the last reader is gone, so that nobody depends on what the cache keeps of them: in the pages
-/// that the cache then has them in, but for the block that is not yet complete. That is kept as it came, since nobody
-/// shall wait for its end.
+/// that the cache then has them in, but for the block that is not yet complete. That is kept in the pieces that came, since
+/// nobody shall wait for its end.
 pub(crate) struct Run {
     pub(crate) range: ByteRange,
     /// Readers, and those who wait to become one.
@@ -137,6 +137,7 @@ impl Run {
             let missing = usize::try_from(self.block_size - in_block).unwrap_or(usize::MAX);
             let part = data.split_to(missing.min(data.len()));
             let is_complete = part.len() == missing;
+            let part = if part.len() < SMALL { Bytes::copy_from_slice(&part) } else { part };
             self.advance(|progress| {
                 progress.received += part.len() as u64;
                 progress.chunks.push((in_block, part));
@@ -218,6 +219,10 @@ impl Run {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// In bytes. What comes is a slice of a buffer that a connection is read into, and keeps all of that, 64 KiB, however little
+/// comes at a time. So what is less than a quarter of it is copied.
+const SMALL: usize = 16 * 1024;
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -369,18 +374,29 @@ mod tests {
 
     #[test]
     fn what_has_come_is_read_at_once_and_kept_in_pages_only() {
-        let run = run(10_000, 4096);
-        let chunk = Bytes::from(vec![7; 3000]);
+        let run = run(100_000, 40_960);
+        let chunk = Bytes::from(vec![7; 30_000]);
         let mut reader = run.reader(run.range).unwrap();
         run.push(chunk.clone());
-        assert_eq!(read(&mut reader).len(), 3000, "before the block is complete");
-        run.push(chunk.slice(..1096));
+        assert_eq!(read(&mut reader).len(), 30_000, "before the block is complete");
+        assert!(!chunk.is_unique(), "it is not copied for that");
+        run.push(chunk.slice(..10_960));
         assert!(chunk.is_unique(), "it goes when its block is complete");
-        run.push(Bytes::from(vec![7; 10_000 - 4096]));
+        run.push(Bytes::from(vec![7; 100_000 - 40_960]));
         let lengths: Vec<_> = run.blocks().iter().map(Bytes::len).collect();
-        assert_eq!(lengths, [4096, 4096, 10_000 - 8192]);
-        assert_eq!(read(&mut reader).len(), 7000);
+        assert_eq!(lengths, [40_960, 40_960, 100_000 - 81_920]);
+        assert_eq!(read(&mut reader).len(), 70_000);
         assert_eq!(reader.remaining(), 0);
+    }
+
+    #[test]
+    fn what_comes_in_small_pieces_keeps_no_buffer_that_they_were_read_into() {
+        let run = run(100_000, 40_960);
+        let mut reader = run.reader(run.range).unwrap();
+        let buffer = Bytes::from(vec![7; 65_536]);
+        run.push(buffer.slice(100..1124));
+        assert!(buffer.is_unique());
+        assert_eq!(read(&mut reader), [7; 1024]);
     }
 
     proptest! {
