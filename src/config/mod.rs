@@ -6,7 +6,7 @@ mod error;
 mod file;
 mod url;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "serde")]
 pub use self::file::ConfigFile;
@@ -68,6 +68,8 @@ pub(crate) struct MountParts {
     pub(crate) miss: Miss,
     pub(crate) errors: ErrorFormat,
     pub(crate) memory: Option<Memory>,
+    /// How long S3 may be silent while memory is filled.
+    pub(crate) silence: Duration,
     pub(crate) access: AccessRules,
     /// Of `origin`.
     pub(crate) credentials: CredentialsSource,

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
+use tokio::time::{Instant, timeout};
 
 use super::{deliver::body_length, from_origin_error};
 use crate::{
@@ -115,10 +116,14 @@ impl Source {
     async fn pump(&self, run: &Arc<Run>, head: &Arc<Head>, found: &Found, mut stretch: Stretch) {
         let Some(memory) = self.memory() else { return };
         let settings = &memory.cache.0.settings;
+        let mut last = Instant::now();
         loop {
-            let frame = match next(&mut stretch, run).await {
-                Next::Frame(frame) => frame,
-                Next::Abandoned => {
+            // A connection that went dead would be waited for by all who come, for ever.
+            let left = self.mount.0.silence.saturating_sub(last.elapsed());
+            let frame = match timeout(left, next(&mut stretch, run)).await {
+                Ok(Next::Frame(frame)) => frame,
+                Err(elapsed) => Some(Err(elapsed.into())),
+                Ok(Next::Abandoned) => {
                     let share = run.range.len().saturating_mul(settings.finish_from) / 100;
                     if run.give_up(|received| received >= share) {
                         return;
@@ -128,6 +133,7 @@ impl Source {
             };
             match frame {
                 Some(Ok(frame)) => {
+                    last = Instant::now();
                     let data = frame.into_data().unwrap_or_default();
                     memory.cache.0.counters.bytes_fetched.add(data.len() as u64);
                     run.push(data);

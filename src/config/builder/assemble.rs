@@ -94,6 +94,7 @@ impl MountBuilder {
                 miss: self.miss,
                 errors: self.errors,
                 memory,
+                silence: self.response_timeout,
                 access: self.access.clone(),
                 credentials: source,
                 grant: self.terms.read.grant,

@@ -93,7 +93,8 @@ impl MountBuilder {
         self
     }
 
-    /// How long S3 may take from a request to the head of its answer; 30 s by default.
+    /// How long S3 may take from a request to the head of its answer, and from then on to each piece of what a cache is
+    /// filled with; 30 s by default.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.response_timeout = limit;
         self

@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     sync::atomic::{AtomicUsize, Ordering},
     task::Poll,
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -172,6 +173,27 @@ async fn a_read_that_is_nearly_done_is_finished_for_the_next_one() {
     assert!(answer.body == object.body);
     assert!(answer.header("cache-status").contains("hit"));
     assert_eq!((origin.asked(), origin.given_up()), (0, 0));
+}
+
+/// Nearly done as it is: all who come would wait for it.
+#[tokio::test]
+async fn a_read_of_which_nothing_more_comes_is_an_error_and_read_anew() {
+    for stays in [false, true] {
+        let (origin, object, gate) = large_at((LARGE / 4 * 3) as u64).await;
+        let limit = Duration::from_secs(1);
+        let (service, _) = origin.cached_by(Cache::builder(64 * MIB), |mount| mount.response_timeout(limit));
+        let mut body = begin(&service).await.into_body();
+        read_up_to(&mut body, LARGE / 4 * 3).await;
+        if stays {
+            assert!(timeout(HANG, body.collect()).await.expect("it ends").is_err(), "never a clean end");
+        } else {
+            drop(body);
+        }
+        origin.until(|origin| origin.given_up() == 1).await;
+        gate.open();
+        assert!(rest(begin(&service).await.into_body()).await == object.body);
+        assert_eq!(origin.asked(), 2);
+    }
 }
 
 /// A client that got its part has not gone away.
