@@ -399,6 +399,21 @@ mod tests {
         assert_eq!(read(&mut reader), [7; 1024]);
     }
 
+    #[test]
+    fn what_the_cache_has_is_its_own_to_count_though_it_is_still_read() {
+        let rooms = Rooms::default();
+        let run = Run::new(ByteRange::new(0, 9).unwrap(), 4, Pages::new(0), rooms.take(10));
+        let reader = run.reader(run.range);
+        run.push(Bytes::from_static(b"0123456789"));
+        assert_eq!((rooms.taken(), rooms.arriving()), (10, 10));
+        assert_eq!(run.blocks().len(), 3);
+        assert_eq!((rooms.taken(), rooms.arriving()), (10, 0));
+        drop(run);
+        assert_eq!(rooms.taken(), 10);
+        drop(reader);
+        assert_eq!(rooms.taken(), 0);
+    }
+
     proptest! {
         /// However the bytes come, and whoever reads them when.
         #[test]
