@@ -295,3 +295,37 @@ impl super::Purger for Shared {
         self.purge_all(target, mode)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{cache::StateId, request::ByteRange};
+
+    const MIB: u64 = 1 << 20;
+    const BLOCK: u32 = 64 * 1024;
+
+    #[test]
+    fn the_store_leaves_room_for_what_arrives_until_it_has_it() {
+        let cache = Cache::builder(4 * MIB).block_size(BLOCK).build().unwrap();
+        let shared = &cache.0;
+        let block = Bytes::from(vec![7; BLOCK as usize]);
+        let fill = || {
+            (0..200).for_each(|_| shared.store.put_blocks(StateId::next(), 0, [block.clone()]));
+            shared.store.usage().bytes
+        };
+        assert!(fill() > 3 * MIB);
+        let range = ByteRange::new(0, 2 * MIB - 1).unwrap();
+        let ((), run) = shared.runs.begin(StateId::next(), range, || Some(())).unwrap();
+        let reader = run.reader(range);
+        shared.make_room();
+        assert!(shared.store.usage().bytes <= 2 * MIB);
+        assert!(fill() <= 2 * MIB);
+        (0..32).for_each(|_| run.push(block.clone()));
+        assert_eq!(run.blocks().len(), 32);
+        shared.make_room();
+        assert!(fill() > 3 * MIB, "though it is still read");
+        drop(reader);
+    }
+}

@@ -414,6 +414,35 @@ mod tests {
         assert_eq!(rooms.taken(), 0);
     }
 
+    /// Each row: the last byte of a part that someone has read, and whether the run goes on then.
+    #[test]
+    fn who_has_all_of_a_part_wants_no_more_than_the_rest_of_its_block() {
+        for (last, goes_on) in [(0, false), (11, false), (12, true), (14, true)] {
+            let run = Run::new(ByteRange::new(0, 15).unwrap(), 4, Pages::new(0), Rooms::default().take(16));
+            let mut reader = run.reader(ByteRange::new(0, last).unwrap()).unwrap();
+            run.push(Bytes::from_static(b"0123456789abcde"));
+            assert_eq!(read(&mut reader).len() as u64, last + 1);
+            drop(reader);
+            assert_eq!(run.give_up(|_| false), !goes_on, "{last}");
+        }
+    }
+
+    #[test]
+    fn who_can_not_have_all_of_a_part_does_not_join() {
+        let run = run(100, 40);
+        for (first, last, is_held) in [(39, 50, false), (130, 140, false), (40, 139, true)] {
+            let part = ByteRange::new(first, last).unwrap();
+            assert_eq!(run.reader(part).is_some(), is_held, "{first}-{last}");
+        }
+        let reader = run.reader(run.range);
+        assert!(!run.give_up(|_| false), "someone reads it");
+        drop(reader);
+        assert!(!run.give_up(|received| received == 0), "it is nearly done");
+        assert!(run.reader(run.range).is_some());
+        assert!(run.give_up(|_| false));
+        assert!(run.reader(run.range).is_none(), "it was given up");
+    }
+
     proptest! {
         /// However the bytes come, and whoever reads them when.
         #[test]
