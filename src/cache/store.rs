@@ -3,6 +3,8 @@ mod entry;
 mod resident;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod weights;
 
 use std::{
     cell::RefCell,
