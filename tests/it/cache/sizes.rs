@@ -5,7 +5,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use tower::ServiceExt;
 use tower_s3_proxy::{Cache, S3Proxy};
 
-use super::origin::{MIB, Object, Origin, noise};
+use super::origin::{MIB, Object, Origin, eventually, noise};
 use crate::support::{Answer, BUCKET, ask, get, mount, proxy, request, s3};
 
 const BLOCK: u32 = 4096;
@@ -59,6 +59,9 @@ async fn the_edges_of_blocks_are_no_edges_for_clients() {
                 assert!(status == 416 || answer.body == bytes, "{length}: {}", written(range));
             }
             assert!(ask(&service, get("/a")).await.body == object.body, "{length} {first}");
+            origin.asked();
+            assert!(ask(&service, get("/a")).await.body == object.body, "{length} {first}");
+            assert_eq!(origin.asked(), 0, "{length} {first}: all of it is kept");
         }
     }
 }
@@ -198,6 +201,19 @@ async fn the_budget_holds_under_any_mix() {
         assert!(snapshot.bytes <= snapshot.capacity, "{snapshot:?}");
     }
     assert!(cache.snapshot().evicted > 0);
+}
+
+/// What was left to it while it arrived is no longer.
+#[tokio::test]
+async fn one_read_after_the_other_fills_all_of_the_cache() {
+    let origin = Origin::start().await;
+    let (service, cache) = origin.cached_by(Cache::builder(4 * MIB), |mount| mount);
+    for (n, seed) in (0..12).zip(1..) {
+        let object = Object::new(noise(1_000_000, seed)).with("cache-control", "max-age=60");
+        origin.put(&format!("{n}"), &object);
+        assert!(ask(&service, get(&format!("/{n}"))).await.body == object.body);
+    }
+    eventually("it is full", || cache.snapshot().bytes > 7 * MIB / 2).await;
 }
 
 /// What is on its way is not the cache's to evict, so there is a limit to it.
