@@ -10,7 +10,7 @@ use http::{
     header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH, RANGE},
 };
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 use crate::cache::{AdminToken, CacheAdmin, PurgeMode, PurgeTarget, Purger};
 use crate::{
     cache::{ObjectId, ObjectRef, StateId, Store, Weigh},
@@ -200,7 +200,7 @@ impl Weigh for Inline {
 }
 
 /// A service over what stands in for the cache: its purges, and its counters as JSON.
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 pub fn cache_admin(
     token: AdminToken,
     purge: impl Fn(&PurgeTarget, PurgeMode) -> usize + Send + Sync + 'static,
@@ -209,12 +209,12 @@ pub fn cache_admin(
     CacheAdmin::new(token, Arc::new(ByClosure(purge)), stats)
 }
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 struct ByClosure<F>(F);
 
 // === impl ByClosure ===
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 impl<F: Fn(&PurgeTarget, PurgeMode) -> usize + Send + Sync> Purger for ByClosure<F> {
     fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
         (self.0)(target, mode)

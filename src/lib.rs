@@ -52,9 +52,9 @@
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's credential chain: [`credentials::default_chain`] and its like |
 //! | `diagnosis` | no | each step of the way to a bucket, tried and explained: `Mount::diagnose` |
-//! | `events` | no | purging by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `policies` | no | the policies that a mount needs, for AWS and compatible servers: `PolicyRequest` |
-//! | `serde` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
+//! | `purge` | no | purging the cache by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
+//! | `toml` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -85,11 +85,11 @@ mod object;
 #[cfg(feature = "policies")]
 mod policies;
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 pub use self::cache::{
     AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
 };
-#[cfg(feature = "serde")]
+#[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 #[cfg(feature = "policies")]
 pub use self::policies::{
@@ -103,14 +103,14 @@ pub use self::{
     body::ResponseBody,
     cache::{Cache, CacheBuilder, CacheSnapshot, CacheTtl, ClientControl, PurgeMode, PurgeTarget},
     config::{
-        BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder, S3ProxyConfig,
+        BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Fallback, Mount, MountBuilder, S3ProxyConfig,
     },
     error::{BoxError, ProxyError, ProxyErrorKind},
     fetch::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming},
     future::ResponseFuture,
     layer::S3ProxyLayer,
     object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
-    response::{CacheRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
+    response::{CacheControlRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
     route::BucketResolver,
     service::{NotFound, S3Proxy},
     terms::{

@@ -3,7 +3,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIEL
 use crate::{
     body::ObjectBody,
     cache::Invalidation,
-    config::{BadPathAnswer, Miss, Mount, S3ProxyConfig},
+    config::{BadPathAnswer, Fallback, Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, from_origin_error},
     object::{BucketName, InvalidKey, ObjectKey},
@@ -50,7 +50,7 @@ impl Proxy {
         let finish = Finish { cors, downstream: mount.0.access.downstream() };
         let method = match asked {
             AskedMethod::Read(method) => method,
-            AskedMethod::Options | AskedMethod::NotAllowed if mount.0.miss == Miss::ToInner => {
+            AskedMethod::Options | AskedMethod::NotAllowed if mount.0.fallback == Fallback::Inner => {
                 let invalidation = mount.invalidation(rest, request);
                 return invalidation.map_or(Admission::NotOurs, Admission::Changing);
             }
@@ -65,11 +65,11 @@ impl Proxy {
         let (bucket, key, bust, Query { version, disposition }) = match named {
             Ok(named) => named,
             Err(kind) => {
-                return match (kind, mount.0.miss) {
+                return match (kind, mount.0.fallback) {
                     // The parameter, or the key, may be for the inner service.
                     (
                         ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery | ProxyErrorKind::CustomerKey,
-                        Miss::ToInner,
+                        Fallback::Inner,
                     ) => Admission::NotOurs,
                     _ => {
                         let response = mount.error(ProxyError::new(kind), method, None);
@@ -96,9 +96,9 @@ impl Proxy {
         {
             return mount.answer(fetch.finish, response);
         }
-        match mount.0.miss {
-            Miss::Answered => Admission::Fetch(fetch),
-            Miss::ToInner => Admission::FetchOrInner(fetch),
+        match mount.0.fallback {
+            Fallback::None => Admission::Fetch(fetch),
+            Fallback::Inner => Admission::FetchOrInner(fetch),
         }
     }
 
@@ -162,8 +162,8 @@ impl Mount {
 
     /// An answer about an object, where the inner service is not the one to give it.
     fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
-        match (response.status(), self.0.miss) {
-            (StatusCode::NOT_FOUND, Miss::ToInner) => Admission::NotOurs,
+        match (response.status(), self.0.fallback) {
+            (StatusCode::NOT_FOUND, Fallback::Inner) => Admission::NotOurs,
             _ => Admission::Answered(finish.apply(response)),
         }
     }

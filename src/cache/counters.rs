@@ -53,7 +53,7 @@ pub struct CacheSnapshot {
 
 // === impl CacheSnapshot ===
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 impl CacheSnapshot {
     pub(crate) fn to_json(self) -> String {
         let Self { hits, misses, revalidated, coalesced, stale_served, bypassed, .. } = self;

@@ -70,11 +70,11 @@ pub(crate) struct AskedAt {
 pub(crate) struct Settings {
     pub(crate) block_size: u32,
     pub(crate) max_object: u64,
-    pub(crate) missing_for: Duration,
+    pub(crate) negative_ttl: Duration,
     pub(crate) passed_for: Duration,
     /// In percent of the bytes: a read that has got so far goes on without readers.
-    pub(crate) finish_from: u64,
-    pub(crate) patience: Duration,
+    pub(crate) background_fill_threshold: u64,
+    pub(crate) stale_if_error_after: Duration,
     pub(crate) clients: ClientControl,
 }
 
@@ -88,10 +88,10 @@ impl Cache {
             settings: Settings {
                 block_size: BLOCK_SIZE,
                 max_object: MAX_OBJECT.min(size / 4),
-                missing_for: MISSING_FOR,
+                negative_ttl: NEGATIVE_TTL,
                 passed_for: PASSED_FOR,
-                finish_from: FINISH_FROM,
-                patience: PATIENCE,
+                background_fill_threshold: BACKGROUND_FILL_THRESHOLD,
+                stale_if_error_after: STALE_IF_ERROR_AFTER,
                 clients: ClientControl::Honoured,
             },
         }
@@ -113,13 +113,13 @@ impl Cache {
     /// # Errors
     ///
     /// [`InvalidEvent`](super::InvalidEvent) if it is none.
-    #[cfg(feature = "events")]
+    #[cfg(feature = "purge")]
     pub fn apply_s3_event(&self, json: &[u8]) -> Result<usize, super::InvalidEvent> {
         Ok(super::S3Event::parse(json)?.purge(&*self.0, PurgeMode::Hard))
     }
 
     /// A service to purge it over HTTP, by those who know the token.
-    #[cfg(feature = "events")]
+    #[cfg(feature = "purge")]
     pub fn admin(&self, token: super::AdminToken) -> super::CacheAdmin {
         let cache = self.clone();
         super::CacheAdmin::new(token, self.0.clone(), move || cache.snapshot().to_json())
@@ -137,10 +137,10 @@ const BLOCK_SIZE: u32 = 128 * 1024;
 /// In bytes.
 const MAX_OBJECT: u64 = 64 * 1024 * 1024;
 
-const MISSING_FOR: Duration = Duration::from_secs(5);
+const NEGATIVE_TTL: Duration = Duration::from_secs(5);
 const PASSED_FOR: Duration = Duration::from_secs(60);
-const FINISH_FROM: u64 = 75;
-const PATIENCE: Duration = Duration::from_secs(2);
+const BACKGROUND_FILL_THRESHOLD: u64 = 75;
+const STALE_IF_ERROR_AFTER: Duration = Duration::from_secs(2);
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,20 +166,20 @@ impl CacheBuilder {
 
     /// How long it is kept that an object does not exist; 5 s by default, zero for not at all. Only what S3 itself says
     /// (`NoSuchKey`), never a denial.
-    pub fn missing_for(mut self, time: Duration) -> Self {
-        self.settings.missing_for = time;
+    pub fn negative_ttl(mut self, time: Duration) -> Self {
+        self.settings.negative_ttl = time;
         self
     }
 
     /// From how many percent on a read is brought to its end although all its clients have gone; 75 by default.
-    pub fn finish_from(mut self, percent: u8) -> Self {
-        self.settings.finish_from = percent.into();
+    pub fn background_fill_threshold(mut self, percent: u8) -> Self {
+        self.settings.background_fill_threshold = percent.into();
         self
     }
 
     /// How long a stale object that may stand in for an error waits for S3 before it does; 2 s by default.
-    pub fn patience(mut self, time: Duration) -> Self {
-        self.settings.patience = time;
+    pub fn stale_if_error_after(mut self, time: Duration) -> Self {
+        self.settings.stale_if_error_after = time;
         self
     }
 
@@ -193,7 +193,7 @@ impl CacheBuilder {
     ///
     /// [`ConfigError`] names the first value that makes no sense, and what would.
     pub fn build(self) -> Result<Cache, ConfigError> {
-        let Settings { block_size, max_object, finish_from, .. } = self.settings;
+        let Settings { block_size, max_object, background_fill_threshold, .. } = self.settings;
         let invalid = |message: String| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         if self.size < MIN_SIZE {
             return invalid(format!("a cache of {} bytes: give at least {MIN_SIZE} (1 MiB)", self.size));
@@ -213,8 +213,8 @@ impl CacheBuilder {
                 self.size
             ));
         }
-        if finish_from > 100 {
-            return invalid(format!("finish_from {finish_from}: give percent, 0 to 100"));
+        if background_fill_threshold > 100 {
+            return invalid(format!("background_fill_threshold {background_fill_threshold}: give percent, 0 to 100"));
         }
         let pages = Pages::new(self.size / SPARE);
         Ok(Cache(Arc::new(Shared {
@@ -289,7 +289,7 @@ impl Shared {
     }
 }
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 impl super::Purger for Shared {
     fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
         self.purge_all(target, mode)

@@ -1,12 +1,12 @@
 //! Stage 3: is it here already? One map for whole reads, ranges and HEADs, what may be in it and for how long, and the
 //! reads of S3 that fill it.
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 mod admin;
 mod control;
 mod counters;
 mod epochs;
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 mod event;
 mod flights;
 mod freshen;
@@ -27,9 +27,9 @@ mod store;
 mod sync;
 mod ttl;
 
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 pub(crate) use self::purge::Purger;
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 pub use self::{
     admin::{AdminFuture, AdminToken, CacheAdmin, InvalidToken},
     event::{ChangedObject, InvalidEvent, S3Event},

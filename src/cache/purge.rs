@@ -35,7 +35,7 @@ pub enum PurgeMode {
 }
 
 /// What can be purged: the cache, or in tests what records the purges.
-#[cfg(feature = "events")]
+#[cfg(feature = "purge")]
 pub(crate) trait Purger: Send + Sync {
     /// Purges, and tells how many objects were held.
     fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize;

@@ -48,7 +48,7 @@ impl CacheTtl {
         Self { ttl, globs: ObjectGlobs::default() }
     }
 
-    /// Only for keys that the glob matches, as in [`CacheRule::key`](crate::CacheRule::key).
+    /// Only for keys that the glob matches, as in [`CacheControlRule::key`](crate::CacheControlRule::key).
     #[must_use]
     pub fn key(mut self, glob: impl Into<String>) -> Self {
         self.globs.key = Some(glob.into());

@@ -12,7 +12,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use self::terms::Terms;
-use super::{AccessRules, BadPathAnswer, DeniedAnswer, Miss};
+use super::{AccessRules, BadPathAnswer, DeniedAnswer, Fallback};
 use crate::{
     BucketResolver,
     access::CredentialSet,
@@ -21,7 +21,7 @@ use crate::{
     object::BucketName,
     origin::Addressing,
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
-    response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
+    response::{CacheControlRule, ContentTypeFix, Cors, ErrorFormat},
 };
 
 /// Collects what a [`Mount`](crate::Mount) is made of. Nothing is checked before [`build`](Self::build), which names
@@ -42,7 +42,7 @@ pub struct MountBuilder {
     connect_timeout: Duration,
     response_timeout: Duration,
     max_idle_connections: usize,
-    cache_rules: Vec<CacheRule>,
+    cache_control_rules: Vec<CacheControlRule>,
     default_cache_control: Option<String>,
     override_cache_control: Option<String>,
     forwarded_headers: Vec<String>,
@@ -52,7 +52,7 @@ pub struct MountBuilder {
     query: QueryPolicy,
     denied: DeniedAnswer,
     bad_path: BadPathAnswer,
-    miss: Miss,
+    fallback: Fallback,
     errors: ErrorFormat,
     cache: Option<Cache>,
     cache_ttl: Option<Duration>,
@@ -100,7 +100,7 @@ impl MountBuilder {
             connect_timeout: CONNECT_TIMEOUT,
             response_timeout: RESPONSE_TIMEOUT,
             max_idle_connections: MAX_IDLE_CONNECTIONS,
-            cache_rules: Vec::new(),
+            cache_control_rules: Vec::new(),
             default_cache_control: None,
             override_cache_control: None,
             forwarded_headers: Vec::new(),
@@ -110,7 +110,7 @@ impl MountBuilder {
             query: QueryPolicy::default(),
             denied: DeniedAnswer::default(),
             bad_path: BadPathAnswer::default(),
-            miss: Miss::default(),
+            fallback: Fallback::default(),
             errors: ErrorFormat::default(),
             cache: None,
             cache_ttl: None,

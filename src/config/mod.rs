@@ -2,13 +2,13 @@
 
 mod builder;
 mod error;
-#[cfg(feature = "serde")]
+#[cfg(feature = "toml")]
 mod file;
 mod url;
 
 use std::{sync::Arc, time::Duration};
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
 pub(crate) use self::url::check_url;
 pub use self::{
@@ -65,7 +65,7 @@ pub(crate) struct MountParts {
     pub(crate) query: QueryPolicy,
     pub(crate) denied: DeniedAnswer,
     pub(crate) bad_path: BadPathAnswer,
-    pub(crate) miss: Miss,
+    pub(crate) fallback: Fallback,
     pub(crate) errors: ErrorFormat,
     pub(crate) memory: Option<Memory>,
     /// How long S3 may be silent while memory is filled.
@@ -114,17 +114,17 @@ pub enum BadPathAnswer {
     BadRequest,
 }
 
-/// Who answers what the bucket cannot.
+/// The service that answers where the bucket has nothing to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Miss {
-    /// The proxy: 404 for a missing object, 405 for a method that does not read.
+pub enum Fallback {
+    /// None: the proxy answers 404 for a missing object and 405 for a method that does not read.
     #[default]
-    Answered,
-    /// The inner service: it gets the request as it came, for a GET or HEAD of a missing object, for a query that a
-    /// mount refuses, and for every other method. What it answers to a method that may change something, and not as an
-    /// error, makes the mount's cache forget the object (RFC 9111 §4.4).
-    ToInner,
+    None,
+    /// The inner service. It gets the request as it came, for a GET or HEAD of a missing object, for a query that the
+    /// mount refuses, and for every other method. When it answers an unsafe method without an error, the mount's cache
+    /// drops the object (RFC 9111 §4.4).
+    Inner,
 }
 
 // === impl S3ProxyConfig ===

@@ -44,7 +44,7 @@ pub use aws_credential_types::{
 };
 
 pub(crate) use self::source::Signing;
-#[cfg(feature = "serde")]
+#[cfg(feature = "toml")]
 pub(crate) use self::source::from_keys;
 #[cfg(feature = "aws-config")]
 pub use self::{

@@ -292,7 +292,7 @@ impl Fetch {
         if !may_stand_in {
             return Some(question.await);
         }
-        tokio::time::timeout(memory.cache.0.settings.patience, question).await.ok()
+        tokio::time::timeout(memory.cache.0.settings.stale_if_error_after, question).await.ok()
     }
 
     fn use_of(&self, head: &Head, now: SystemTime) -> Use {

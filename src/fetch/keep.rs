@@ -139,7 +139,7 @@ impl Source {
     }
 
     pub(super) fn remember_missing(&self, memory: &Memory, asked_at: AskedAt) {
-        let life = memory.cache.0.settings.missing_for;
+        let life = memory.cache.0.settings.negative_ttl;
         if life.is_zero() {
             memory.cache.0.store.remove(self.id(memory).borrowed());
         } else {

@@ -124,7 +124,7 @@ impl Source {
                 Ok(Next::Frame(frame)) => frame,
                 Err(elapsed) => Some(Err(elapsed.into())),
                 Ok(Next::Abandoned) => {
-                    let share = run.range.len().saturating_mul(settings.finish_from) / 100;
+                    let share = run.range.len().saturating_mul(settings.background_fill_threshold) / 100;
                     if run.give_up(|received| received >= share) {
                         return;
                     }

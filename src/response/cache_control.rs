@@ -13,17 +13,17 @@ use crate::{
 /// confirm one (304); a rule with a status is for that status alone.
 ///
 /// ```
-/// use tower_s3_proxy::CacheRule;
+/// use tower_s3_proxy::CacheControlRule;
 ///
 /// let rules = [
-///     CacheRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
-///     CacheRule::default_to("public, max-age=86400").content_type("image/*"),
-///     CacheRule::override_with("max-age=10").status(404),
+///     CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
+///     CacheControlRule::default_to("public, max-age=86400").content_type("image/*"),
+///     CacheControlRule::override_with("max-age=10").status(404),
 /// ];
 /// # let _ = rules;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CacheRule {
+pub struct CacheControlRule {
     value: String,
     mode: Mode,
     globs: ObjectGlobs,
@@ -65,9 +65,9 @@ pub(crate) enum Applies<'p> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidCacheRule(String);
 
-// === impl CacheRule ===
+// === impl CacheControlRule ===
 
-impl CacheRule {
+impl CacheControlRule {
     /// A value for answers about whose caching S3 says nothing, by neither `Cache-Control` nor `Expires`.
     pub fn default_to(value: impl Into<String>) -> Self {
         Self::new(value.into(), Mode::Default)
@@ -129,8 +129,8 @@ impl CacheRule {
 // === impl CachePolicy ===
 
 impl CachePolicy {
-    pub(crate) fn new(rules: impl IntoIterator<Item = CacheRule>) -> Result<Self, InvalidCacheRule> {
-        let rules = rules.into_iter().map(CacheRule::compile).collect::<Result<_, _>>()?;
+    pub(crate) fn new(rules: impl IntoIterator<Item = CacheControlRule>) -> Result<Self, InvalidCacheRule> {
+        let rules = rules.into_iter().map(CacheControlRule::compile).collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
 
@@ -208,13 +208,13 @@ mod tests {
 
     fn policy() -> CachePolicy {
         CachePolicy::new([
-            CacheRule::override_with("immutable").key("assets/**"),
-            CacheRule::override_with("html").key("*.html"),
-            CacheRule::override_with("css").content_type("text/css"),
-            CacheRule::default_to("image").content_type("image/*"),
-            CacheRule::override_with("gone").status(404).key("old/**"),
-            CacheRule::override_with("missing").status(404),
-            CacheRule::default_to("default"),
+            CacheControlRule::override_with("immutable").key("assets/**"),
+            CacheControlRule::override_with("html").key("*.html"),
+            CacheControlRule::override_with("css").content_type("text/css"),
+            CacheControlRule::default_to("image").content_type("image/*"),
+            CacheControlRule::override_with("gone").status(404).key("old/**"),
+            CacheControlRule::override_with("missing").status(404),
+            CacheControlRule::default_to("default"),
         ])
         .unwrap()
     }
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_stored_expires_stands_against_a_default() {
         let mut headers = HeaderMap::from_iter([(EXPIRES, HeaderValue::from_static("soon"))]);
-        let policy = CachePolicy::new([CacheRule::default_to("default")]).unwrap();
+        let policy = CachePolicy::new([CacheControlRule::default_to("default")]).unwrap();
         policy.apply(&ObjectKey::new("a").unwrap(), &Edition::default(), None, &mut headers);
         assert!(!headers.contains_key(CACHE_CONTROL) && headers.contains_key(EXPIRES));
     }
@@ -259,11 +259,11 @@ mod tests {
     fn an_edition_that_cannot_change_has_a_default_of_its_own() {
         let immutable = Edition { bust: CacheBust::split("--2/a").0, ..Edition::default() };
         let key = ObjectKey::new("a").unwrap();
-        let policy = |rules: Vec<CacheRule>| CachePolicy::new(rules).unwrap();
+        let policy = |rules: Vec<CacheControlRule>| CachePolicy::new(rules).unwrap();
         for (rules, stored, sent) in [
             (vec![], None, "max-age=31536000, immutable"),
-            (vec![CacheRule::default_to("max-age=60")], None, "max-age=31536000, immutable"),
-            (vec![CacheRule::override_with("max-age=60")], None, "max-age=60"),
+            (vec![CacheControlRule::default_to("max-age=60")], None, "max-age=31536000, immutable"),
+            (vec![CacheControlRule::override_with("max-age=60")], None, "max-age=60"),
             (vec![], Some("private, max-age=5"), "private, max-age=5"),
         ] {
             let policy = policy(rules);
@@ -288,19 +288,19 @@ mod tests {
     #[test]
     fn on_the_key_alone_only_an_override_is_certain() {
         let key = ObjectKey::new("a.html").unwrap();
-        let on = |rules: Vec<CacheRule>| CachePolicy::new(rules).unwrap();
-        let certain = on(vec![CacheRule::default_to("d"), CacheRule::override_with("o").key("*.html")]);
+        let on = |rules: Vec<CacheControlRule>| CachePolicy::new(rules).unwrap();
+        let certain = on(vec![CacheControlRule::default_to("d"), CacheControlRule::override_with("o").key("*.html")]);
         assert_eq!(
             certain.on_key_alone(&key, &Edition::default()),
             Applies::Value(&HeaderValue::from_static("o"))
         );
         assert_eq!(
-            on(vec![CacheRule::default_to("d")]).on_key_alone(&key, &Edition::default()),
+            on(vec![CacheControlRule::default_to("d")]).on_key_alone(&key, &Edition::default()),
             Applies::Depends
         );
         assert_eq!(policy().on_key_alone(&key, &Edition::default()), Applies::Depends);
         assert_eq!(
-            on(vec![CacheRule::override_with("o").key("*.js")]).on_key_alone(&key, &Edition::default()),
+            on(vec![CacheControlRule::override_with("o").key("*.js")]).on_key_alone(&key, &Edition::default()),
             Applies::Nothing
         );
     }
@@ -308,11 +308,11 @@ mod tests {
     #[test]
     fn senseless_rules_are_refused() {
         for rule in [
-            CacheRule::default_to(""),
-            CacheRule::default_to("a\nb"),
-            CacheRule::default_to("a").key("a["),
-            CacheRule::default_to("a").status(200),
-            CacheRule::default_to("a").status(404).content_type("image/*"),
+            CacheControlRule::default_to(""),
+            CacheControlRule::default_to("a\nb"),
+            CacheControlRule::default_to("a").key("a["),
+            CacheControlRule::default_to("a").status(200),
+            CacheControlRule::default_to("a").status(404).content_type("image/*"),
         ] {
             assert!(CachePolicy::new([rule.clone()]).is_err(), "{rule:?}");
         }

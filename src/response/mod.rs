@@ -10,7 +10,7 @@ mod headers;
 mod list;
 mod multipart;
 
-pub use cache_control::CacheRule;
+pub use cache_control::CacheControlRule;
 pub(crate) use cache_control::{Applies, CachePolicy};
 pub use content_type::ContentTypeFix;
 pub use cors::Cors;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tower::{Layer, service_fn};
 use tower_s3_proxy::{
     Access, Authorizer, Cache, ConfigErrorKind, Cors, CredentialSelector, CredentialSet, CredentialSetName,
-    Denial, DownstreamCaching, ErrorFormat, Miss, MountBuilder, ObjectKey, ProxyErrorKind, S3Proxy,
+    Denial, DownstreamCaching, ErrorFormat, Fallback, MountBuilder, ObjectKey, ProxyErrorKind, S3Proxy,
     S3ProxyLayer, WarmTarget, credentials::Credentials,
 };
 
@@ -290,7 +290,7 @@ async fn a_denied_object_that_is_said_to_be_missing_is_the_inner_service_s() {
         })
     };
     for (denial, status, text) in [(Denial::not_found(), 200, "inner"), (Denial::forbidden(), 403, "403")] {
-        let mount = mount(&s3).miss(Miss::ToInner).authorize(authorizer(denial)).build().unwrap();
+        let mount = mount(&s3).fallback(Fallback::Inner).authorize(authorizer(denial)).build().unwrap();
         let answer = ask(&S3ProxyLayer::new(mount).layer(inner), get("/a")).await;
         assert_eq!(answer.status, status);
         assert!(answer.text().starts_with(text), "{}", answer.text());

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{Empty, Full};
 use tokio::io::AsyncWriteExt;
 use tower::{Layer, Service, service_fn};
-use tower_s3_proxy::{BadPathAnswer, ConfigErrorKind, Cors, Miss, MountBuilder, ResponseBody, S3ProxyLayer};
+use tower_s3_proxy::{BadPathAnswer, ConfigErrorKind, Cors, Fallback, MountBuilder, ResponseBody, S3ProxyLayer};
 
 use crate::support::{
     BUCKET, Client, Protocol, ask, mount, mount_at, origin, proxy, raw, read_head, request, s3, serve,
@@ -48,7 +48,7 @@ async fn preflights_never_reach_s3() {
     let cors = || Cors::origins([APP, "https://*.app.test"]).allow_header("authorization");
     let answered = proxy(mount(&s3).cors(cors()));
     let nested = proxy(mount(&s3).cors(cors()).bad_path(BadPathAnswer::BadRequest));
-    let to_inner = inner_behind(mount(&s3).cors(cors()).miss(Miss::ToInner));
+    let to_inner = inner_behind(mount(&s3).cors(cors()).fallback(Fallback::Inner));
     let asked = ("access-control-request-headers", "authorization,range");
     let granted = |origin: &str| {
         vec![
@@ -244,7 +244,7 @@ async fn what_s3_says_of_cors_never_reaches_a_client() {
 #[tokio::test]
 async fn what_the_inner_service_answers_is_left_alone() {
     let s3 = filled().await;
-    let service = inner_behind(mount(&s3).at("/m").cors(Cors::origins([APP])).miss(Miss::ToInner));
+    let service = inner_behind(mount(&s3).at("/m").cors(Cors::origins([APP])).fallback(Fallback::Inner));
     for (method, path) in
         [("GET", "/m/missing"), ("POST", "/m/a.txt"), ("OPTIONS", "/m/a.txt"), ("OPTIONS", "/elsewhere")]
     {

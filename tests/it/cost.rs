@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service};
-use tower_s3_proxy::{BucketName, Cache, Miss, Mount, S3ProxyLayer};
+use tower_s3_proxy::{BucketName, Cache, Fallback, Mount, S3ProxyLayer};
 
 use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};
 
@@ -41,7 +41,7 @@ fn a_request_that_is_not_ours_allocates_nothing() {
         .region("us-west-2")
         .endpoint_url("http://127.0.0.1:1")
         .anonymous()
-        .miss(Miss::ToInner);
+        .fallback(Fallback::Inner);
     let mut service = S3ProxyLayer::new(mount.build().unwrap()).layer(Inner);
     let request = |method: &str, path: &str, host: &str| {
         Request::builder().method(method).uri(path).header("host", host).body(()).unwrap()

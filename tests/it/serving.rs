@@ -12,7 +12,7 @@ use http_body_util::{Empty, Full};
 use tokio::io::AsyncWriteExt;
 use tower::Layer;
 use tower_s3_proxy::{
-    BadPathAnswer, BucketResolver, CacheRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Miss, Mount,
+    BadPathAnswer, BucketResolver, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback, Mount,
     ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer,
     credentials::{Credentials, CredentialsError, ProvideCredentials, future},
 };
@@ -674,9 +674,9 @@ async fn cache_control_follows_the_policy_on_every_status() {
     let busting = |builder: tower_s3_proxy::MountBuilder| builder.cache_bust_segment(true);
     let rules = || {
         mount(&s3)
-            .cache_rule(CacheRule::override_with("immutable").key("*.js"))
-            .cache_rule(CacheRule::default_to("max-age=7").content_type("image/*"))
-            .cache_rule(CacheRule::override_with("max-age=10").status(404))
+            .cache_control_rule(CacheControlRule::override_with("immutable").key("*.js"))
+            .cache_control_rule(CacheControlRule::default_to("max-age=7").content_type("image/*"))
+            .cache_control_rule(CacheControlRule::override_with("max-age=10").status(404))
             .default_cache_control("max-age=60")
     };
     for (what, builder, path, expected) in [
@@ -933,7 +933,7 @@ async fn a_miss_may_go_to_the_inner_service() {
     s3.store().deny(BUCKET, "slow", Denial::SlowDown);
     s3.store().deny(BUCKET, "denied", Denial::AccessDenied);
     let answered = inner_behind(mount(&s3).at("/m"));
-    let to_inner = inner_behind(mount(&s3).at("/m").miss(Miss::ToInner));
+    let to_inner = inner_behind(mount(&s3).at("/m").fallback(Fallback::Inner));
     for (method, path, own_status, body) in [
         ("GET", "/m/a", 200, "object"),
         ("GET", "/m/missing?q=1", 404, "inner GET /m/missing?q=1"),

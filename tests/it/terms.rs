@@ -9,7 +9,7 @@ use bytes::Bytes;
 use demo_s3::{DemoS3, ObjectAttributes, SeenRequest};
 use http::HeaderValue;
 use tower_s3_proxy::{
-    AccountId, Cache, CustomerKey, DeniedAnswer, Miss, MountBuilder, ProxyErrorKind, S3Proxy, WarmTarget,
+    AccountId, Cache, CustomerKey, DeniedAnswer, Fallback, MountBuilder, ProxyErrorKind, S3Proxy, WarmTarget,
     credentials::Credentials,
 };
 use tracing_subscriber::fmt::MakeWriter;
@@ -201,7 +201,7 @@ async fn a_key_that_a_client_sends_is_refused_and_reaches_neither_s3_nor_the_cac
         assert_eq!(cache.snapshot().entries, u64::from(is_kept));
         assert_eq!(ask(&service, get("/film")).await.text(), FILM);
     }
-    let to_inner = proxy(mount(&s3).miss(Miss::ToInner));
+    let to_inner = proxy(mount(&s3).fallback(Fallback::Inner));
     let answer = ask(&to_inner, with_key("/plain")).await;
     assert_eq!((answer.status.as_u16(), answer.kind()), (404, None), "the inner service's own");
 }

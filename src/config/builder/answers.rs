@@ -2,28 +2,28 @@
 
 use super::MountBuilder;
 use crate::{
-    config::{BadPathAnswer, DeniedAnswer, Miss},
-    response::{CacheRule, ContentTypeFix, Cors, ErrorFormat},
+    config::{BadPathAnswer, DeniedAnswer, Fallback},
+    response::{CacheControlRule, ContentTypeFix, Cors, ErrorFormat},
 };
 
 impl MountBuilder {
     /// The value of `Cache-Control` for objects about whose caching S3 says nothing. Stands behind the rules of that
-    /// kind ([`CacheRule::default_to`]).
+    /// kind ([`CacheControlRule::default_to`]).
     pub fn default_cache_control(mut self, value: impl Into<String>) -> Self {
         self.default_cache_control = Some(value.into());
         self
     }
 
     /// The value of `Cache-Control` for all objects, whatever S3 says. Stands behind the rules of that kind
-    /// ([`CacheRule::override_with`]), and goes before every default.
+    /// ([`CacheControlRule::override_with`]), and goes before every default.
     pub fn override_cache_control(mut self, value: impl Into<String>) -> Self {
         self.override_cache_control = Some(value.into());
         self
     }
 
     /// Adds a rule for `Cache-Control`. Overrides go before defaults; among each, the first that fits wins.
-    pub fn cache_rule(mut self, rule: CacheRule) -> Self {
-        self.cache_rules.push(rule);
+    pub fn cache_control_rule(mut self, rule: CacheControlRule) -> Self {
+        self.cache_control_rules.push(rule);
         self
     }
 
@@ -44,7 +44,7 @@ impl MountBuilder {
     /// Which pages of other origins may read the answers. None by default, and S3's own CORS never reaches a client.
     ///
     /// With it the mount answers every preflight for its paths, also where other methods go to the inner service
-    /// ([`Miss::ToInner`]). What the inner service answers is left as it is.
+    /// ([`Fallback::Inner`]). What the inner service answers is left as it is.
     pub fn cors(mut self, cors: Cors) -> Self {
         self.cors = Some(cors);
         self
@@ -68,9 +68,9 @@ impl MountBuilder {
         self
     }
 
-    /// Who answers what the bucket cannot.
-    pub fn miss(mut self, miss: Miss) -> Self {
-        self.miss = miss;
+    /// The service that answers where the bucket has nothing to serve; none by default.
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
         self
     }
 

@@ -13,7 +13,7 @@ use crate::{
         Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, ReadBuffer, RefreshPolicy,
         S3Origin, SdkClient, WireClient, tls_connector,
     },
-    response::{CachePolicy, CacheRule, CorsPolicy, HeaderPolicy, InvalidCors},
+    response::{CachePolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
     terms::ReadTerms,
 };
@@ -68,9 +68,9 @@ impl MountBuilder {
                 .map_err(|why| ConfigError::invalid("the bucket globs", &globs.join(", "), why))?,
             BucketChoice::Resolver(resolver) => BucketSource::Resolver(resolver),
         };
-        let general = self.override_cache_control.map(CacheRule::override_with);
-        let default = self.default_cache_control.map(CacheRule::default_to);
-        let cache = CachePolicy::new(self.cache_rules.into_iter().chain(general).chain(default))
+        let general = self.override_cache_control.map(CacheControlRule::override_with);
+        let default = self.default_cache_control.map(CacheControlRule::default_to);
+        let cache = CachePolicy::new(self.cache_control_rules.into_iter().chain(general).chain(default))
             .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
         let general_ttl = self.cache_ttl.map(CacheTtl::new);
         let freshness =
@@ -91,7 +91,7 @@ impl MountBuilder {
                 query: self.query,
                 denied: self.denied,
                 bad_path: self.bad_path,
-                miss: self.miss,
+                fallback: self.fallback,
                 errors: self.errors,
                 memory,
                 silence: self.response_timeout,

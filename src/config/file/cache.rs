@@ -31,14 +31,14 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<CacheTable>) -> Result<C
         // One that does not fit is too large in any case.
         cache = cache.block_size(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
-    if let Some(time) = table.missing_for_ms {
-        cache = cache.missing_for(Duration::from_millis(time));
+    if let Some(time) = table.negative_ttl_ms {
+        cache = cache.negative_ttl(Duration::from_millis(time));
     }
-    if let Some(percent) = table.finish_from {
-        cache = cache.finish_from(percent);
+    if let Some(percent) = table.background_fill_threshold {
+        cache = cache.background_fill_threshold(percent);
     }
-    if let Some(time) = table.patience_ms {
-        cache = cache.patience(Duration::from_millis(time));
+    if let Some(time) = table.stale_if_error_after_ms {
+        cache = cache.stale_if_error_after(Duration::from_millis(time));
     }
     let clients = [("honoured", ClientControl::Honoured), ("ignored", ClientControl::Ignored)];
     if let Some(control) = source.choice("clients", table.clients.as_ref(), clients)? {

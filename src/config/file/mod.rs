@@ -43,7 +43,7 @@ use crate::{
 ///     bucket = "studio-docs"
 ///     prefix = "website"
 ///
-///     [[mount.cache_rule]]
+///     [[mount.cache_control_rule]]
 ///     override = "public, max-age=31536000, immutable"
 ///     key = "assets/**"
 /// "#;
@@ -111,16 +111,16 @@ use crate::{
 /// | `content_type` | `"by-extension"`, `"as-stored"` | `"by-extension"` | [`content_type`](MountBuilder::content_type) |
 /// | `denied` | `"not-found"`, `"forbidden"`, `"auto"` | `"not-found"` | [`denied`](MountBuilder::denied) |
 /// | `bad_path` | `"not-found"`, `"bad-request"` | `"not-found"` | [`bad_path`](MountBuilder::bad_path) |
-/// | `miss` | `"answered"`, `"to-inner"` | `"answered"` | [`miss`](MountBuilder::miss) |
+/// | `fallback` | `"none"`, `"inner"` | `"none"` | [`fallback`](MountBuilder::fallback) |
 /// | `errors` | `"plain"`, `"problem-json"` | `"plain"` | [`error_format`](MountBuilder::error_format) |
 ///
-/// | key of `[[mount.cache_rule]]` | value | if absent | method |
+/// | key of `[[mount.cache_control_rule]]` | value | if absent | method |
 /// |---|---|---|---|
-/// | `default` | directives | one of these two is needed | [`CacheRule::default_to`](crate::CacheRule::default_to) |
-/// | `override` | directives | one of these two is needed | [`CacheRule::override_with`](crate::CacheRule::override_with) |
-/// | `key` | glob | any key | [`key`](crate::CacheRule::key) |
-/// | `content_type` | glob | any type | [`content_type`](crate::CacheRule::content_type) |
-/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheRule::status) |
+/// | `default` | directives | one of these two is needed | [`CacheControlRule::default_to`](crate::CacheControlRule::default_to) |
+/// | `override` | directives | one of these two is needed | [`CacheControlRule::override_with`](crate::CacheControlRule::override_with) |
+/// | `key` | glob | any key | [`key`](crate::CacheControlRule::key) |
+/// | `content_type` | glob | any type | [`content_type`](crate::CacheControlRule::content_type) |
+/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheControlRule::status) |
 ///
 /// | key of `[[mount.cache_ttl_rule]]` | value | if absent | method |
 /// |---|---|---|---|
@@ -133,9 +133,9 @@ use crate::{
 /// | `size` | bytes, like `4096`, `"512MiB"` or `"1GB"` | needed | [`Cache::builder`] |
 /// | `max_object` | bytes | `"64MiB"`, or a quarter of the cache | [`max_object`](crate::CacheBuilder::max_object) |
 /// | `block` | bytes | `"128KiB"` | [`block_size`](crate::CacheBuilder::block_size) |
-/// | `missing_for_ms` | milliseconds | `5000` | [`missing_for`](crate::CacheBuilder::missing_for) |
-/// | `finish_from` | percent | `75` | [`finish_from`](crate::CacheBuilder::finish_from) |
-/// | `patience_ms` | milliseconds | `2000` | [`patience`](crate::CacheBuilder::patience) |
+/// | `negative_ttl_ms` | milliseconds | `5000` | [`negative_ttl`](crate::CacheBuilder::negative_ttl) |
+/// | `background_fill_threshold` | percent | `75` | [`background_fill_threshold`](crate::CacheBuilder::background_fill_threshold) |
+/// | `stale_if_error_after_ms` | milliseconds | `2000` | [`stale_if_error_after`](crate::CacheBuilder::stale_if_error_after) |
 /// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::CacheBuilder::clients) |
 ///
 /// | key of `[mount.encryption]` | value | if absent | method |

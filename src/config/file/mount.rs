@@ -6,12 +6,12 @@ use super::{
     FileCredentials, FileMount, cache,
     credentials::{self, NamedCredentials},
     source::Source,
-    table::{CacheRuleTable, CorsTable, MountTable, Text},
+    table::{CacheControlRuleTable, CorsTable, MountTable, Text},
     terms,
 };
 use crate::{
-    BucketName, Cache, CacheRule, ContentTypeFix, Cors, ErrorFormat,
-    config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Miss, Mount, MountBuilder},
+    BucketName, Cache, CacheControlRule, ContentTypeFix, Cors, ErrorFormat,
+    config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Fallback, Mount, MountBuilder},
 };
 
 /// The builder that a `[[mount]]` describes. Values are the builder's to check; what only a file can get wrong is
@@ -55,8 +55,8 @@ pub(super) fn read(
     let general = text("override_cache_control", &table.override_cache_control)?;
     let mut builder = set(builder, default, MountBuilder::default_cache_control);
     builder = set(builder, general, MountBuilder::override_cache_control);
-    for rule in &table.cache_rule.0 {
-        builder = builder.cache_rule(cache_rule(source, rule)?);
+    for rule in &table.cache_control_rule.0 {
+        builder = builder.cache_control_rule(cache_control_rule(source, rule)?);
     }
     for glob in source.list("forward_response_headers", &table.forward_response_headers)? {
         builder = builder.forward_response_header(glob);
@@ -125,13 +125,13 @@ fn endpoint_url(source: &Source<'_>, table: &MountTable) -> Result<Option<String
     Ok(Some(url))
 }
 
-fn cache_rule(source: &Source<'_>, table: &Spanned<CacheRuleTable>) -> Result<CacheRule, ConfigError> {
+fn cache_control_rule(source: &Source<'_>, table: &Spanned<CacheControlRuleTable>) -> Result<CacheControlRule, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
     let span = table.span();
     let table = table.get_ref();
     let rule = match (text("default", &table.default)?, text("override", &table.r#override)?) {
-        (Some(value), None) => CacheRule::default_to(value),
-        (None, Some(value)) => CacheRule::override_with(value),
+        (Some(value), None) => CacheControlRule::default_to(value),
+        (None, Some(value)) => CacheControlRule::override_with(value),
         (Some(_), Some(_)) => {
             let message = "a cache rule can't have both default and override: make it two rules";
             return Err(source.error(ConfigErrorKind::Contradiction, span, message));
@@ -196,19 +196,19 @@ fn answers(
         ("auto", DeniedAnswer::Auto),
     ];
     let bad_paths = [("not-found", BadPathAnswer::NotFound), ("bad-request", BadPathAnswer::BadRequest)];
-    let misses = [("answered", Miss::Answered), ("to-inner", Miss::ToInner)];
+    let fallbacks = [("none", Fallback::None), ("inner", Fallback::Inner)];
     let errors = [("plain", ErrorFormat::Plain), ("problem-json", ErrorFormat::ProblemJson)];
 
     let content_type = source.choice("content_type", table.content_type.as_ref(), content_types)?;
     let denied = source.choice("denied", table.denied.as_ref(), denied)?;
     let bad_path = source.choice("bad_path", table.bad_path.as_ref(), bad_paths)?;
-    let miss = source.choice("miss", table.miss.as_ref(), misses)?;
+    let fallback = source.choice("fallback", table.fallback.as_ref(), fallbacks)?;
     let errors = source.choice("errors", table.errors.as_ref(), errors)?;
 
     let builder = set(builder, content_type, MountBuilder::content_type);
     let builder = set(builder, denied, MountBuilder::denied);
     let builder = set(builder, bad_path, MountBuilder::bad_path);
-    let builder = set(builder, miss, MountBuilder::miss);
+    let builder = set(builder, fallback, MountBuilder::fallback);
     Ok(set(builder, errors, MountBuilder::error_format))
 }
 

@@ -24,7 +24,7 @@ impl<'a> Source<'a> {
     pub(super) fn parse(&self) -> Result<FileTable, ConfigError> {
         toml::from_str(self.text).map_err(|why| {
             // Neither `why` nor its `Display`: they have the source line, which may hold a secret.
-            let message = why.message();
+            let message = renamed(why.message()).unwrap_or_else(|| why.message().to_owned());
             match why.span() {
                 Some(span) => {
                     let (line, column) = self.position(span.start);
@@ -104,3 +104,18 @@ impl<'a> Source<'a> {
         (before.matches('\n').count() + 1, column + 1)
     }
 }
+
+/// The message for a key that had another name before 0.1: it names the new one.
+fn renamed(message: &str) -> Option<String> {
+    let key = message.strip_prefix("unknown field `")?.split('`').next()?;
+    let (_, new) = RENAMED.iter().find(|(old, _)| *old == key)?;
+    Some(format!("`{key}` is called `{new}` now"))
+}
+
+const RENAMED: [(&str, &str); 5] = [
+    ("cache_rule", "cache_control_rule"),
+    ("missing_for_ms", "negative_ttl_ms"),
+    ("finish_from", "background_fill_threshold"),
+    ("patience_ms", "stale_if_error_after_ms"),
+    ("miss", "fallback"),
+];

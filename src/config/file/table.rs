@@ -25,9 +25,9 @@ pub(super) struct CacheTable {
     pub(super) size: Option<Spanned<ByteSize>>,
     pub(super) max_object: Option<Spanned<ByteSize>>,
     pub(super) block: Option<Spanned<ByteSize>>,
-    pub(super) missing_for_ms: Option<u64>,
-    pub(super) finish_from: Option<u8>,
-    pub(super) patience_ms: Option<u64>,
+    pub(super) negative_ttl_ms: Option<u64>,
+    pub(super) background_fill_threshold: Option<u8>,
+    pub(super) stale_if_error_after_ms: Option<u64>,
     pub(super) clients: Option<Text>,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct MountTable {
     pub(super) max_idle_connections: Option<usize>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
-    pub(super) cache_rule: Tables<CacheRuleTable>,
+    pub(super) cache_control_rule: Tables<CacheControlRuleTable>,
     pub(super) cache: Option<Spanned<bool>>,
     pub(super) cache_ttl_secs: Option<Spanned<u64>>,
     pub(super) cache_ttl_rule: Tables<CacheTtlTable>,
@@ -98,13 +98,13 @@ pub(super) struct MountTable {
     pub(super) content_type: Option<Text>,
     pub(super) denied: Option<Text>,
     pub(super) bad_path: Option<Text>,
-    pub(super) miss: Option<Text>,
+    pub(super) fallback: Option<Text>,
     pub(super) errors: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct CacheRuleTable {
+pub(super) struct CacheControlRuleTable {
     pub(super) default: Option<Text>,
     pub(super) r#override: Option<Text>,
     pub(super) key: Option<Text>,

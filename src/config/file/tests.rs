@@ -6,8 +6,8 @@ use aws_credential_types::Credentials;
 
 use super::*;
 use crate::{
-    BadPathAnswer, BucketName, CacheRule, CacheTtl, ClientControl, ContentTypeFix, Cors, DeniedAnswer,
-    ErrorFormat, Miss,
+    BadPathAnswer, BucketName, CacheControlRule, CacheTtl, ClientControl, ContentTypeFix, Cors, DeniedAnswer,
+    ErrorFormat, Fallback,
 };
 
 const FULL: &str = r#"
@@ -17,9 +17,9 @@ region = "eu-central-1"
 size = "${SIZE}"
 max_object = "8 MiB"
 block = 65536
-missing_for_ms = 500
-finish_from = 50
-patience_ms = 1000
+negative_ttl_ms = 500
+background_fill_threshold = 50
+stale_if_error_after_ms = 1000
 clients = "ignored"
 
 [[mount]]
@@ -49,18 +49,18 @@ metadata_headers = { title = "X-Title", artist = "${FIELD}" }
 content_type = "as-stored"
 denied = "forbidden"
 bad_path = "bad-request"
-miss = "to-inner"
+fallback = "inner"
 errors = "problem-json"
 
-[[mount.cache_rule]]
+[[mount.cache_control_rule]]
 override = "public, max-age=31536000, immutable"
 key = "assets/**"
 
-[[mount.cache_rule]]
+[[mount.cache_control_rule]]
 default = "max-age=86400"
 content_type = "image/*"
 
-[[mount.cache_rule]]
+[[mount.cache_control_rule]]
 override = "max-age=10"
 status = 404
 
@@ -147,9 +147,9 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
     let cache = Cache::builder(64 * 1024 * 1024)
         .max_object(8 * 1024 * 1024)
         .block_size(64 * 1024)
-        .missing_for(Duration::from_millis(500))
-        .finish_from(50)
-        .patience(Duration::from_secs(1))
+        .negative_ttl(Duration::from_millis(500))
+        .background_fill_threshold(50)
+        .stale_if_error_after(Duration::from_secs(1))
         .clients(ClientControl::Ignored)
         .build()
         .unwrap();
@@ -168,9 +168,9 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .connect_timeout(Duration::from_millis(1500))
             .response_timeout(Duration::from_secs(10))
             .max_idle_connections(8)
-            .cache_rule(CacheRule::override_with("public, max-age=31536000, immutable").key("assets/**"))
-            .cache_rule(CacheRule::default_to("max-age=86400").content_type("image/*"))
-            .cache_rule(CacheRule::override_with("max-age=10").status(404))
+            .cache_control_rule(CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"))
+            .cache_control_rule(CacheControlRule::default_to("max-age=86400").content_type("image/*"))
+            .cache_control_rule(CacheControlRule::override_with("max-age=10").status(404))
             .default_cache_control("max-age=60")
             .override_cache_control("max-age=30")
             .cache(&cache)
@@ -195,7 +195,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .content_type(ContentTypeFix::AsStored)
             .denied(DeniedAnswer::Forbidden)
             .bad_path(BadPathAnswer::BadRequest)
-            .miss(Miss::ToInner)
+            .fallback(Fallback::Inner)
             .error_format(ErrorFormat::ProblemJson),
         Mount::bucket_from_path(["media-*", "docs"])
             .region("eu-central-1")
@@ -292,10 +292,16 @@ fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
         ("size = \"8MiB\"\nblock = \"5GB\"", InvalidValue, "line 5: [cache]: ", "4096 to 16777216"),
         ("size = \"8MiB\"\nmax_object = \"1GiB\"", InvalidValue, "line 5: [cache]: ", "do not fit"),
         ("size = \"8MiB\"\nmax_object = \"x\"", InvalidValue, "line 7: max_object \"x\": ", ""),
-        ("size = \"8MiB\"\nfinish_from = 101", InvalidValue, "line 5: [cache]: finish_from 101", "0 to 100"),
-        ("size = \"8MiB\"\nfinish_from = 256", File, "line 7, column 15: ", "expected u8"),
+        ("size = \"8MiB\"\nbackground_fill_threshold = 101", InvalidValue, "line 5: [cache]: background_fill_threshold 101", "0 to 100"),
+        ("size = \"8MiB\"\nbackground_fill_threshold = 256", File, "line 7, column 29: ", "expected u8"),
         ("size = \"8MiB\"\nclients = \"yes\"", InvalidValue, "line 7: clients \"yes\": ", "\"ignored\""),
         ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown field `ttl`"),
+        (
+            "size = \"8MiB\"\npatience_ms = 1",
+            File,
+            "line 7, column 1: ",
+            "`patience_ms` is called `stale_if_error_after_ms` now",
+        ),
     ] {
         let error = error(&format!("{}[cache]\n{lines}\n", mount_with("anonymous = true")));
         let message = error.to_string();
@@ -360,8 +366,8 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ("fips = \"yes\"", File, "line 4, column 8: ", "expected a boolean"),
         ("connect_timeout_ms = \"3s\"", File, "line 4, column 22: ", "expected u64"),
         ("\nmax_idle_connections = -1", File, "line 5, column 24: ", "expected usize"),
-        ("[mount.cache_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
-        ("[[mount.cache_rule]]\ndefault = \"a\"\nage = 1", File, "line 6, column 1: ", "unknown field `age`"),
+        ("[mount.cache_control_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
+        ("[[mount.cache_control_rule]]\ndefault = \"a\"\nage = 1", File, "line 6, column 1: ", "unknown field `age`"),
         ("[mount.cors]\norigins = \"*\"", File, "line 5, column 11: ", "expected a sequence"),
         ("[mount.cors]\norigins = [\"*\"]\norigin = 1", File, "line 6, column 1: ", "unknown field `origin`"),
         ("[[mount.cors]]\norigins = [\"*\"]", File, "line 4, column ", ""),
@@ -375,7 +381,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "OTHER is not set",
         ),
         ("forward_response_headers = [\n\"a\",\n\"${OTHER}\"]", Missing, "line 6: ", "OTHER is not set"),
-        ("[[mount.cache_rule]]\ndefault = \"${OTHER}\"", Missing, "line 5: default: ", "OTHER is not set"),
+        ("[[mount.cache_control_rule]]\ndefault = \"${OTHER}\"", Missing, "line 5: default: ", "OTHER is not set"),
         ("[mount.cors]\norigins = [\"${OTHER}\"]", Missing, "line 5: origins: ", "OTHER is not set"),
         ("host = \"${REGION\"", File, "line 4: host: ", "a literal ${ is written $${"),
         // Values that only a file has.
@@ -400,15 +406,15 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ),
         ("bad_path = \"\"", InvalidValue, "line 4: ", "\"not-found\" or \"bad-request\""),
         (
-            "miss = \"${REGION}\"",
+            "fallback = \"${REGION}\"",
             InvalidValue,
-            "line 4: miss \"${REGION}\": ",
+            "line 4: fallback \"${REGION}\": ",
             "\"answered\" or \"to-inner\"",
         ),
         ("errors = \"json\"", InvalidValue, "line 4: ", "\"plain\" or \"problem-json\""),
-        ("[[mount.cache_rule]]\nkey = \"*\"", Missing, "line 4: ", "needs default or override"),
+        ("[[mount.cache_control_rule]]\nkey = \"*\"", Missing, "line 4: ", "needs default or override"),
         (
-            "\n[[mount.cache_rule]]\ndefault = \"a\"\noverride = \"b\"",
+            "\n[[mount.cache_control_rule]]\ndefault = \"a\"\noverride = \"b\"",
             Contradiction,
             "line 5: ",
             "make it two rules",
@@ -454,7 +460,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         (&format!("{keys}\nhost = \"a:1\""), InvalidValue, "line 1, mount 1 ", "without scheme, port"),
         (&format!("{keys}\nconnect_timeout_ms = 0"), InvalidValue, "line 1, mount 1 ", "time-out is zero"),
         (
-            &format!("{keys}\n[[mount.cache_rule]]\ndefault = \"a\"\nstatus = 200"),
+            &format!("{keys}\n[[mount.cache_control_rule]]\ndefault = \"a\"\nstatus = 200"),
             InvalidValue,
             "line 1, mount 1 ",
             "400 to 599",
@@ -551,7 +557,7 @@ fn a_secret_is_in_no_error() {
         "secret_access_key.s3cr3t-value = 1",
         // Not a key of this table.
         "secret_acess_key = \"s3cr3t-value\"",
-        "[[mount.cache_rule]]\nsecret_access_key = \"s3cr3t-value\"",
+        "[[mount.cache_control_rule]]\nsecret_access_key = \"s3cr3t-value\"",
         "secret_access_key = \"s3cr3t-value\"\nsecret_access_key = \"s3cr3t-value\"",
         "[keys]\nsecret_access_key = \"s3cr3t-value\"",
         // Not a configuration.

@@ -235,7 +235,7 @@ async fn a_stale_object_stands_in_where_that_is_allowed() {
 async fn a_stale_object_stands_in_for_an_s3_that_is_late() {
     let origin = Origin::start().await;
     origin.put("a", &Object::new("text").with("cache-control", "max-age=10, stale-if-error=60"));
-    let (service, cache) = origin.cached_by(builder().patience(Duration::from_secs(1)), |mount| mount);
+    let (service, cache) = origin.cached_by(builder().stale_if_error_after(Duration::from_secs(1)), |mount| mount);
     ask(&service, get("/a")).await;
     origin.clock.advance(11);
     let hold = origin.hold();

@@ -3,7 +3,7 @@
 use http::{Response, StatusCode};
 use http_body_util::Empty;
 use tower::{Layer, service_fn};
-use tower_s3_proxy::{BoxError, BucketResolver, Cache, Miss, Mount, MountBuilder, S3ProxyLayer};
+use tower_s3_proxy::{BoxError, BucketResolver, Cache, Fallback, Mount, MountBuilder, S3ProxyLayer};
 
 use super::origin::{MIB, Object, Origin, noise};
 use crate::support::{Answer, BUCKET, ask, bucket, get, request};
@@ -15,7 +15,7 @@ async fn read_write_read(
     (method, path): (&str, &str),
     status: u16,
 ) -> (Answer, usize) {
-    let mount = mount.miss(Miss::ToInner).cache(&Cache::builder(64 * MIB).build().unwrap());
+    let mount = mount.fallback(Fallback::Inner).cache(&Cache::builder(64 * MIB).build().unwrap());
     let inner = service_fn(move |_| async move {
         let mut response = Response::new(Empty::<bytes::Bytes>::new());
         *response.status_mut() = StatusCode::from_u16(status).unwrap();

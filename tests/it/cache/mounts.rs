@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
 use tower::{Layer, service_fn};
-use tower_s3_proxy::{Cache, Miss, PurgeMode, PurgeTarget, S3Proxy, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{Cache, Fallback, PurgeMode, PurgeTarget, S3Proxy, S3ProxyLayer, credentials::Credentials};
 
 use super::origin::{Fault, MIB, Object, Origin};
 use crate::support::{ask, get, keys, proxy};
@@ -15,7 +15,7 @@ use crate::support::{ask, get, keys, proxy};
 async fn a_key_that_is_known_to_be_missing_is_the_inner_service_s() {
     let origin = Origin::start().await;
     let cache = Cache::builder(MIB).build().unwrap();
-    let mount = origin.mount().cache(&cache).miss(Miss::ToInner).build().unwrap();
+    let mount = origin.mount().cache(&cache).fallback(Fallback::Inner).build().unwrap();
     let inner = service_fn(|_: Request<Empty<Bytes>>| async {
         let mut response = Response::new(Full::new(Bytes::from_static(b"inner")));
         *response.status_mut() = StatusCode::IM_A_TEAPOT;

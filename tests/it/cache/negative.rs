@@ -27,7 +27,7 @@ async fn that_there_is_no_such_key_is_known_for_a_moment() {
     origin.clock.advance(1);
     assert_eq!(ask(&service, get("/a")).await.status, 200);
 
-    let (service, _) = origin.cached_by(Cache::builder(MIB).missing_for(Duration::ZERO), |mount| mount);
+    let (service, _) = origin.cached_by(Cache::builder(MIB).negative_ttl(Duration::ZERO), |mount| mount);
     origin.asked();
     for n in 1..3 {
         assert_eq!(ask(&service, get("/none")).await.status, 404);

@@ -38,7 +38,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     process::Command,
 };
-use tower_s3_proxy::{Cache, Miss, Mount, S3ProxyLayer};
+use tower_s3_proxy::{Cache, Fallback, Mount, S3ProxyLayer};
 
 use crate::support::{Protocol, REGION, bucket, serve};
 
@@ -70,7 +70,7 @@ async fn an_independent_suite_finds_what_is_expected_and_nothing_else() {
         .anonymous()
         .forward_response_header("*")
         // Methods that write are the origin's.
-        .miss(Miss::ToInner)
+        .fallback(Fallback::Inner)
         .cache(&Cache::builder(64 * MIB).build().unwrap())
         .cache_heuristic(10, Duration::from_secs(86_400))
         .build()
