@@ -30,7 +30,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use lru::LruCache;
 use tower::Service;
-use tower_s3_proxy::{BucketName, Cache, Mount, ObjectKey, S3Proxy, internals::CachedObjects};
+use tower_s3_proxy::{BucketName, Cache, Mount, S3Proxy, bucket::ObjectKey, internals::CachedObjects};
 
 fn hit(c: &mut Criterion) {
     let mut group = c.benchmark_group("hit");

@@ -34,7 +34,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service};
 use tower_s3_proxy::{
-    BucketName, Mount, NotFound, S3Proxy, S3ProxyLayer, credentials::Credentials, internals,
+    BucketName, Mount, S3Proxy, S3ProxyLayer, credentials::Credentials, internals, service::NotFound,
 };
 
 fn parse(c: &mut Criterion) {

@@ -17,7 +17,9 @@ use axum::{
 };
 use demo_s3::{DEMO_ACCESS_KEY, DEMO_SECRET_KEY, DemoS3};
 use tower_s3_proxy::{
-    Access, Authorizer, BucketName, Cache, Denial, Mount, S3ProxyLayer, credentials::Credentials,
+    BucketName, Cache, Mount, S3ProxyLayer,
+    access::{Access, Authorizer, Denial},
+    credentials::Credentials,
 };
 
 /// Stands for a session store; what it says is looked up with an `await` in a program of yours.

@@ -6,7 +6,7 @@
 use axum::Router;
 use demo_s3::{DEMO_ACCESS_KEY, DEMO_SECRET_KEY, DemoS3};
 use tower_http::trace::TraceLayer;
-use tower_s3_proxy::{AdminToken, BucketName, Cache, Mount, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{BucketName, Cache, Mount, S3ProxyLayer, cache::AdminToken, credentials::Credentials};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

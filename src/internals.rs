@@ -14,11 +14,10 @@ use http::{
 use crate::cache::{AdminToken, CacheAdmin, PurgeMode, PurgeTarget, Purger};
 use crate::{
     cache::{ObjectId, ObjectRef, StateId, Store, Weigh},
-    object::{BucketName, EntityTags, InvalidKey, ObjectKey, Validators, http_date},
+    object::{BucketName, Edition, EntityTags, InvalidKey, ObjectKey, Validators, http_date},
     origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
     request::{
-        Conditions, ContentRange, Edition, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved,
-        Verdict,
+        Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
     },
     route::KeyMapping,
 };

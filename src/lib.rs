@@ -58,65 +58,63 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// In the order in which a request passes them.
-mod access;
-mod body;
-mod cache;
-mod config;
-mod fetch;
-mod future;
-mod layer;
-mod origin;
-mod proxy;
-mod request;
-mod response;
-mod route;
-mod service;
+// In the order in which a request passes them: a stage imports only stages before it, and CI checks that.
+pub mod error;
+mod object;
 mod terms;
-
+mod route;
+mod request;
+mod origin;
 pub mod credentials;
+pub mod access;
+pub mod cache;
+pub mod response;
+mod body;
+mod config;
+#[cfg(feature = "policies")]
+pub mod policies;
+mod fetch;
+pub mod warm;
+mod proxy;
+pub mod service;
 #[cfg(feature = "diagnosis")]
 pub mod diagnosis;
-mod error;
+
 #[cfg(feature = "__internals")]
 #[doc(hidden)]
 pub mod internals;
-mod object;
-#[cfg(feature = "policies")]
-mod policies;
 
-#[cfg(feature = "purge")]
-pub use self::cache::{
-    AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
-};
+/// Names of buckets and objects, and the terms on which a bucket is used.
+pub mod bucket {
+    pub use crate::{
+        object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
+        route::BucketResolver,
+        terms::{AccountId, Grant, InvalidAccountId},
+    };
+}
+
+/// Cross-origin resource sharing: the pages of other origins that can read responses.
+pub mod cors {
+    pub use crate::response::Cors;
+}
+
+/// Encryption of objects: by keys of S3, keys of KMS, and customer keys (SSE-C).
+pub mod encryption {
+    pub use crate::terms::{
+        CustomerKey, Encryption, InvalidCustomerKey, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn,
+    };
+}
+
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
-#[cfg(feature = "policies")]
-pub use self::policies::{
-    Policies, PolicyDialect, PolicyDocument, PolicyKind, PolicyRequest, PolicyStatement,
-};
+#[doc(inline)]
 pub use self::{
-    access::{
-        Access, AccessRequest, Authorizer, CredentialSelector, CredentialSet, CredentialSetName, Denial,
-        InvalidCredentialSetName, InvalidDenial, RequestHead,
-    },
-    body::ResponseBody,
-    cache::{Cache, CacheBuilder, CacheSnapshot, CacheTtl, ClientControl, PurgeMode, PurgeTarget},
-    config::{
-        BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Fallback, Mount, MountBuilder, S3ProxyConfig,
-    },
-    error::{BoxError, ProxyError, ProxyErrorKind},
-    fetch::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming},
-    future::ResponseFuture,
-    layer::S3ProxyLayer,
-    object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
-    response::{CacheControlRule, ContentTypeFix, Cors, DownstreamCaching, ErrorFormat},
-    route::BucketResolver,
-    service::{NotFound, S3Proxy},
-    terms::{
-        AccountId, CustomerKey, Encryption, Grant, InvalidAccountId, InvalidCustomerKey, InvalidKmsKeyArn,
-        KmsEncryption, KmsKeyArn,
-    },
+    bucket::BucketName,
+    cache::Cache,
+    config::{Mount, MountBuilder, S3ProxyConfig},
+    cors::Cors,
+    error::{ConfigError, ConfigErrorKind, ProxyError, ProxyErrorKind},
+    service::{S3Proxy, S3ProxyLayer},
 };
 
 /// The README's examples, compiled.

@@ -3,12 +3,13 @@ use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIEL
 use crate::{
     body::ObjectBody,
     cache::Invalidation,
-    config::{BadPathAnswer, Fallback, Mount, S3ProxyConfig},
+    config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, from_origin_error},
-    object::{BucketName, InvalidKey, ObjectKey},
+    object::{BucketName, CacheBust, Edition, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
-    request::{ALLOW, AskedMethod, CacheBust, Edition, Query, Question, ReadMethod, ReadRequest},
+    request::{ALLOW, AskedMethod, Query, Question, ReadMethod, ReadRequest},
+    response::{BadPathAnswer, Fallback},
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
 };

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser, Subcommand};
-use tower_s3_proxy::AccountId;
+use tower_s3_proxy::bucket::AccountId;
 
 use crate::{
     cache::{parse_bytes, parse_time},

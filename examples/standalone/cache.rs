@@ -1,8 +1,9 @@
 use std::{env, error::Error, time::Duration};
 
 use tower_s3_proxy::{
-    AdminToken, BucketName, Cache, CacheAdmin, ConfigError, Mount, MountBuilder, WarmFailure, WarmReport,
-    WarmTarget, Warming,
+    BucketName, Cache, ConfigError, Mount, MountBuilder,
+    cache::{AdminToken, CacheAdmin},
+    warm::{WarmFailure, WarmReport, WarmTarget, Warming},
 };
 
 use crate::args::CacheArgs;

@@ -3,7 +3,8 @@
 use std::{error::Error, time::Duration};
 
 use tower_s3_proxy::{
-    BucketName, Grant, ObjectKey,
+    BucketName,
+    bucket::{Grant, ObjectKey},
     diagnosis::{CheckName, Options, Outcome, WriteProbe},
 };
 

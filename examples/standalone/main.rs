@@ -30,7 +30,7 @@ use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use tower_s3_proxy::{BucketName, Grant, Mount, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{BucketName, Mount, S3ProxyLayer, bucket::Grant, credentials::Credentials};
 use tracing_subscriber::EnvFilter;
 
 use self::{

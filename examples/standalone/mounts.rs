@@ -1,7 +1,8 @@
 use std::{env, error::Error};
 
 use tower_s3_proxy::{
-    BucketName, Cache, ConfigFile, Cors, Grant, Mount, S3ProxyConfig,
+    BucketName, Cache, ConfigFile, Cors, Mount, S3ProxyConfig,
+    bucket::Grant,
     credentials::{self, AssumeRole, CredentialsSource, ExternalId, RoleArn},
 };
 

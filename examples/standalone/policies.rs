@@ -3,8 +3,11 @@
 use std::error::Error;
 
 use tower_s3_proxy::{
-    AccountId, BucketName, Grant, KmsKeyArn, Mount, Policies, PolicyDialect, PolicyRequest,
+    BucketName, Mount,
+    bucket::{AccountId, Grant},
     credentials::ExternalId,
+    encryption::KmsKeyArn,
+    policies::{Policies, PolicyDialect, PolicyRequest},
 };
 
 use crate::{

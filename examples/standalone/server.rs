@@ -10,7 +10,11 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, time};
 use tower::{Layer, Service};
-use tower_s3_proxy::{CacheAdmin, NotFound, ResponseBody, S3Proxy, S3ProxyLayer};
+use tower_s3_proxy::{
+    S3Proxy, S3ProxyLayer,
+    cache::CacheAdmin,
+    service::{NotFound, ResponseBody},
+};
 
 /// What connections are served with.
 pub(crate) struct Server {

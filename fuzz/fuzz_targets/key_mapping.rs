@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tower_s3_proxy::{InvalidKey, internals};
+use tower_s3_proxy::{bucket::InvalidKey, internals};
 
 fuzz_target!(|rest: &str| {
     let key = internals::map_key(rest).map(|key| key.as_str().to_owned());

@@ -17,6 +17,9 @@ mod run;
 #[path = "../../src/cache/runs.rs"]
 #[allow(dead_code, reason = "the crate's")]
 mod runs;
+#[path = "../../src/cache/segments.rs"]
+#[allow(dead_code, reason = "the crate's")]
+mod segments;
 pub(crate) mod sync;
 
 pub(crate) use self::{
@@ -26,6 +29,7 @@ pub(crate) use self::{
     rooms::{Room, Rooms},
     run::{Run, RunError, RunReader},
     runs::{Gathered, Runs},
+    segments::Segments,
 };
 use crate::object::{BucketName, ObjectKey};
 

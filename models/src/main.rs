@@ -4,10 +4,9 @@
 //! Each model begins a few threads and says what has to hold at the end. A thread that waits for a wake that never comes
 //! is found, too: the checker calls it a deadlock.
 
-mod body;
 mod cache;
 mod epochs;
-mod fetch;
+mod error;
 mod flights;
 mod object;
 mod request;

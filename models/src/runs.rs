@@ -15,8 +15,7 @@ use bytes::Bytes;
 use loom::{future::block_on, thread};
 
 use crate::{
-    body::{Segment, Segments},
-    cache::{Gathered, Pages, Rooms, Run, RunError, RunReader, Runs, StateId, sync::Mutex},
+    cache::{Gathered, Pages, Rooms, Run, RunError, RunReader, Runs, Segments, StateId, sync::Mutex},
     check,
     request::ByteRange,
 };
@@ -180,13 +179,13 @@ impl Desk {
         let Gathered { asked, .. } = self.runs.gather(STATE, total, range(first, last), kept, &mut segments);
         asked.iter().for_each(|run| self.pump(run));
         let mut bytes = Vec::new();
-        for segment in segments.0 {
-            match segment {
-                Segment::Here(data) => bytes.extend_from_slice(&data),
-                Segment::Coming(reader) => bytes.extend_from_slice(&read(reader)?),
+        block_on(async {
+            segments.opened().await?;
+            while let Some(data) = poll_fn(|cx| segments.poll_data(cx)).await {
+                bytes.extend_from_slice(&data?);
             }
-        }
-        Ok(bytes)
+            Ok(bytes)
+        })
     }
 
     /// If the head is there.

@@ -14,7 +14,7 @@ use crate::{
 /// error is logged and answered with 503. See `examples/authorize.rs`.
 ///
 /// ```
-/// use tower_s3_proxy::{Access, Authorizer, Denial};
+/// use tower_s3_proxy::access::{Access, Authorizer, Denial};
 ///
 /// # struct Sessions;
 /// # impl Sessions {

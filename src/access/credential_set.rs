@@ -2,19 +2,19 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::credentials::CredentialsSource;
 
-/// Credentials of a mount besides its own, for the requests that a [selector](crate::CredentialSelector) or an
-/// [authorizer](crate::Authorizer) gives to them: one for each tenant, say.
+/// Credentials of a mount besides its own, for the requests that a [selector](crate::access::CredentialSelector) or an
+/// [authorizer](crate::access::Authorizer) gives to them: one for each tenant, say.
 ///
 /// What was read with them is kept in the cache apart from what was read with others, so that nobody is answered with
 /// what S3 would have denied to them.
 ///
 /// ```
-/// use tower_s3_proxy::{CredentialSet, credentials::Credentials};
+/// use tower_s3_proxy::{access::CredentialSet, credentials::Credentials};
 ///
 /// let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "example");
 /// let acme = CredentialSet::new("acme".parse()?, keys);
 /// assert_eq!(acme.name().as_str(), "acme");
-/// # Ok::<(), tower_s3_proxy::InvalidCredentialSetName>(())
+/// # Ok::<(), tower_s3_proxy::access::InvalidCredentialSetName>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct CredentialSet {

@@ -28,7 +28,7 @@ pub enum Access {
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode};
-/// use tower_s3_proxy::Denial;
+/// use tower_s3_proxy::access::Denial;
 ///
 /// let log_in = Denial::redirect(HeaderValue::from_static("/login"));
 /// let token = Denial::unauthorized(HeaderValue::from_static("Bearer"));

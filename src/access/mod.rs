@@ -1,8 +1,9 @@
-//! Stage 3: may this client have the object, and with whose credentials is S3 asked?
+//! May this client have the object, and with whose credentials is S3 asked?
 
 mod authorizer;
 mod credential_set;
 mod decision;
+mod downstream;
 mod selector;
 
 pub(crate) use self::credential_set::CacheShare;
@@ -10,5 +11,6 @@ pub use self::{
     authorizer::{AccessRequest, Authorizer},
     credential_set::{CredentialSet, CredentialSetName, InvalidCredentialSetName},
     decision::{Access, Denial, InvalidDenial},
+    downstream::DownstreamCaching,
     selector::{CredentialSelector, RequestHead},
 };

@@ -7,10 +7,10 @@ use super::Access;
 /// A function of the user's that says, without waiting, with whose credentials S3 is asked for a request.
 ///
 /// It is asked for each GET and HEAD of an object, before the cache. What has to wait for something is for an
-/// [`Authorizer`](crate::Authorizer).
+/// [`Authorizer`](crate::access::Authorizer).
 ///
 /// ```
-/// use tower_s3_proxy::{Access, CredentialSelector, CredentialSetName, Denial};
+/// use tower_s3_proxy::access::{Access, CredentialSelector, CredentialSetName, Denial};
 ///
 /// let by_host = CredentialSelector::new(|request| {
 ///     let host = request.headers.get("host").and_then(|host| host.to_str().ok());

@@ -2,7 +2,6 @@
 
 mod multipart;
 mod object;
-mod segments;
 mod stretch;
 
 use std::{
@@ -18,7 +17,6 @@ use pin_project_lite::pin_project;
 pub(crate) use self::{
     multipart::{MultipartBody, PartFuture},
     object::ObjectBody,
-    segments::Segments,
     stretch::Stretch,
 };
 use crate::error::BoxError;

@@ -6,8 +6,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{MultipartBody, Segments, Stretch};
-use crate::{error::BoxError, origin::WireBody};
+use super::{MultipartBody, Stretch};
+use crate::{cache::Segments, error::BoxError, origin::WireBody};
 
 /// A body that the proxy itself made.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl ObjectBody {
             }
             Self::Stretch(body) => body.poll_frame(cx),
             Self::Multipart(body) => body.poll_frame(cx),
-            Self::Segments(body) => body.poll_frame(cx),
+            Self::Segments(body) => body.poll_data(cx).map_ok(Frame::data).map_err(Into::into),
             Self::Wire(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 // Trailers are fields of S3's that no policy has let through; they end a body.
@@ -71,6 +71,22 @@ impl ObjectBody {
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),
             Self::Wire(body) => body.size_hint(),
+        }
+    }
+}
+
+impl From<Bytes> for ObjectBody {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+    }
+}
+
+/// Without a box where it is one piece.
+impl From<Segments> for ObjectBody {
+    fn from(segments: Segments) -> Self {
+        match segments.into_single() {
+            Ok(bytes) => bytes.map_or(Self::Empty, Self::Full),
+            Err(segments) => Self::Segments(Box::new(segments)),
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::error::BoxError;
 /// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, of what the event names |
 /// | `GET /stats` | the counters of the cache |
 ///
-/// `&soft` makes a purge mark objects stale instead of dropping them ([`PurgeMode::Soft`](crate::PurgeMode::Soft)).
+/// `&soft` makes a purge mark objects stale instead of dropping them ([`PurgeMode::Soft`](crate::cache::PurgeMode::Soft)).
 /// `DELETE` and `PURGE` do what `POST` does on `/purge`. Values are encoded as in forms: `+` is a space.
 ///
 /// Every request shows the token as `Authorization: Bearer …`. On `/events` it may also be the password of any user

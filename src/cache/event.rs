@@ -14,10 +14,10 @@ use crate::object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey};
 /// `ObjectAccessed` of MinIO, transitions between storage classes, replication, events of other services) is skipped.
 ///
 /// Events name a bucket by its name, never by an access point. Nothing here proves who sent the text: let in only
-/// senders who show a token, as [`CacheAdmin`](crate::CacheAdmin) does.
+/// senders who show a token, as [`CacheAdmin`](crate::cache::CacheAdmin) does.
 ///
 /// ```
-/// use tower_s3_proxy::S3Event;
+/// use tower_s3_proxy::cache::S3Event;
 ///
 /// let event = S3Event::parse(br#"{"Records": [{
 ///     "eventSource": "aws:s3",
@@ -27,7 +27,7 @@ use crate::object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey};
 /// let [changed] = event.changed() else { panic!("one object changed") };
 /// assert_eq!(changed.bucket().as_str(), "studio-media");
 /// assert_eq!(changed.key().as_str(), "red flower.jpg");
-/// # Ok::<(), tower_s3_proxy::InvalidEvent>(())
+/// # Ok::<(), tower_s3_proxy::cache::InvalidEvent>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -12,8 +12,7 @@ use super::{
     PurgeTarget, Runs, Store,
 };
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
-    fetch::Failure,
+    error::{ConfigError, ConfigErrorKind, Failure},
     object::ObjectKey,
 };
 
@@ -214,7 +213,9 @@ impl CacheBuilder {
             ));
         }
         if background_fill_threshold > 100 {
-            return invalid(format!("background_fill_threshold {background_fill_threshold}: give percent, 0 to 100"));
+            return invalid(format!(
+                "background_fill_threshold {background_fill_threshold}: give percent, 0 to 100"
+            ));
         }
         let pages = Pages::new(self.size / SPARE);
         Ok(Cache(Arc::new(Shared {

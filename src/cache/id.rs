@@ -1,9 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    object::{BucketName, ObjectKey},
-    request::Edition,
-};
+use crate::object::{BucketName, Edition, ObjectKey};
 
 /// Which object. Mounts that may not share what they read have different scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,7 +59,7 @@ impl StateId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::VersionId;
+    use crate::object::VersionId;
 
     #[test]
     fn a_reference_is_the_id_that_it_was_taken_of() {

@@ -3,13 +3,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Cache, Found, FreshnessPolicy, Gathered, Head, ObjectId, ObjectRef, StateId,
+    Cache, Found, FreshnessPolicy, Gathered, Head, ObjectId, ObjectRef, Segments, StateId,
     runs::{push_block, push_slice},
 };
 use crate::{
-    body::Segments,
-    object::{BucketName, ObjectKey},
-    request::{ByteRange, Edition},
+    object::{BucketName, Edition, ObjectKey},
+    request::ByteRange,
 };
 
 /// What a mount has in a cache.

@@ -1,4 +1,4 @@
-//! Stage 3: is it here already? One map for whole reads, ranges and HEADs, what may be in it and for how long, and the
+//! Is it here already? One map for whole reads, ranges and HEADs, what may be in it and for how long, and the
 //! reads of S3 that fill it.
 
 #[cfg(feature = "purge")]
@@ -22,6 +22,7 @@ mod request_control;
 mod rooms;
 mod run;
 mod runs;
+mod segments;
 mod status;
 mod store;
 mod sync;
@@ -51,6 +52,7 @@ pub(crate) use self::{
     rooms::{Room, Rooms},
     run::{Run, RunError, RunReader},
     runs::{Gathered, Runs},
+    segments::Segments,
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     store::{Purge, Store, Usage, Weigh},
     ttl::FreshnessPolicy,

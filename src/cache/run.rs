@@ -15,7 +15,7 @@ use super::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
-use crate::{fetch::Failure, request::ByteRange};
+use crate::{error::Failure, request::ByteRange};
 
 /// The bytes of one range of one state of an object, on their way from S3.
 ///

@@ -5,10 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Pages, Rooms, Run, RunError, RunReader, StateId,
+    Pages, Rooms, Run, RunError, RunReader, Segments, StateId,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use crate::{body::Segments, request::ByteRange};
+use crate::request::ByteRange;
 
 /// The reads under way, by what they read. A few for each.
 pub(crate) struct Runs {

@@ -12,7 +12,7 @@ use crate::object::{InvalidGlobs, ObjectGlobs, ObjectKey, ObjectMatcher};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_s3_proxy::CacheTtl;
+/// use tower_s3_proxy::cache::CacheTtl;
 ///
 /// let rules = [
 ///     CacheTtl::new(Duration::from_secs(86_400)).key("assets/**"),
@@ -48,7 +48,7 @@ impl CacheTtl {
         Self { ttl, globs: ObjectGlobs::default() }
     }
 
-    /// Only for keys that the glob matches, as in [`CacheControlRule::key`](crate::CacheControlRule::key).
+    /// Only for keys that the glob matches, as in [`CacheControlRule::key`](crate::response::CacheControlRule::key).
     #[must_use]
     pub fn key(mut self, glob: impl Into<String>) -> Self {
         self.globs.key = Some(glob.into());

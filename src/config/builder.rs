@@ -12,16 +12,16 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use self::terms::Terms;
-use super::{AccessRules, BadPathAnswer, DeniedAnswer, Fallback};
+use super::AccessRules;
 use crate::{
-    BucketResolver,
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
     object::BucketName,
     origin::Addressing,
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
-    response::{CacheControlRule, ContentTypeFix, Cors, ErrorFormat},
+    response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
+    route::BucketResolver,
 };
 
 /// Collects what a [`Mount`](crate::Mount) is made of. Nothing is checked before [`build`](Self::build), which names

@@ -1,29 +1,27 @@
 //! The configuration: mounts, assembled from values that their own modules parse.
 
 mod builder;
-mod error;
 #[cfg(feature = "toml")]
 mod file;
-mod url;
 
 use std::{sync::Arc, time::Duration};
 
+pub use self::builder::MountBuilder;
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
-pub(crate) use self::url::check_url;
-pub use self::{
-    builder::MountBuilder,
-    error::{ConfigError, ConfigErrorKind},
-};
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSetName},
+    access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     cache::Memory,
     credentials::CredentialsSource,
+    error::ConfigError,
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
-    response::{CachePolicy, ContentTypeFix, CorsPolicy, DownstreamCaching, ErrorFormat, HeaderPolicy},
-    route::{BucketSource, HostName, KeyMapping, MountPath},
+    response::{
+        BadPathAnswer, CachePolicy, ContentTypeFix, CorsPolicy, DeniedAnswer, ErrorFormat, Fallback,
+        HeaderPolicy,
+    },
+    route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
     terms::{Encryption, Grant},
 };
 
@@ -87,46 +85,6 @@ pub(crate) struct AccessRules {
     pub(crate) downstream: DownstreamCaching,
 }
 
-/// What a client is told about an object that S3 denies.
-///
-/// S3 says `AccessDenied` for a missing key, too, to whoever may not list the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum DeniedAnswer {
-    /// 404: nobody learns whether the object exists.
-    #[default]
-    NotFound,
-    /// 403.
-    Forbidden,
-    /// 403 if the bucket tells missing keys from denied ones, else 404. Which of them is found out by asking for a key
-    /// that does not exist, when S3 first denies an object, and again every five minutes.
-    Auto,
-}
-
-/// What a client is told about a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum BadPathAnswer {
-    /// 404: there is no such object.
-    #[default]
-    NotFound,
-    /// 400.
-    BadRequest,
-}
-
-/// The service that answers where the bucket has nothing to serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Fallback {
-    /// None: the proxy answers 404 for a missing object and 405 for a method that does not read.
-    #[default]
-    None,
-    /// The inner service. It gets the request as it came, for a GET or HEAD of a missing object, for a query that the
-    /// mount refuses, and for every other method. When it answers an unsafe method without an error, the mount's cache
-    /// drops the object (RFC 9111 §4.4).
-    Inner,
-}
-
 // === impl S3ProxyConfig ===
 
 impl S3ProxyConfig {
@@ -176,7 +134,7 @@ impl Mount {
     }
 
     /// Begins a mount whose bucket is named by a function of yours.
-    pub fn bucket_from(resolver: crate::BucketResolver) -> MountBuilder {
+    pub fn bucket_from(resolver: BucketResolver) -> MountBuilder {
         MountBuilder::resolved(resolver)
     }
 

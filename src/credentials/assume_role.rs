@@ -8,7 +8,7 @@ use super::{
     source::{Signing, SourceKind},
     sts::Sts,
 };
-use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A role that is assumed through STS: how a bucket's owner lends access without giving keys away.
 ///

@@ -15,8 +15,8 @@ use aws_types::region::Region;
 
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
-    config::{ConfigError, ConfigErrorKind, check_url},
-    origin::{PoolSettings, PooledClient, Pools, ReadBuffer, tls_connector},
+    error::{ConfigError, ConfigErrorKind},
+    origin::{PoolSettings, PooledClient, Pools, ReadBuffer, check_url, tls_connector},
 };
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A name for the session, which CloudTrail shows to the owner of the role: `[\w+=,.@-]`, 2 to 64 of them.
 pub(super) fn session_name(name: Option<String>) -> Result<String, ConfigError> {

@@ -5,7 +5,10 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_types::{SdkConfig, region::Region};
 
 use super::chain::http_client;
-use crate::config::{ConfigError, ConfigErrorKind, check_url};
+use crate::{
+    error::{ConfigError, ConfigErrorKind},
+    origin::check_url,
+};
 
 /// Where STS is, and what time it is there.
 #[derive(Debug, Default)]

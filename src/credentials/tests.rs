@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::ConfigErrorKind;
+use crate::error::ConfigErrorKind;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/media-reader";
 

@@ -7,7 +7,7 @@ use aws_credential_types::{
 use aws_sdk_sts::Client;
 
 use super::{CredentialsSource, RoleArn, session, source::SourceKind, sts::Sts};
-use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A role that is assumed with a token of an identity provider, read anew from its file each time: IAM roles for service
 /// accounts (IRSA) on EKS, and everything else with OpenID Connect.

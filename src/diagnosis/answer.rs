@@ -6,9 +6,8 @@ use super::{
     said::{Said, chain},
 };
 use crate::{
-    object::ObjectKey,
+    object::{ObjectKey, VersionId},
     origin::{Once, Target},
-    request::VersionId,
 };
 
 /// What the server says to a read of a first byte.

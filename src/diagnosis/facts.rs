@@ -132,12 +132,13 @@ impl Facts {
         let bucket = BucketName::parse(bucket).unwrap();
         let keys = crate::credentials::fixed("AKIAIOSFODNN7EXAMPLE", "secret", None);
         let mount = Mount::builder(bucket.clone()).prefix(prefix).region("us-west-2").credentials(keys);
-        let mount = mount.endpoint_url("http://127.0.0.1:9").grant(crate::Grant::ReadWrite).build().unwrap();
+        let mount =
+            mount.endpoint_url("http://127.0.0.1:9").grant(crate::terms::Grant::ReadWrite).build().unwrap();
         let mut facts = Self::of(&mount, bucket);
         facts.signer = Signer::Key { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), has_token: false };
         facts.policies = facts.policies.dialect(match server {
-            Server::Aws => crate::PolicyDialect::Aws,
-            Server::Compatible => crate::PolicyDialect::Compatible,
+            Server::Aws => crate::policies::PolicyDialect::Aws,
+            Server::Compatible => crate::policies::PolicyDialect::Compatible,
         });
         Self { server, ..facts }
     }

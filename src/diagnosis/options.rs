@@ -23,7 +23,7 @@ pub enum WriteProbe {
     #[default]
     Off,
     /// An object `tower-s3-proxy-write-probe-…` of a few bytes is written below the mount's prefix and deleted at once, if
-    /// the mount is granted to write ([`Grant::ReadWrite`](crate::Grant::ReadWrite)). A bucket that keeps versions keeps
+    /// the mount is granted to write ([`Grant::ReadWrite`](crate::bucket::Grant::ReadWrite)). A bucket that keeps versions keeps
     /// what may not be deleted by version.
     On,
 }

@@ -29,7 +29,7 @@ pub(super) enum Need<'n> {
 }
 
 impl Facts {
-    /// A statement as JSON, of those that the [policies](crate::PolicyRequest) of the mount are made of. `None` if it can't
+    /// A statement as JSON, of those that the [policies](crate::policies::PolicyRequest) of the mount are made of. `None` if it can't
     /// be said in a policy.
     pub(super) fn statement(&self, need: Need<'_>) -> Option<String> {
         let granted = |request: &PolicyRequest, need| {

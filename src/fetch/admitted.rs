@@ -4,12 +4,12 @@ use std::fmt;
 
 use http::{Request, Response, request};
 
-use super::{Bucket, Failure, Fetch};
+use super::{Bucket, Fetch};
 use crate::{
     access::{Access, AccessRequest, Authorizer, CredentialSetName},
     body::ObjectBody,
     config::Mount,
-    error::{ProxyError, ProxyErrorKind},
+    error::{Failure, ProxyError, ProxyErrorKind},
     object::BucketName,
 };
 

@@ -5,14 +5,14 @@ use std::{future::Future, sync::Arc, time::SystemTime};
 use http::{HeaderMap, Response, header::AUTHORIZATION};
 
 use super::{
-    Asks, Bucket, Failure, Fetch,
+    Asks, Bucket, Fetch,
     kept::{ReadFrom, length_of, tell},
     source::Source,
 };
 use crate::{
     body::ObjectBody,
     cache::{CacheStatus, Detail, Forward, Head, Memory, Outcome, Reason, RequestControl, State, Turn},
-    error::{ProxyError, ProxyErrorKind},
+    error::{Failure, ProxyError, ProxyErrorKind},
     object::BucketName,
 };
 

@@ -1,21 +1,17 @@
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{
-        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES, TRANSFER_ENCODING,
-    },
-    response,
+    header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES},
 };
-use http_body::Body;
 use httpdate::HttpDate;
 
-use super::{Failure, Fetch};
+use super::Fetch;
 use crate::{
     body::{ObjectBody, Stretch},
     config::Mount,
-    error::{ProxyError, ProxyErrorKind},
-    object::{ObjectKey, Validators, http_date},
+    error::{Failure, ProxyError, ProxyErrorKind},
+    object::{Edition, ObjectKey, Validators, http_date},
     origin::{Asked, BodyLength, Extent, Misfit, WireBody},
-    request::{Edition, Verdict},
+    request::Verdict,
     response::{Applies, apply_disposition},
 };
 
@@ -42,7 +38,7 @@ impl Fetch {
         let fits = asked.range.is_none()
             || self.read.if_range.as_ref().is_none_or(|if_range| if_range.fits(&origin.headers));
         let asked = if fits { asked } else { Asked { range: None, ..asked } };
-        let length = body_length(&origin, &body);
+        let length = BodyLength::of(&origin, &body);
         let extent = Extent::of(asked, origin.status, &origin.headers, length)
             .map_err(|misfit| if fits { Doubt::Misfit(misfit) } else { Doubt::OtherState })?;
         let mut headers = self.object_fields(&origin.headers);
@@ -174,24 +170,6 @@ impl Mount {
         headers.insert(ACCEPT_RANGES, BYTES);
         headers
     }
-}
-
-pub(super) fn body_length(head: &response::Parts, body: &WireBody) -> BodyLength {
-    // What the field says is held against what comes.
-    if let Some(length) = content_length(&head.headers).or_else(|| body.size_hint().exact()) {
-        return BodyLength::Told(length);
-    }
-    // RFC 9112 §6.3: a body with another last coding ends with the connection.
-    let codings = head.headers.get_all(TRANSFER_ENCODING).iter().next_back();
-    let last = codings.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
-    match last {
-        Some(last) if last.trim_ascii().eq_ignore_ascii_case(b"chunked") => BodyLength::Framed,
-        Some(_) | None => BodyLength::Unframed,
-    }
-}
-
-pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The one range unit that there is (RFC 9110 §14.1).

@@ -7,16 +7,12 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES},
 };
 
-use super::{
-    Failure,
-    deliver::{content_length, is_archived},
-    from_origin_error,
-    source::Source,
-};
+use super::{deliver::is_archived, from_origin_error, source::Source};
 use crate::{
     cache::{self, AskedAt, Found, Head, Lead, Marker, Memory, Turn},
+    error::Failure,
     object::Validators,
-    origin::{Answer, Misfit},
+    origin::{Answer, Misfit, content_length},
     request::Question,
 };
 

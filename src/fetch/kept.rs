@@ -7,17 +7,13 @@ use http::{
     header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 
-use super::{
-    Doubt, Failure, Fetch,
-    deliver::{content_length, respond},
-    look_up::Share,
-    source::Source,
-};
+use super::{Doubt, Fetch, deliver::respond, look_up::Share, source::Source};
 use crate::{
-    body::{ObjectBody, Segments},
-    cache::{CacheStatus, Found, Head, Memory, RunError},
-    error::{ProxyError, ProxyErrorKind},
+    body::ObjectBody,
+    cache::{CacheStatus, Found, Head, Memory, RunError, Segments},
+    error::{Failure, ProxyError, ProxyErrorKind},
     object::Validators,
+    origin::content_length,
     request::{ByteRange, ReadMethod, Verdict},
     response::{HeaderPolicy, apply_disposition},
 };
@@ -147,7 +143,7 @@ impl Fetch {
             }
             Share::Nothing { total } => return Err(Failure::unsatisfiable(total)),
         };
-        Ok(is_here.then(|| respond(status, headers, segments.into_body())))
+        Ok(is_here.then(|| respond(status, headers, segments.into())))
     }
 }
 

@@ -4,15 +4,16 @@ use http::{
 };
 
 use super::{
-    Doubt, Failure, Fetch,
-    deliver::{content_length, respond},
+    Doubt, Fetch,
+    deliver::respond,
     from_origin_error,
     part::{PartError, PartReader},
 };
 use crate::{
     body::{MultipartBody, ObjectBody},
+    error::Failure,
     object::{BucketName, Validators},
-    origin::{Answer, Asked, Misfit, Refusal, S3ErrorCode},
+    origin::{Answer, Asked, Misfit, Refusal, S3ErrorCode, content_length},
     request::{ByteRange, Question, RangeSpec, ReadMethod, Resolved},
     response::{Boundary, Multipart},
 };

@@ -10,29 +10,26 @@ mod part;
 mod refresh;
 mod refused;
 mod source;
-mod warm;
 
 use std::{future::Future, pin::Pin};
 
 use http::{Response, StatusCode, request};
 
 use crate::{
+    access::DownstreamCaching,
     body::ObjectBody,
     cache::RequestControl,
     config::Mount,
-    error::{ProxyError, ProxyErrorKind},
-    object::{BucketName, ObjectKey},
+    error::{Failure, ProxyError, ProxyErrorKind},
+    object::{BucketName, Edition, ObjectKey},
     origin::{Answer, Asked, Misfit, S3ErrorCode, Target},
-    request::{Disposition, Edition, Opening, Question, ReadMethod, ReadRequest},
-    response::{CorsGrant, DownstreamCaching, keep_private},
+    request::{Disposition, Opening, Question, ReadMethod, ReadRequest},
+    response::{CorsGrant, keep_private},
     route::BucketResolver,
 };
 pub(crate) use admitted::Gate;
 use deliver::Doubt;
-pub(crate) use refused::{Failure, from_origin_error};
-#[cfg(feature = "diagnosis")]
-pub(crate) use warm::listed_key;
-pub use warm::{WarmError, WarmFailure, WarmReport, WarmTarget, Warming};
+pub(crate) use refused::from_origin_error;
 
 /// A read that S3 has to be asked for.
 pub(crate) struct Fetch {

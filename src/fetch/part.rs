@@ -2,16 +2,15 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
 
-use super::{
-    Fetch,
-    deliver::{body_length, content_length},
-};
+use super::Fetch;
 use crate::{
     body::{PartFuture, Stretch},
     config::Mount,
-    object::{BucketName, ObjectKey, Validators},
-    origin::{Answer, Asked, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
-    request::{ByteRange, Edition, Question},
+    object::{BucketName, Edition, ObjectKey, Validators},
+    origin::{
+        Answer, Asked, BodyLength, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target, content_length,
+    },
+    request::{ByteRange, Question},
 };
 
 /// Reads parts of one state of an object.
@@ -82,7 +81,7 @@ impl Inner {
         if !Validators::of(&head.headers).is_same_state(object) {
             return Err(PartError::Misfit(Misfit::CHANGED));
         }
-        let length = body_length(&head, &body);
+        let length = BodyLength::of(&head, &body);
         let total = content_length(&self.head).unwrap_or_default();
         if head.status == StatusCode::OK && !head.headers.contains_key(CONTENT_RANGE) && total > SLICED {
             return Err(PartError::NoRanges);

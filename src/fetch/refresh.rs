@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use http::{Response, StatusCode, header::IF_NONE_MATCH};
 
-use super::{
-    Doubt, Failure, Fetch, cached::Refreshed, deliver::body_length, from_origin_error, source::Source,
-};
+use super::{Doubt, Fetch, cached::Refreshed, from_origin_error, source::Source};
 use crate::{
     body::Stretch,
     cache::{AskedAt, Found, Head, Memory},
+    error::Failure,
     object::Validators,
-    origin::{Answer, Asked, Extent, Misfit, S3ErrorCode, WireBody},
+    origin::{Answer, Asked, BodyLength, Extent, Misfit, S3ErrorCode, WireBody},
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
 };
 
@@ -151,7 +150,7 @@ impl Fetch {
     ) -> Result<Refreshed, Failure> {
         let (head, body) = answer.into_parts();
         let asked = Asked { range: question.range, total: None };
-        let held = match Extent::of(asked, head.status, &head.headers, body_length(&head, &body)) {
+        let held = match Extent::of(asked, head.status, &head.headers, BodyLength::of(&head, &body)) {
             Ok(Extent::Whole { length: Some(total), end }) => {
                 Some((total.checked_sub(1).and_then(|last| ByteRange::new(0, last)), total, 0, end))
             }

@@ -1,5 +1,5 @@
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    HeaderValue, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
 };
 
@@ -7,26 +7,14 @@ use super::{Fetch, deliver::BYTES};
 use crate::{
     access::Denial,
     body::ObjectBody,
-    config::{DeniedAnswer, Mount},
-    error::{ProxyError, ProxyErrorKind},
+    config::Mount,
+    error::{Failure, ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
     origin::{Absence, Misfit, OriginError, Refusal, S3ErrorCode, Target},
     request::ReadMethod,
-    response::error_response,
+    response::{DeniedAnswer, error_response},
     route::BucketSource,
 };
-
-/// An error on its way to the client, with the fields that belong to it.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    error: ProxyError,
-    /// The object's length, of a 416 (RFC 9110 §15.5.17).
-    total: Option<u64>,
-    /// S3's own wish, which goes before ours.
-    retry_after: Option<HeaderValue>,
-    /// Of a denial.
-    headers: Option<Box<HeaderMap>>,
-}
 
 // === impl Mount ===
 
@@ -52,7 +40,7 @@ impl Mount {
             tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         }
         let cache_control = self.0.cache.for_error(error.status(), key);
-        error_response(error, self.0.errors, method, cache_control)
+        error_response(error, self.0.errors, method, cache_control).map(ObjectBody::from)
     }
 
     /// The answer to a failed read of an object.
@@ -177,51 +165,14 @@ impl Fetch {
 // === impl Failure ===
 
 impl Failure {
-    /// 416 for an object of `total` bytes.
-    pub(super) fn unsatisfiable(total: u64) -> Self {
-        let error = ProxyError::new(ProxyErrorKind::RangeNotSatisfiable);
-        Self { total: Some(total), ..error.into() }
-    }
-
-    /// S3 has not answered yet.
-    pub(super) fn late() -> Self {
-        ProxyError::new(ProxyErrorKind::OriginTimeout).into()
-    }
-
     /// A client that is turned away.
     pub(super) fn denied(denial: Denial) -> Self {
         let error = ProxyError::denied(denial.status());
         Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }
     }
 
-    /// Whether a stale object may stand in for it: what S3 says of the object is an answer, not an outage (RFC 5861 §4).
-    pub(super) fn is_outage(&self) -> bool {
-        self.error.kind().status().is_server_error()
-    }
-
-    /// Whether neither the cache nor S3 was asked, or the cache alone.
-    pub(super) fn is_unasked(&self) -> bool {
-        matches!(
-            self.error.kind(),
-            ProxyErrorKind::NotCached
-                | ProxyErrorKind::Denied
-                | ProxyErrorKind::Authorizer
-                | ProxyErrorKind::Resolver
-        )
-    }
-
-    pub(super) fn is_late(&self) -> bool {
-        self.error.kind() == ProxyErrorKind::OriginTimeout
-    }
-
     pub(super) fn misfit(misfit: Misfit) -> Self {
         ProxyError::from_source(ProxyErrorKind::OriginBroken, misfit).into()
-    }
-}
-
-impl From<ProxyError> for Failure {
-    fn from(error: ProxyError) -> Self {
-        Self { error, total: None, retry_after: None, headers: None }
     }
 }
 

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::{Instant, timeout};
 
-use super::{deliver::body_length, from_origin_error};
+use super::from_origin_error;
 use crate::{
     body::Stretch,
     cache::{Found, Head, INLINE, Memory, ObjectId, Run, RunError, Weigh},
     config::Mount,
     error::BoxError,
-    object::{BucketName, ObjectKey, Validators},
-    origin::{Answer, Asked, Extent, OriginError, S3ErrorCode, Target},
-    request::{Edition, Question},
+    object::{BucketName, Edition, ObjectKey, Validators},
+    origin::{Answer, Asked, BodyLength, Extent, OriginError, S3ErrorCode, Target},
+    request::Question,
 };
 
 /// Where the bytes of one object come from. Outlives the request that began to read it.
@@ -103,7 +103,7 @@ impl Source {
             return Err(RunError::Changed);
         }
         let asked = Asked { range: question.range, total: Some(found.total) };
-        match Extent::of(asked, head.status, &head.headers, body_length(&head, &body)) {
+        match Extent::of(asked, head.status, &head.headers, BodyLength::of(&head, &body)) {
             Ok(Extent::Part { range, skip, end, .. }) if range == run.range => {
                 Ok(Stretch::new(body, skip, range.len(), end))
             }

@@ -13,7 +13,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// let bucket: BucketName = "studio-media".parse()?;
 /// assert_eq!(bucket.as_str(), "studio-media");
 /// assert!("not/a/bucket".parse::<BucketName>().is_err());
-/// # Ok::<(), tower_s3_proxy::InvalidBucketName>(())
+/// # Ok::<(), tower_s3_proxy::bucket::InvalidBucketName>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BucketName(Arc<str>);

@@ -12,12 +12,12 @@ pub(crate) const MAX_KEY_BYTES: usize = 1024;
 /// them, so that such a key could name another object than the one that was asked for.
 ///
 /// ```
-/// use tower_s3_proxy::ObjectKey;
+/// use tower_s3_proxy::bucket::ObjectKey;
 ///
 /// let key = ObjectKey::new("images//ünïcödé + 100%.jpg")?;
 /// assert_eq!(key.as_str(), "images//ünïcödé + 100%.jpg");
 /// assert!(ObjectKey::new("images/../secret").is_err());
-/// # Ok::<(), tower_s3_proxy::InvalidKey>(())
+/// # Ok::<(), tower_s3_proxy::bucket::InvalidKey>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);

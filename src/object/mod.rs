@@ -2,15 +2,21 @@
 
 mod bucket;
 mod date;
+mod decode;
+mod edition;
 mod entity_tag;
 mod globs;
 mod key;
 mod validators;
+mod version_id;
 
 pub use bucket::{BucketName, InvalidBucketName};
 pub(crate) use date::{http_date, parse_date};
+pub(crate) use decode::decode_once;
+pub(crate) use edition::{CacheBust, Edition};
 pub(crate) use entity_tag::{EntityTag, EntityTags};
 pub(crate) use globs::{InvalidGlobs, ObjectGlobs, ObjectMatcher};
 pub use key::{InvalidKey, ObjectKey};
 pub(crate) use key::{MAX_KEY_BYTES, has_dot_segment};
 pub(crate) use validators::Validators;
+pub(crate) use version_id::VersionId;

@@ -13,8 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::sigv4::{SigningKey, SigningScope};
 use crate::{
-    object::{BucketName, ObjectKey},
-    request::VersionId,
+    object::{BucketName, ObjectKey, VersionId},
     terms::Arn,
 };
 

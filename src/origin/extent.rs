@@ -1,7 +1,13 @@
 use std::fmt;
 
-use http::{HeaderMap, StatusCode, header::CONTENT_RANGE};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, TRANSFER_ENCODING},
+    response,
+};
+use http_body::Body;
 
+use super::WireBody;
 use crate::request::{ByteRange, ContentRange, RangeSpec};
 
 /// Which bytes of an object were asked for.
@@ -147,12 +153,32 @@ impl Holds {
 // === impl BodyLength ===
 
 impl BodyLength {
+    /// The length of the body of an answer.
+    pub(crate) fn of(head: &response::Parts, body: &WireBody) -> Self {
+        // What the field says is held against what comes.
+        if let Some(length) = content_length(&head.headers).or_else(|| body.size_hint().exact()) {
+            return Self::Told(length);
+        }
+        // RFC 9112 §6.3: a body with another last coding ends with the connection.
+        let codings = head.headers.get_all(TRANSFER_ENCODING).iter().next_back();
+        let last = codings.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
+        match last {
+            Some(last) if last.trim_ascii().eq_ignore_ascii_case(b"chunked") => Self::Framed,
+            Some(_) | None => Self::Unframed,
+        }
+    }
+
     fn may_be(self, length: u64) -> bool {
         match self {
             Self::Told(told) => told == length,
             Self::Framed | Self::Unframed => true,
         }
     }
+}
+
+/// The length that the fields of an answer tell.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 // === impl Misfit ===

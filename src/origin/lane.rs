@@ -20,8 +20,8 @@ use super::{
     wire::{Reuse, Wire, WireErrorKind},
 };
 use crate::{
-    object::{BucketName, ObjectKey},
-    request::{Question, VersionId},
+    object::{BucketName, ObjectKey, VersionId},
+    request::Question,
     terms::{ReadTerms, TermFields},
 };
 

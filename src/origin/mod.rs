@@ -1,4 +1,4 @@
-//! Stage 4: get it from S3: where the bucket is, whose signature, over which wire.
+//! Get it from S3: where the bucket is, whose signature, over which wire.
 
 mod canary;
 mod clock;
@@ -7,6 +7,7 @@ mod endpoint;
 mod error;
 mod extent;
 mod lane;
+mod list;
 #[cfg(feature = "diagnosis")]
 mod once;
 mod recovery;
@@ -16,6 +17,7 @@ mod s3_error;
 mod session;
 mod sigv4;
 mod typed;
+mod url;
 mod wire;
 
 pub(crate) use self::{
@@ -24,11 +26,13 @@ pub(crate) use self::{
     credentials::{CredentialCache, Identity, RefreshPolicy},
     endpoint::{Addressing, AuthScheme},
     error::OriginError,
-    extent::{Asked, BodyLength, End, Extent, Misfit},
+    extent::{Asked, BodyLength, End, Extent, Misfit, content_length},
     lane::{Answer, S3Origin, Target, WireClient},
+    list::{list_refusal, listed_key},
     refusal::Refusal,
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
+    url::check_url,
     wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, WireBody, tls_connector},
 };
 #[cfg(feature = "diagnosis")]

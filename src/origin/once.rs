@@ -14,7 +14,7 @@ use super::{
     wire::{Pool, PooledClient, Reuse, Wire, tls_connector},
 };
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
+    error::{ConfigError, ConfigErrorKind},
     object::BucketName,
     request::Question,
     terms::TermFields,

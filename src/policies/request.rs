@@ -5,8 +5,9 @@ use super::{
     facts::{Elsewhere, PlainHttp},
 };
 use crate::{
-    config::{ConfigError, Mount},
+    config::Mount,
     credentials::ExternalId,
+    error::ConfigError,
     object::BucketName,
     route::BucketSource,
     terms::{AccountId, KmsKeyArn},
@@ -17,7 +18,7 @@ use crate::{
 /// The mount tells most of it. What it cannot know is said here: who assumes the role, or that requests come from a VPC.
 ///
 /// ```
-/// use tower_s3_proxy::{BucketName, Mount, PolicyKind, PolicyRequest};
+/// use tower_s3_proxy::{BucketName, Mount, policies::{PolicyKind, PolicyRequest}};
 ///
 /// let mount = Mount::builder(BucketName::parse("studio-media")?)
 ///     .prefix("website")
@@ -108,7 +109,7 @@ impl PolicyRequest {
     }
 
     /// Whether to allow the listing of keys. By default it is, if the mount finds out whether keys are missing or denied
-    /// ([`DeniedAnswer::Auto`](crate::DeniedAnswer::Auto)). Warming by prefix needs it, and keeping in the cache that a key does not exist.
+    /// ([`DeniedAnswer::Auto`](crate::response::DeniedAnswer::Auto)). Warming by prefix needs it, and keeping in the cache that a key does not exist.
     pub fn listing(mut self, on: bool) -> Self {
         self.listing = Some(on);
         self

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    BucketName, BucketResolver, ConfigErrorKind, Cors, DeniedAnswer, Encryption, Grant, KmsKeyArn, Mount,
-    MountBuilder,
+    BucketName, ConfigErrorKind, Cors, Mount, MountBuilder,
+    bucket::{BucketResolver, Grant},
     credentials::{Credentials, ExternalId},
+    encryption::{Encryption, KmsKeyArn},
+    response::DeniedAnswer,
 };
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/media-proxy";
@@ -423,7 +425,7 @@ fn a_directory_bucket_is_entered_by_sessions_and_never_under_a_prefix_alone() {
     let why = reads.granting(Need::CreateSession).unwrap().why();
     assert!(why.contains("a prefix cannot be allowed alone") && why.contains("The star stands for"), "{why}");
 
-    let owner = crate::AccountId::parse("111122223333").unwrap();
+    let owner = crate::bucket::AccountId::parse("111122223333").unwrap();
     let writes = ask(resolved(Grant::ReadWrite)).bucket(bucket(name)).owner(owner).deny_plain_http(true);
     let arn = format!("arn:aws:s3express:us-west-2:111122223333:bucket/{name}");
     expected["Resource"] = json!([arn]);
@@ -436,7 +438,7 @@ fn a_directory_bucket_is_entered_by_sessions_and_never_under_a_prefix_alone() {
 #[test]
 fn many_buckets_are_patterns_that_say_where_they_are_wider() {
     let many = || signed(Mount::bucket_from_path(["media-*", "{a,b}-x", "m[0-9]"]).prefix("web"));
-    let owner = crate::AccountId::parse("111122223333").unwrap();
+    let owner = crate::bucket::AccountId::parse("111122223333").unwrap();
     let policies = ask(many()).role(ROLE).owner(owner).build().unwrap();
     assert_eq!(
         statements(&policies, PolicyKind::Role),

@@ -1,4 +1,4 @@
-use crate::route::decode_once;
+use crate::object::decode_once;
 
 /// What a request asks to be done with the object, instead of what is stored with it.
 ///

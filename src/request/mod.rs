@@ -1,21 +1,17 @@
-//! Stage 2: what is asked of the object? Pure.
+//! What is asked of the object? Pure.
 
 mod conditions;
 mod disposition;
-mod edition;
 mod method;
 mod query;
 mod question;
 mod range;
 mod read;
-mod version_id;
 
 pub(crate) use conditions::{Conditions, ForS3, IfRange, Verdict};
 pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
-pub(crate) use edition::{CacheBust, Edition};
 pub(crate) use method::{ALLOW, AskedMethod};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
 pub(crate) use question::Question;
 pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved};
 pub(crate) use read::{Opening, ReadMethod, ReadRequest};
-pub(crate) use version_id::VersionId;

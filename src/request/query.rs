@@ -2,8 +2,11 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{Disposition, VersionId};
-use crate::{error::ProxyErrorKind, route::decode_once};
+use super::Disposition;
+use crate::{
+    error::ProxyErrorKind,
+    object::{VersionId, decode_once},
+};
 
 /// What a mount understands of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,10 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL, header::EXPIRES};
 
-use crate::{
-    object::{ObjectGlobs, ObjectKey, ObjectMatcher},
-    request::Edition,
-};
+use crate::object::{Edition, ObjectGlobs, ObjectKey, ObjectMatcher};
 
 /// A value for `Cache-Control`, and the answers that it is for.
 ///
@@ -13,7 +10,7 @@ use crate::{
 /// confirm one (304); a rule with a status is for that status alone.
 ///
 /// ```
-/// use tower_s3_proxy::CacheControlRule;
+/// use tower_s3_proxy::response::CacheControlRule;
 ///
 /// let rules = [
 ///     CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
@@ -204,7 +201,7 @@ impl std::error::Error for InvalidCacheRule {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::CacheBust;
+    use crate::object::CacheBust;
 
     fn policy() -> CachePolicy {
         CachePolicy::new([
@@ -289,7 +286,8 @@ mod tests {
     fn on_the_key_alone_only_an_override_is_certain() {
         let key = ObjectKey::new("a.html").unwrap();
         let on = |rules: Vec<CacheControlRule>| CachePolicy::new(rules).unwrap();
-        let certain = on(vec![CacheControlRule::default_to("d"), CacheControlRule::override_with("o").key("*.html")]);
+        let certain =
+            on(vec![CacheControlRule::default_to("d"), CacheControlRule::override_with("o").key("*.html")]);
         assert_eq!(
             certain.on_key_alone(&key, &Edition::default()),
             Applies::Value(&HeaderValue::from_static("o"))
@@ -300,7 +298,8 @@ mod tests {
         );
         assert_eq!(policy().on_key_alone(&key, &Edition::default()), Applies::Depends);
         assert_eq!(
-            on(vec![CacheControlRule::override_with("o").key("*.js")]).on_key_alone(&key, &Edition::default()),
+            on(vec![CacheControlRule::override_with("o").key("*.js")])
+                .on_key_alone(&key, &Edition::default()),
             Applies::Nothing
         );
     }

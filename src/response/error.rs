@@ -5,7 +5,6 @@ use http::{
 };
 
 use crate::{
-    body::ObjectBody,
     error::{ProxyError, ProxyErrorKind},
     request::ReadMethod,
 };
@@ -27,13 +26,13 @@ pub(crate) fn error_response(
     format: ErrorFormat,
     method: ReadMethod,
     cache_control: HeaderValue,
-) -> Response<ObjectBody> {
+) -> Response<Bytes> {
     let kind = error.kind();
     let (content_type, body) = format.body(&error);
     let length = body.len();
     let mut response = Response::new(match method {
-        ReadMethod::Get => ObjectBody::Full(body),
-        ReadMethod::Head => ObjectBody::Empty,
+        ReadMethod::Get => body,
+        ReadMethod::Head => Bytes::new(),
     });
     *response.status_mut() = error.status();
     let headers = response.headers_mut();

@@ -1,5 +1,6 @@
-//! Stage 5: what may the client see? Pure.
+//! What may the client see? Pure.
 
+mod answers;
 mod cache_control;
 mod content_type;
 mod cors;
@@ -10,13 +11,13 @@ mod headers;
 mod list;
 mod multipart;
 
+pub use answers::{BadPathAnswer, DeniedAnswer, Fallback};
 pub use cache_control::CacheControlRule;
 pub(crate) use cache_control::{Applies, CachePolicy};
 pub use content_type::ContentTypeFix;
 pub use cors::Cors;
 pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};
 pub(crate) use disposition::apply_disposition;
-pub use downstream::DownstreamCaching;
 pub(crate) use downstream::keep_private;
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;

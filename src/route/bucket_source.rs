@@ -3,8 +3,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use http::request;
 
-use super::key_mapping::decode_once;
-use crate::{error::BoxError, object::BucketName};
+use crate::{
+    error::BoxError,
+    object::{BucketName, decode_once},
+};
 
 /// Where the name of the bucket comes from.
 #[derive(Clone)]
@@ -28,7 +30,7 @@ pub(crate) struct BucketGlobs {
 /// bucket: the answer is 404. An error is logged and answered with 503.
 ///
 /// ```
-/// use tower_s3_proxy::{BucketName, BucketResolver};
+/// use tower_s3_proxy::{BucketName, bucket::BucketResolver};
 ///
 /// let by_tenant = BucketResolver::new(|request| async move {
 ///     let Some(tenant) = request.headers.get("x-tenant") else { return Ok(None) };

@@ -1,11 +1,6 @@
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use percent_encoding::percent_decode_str;
-
-use crate::{
-    object::{InvalidKey, MAX_KEY_BYTES, ObjectKey, has_dot_segment},
-    request::CacheBust,
-};
+use crate::object::{CacheBust, InvalidKey, MAX_KEY_BYTES, ObjectKey, decode_once, has_dot_segment};
 
 /// How the rest of a path, after the mount, becomes a key: decoded once, behind the prefix.
 #[derive(Debug, Clone, Default)]
@@ -59,23 +54,6 @@ impl KeyMapping {
         key.push_str(&name);
         ObjectKey::new(key)
     }
-}
-
-/// Percent-decodes exactly once; `+` is a plus sign in a path (RFC 3986 §3.3).
-///
-/// A broken escape is refused: passed on as it stands it would name the same key as its encoded form.
-pub(crate) fn decode_once(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
-    let mut bytes = text.bytes();
-    while let Some(b) = bytes.next() {
-        if b == b'%' && !(is_hex(bytes.next()) && is_hex(bytes.next())) {
-            return Err(InvalidKey::BadEscape);
-        }
-    }
-    percent_decode_str(text).decode_utf8().map_err(|_| InvalidKey::NotUtf8)
-}
-
-fn is_hex(b: Option<u8>) -> bool {
-    b.is_some_and(|b| b.is_ascii_hexdigit())
 }
 
 // === impl InvalidPrefix ===

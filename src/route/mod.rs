@@ -1,4 +1,4 @@
-//! Stage 1: does the request concern a mount, and which bucket and key does it name? Pure.
+//! Does the request concern a mount, and which bucket and key does it name? Pure.
 
 mod bucket_source;
 mod host;
@@ -8,5 +8,5 @@ mod mount_path;
 pub use bucket_source::BucketResolver;
 pub(crate) use bucket_source::{BucketSource, split_bucket};
 pub(crate) use host::HostName;
-pub(crate) use key_mapping::{KeyMapping, decode_once};
+pub(crate) use key_mapping::KeyMapping;
 pub(crate) use mount_path::MountPath;

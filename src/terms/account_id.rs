@@ -5,12 +5,12 @@ use http::HeaderValue;
 /// The number of an AWS account: 12 digits.
 ///
 /// ```
-/// use tower_s3_proxy::AccountId;
+/// use tower_s3_proxy::bucket::AccountId;
 ///
 /// let owner: AccountId = "123456789012".parse()?;
 /// assert_eq!(owner.as_str(), "123456789012");
 /// assert!("1234-5678-9012".parse::<AccountId>().is_err());
-/// # Ok::<(), tower_s3_proxy::InvalidAccountId>(())
+/// # Ok::<(), tower_s3_proxy::bucket::InvalidAccountId>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId([u8; 12]);

@@ -10,11 +10,11 @@ use md5::{Digest, Md5};
 /// It does not show in `Debug` output.
 ///
 /// ```
-/// use tower_s3_proxy::CustomerKey;
+/// use tower_s3_proxy::encryption::CustomerKey;
 ///
 /// let key: CustomerKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".parse()?;
 /// assert_eq!(format!("{key:?}"), "CustomerKey");
-/// # Ok::<(), tower_s3_proxy::InvalidCustomerKey>(())
+/// # Ok::<(), tower_s3_proxy::encryption::InvalidCustomerKey>(())
 /// ```
 #[derive(Clone)]
 pub struct CustomerKey {

@@ -8,12 +8,12 @@ use super::{KmsKeyArn, encryption_context::EncryptionContext};
 /// know the key: policies, and a check of the mount.
 ///
 /// ```
-/// use tower_s3_proxy::{Encryption, KmsKeyArn};
+/// use tower_s3_proxy::encryption::{Encryption, KmsKeyArn};
 ///
 /// let key = KmsKeyArn::parse("arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")?;
 /// let encryption: Encryption = Encryption::kms(key).bucket_key(true).context([("project", "films")]).into();
 /// assert!(encryption.kms_key().is_some_and(|key| key.region() == "us-west-2"));
-/// # Ok::<(), tower_s3_proxy::InvalidKmsKeyArn>(())
+/// # Ok::<(), tower_s3_proxy::encryption::InvalidKmsKeyArn>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encryption(Kind);
@@ -83,7 +83,7 @@ impl Encryption {
     /// S3 answers it with 400 (S3 API, GetObject, "Encryption").
     ///
     /// ```
-    /// use tower_s3_proxy::Encryption;
+    /// use tower_s3_proxy::encryption::Encryption;
     ///
     /// let [(name, value)] = Encryption::s3_managed().request_fields().try_into().expect("it is one field");
     /// assert_eq!((name.as_str(), value.to_str()?), ("x-amz-server-side-encryption", "AES256"));

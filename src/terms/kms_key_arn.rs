@@ -8,13 +8,13 @@ use super::{
 /// A key of AWS KMS, by its ARN or the ARN of an alias of it.
 ///
 /// ```
-/// use tower_s3_proxy::KmsKeyArn;
+/// use tower_s3_proxy::encryption::KmsKeyArn;
 ///
 /// let arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 /// let key: KmsKeyArn = arn.parse()?;
 /// assert_eq!(key.region(), "eu-central-1");
 /// assert!(!key.is_alias());
-/// # Ok::<(), tower_s3_proxy::InvalidKmsKeyArn>(())
+/// # Ok::<(), tower_s3_proxy::encryption::InvalidKmsKeyArn>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KmsKeyArn {

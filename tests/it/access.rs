@@ -13,9 +13,14 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use tokio::task::JoinSet;
 use tower::{Layer, service_fn};
 use tower_s3_proxy::{
-    Access, Authorizer, Cache, ConfigErrorKind, Cors, CredentialSelector, CredentialSet, CredentialSetName,
-    Denial, DownstreamCaching, ErrorFormat, Fallback, MountBuilder, ObjectKey, ProxyErrorKind, S3Proxy,
-    S3ProxyLayer, WarmTarget, credentials::Credentials,
+    Cache, ConfigErrorKind, Cors, MountBuilder, ProxyErrorKind, S3Proxy, S3ProxyLayer,
+    access::{
+        Access, Authorizer, CredentialSelector, CredentialSet, CredentialSetName, Denial, DownstreamCaching,
+    },
+    bucket::ObjectKey,
+    credentials::Credentials,
+    response::{ErrorFormat, Fallback},
+    warm::WarmTarget,
 };
 
 use crate::support::{Answer, BUCKET, REGION, ask, bucket, get, mount, over, proxy, request, s3};

@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_s3_proxy::{
-    AdminToken, BoxError, CacheAdmin, ObjectKey, PurgeMode, PurgeTarget, internals::cache_admin,
+    bucket::ObjectKey,
+    cache::{AdminToken, CacheAdmin, PurgeMode, PurgeTarget},
+    error::BoxError,
+    internals::cache_admin,
 };
 
 use crate::support::{Answer, Client, Protocol, bucket, raw, request, serve};

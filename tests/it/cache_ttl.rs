@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use demo_s3::DemoS3;
-use tower_s3_proxy::{Cache, CacheTtl, MountBuilder, S3Proxy};
+use tower_s3_proxy::{Cache, MountBuilder, S3Proxy, cache::CacheTtl};
 
 use crate::support::{BUCKET, REGION, ask, get, mount, proxy, s3};
 

@@ -8,7 +8,11 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{Empty, Full};
 use tokio::io::AsyncWriteExt;
 use tower::{Layer, Service, service_fn};
-use tower_s3_proxy::{BadPathAnswer, ConfigErrorKind, Cors, Fallback, MountBuilder, ResponseBody, S3ProxyLayer};
+use tower_s3_proxy::{
+    ConfigErrorKind, Cors, MountBuilder, S3ProxyLayer,
+    response::{BadPathAnswer, Fallback},
+    service::ResponseBody,
+};
 
 use crate::support::{
     BUCKET, Client, Protocol, ask, mount, mount_at, origin, proxy, raw, read_head, request, s3, serve,

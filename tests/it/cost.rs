@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service};
-use tower_s3_proxy::{BucketName, Cache, Fallback, Mount, S3ProxyLayer};
+use tower_s3_proxy::{BucketName, Cache, Mount, S3ProxyLayer, response::Fallback};
 
 use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};
 

@@ -20,7 +20,8 @@ use hyper::body::Incoming;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tower::service_fn;
 use tower_s3_proxy::{
-    Cache, Grant, Mount, MountBuilder, ProxyErrorKind, S3Proxy, WarmTarget, credentials::Credentials,
+    Cache, Mount, MountBuilder, ProxyErrorKind, S3Proxy, bucket::Grant, credentials::Credentials,
+    warm::WarmTarget,
 };
 
 use crate::{

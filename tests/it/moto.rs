@@ -14,8 +14,9 @@ use tokio::{
     task::JoinSet,
 };
 use tower_s3_proxy::{
-    DeniedAnswer, Mount, MountBuilder, ProxyErrorKind, S3ProxyLayer,
+    Mount, MountBuilder, ProxyErrorKind, S3ProxyLayer,
     credentials::{AssumeRole, CredentialsSource, ExternalId, RoleArn, WebIdentity, fixed},
+    response::DeniedAnswer,
 };
 
 use crate::support::{REGION, ask, bucket, get, proxy};

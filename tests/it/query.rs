@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use demo_s3::{DemoS3, Denial, ObjectAttributes};
 use http::HeaderValue;
-use tower_s3_proxy::{ErrorFormat, ProxyErrorKind};
+use tower_s3_proxy::{ProxyErrorKind, response::ErrorFormat};
 
 use crate::support::{Answer, BUCKET, Protocol, ask, get, is_cached, mount, proxy, raw, request, s3, serve};
 

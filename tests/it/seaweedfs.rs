@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use http::StatusCode;
-use tower_s3_proxy::{Mount, MountBuilder, ObjectKey, ProxyErrorKind, credentials::Credentials};
+use tower_s3_proxy::{Mount, MountBuilder, ProxyErrorKind, bucket::ObjectKey, credentials::Credentials};
 
 use crate::support::{
     Client, NASTY_KEYS, Protocol, REGION, Server, Spelling, ask, bucket, get, path_of, proxy, random_key,

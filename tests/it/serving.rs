@@ -12,9 +12,10 @@ use http_body_util::{Empty, Full};
 use tokio::io::AsyncWriteExt;
 use tower::Layer;
 use tower_s3_proxy::{
-    BadPathAnswer, BucketResolver, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback, Mount,
-    ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer,
+    Mount, ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer,
+    bucket::BucketResolver,
     credentials::{Credentials, CredentialsError, ProvideCredentials, future},
+    response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
 };
 
 use crate::support::{

@@ -11,8 +11,8 @@ use hyper::body::Incoming;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_http::{set_header::SetResponseHeaderLayer, timeout::TimeoutLayer, trace::TraceLayer};
 use tower_s3_proxy::{
-    Mount, MountBuilder, NotFound, ProxyError, ResponseBody, ResponseFuture, S3Proxy, S3ProxyConfig,
-    S3ProxyLayer,
+    Mount, MountBuilder, ProxyError, S3Proxy, S3ProxyConfig, S3ProxyLayer,
+    service::{NotFound, ResponseBody, ResponseFuture},
 };
 
 use crate::support::{Client, Protocol, Server, get, mount, request, s3, serve};
@@ -72,9 +72,9 @@ async fn a_layer_over_an_axum_router() {
 #[tokio::test]
 async fn a_mount_at_the_root_leaves_an_axum_routers_routes_alone_on_a_miss() {
     let s3 = filled().await;
-    let app = Router::new()
-        .route("/home", get_route(|| async { "home" }))
-        .layer(S3ProxyLayer::new(mount(&s3).fallback(tower_s3_proxy::Fallback::Inner).build().unwrap()));
+    let app = Router::new().route("/home", get_route(|| async { "home" })).layer(S3ProxyLayer::new(
+        mount(&s3).fallback(tower_s3_proxy::response::Fallback::Inner).build().unwrap(),
+    ));
     let server = serve(Protocol::Http1, app).await;
     let mut client = Client::connect(Protocol::Http1, server.addr).await;
     assert_eq!(client.ask(get("/home")).await.text(), "home");
@@ -203,7 +203,8 @@ async fn errors_of_the_inner_service_pass() {
 #[tokio::test]
 async fn the_service_that_was_ready_is_the_one_called() {
     let s3 = filled().await;
-    let layer = S3ProxyLayer::new(mount(&s3).fallback(tower_s3_proxy::Fallback::Inner).build().unwrap());
+    let layer =
+        S3ProxyLayer::new(mount(&s3).fallback(tower_s3_proxy::response::Fallback::Inner).build().unwrap());
     let mut service = layer.layer(MustBeReady { is_ready: false });
     for path in ["/missing", "/a", "/missing"] {
         service.ready().await.unwrap().call(get(path)).await.unwrap();

@@ -29,8 +29,8 @@ use tokio::{
 };
 use tower::{Service, ServiceExt};
 use tower_s3_proxy::{
-    BoxError, BucketName, Cache, Mount, MountBuilder, ProxyError, ProxyErrorKind, S3Proxy,
-    credentials::Credentials,
+    BucketName, Cache, Mount, MountBuilder, ProxyError, ProxyErrorKind, S3Proxy, credentials::Credentials,
+    error::BoxError,
 };
 
 pub(crate) const BUCKET: &str = "media";
@@ -369,7 +369,7 @@ pub(crate) fn random_key(rng: &mut fastrand::Rng) -> String {
                 _ => rng.char('\u{1}'..),
             });
         }
-        if !key.trim().is_empty() && tower_s3_proxy::ObjectKey::new(key.as_str()).is_ok() {
+        if !key.trim().is_empty() && tower_s3_proxy::bucket::ObjectKey::new(key.as_str()).is_ok() {
             return key;
         }
     }

@@ -9,8 +9,12 @@ use bytes::Bytes;
 use demo_s3::{DemoS3, ObjectAttributes, SeenRequest};
 use http::HeaderValue;
 use tower_s3_proxy::{
-    AccountId, Cache, CustomerKey, DeniedAnswer, Fallback, MountBuilder, ProxyErrorKind, S3Proxy, WarmTarget,
+    Cache, MountBuilder, ProxyErrorKind, S3Proxy,
+    bucket::AccountId,
     credentials::Credentials,
+    encryption::CustomerKey,
+    response::{DeniedAnswer, Fallback},
+    warm::WarmTarget,
 };
 use tracing_subscriber::fmt::MakeWriter;
 

@@ -5,8 +5,7 @@ use http::Method;
 use super::token::Schemes;
 use crate::{
     cache::{PurgeMode, PurgeTarget},
-    object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey},
-    route::decode_once,
+    object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey, decode_once},
 };
 
 /// What a request asks of the cache.

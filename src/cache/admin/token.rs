@@ -5,17 +5,17 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a request has to show to a [`CacheAdmin`](crate::CacheAdmin).
+/// What a request has to show to a [`CacheAdmin`](crate::cache::CacheAdmin).
 ///
 /// Take a random one, for example of `openssl rand -hex 32`. Only its digest is kept.
 ///
 /// ```
-/// use tower_s3_proxy::AdminToken;
+/// use tower_s3_proxy::cache::AdminToken;
 ///
 /// let token = AdminToken::new("5f1d0c")?;
 /// assert_eq!(format!("{token:?}"), "AdminToken(..)");
 /// assert!(AdminToken::new("").is_err());
-/// # Ok::<(), tower_s3_proxy::InvalidToken>(())
+/// # Ok::<(), tower_s3_proxy::cache::InvalidToken>(())
 /// ```
 #[derive(Clone)]
 pub struct AdminToken([u8; 32]);

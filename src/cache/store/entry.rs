@@ -16,10 +16,7 @@ use super::{
     super::{ObjectRef, page_size},
     ObjectId, StateId,
 };
-use crate::{
-    object::{BucketName, ObjectKey},
-    request::{CacheBust, Edition, VersionId},
-};
+use crate::object::{BucketName, CacheBust, Edition, ObjectKey, VersionId};
 
 /// What an entry of the map is found by. Kept small: the map has a place of this size for each entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::{
     super::{Pages, page_size},
     *,
 };
-use crate::request::Edition;
+use crate::object::Edition;
 
 const BUDGET: u64 = 256 << 20;
 const A_FIFTH_ABOVE: f64 = 1.2;

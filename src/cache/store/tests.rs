@@ -7,7 +7,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::{Edition, VersionId};
+use crate::object::{Edition, VersionId};
 
 const BLOCK: u32 = 64;
 

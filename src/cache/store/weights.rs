@@ -9,7 +9,7 @@ use super::{
     super::{Asked, Found, FreshnessPolicy, Head, Pages},
     *,
 };
-use crate::request::Edition;
+use crate::object::Edition;
 
 const BLOCK: u32 = 128 * 1024;
 

@@ -2,9 +2,8 @@
 
 use super::MountBuilder;
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSet},
+    access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching},
     credentials::CredentialsSource,
-    response::DownstreamCaching,
 };
 
 impl MountBuilder {

@@ -1,9 +1,8 @@
 //! What clients see.
 
 use super::MountBuilder;
-use crate::{
-    config::{BadPathAnswer, DeniedAnswer, Fallback},
-    response::{CacheControlRule, ContentTypeFix, Cors, ErrorFormat},
+use crate::response::{
+    BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback,
 };
 
 impl MountBuilder {

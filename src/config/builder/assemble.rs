@@ -6,14 +6,15 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, Memory},
-    config::{ConfigError, ConfigErrorKind, Mount, MountParts, check_url},
+    config::{Mount, MountParts},
     credentials::{CredentialsSource, Signing},
+    error::{ConfigError, ConfigErrorKind},
     object::BucketName,
     origin::{
         Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, ReadBuffer, RefreshPolicy,
-        S3Origin, SdkClient, WireClient, tls_connector,
+        S3Origin, SdkClient, WireClient, check_url, tls_connector,
     },
-    response::{CachePolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
+    response::{CacheControlRule, CachePolicy, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
     terms::ReadTerms,
 };

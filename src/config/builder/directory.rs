@@ -2,8 +2,8 @@
 
 use super::MountBuilder;
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
     credentials::{CredentialsSource, Signing},
+    error::{ConfigError, ConfigErrorKind},
     object::BucketName,
     origin::AuthScheme,
     request::VersionPolicy,
@@ -57,7 +57,10 @@ mod tests {
     use aws_credential_types::Credentials;
 
     use super::*;
-    use crate::{CustomerKey, KmsKeyArn, Mount};
+    use crate::{
+        Mount,
+        encryption::{CustomerKey, KmsKeyArn},
+    };
 
     fn mount(bucket: &str) -> MountBuilder {
         let keys = Credentials::new("AKIDEXAMPLE", "not-a-secret", None, None, "test");

@@ -6,8 +6,8 @@ use http::{Uri, uri::Scheme};
 
 use super::MountBuilder;
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
     credentials::{CredentialsSource, Signing},
+    error::{ConfigError, ConfigErrorKind},
     origin::ConnectTo,
     terms::{AccountId, CustomerKey, Encryption, Grant, Payer, ReadTerms},
 };
@@ -151,7 +151,11 @@ mod tests {
     use super::*;
     use aws_credential_types::Credentials;
 
-    use crate::{Access, BucketName, CredentialSelector, CredentialSet, CredentialSetName, KmsKeyArn, Mount};
+    use crate::{
+        BucketName, Mount,
+        access::{Access, CredentialSelector, CredentialSet, CredentialSetName},
+        encryption::KmsKeyArn,
+    };
 
     fn mount() -> MountBuilder {
         Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2").anonymous()

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     cache::{Cache, CacheTtl, ClientControl},
-    config::{ConfigError, ConfigErrorKind, MountBuilder},
+    config::MountBuilder,
+    error::{ConfigError, ConfigErrorKind},
 };
 
 /// The cache that `[cache]` describes.

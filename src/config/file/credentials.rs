@@ -15,8 +15,8 @@ use super::{
     table::{CredentialsTable, Text},
 };
 use crate::{
-    config::{ConfigError, ConfigErrorKind},
     credentials::{ExternalId, RoleArn},
+    error::{ConfigError, ConfigErrorKind},
 };
 
 /// All that have a name. Invariant: every source that one names is among them, and none leads back to itself.

@@ -17,10 +17,11 @@ use std::{collections::BTreeMap, env, fmt};
 use aws_credential_types::Credentials;
 
 use self::{credentials::NamedCredentials, source::Source, table::FileTable};
-use super::{ConfigError, ConfigErrorKind, Mount, MountBuilder, S3ProxyConfig};
+use super::{Mount, MountBuilder, S3ProxyConfig};
 use crate::{
     cache::Cache,
     credentials::{CredentialsSource, from_keys},
+    error::{ConfigError, ConfigErrorKind},
 };
 
 /// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
@@ -67,7 +68,7 @@ use crate::{
 /// Before the first table may stand `region`, for the mounts that name none. Then every `[[mount]]` is a mount; a key
 /// does what the method of [`MountBuilder`] in its row does. A key that is not in these tables is an error. With a table
 /// `[cache]` there is a cache in memory, which all mounts use that do not say `cache = false`; its keys do what the
-/// methods of [`CacheBuilder`](crate::CacheBuilder) do.
+/// methods of [`CacheBuilder`](crate::cache::CacheBuilder) do.
 ///
 /// | key of `[[mount]]` | value | if absent | method |
 /// |---|---|---|---|
@@ -116,34 +117,34 @@ use crate::{
 ///
 /// | key of `[[mount.cache_control_rule]]` | value | if absent | method |
 /// |---|---|---|---|
-/// | `default` | directives | one of these two is needed | [`CacheControlRule::default_to`](crate::CacheControlRule::default_to) |
-/// | `override` | directives | one of these two is needed | [`CacheControlRule::override_with`](crate::CacheControlRule::override_with) |
-/// | `key` | glob | any key | [`key`](crate::CacheControlRule::key) |
-/// | `content_type` | glob | any type | [`content_type`](crate::CacheControlRule::content_type) |
-/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::CacheControlRule::status) |
+/// | `default` | directives | one of these two is needed | [`CacheControlRule::default_to`](crate::response::CacheControlRule::default_to) |
+/// | `override` | directives | one of these two is needed | [`CacheControlRule::override_with`](crate::response::CacheControlRule::override_with) |
+/// | `key` | glob | any key | [`key`](crate::response::CacheControlRule::key) |
+/// | `content_type` | glob | any type | [`content_type`](crate::response::CacheControlRule::content_type) |
+/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::response::CacheControlRule::status) |
 ///
 /// | key of `[[mount.cache_ttl_rule]]` | value | if absent | method |
 /// |---|---|---|---|
-/// | `ttl_secs` | seconds | needed | [`CacheTtl::new`](crate::CacheTtl::new) |
-/// | `key` | glob | any key | [`key`](crate::CacheTtl::key) |
-/// | `content_type` | glob | any type | [`content_type`](crate::CacheTtl::content_type) |
+/// | `ttl_secs` | seconds | needed | [`CacheTtl::new`](crate::cache::CacheTtl::new) |
+/// | `key` | glob | any key | [`key`](crate::cache::CacheTtl::key) |
+/// | `content_type` | glob | any type | [`content_type`](crate::cache::CacheTtl::content_type) |
 ///
 /// | key of `[cache]` | value | if absent | method |
 /// |---|---|---|---|
 /// | `size` | bytes, like `4096`, `"512MiB"` or `"1GB"` | needed | [`Cache::builder`] |
-/// | `max_object` | bytes | `"64MiB"`, or a quarter of the cache | [`max_object`](crate::CacheBuilder::max_object) |
-/// | `block` | bytes | `"128KiB"` | [`block_size`](crate::CacheBuilder::block_size) |
-/// | `negative_ttl_ms` | milliseconds | `5000` | [`negative_ttl`](crate::CacheBuilder::negative_ttl) |
-/// | `background_fill_threshold` | percent | `75` | [`background_fill_threshold`](crate::CacheBuilder::background_fill_threshold) |
-/// | `stale_if_error_after_ms` | milliseconds | `2000` | [`stale_if_error_after`](crate::CacheBuilder::stale_if_error_after) |
-/// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::CacheBuilder::clients) |
+/// | `max_object` | bytes | `"64MiB"`, or a quarter of the cache | [`max_object`](crate::cache::CacheBuilder::max_object) |
+/// | `block` | bytes | `"128KiB"` | [`block_size`](crate::cache::CacheBuilder::block_size) |
+/// | `negative_ttl_ms` | milliseconds | `5000` | [`negative_ttl`](crate::cache::CacheBuilder::negative_ttl) |
+/// | `background_fill_threshold` | percent | `75` | [`background_fill_threshold`](crate::cache::CacheBuilder::background_fill_threshold) |
+/// | `stale_if_error_after_ms` | milliseconds | `2000` | [`stale_if_error_after`](crate::cache::CacheBuilder::stale_if_error_after) |
+/// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::cache::CacheBuilder::clients) |
 ///
 /// | key of `[mount.encryption]` | value | if absent | method |
 /// |---|---|---|---|
-/// | `type` | `"s3-managed"`, `"kms"` | needed | [`Encryption`](crate::Encryption) |
-/// | `key` | ARN | needed, for `"kms"` only | [`Encryption::kms`](crate::Encryption::kms) |
-/// | `bucket_key` | boolean, for `"kms"` only | as the bucket says | [`bucket_key`](crate::KmsEncryption::bucket_key) |
-/// | `context` | `{ name = "value" }`, for `"kms"` only | none | [`context`](crate::KmsEncryption::context) |
+/// | `type` | `"s3-managed"`, `"kms"` | needed | [`Encryption`](crate::encryption::Encryption) |
+/// | `key` | ARN | needed, for `"kms"` only | [`Encryption::kms`](crate::encryption::Encryption::kms) |
+/// | `bucket_key` | boolean, for `"kms"` only | as the bucket says | [`bucket_key`](crate::encryption::KmsEncryption::bucket_key) |
+/// | `context` | `{ name = "value" }`, for `"kms"` only | none | [`context`](crate::encryption::KmsEncryption::context) |
 ///
 /// A table `[credentials.NAME]` describes credentials for the mounts that say `credentials = "NAME"`, and has only keys of
 /// its `type`. They are built by [`load`](Self::load).

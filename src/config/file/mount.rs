@@ -10,8 +10,11 @@ use super::{
     terms,
 };
 use crate::{
-    BucketName, Cache, CacheControlRule, ContentTypeFix, Cors, ErrorFormat,
-    config::{BadPathAnswer, ConfigError, ConfigErrorKind, DeniedAnswer, Fallback, Mount, MountBuilder},
+    cache::Cache,
+    config::{Mount, MountBuilder},
+    error::{ConfigError, ConfigErrorKind},
+    object::BucketName,
+    response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
 };
 
 /// The builder that a `[[mount]]` describes. Values are the builder's to check; what only a file can get wrong is
@@ -125,7 +128,10 @@ fn endpoint_url(source: &Source<'_>, table: &MountTable) -> Result<Option<String
     Ok(Some(url))
 }
 
-fn cache_control_rule(source: &Source<'_>, table: &Spanned<CacheControlRuleTable>) -> Result<CacheControlRule, ConfigError> {
+fn cache_control_rule(
+    source: &Source<'_>,
+    table: &Spanned<CacheControlRuleTable>,
+) -> Result<CacheControlRule, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
     let span = table.span();
     let table = table.get_ref();

@@ -4,7 +4,7 @@ use super::{
     expand::{ExpandError, expand},
     table::{FileTable, Text, Unexpanded},
 };
-use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The text of a file, for the lines of what was read from it, and the variables for its values.
 #[derive(Clone, Copy)]

@@ -7,7 +7,8 @@ use super::{
     table::{EncryptionTable, MountTable, Text},
 };
 use crate::{
-    config::{ConfigError, ConfigErrorKind, MountBuilder},
+    config::MountBuilder,
+    error::{ConfigError, ConfigErrorKind},
     terms::{AccountId, CustomerKey, Encryption, Grant, KmsKeyArn},
 };
 

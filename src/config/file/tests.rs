@@ -6,8 +6,9 @@ use aws_credential_types::Credentials;
 
 use super::*;
 use crate::{
-    BadPathAnswer, BucketName, CacheControlRule, CacheTtl, ClientControl, ContentTypeFix, Cors, DeniedAnswer,
-    ErrorFormat, Fallback,
+    BucketName, Cors,
+    cache::{CacheTtl, ClientControl},
+    response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
 };
 
 const FULL: &str = r#"
@@ -168,7 +169,9 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .connect_timeout(Duration::from_millis(1500))
             .response_timeout(Duration::from_secs(10))
             .max_idle_connections(8)
-            .cache_control_rule(CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"))
+            .cache_control_rule(
+                CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
+            )
             .cache_control_rule(CacheControlRule::default_to("max-age=86400").content_type("image/*"))
             .cache_control_rule(CacheControlRule::override_with("max-age=10").status(404))
             .default_cache_control("max-age=60")
@@ -292,7 +295,12 @@ fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
         ("size = \"8MiB\"\nblock = \"5GB\"", InvalidValue, "line 5: [cache]: ", "4096 to 16777216"),
         ("size = \"8MiB\"\nmax_object = \"1GiB\"", InvalidValue, "line 5: [cache]: ", "do not fit"),
         ("size = \"8MiB\"\nmax_object = \"x\"", InvalidValue, "line 7: max_object \"x\": ", ""),
-        ("size = \"8MiB\"\nbackground_fill_threshold = 101", InvalidValue, "line 5: [cache]: background_fill_threshold 101", "0 to 100"),
+        (
+            "size = \"8MiB\"\nbackground_fill_threshold = 101",
+            InvalidValue,
+            "line 5: [cache]: background_fill_threshold 101",
+            "0 to 100",
+        ),
         ("size = \"8MiB\"\nbackground_fill_threshold = 256", File, "line 7, column 29: ", "expected u8"),
         ("size = \"8MiB\"\nclients = \"yes\"", InvalidValue, "line 7: clients \"yes\": ", "\"ignored\""),
         ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown field `ttl`"),
@@ -367,7 +375,12 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ("connect_timeout_ms = \"3s\"", File, "line 4, column 22: ", "expected u64"),
         ("\nmax_idle_connections = -1", File, "line 5, column 24: ", "expected usize"),
         ("[mount.cache_control_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
-        ("[[mount.cache_control_rule]]\ndefault = \"a\"\nage = 1", File, "line 6, column 1: ", "unknown field `age`"),
+        (
+            "[[mount.cache_control_rule]]\ndefault = \"a\"\nage = 1",
+            File,
+            "line 6, column 1: ",
+            "unknown field `age`",
+        ),
         ("[mount.cors]\norigins = \"*\"", File, "line 5, column 11: ", "expected a sequence"),
         ("[mount.cors]\norigins = [\"*\"]\norigin = 1", File, "line 6, column 1: ", "unknown field `origin`"),
         ("[[mount.cors]]\norigins = [\"*\"]", File, "line 4, column ", ""),
@@ -381,7 +394,12 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "OTHER is not set",
         ),
         ("forward_response_headers = [\n\"a\",\n\"${OTHER}\"]", Missing, "line 6: ", "OTHER is not set"),
-        ("[[mount.cache_control_rule]]\ndefault = \"${OTHER}\"", Missing, "line 5: default: ", "OTHER is not set"),
+        (
+            "[[mount.cache_control_rule]]\ndefault = \"${OTHER}\"",
+            Missing,
+            "line 5: default: ",
+            "OTHER is not set",
+        ),
         ("[mount.cors]\norigins = [\"${OTHER}\"]", Missing, "line 5: origins: ", "OTHER is not set"),
         ("host = \"${REGION\"", File, "line 4: host: ", "a literal ${ is written $${"),
         // Values that only a file has.

@@ -12,8 +12,8 @@ use crate::{
         said::{Problem, Said},
         statement::Need,
     },
-    fetch::listed_key,
     object::ObjectKey,
+    origin::listed_key,
 };
 
 /// The first key below the prefix, if there is one.

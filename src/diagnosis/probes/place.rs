@@ -4,7 +4,6 @@
 use http::StatusCode;
 
 use crate::{
-    config::DeniedAnswer,
     diagnosis::{
         Check, CheckName, Outcome, advice,
         answer::Answer,
@@ -15,6 +14,7 @@ use crate::{
         statement::Need,
     },
     origin::{Once, S3ErrorCode},
+    response::DeniedAnswer,
 };
 
 /// What is said of a key that does not exist; `None` if nothing was.

@@ -14,9 +14,9 @@ use crate::{
         said::Said,
         statement::Need,
     },
-    object::ObjectKey,
+    object::{ObjectKey, VersionId},
     origin::S3ErrorCode,
-    request::{VersionId, VersionPolicy},
+    request::VersionPolicy,
 };
 
 pub(in crate::diagnosis) async fn ask(

@@ -2,8 +2,8 @@
 
 use super::PolicyRequest;
 use crate::{
-    config::{ConfigError, ConfigErrorKind, DeniedAnswer},
     credentials::{RoleArn, Signing},
+    error::{ConfigError, ConfigErrorKind},
     policies::{
         PolicyDialect,
         facts::{Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Trust, Versions},
@@ -13,6 +13,7 @@ use crate::{
         principal::{Caller, Principal},
     },
     request::VersionPolicy,
+    response::DeniedAnswer,
     route::BucketSource,
     terms::Encryption,
 };

@@ -12,7 +12,11 @@ use http::Response;
 use http_body_util::BodyExt;
 use tokio::{task::JoinSet, time::timeout};
 use tower::ServiceExt;
-use tower_s3_proxy::{Cache, PurgeMode, PurgeTarget, ResponseBody, S3Proxy};
+use tower_s3_proxy::{
+    Cache, S3Proxy,
+    cache::{PurgeMode, PurgeTarget},
+    service::ResponseBody,
+};
 
 use super::origin::{Fault, HANG, MIB, Object, Origin, eventually, noise};
 use crate::support::{ask, get, request};

@@ -12,7 +12,10 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::{task::JoinSet, time::timeout};
 use tower::ServiceExt;
-use tower_s3_proxy::{Cache, PurgeMode, PurgeTarget, S3Proxy};
+use tower_s3_proxy::{
+    Cache, S3Proxy,
+    cache::{PurgeMode, PurgeTarget},
+};
 
 use super::origin::{HANG, MIB, Object, Origin};
 use crate::support::request;
@@ -85,7 +88,7 @@ fn is_of(state: &Object, content_type: &http::HeaderValue, read: &Bytes) {
     assert!(!read.windows(10).any(|window| window == [other; 10]), "a mixed body");
 }
 
-async fn flip_for(time: Duration, says: &str, cache: tower_s3_proxy::CacheBuilder) {
+async fn flip_for(time: Duration, says: &str, cache: tower_s3_proxy::cache::CacheBuilder) {
     let origin = Arc::new(Origin::start().await);
     let states = Arc::new(states(says).map(|object| object.with("content-type", "text/plain")));
     origin.put("a", &states[0]);

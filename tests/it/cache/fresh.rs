@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use http::Request;
 use http_body_util::Empty;
-use tower_s3_proxy::{Cache, CacheBuilder, ClientControl, Cors, S3Proxy};
+use tower_s3_proxy::{
+    Cache, Cors, S3Proxy,
+    cache::{CacheBuilder, ClientControl},
+};
 
 use super::origin::{Fault, MIB, Object, Origin, eventually, noise};
 use crate::support::{Answer, ask, get, request};
@@ -235,7 +238,8 @@ async fn a_stale_object_stands_in_where_that_is_allowed() {
 async fn a_stale_object_stands_in_for_an_s3_that_is_late() {
     let origin = Origin::start().await;
     origin.put("a", &Object::new("text").with("cache-control", "max-age=10, stale-if-error=60"));
-    let (service, cache) = origin.cached_by(builder().stale_if_error_after(Duration::from_secs(1)), |mount| mount);
+    let (service, cache) =
+        origin.cached_by(builder().stale_if_error_after(Duration::from_secs(1)), |mount| mount);
     ask(&service, get("/a")).await;
     origin.clock.advance(11);
     let hold = origin.hold();

@@ -3,7 +3,9 @@
 use http::{Response, StatusCode};
 use http_body_util::Empty;
 use tower::{Layer, service_fn};
-use tower_s3_proxy::{BoxError, BucketResolver, Cache, Fallback, Mount, MountBuilder, S3ProxyLayer};
+use tower_s3_proxy::{
+    Cache, Mount, MountBuilder, S3ProxyLayer, bucket::BucketResolver, error::BoxError, response::Fallback,
+};
 
 use super::origin::{MIB, Object, Origin, noise};
 use crate::support::{Answer, BUCKET, ask, bucket, get, request};

@@ -17,7 +17,9 @@ mod warm;
 use bytes::Bytes;
 use demo_s3::DemoS3;
 use tower_s3_proxy::{
-    BucketName, Cache, CacheSnapshot, MountBuilder, ObjectKey, PurgeMode, PurgeTarget, S3Proxy,
+    BucketName, Cache, MountBuilder, S3Proxy,
+    bucket::ObjectKey,
+    cache::{CacheSnapshot, PurgeMode, PurgeTarget},
 };
 
 use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};

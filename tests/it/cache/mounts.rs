@@ -6,7 +6,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
 use tower::{Layer, service_fn};
-use tower_s3_proxy::{Cache, Fallback, PurgeMode, PurgeTarget, S3Proxy, S3ProxyLayer, credentials::Credentials};
+use tower_s3_proxy::{
+    Cache, S3Proxy, S3ProxyLayer,
+    cache::{PurgeMode, PurgeTarget},
+    credentials::Credentials,
+    response::Fallback,
+};
 
 use super::origin::{Fault, MIB, Object, Origin};
 use crate::support::{ask, get, keys, proxy};

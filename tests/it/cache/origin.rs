@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 use tower::service_fn;
-use tower_s3_proxy::{Cache, CacheBuilder, MountBuilder, S3Proxy};
+use tower_s3_proxy::{Cache, MountBuilder, S3Proxy, cache::CacheBuilder};
 
 use crate::{
     lying::http_date,

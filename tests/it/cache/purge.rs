@@ -1,6 +1,9 @@
 //! What is purged is asked for again.
 
-use tower_s3_proxy::{ObjectKey, PurgeMode, PurgeTarget};
+use tower_s3_proxy::{
+    bucket::ObjectKey,
+    cache::{PurgeMode, PurgeTarget},
+};
 
 use super::origin::{Fault, Object, Origin, eventually, noise};
 use crate::support::{BUCKET, ask, bucket, get};

@@ -12,7 +12,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use tokio::{task::JoinSet, time::sleep};
 use tower::ServiceExt;
-use tower_s3_proxy::{ObjectKey, PurgeMode, PurgeTarget, S3Proxy};
+use tower_s3_proxy::{
+    S3Proxy,
+    bucket::ObjectKey,
+    cache::{PurgeMode, PurgeTarget},
+};
 
 use super::origin::{Gate, MIB, Object, Origin, eventually, noise};
 use crate::support::{BUCKET, Client, Protocol, Server, ask, bucket, get, serve};

@@ -12,8 +12,9 @@ use demo_s3::{DemoS3, Denial, ObjectAttributes};
 use http::Response;
 use tokio::time::timeout;
 use tower_s3_proxy::{
-    BucketName, Cache, Mount, MountBuilder, ObjectKey, ProxyErrorKind, S3Proxy, S3ProxyConfig, WarmReport,
-    WarmTarget,
+    BucketName, Cache, Mount, MountBuilder, ProxyErrorKind, S3Proxy, S3ProxyConfig,
+    bucket::ObjectKey,
+    warm::{WarmReport, WarmTarget},
 };
 
 use super::{
@@ -105,7 +106,7 @@ async fn the_report_says_what_became_of_each_key() {
     let cache = Cache::builder(64 * MIB).max_object(MIB).build().unwrap();
     let (mount, _) = warmable(&s3, &cache, |mount| mount);
     for target in [prefix(""), keys(&["kept", "large", "private"])] {
-        cache.purge(&tower_s3_proxy::PurgeTarget::Everything, tower_s3_proxy::PurgeMode::Hard);
+        cache.purge(&tower_s3_proxy::cache::PurgeTarget::Everything, tower_s3_proxy::cache::PurgeMode::Hard);
         let report = run(&mount, target).await;
         assert_eq!((report.kept, report.bytes), (1, 300_000), "{report:?}");
         assert_eq!((report.too_large, report.not_kept, report.missing), (1, 1, 0), "{report:?}");
@@ -178,7 +179,7 @@ async fn no_more_is_read_at_a_time_than_is_allowed_and_what_fails_is_named() {
     let report = timeout(HANG, task).await.expect("it ends").unwrap().unwrap();
     assert_eq!(report.kept, 20, "{report:?}");
 
-    cache.purge(&tower_s3_proxy::PurgeTarget::Everything, tower_s3_proxy::PurgeMode::Hard);
+    cache.purge(&tower_s3_proxy::cache::PurgeTarget::Everything, tower_s3_proxy::cache::PurgeMode::Hard);
     origin.fail(Fault::Refuses(503, "SlowDown"));
     let report = run(&mount, keys(&names[..2])).await;
     let kinds: Vec<_> = report.failures.iter().map(|failure| failure.error.kind()).collect();

@@ -10,8 +10,11 @@ use tokio::{
     time::timeout,
 };
 use tower_s3_proxy::{
-    CustomerKey, Grant, MountBuilder, credentials,
+    MountBuilder,
+    bucket::Grant,
+    credentials,
     diagnosis::{CheckName, Options, Outcome, WriteProbe},
+    encryption::CustomerKey,
 };
 
 use super::{

@@ -7,7 +7,9 @@ use aws_smithy_async::time::StaticTimeSource;
 use bytes::Bytes;
 use demo_s3::{Credential, DemoS3, Denial};
 use tower_s3_proxy::{
-    Access, CredentialSelector, CredentialSet, MountBuilder, ObjectKey,
+    MountBuilder,
+    access::{Access, CredentialSelector, CredentialSet},
+    bucket::ObjectKey,
     credentials::{self, AssumeRole, ExternalId, RoleArn},
     diagnosis::{CheckName, Options, Outcome},
 };

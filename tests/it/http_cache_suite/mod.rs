@@ -38,7 +38,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     process::Command,
 };
-use tower_s3_proxy::{Cache, Fallback, Mount, S3ProxyLayer};
+use tower_s3_proxy::{Cache, Mount, S3ProxyLayer, response::Fallback};
 
 use crate::support::{Protocol, REGION, bucket, serve};
 

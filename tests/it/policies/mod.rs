@@ -5,7 +5,7 @@ mod seaweedfs;
 mod simulator;
 
 use serde_json::{Value, json};
-use tower_s3_proxy::{Policies, PolicyKind};
+use tower_s3_proxy::policies::{Policies, PolicyKind};
 
 fn policy(policies: &Policies, kind: PolicyKind) -> Value {
     let document = policies.document(kind).unwrap_or_else(|| panic!("{kind}: {:?}", policies.left_out()));

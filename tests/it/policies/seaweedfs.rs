@@ -17,8 +17,12 @@ use http::{StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tower_s3_proxy::{
-    Cache, DeniedAnswer, Grant, Mount, MountBuilder, PolicyKind, PolicyRequest, WarmTarget,
+    Cache, Mount, MountBuilder,
+    bucket::Grant,
     credentials::Credentials,
+    policies::{PolicyKind, PolicyRequest},
+    response::DeniedAnswer,
+    warm::WarmTarget,
 };
 
 use super::{policy, sids, without};

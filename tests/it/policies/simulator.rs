@@ -5,8 +5,12 @@ mod judge;
 
 use serde_json::{Value, json};
 use tower_s3_proxy::{
-    BucketResolver, DeniedAnswer, Encryption, Grant, KmsKeyArn, Mount, MountBuilder, PolicyKind,
-    PolicyRequest, credentials::ExternalId,
+    Mount, MountBuilder,
+    bucket::{BucketResolver, Grant},
+    credentials::ExternalId,
+    encryption::{Encryption, KmsKeyArn},
+    policies::{PolicyKind, PolicyRequest},
+    response::DeniedAnswer,
 };
 
 use self::judge::{Asked, Simulator, asked};

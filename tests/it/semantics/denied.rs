@@ -1,7 +1,7 @@
 //! Row 23: what S3 denies, where that is not plain.
 
 use tokio::{task::JoinSet, time::timeout};
-use tower_s3_proxy::{DeniedAnswer, ProxyErrorKind as Kind, S3Proxy};
+use tower_s3_proxy::{ProxyErrorKind as Kind, S3Proxy, response::DeniedAnswer};
 
 use super::{
     check::{Failures, asks_properly},

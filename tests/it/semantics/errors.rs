@@ -2,7 +2,10 @@
 
 use demo_s3::Denial;
 use http::StatusCode;
-use tower_s3_proxy::{DeniedAnswer, ErrorFormat, ProxyErrorKind as Kind};
+use tower_s3_proxy::{
+    ProxyErrorKind as Kind,
+    response::{DeniedAnswer, ErrorFormat},
+};
 
 use super::{
     check::{Failures, asks_properly},

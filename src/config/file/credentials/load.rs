@@ -6,8 +6,8 @@ use super::{RoleSpec, SessionSpec};
 #[cfg(feature = "aws-config")]
 use crate::credentials::{self, AssumeRole, WebIdentity};
 use crate::{
-    config::ConfigError,
     credentials::{CredentialsSource, from_keys},
+    error::ConfigError,
 };
 
 /// Builds these, and what they are assumed by.

@@ -1,4 +1,4 @@
-use crate::{ConfigErrorKind, ConfigFile, S3ProxyConfig, config::ConfigError};
+use crate::{ConfigErrorKind, ConfigFile, S3ProxyConfig, error::ConfigError};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/media-reader";
 const EXTERNAL_ID: &str = "our-agreement";

@@ -1,6 +1,8 @@
 use super::{assert_secret_is_nowhere_in, error, file, mount_with};
 use crate::{
-    AccountId, BucketName, ConfigErrorKind, CustomerKey, Encryption, Grant, KmsKeyArn, Mount, MountBuilder,
+    BucketName, ConfigErrorKind, Mount, MountBuilder,
+    bucket::{AccountId, Grant},
+    encryption::{CustomerKey, Encryption, KmsKeyArn},
 };
 
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd";

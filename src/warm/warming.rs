@@ -1,23 +1,13 @@
-//! Objects into the cache before anybody asks for them, the way that requests take.
-
-mod readers;
-
 use std::{fmt, num::NonZeroUsize};
 
-use aws_sdk_s3::{
-    error::{ProvideErrorMetadata, SdkError},
-    operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
-    types::{EncodingType, Object, RequestPayer},
-};
-use aws_smithy_async::future::pagination_stream::PaginationStream;
-use percent_encoding::percent_decode_str;
+use aws_sdk_s3::types::EncodingType;
 
-use self::readers::Readers;
+use super::readers::Readers;
 use crate::{
-    config::{ConfigError, ConfigErrorKind, Mount},
-    error::{BoxError, ProxyError},
+    config::Mount,
+    error::{BoxError, ConfigError, ConfigErrorKind, ProxyError},
     object::{BucketName, ObjectKey},
-    terms::Payer,
+    origin::{list_refusal, listed_key},
 };
 
 /// Which objects to warm a cache with.
@@ -103,7 +93,7 @@ impl Mount {
     ///
     /// ```no_run
     /// # async fn warm(media: tower_s3_proxy::Mount) -> Result<(), Box<dyn std::error::Error>> {
-    /// use tower_s3_proxy::{BucketName, WarmTarget};
+    /// use tower_s3_proxy::{BucketName, warm::WarmTarget};
     ///
     /// let target =
     ///     WarmTarget::Prefix { bucket: BucketName::parse("studio-media")?, prefix: "posters/".to_owned() };
@@ -215,19 +205,19 @@ async fn read_listed(
     prefix: &str,
     readers: &mut Readers,
 ) -> Result<(), BoxError> {
-    let mut pages = list(mount, bucket, prefix)?;
+    let mut pages = mount.0.origin.list(bucket, prefix)?;
     let mut page = match pages.next().await {
         Some(Err(_)) => {
             // What S3 refuses to a read teaches where the bucket is, what time it is, and that credentials are spent;
             // what it refuses to the SDK's own client does not.
             let _ = mount.probe(bucket).await;
-            pages = list(mount, bucket, prefix)?;
+            pages = mount.0.origin.list(bucket, prefix)?;
             pages.next().await
         }
         page => page,
     };
     while let Some(listed) = page {
-        let listed = listed.map_err(|why| refusal(&why))?;
+        let listed = listed.map_err(|why| list_refusal(&why))?;
         let is_encoded = listed.encoding_type() == Some(&EncodingType::Url);
         for object in listed.contents() {
             let size = object.size().and_then(|size| u64::try_from(size).ok());
@@ -243,46 +233,6 @@ async fn read_listed(
         page = pages.next().await;
     }
     Ok(())
-}
-
-fn list(mount: &Mount, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
-    let origin = &mount.0.origin;
-    let request = origin.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
-    let payer = match origin.terms.payer {
-        Payer::AsTheBucketSays => None,
-        Payer::Requester => Some(RequestPayer::Requester),
-    };
-    let owner = origin.terms.expected_owner.as_ref().map(ToString::to_string);
-    let request = request.set_request_payer(payer).set_expected_bucket_owner(owner);
-    // XML has no way to write some characters that keys may have.
-    Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
-}
-
-type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>>>;
-
-/// In one line; the SDK's own account of it is the whole answer.
-fn refusal(error: &SdkError<ListObjectsV2Error>) -> String {
-    match (error.code(), error.message()) {
-        (Some("AccessDenied"), message) => {
-            format!("AccessDenied: {} (it takes s3:ListBucket)", message.unwrap_or("no reason given"))
-        }
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
-        (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": "),
-    }
-}
-
-/// `None` for a key that no request could name.
-pub(crate) fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
-    let key = object.key()?;
-    if !is_encoded {
-        return ObjectKey::new(key).ok();
-    }
-    // As in a form, a space is a plus sign.
-    let key = key.replace('+', " ");
-    ObjectKey::new(percent_decode_str(&key).decode_utf8().ok()?).ok()
 }
 
 impl fmt::Debug for Warming {

@@ -8,17 +8,16 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
-use tower::{Layer, Service};
+use tower::Service;
 
+use super::ResponseFuture;
 use crate::{
     body::ResponseBody,
     config::S3ProxyConfig,
-    future::ResponseFuture,
-    layer::S3ProxyLayer,
     proxy::{Admission, Proxy},
 };
 
-/// The service that [`S3ProxyLayer`] makes: it answers what its mounts claim, and passes on the rest.
+/// The service that [`S3ProxyLayer`](crate::S3ProxyLayer) makes: it answers what its mounts claim, and passes on the rest.
 #[derive(Debug, Clone)]
 pub struct S3Proxy<S = NotFound> {
     proxy: Arc<Proxy>,
@@ -35,7 +34,7 @@ impl S3Proxy<NotFound> {
     /// A service of its own, for example for `axum::Router::nest_service`. There the path under which it is nested is
     /// already gone, so the mount belongs at `/`.
     pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
-        S3ProxyLayer::new(config).layer(NotFound)
+        Self::over(Arc::new(Proxy::new(config.into())), NotFound)
     }
 }
 

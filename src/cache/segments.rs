@@ -4,13 +4,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::Frame;
 
-use super::ObjectBody;
-use crate::{
-    cache::{RunError, RunReader},
-    error::BoxError,
-};
+use super::{RunError, RunReader};
 
 /// Bytes from the cache, and from reads of S3 that the cache follows, one after the other.
 #[derive(Debug, Default)]
@@ -48,26 +43,23 @@ impl Segments {
         Ok(())
     }
 
-    /// Without a box where it is one piece.
-    pub(crate) fn into_body(mut self) -> ObjectBody {
+    /// Taken apart where it is one piece that is here, or nothing.
+    pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
         match (self.queue.pop_front(), self.queue.len()) {
-            (None, _) => ObjectBody::Empty,
-            (Some(Segment::Here(data)), 0) => ObjectBody::Full(data),
+            (None, _) => Ok(None),
+            (Some(Segment::Here(data)), 0) => Ok(Some(data)),
             (Some(first), _) => {
                 self.queue.push_front(first);
-                ObjectBody::Segments(Box::new(self))
+                Err(self)
             }
         }
     }
 
-    pub(super) fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }
 
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    pub(crate) fn poll_data(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, RunError>>> {
         let polled = ready!(self.poll_segment(cx));
         if let Some(Err(_)) = &polled {
             // Nothing comes behind an error.
@@ -77,7 +69,7 @@ impl Segments {
         Poll::Ready(polled)
     }
 
-    fn poll_segment(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_segment(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, RunError>>> {
         while let Some(segment) = self.queue.front_mut() {
             let data = match segment {
                 Segment::Here(data) => {
@@ -95,7 +87,7 @@ impl Segments {
             };
             if !data.is_empty() {
                 self.remaining = self.remaining.saturating_sub(data.len() as u64);
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+                return Poll::Ready(Some(Ok(data)));
             }
         }
         Poll::Ready(None)

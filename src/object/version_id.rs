@@ -1,4 +1,4 @@
-use crate::route::decode_once;
+use super::decode_once;
 
 /// The version of an object that a request names, decoded: 1 to 1024 bytes of visible ASCII.
 ///

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{error::BoxError, route::MountPath};
+use super::BoxError;
 
 /// A configuration that is refused, and what would be allowed instead.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ConfigError {
         Self::new(ConfigErrorKind::InvalidValue, format!("{field} {value:?}: {why}"))
     }
 
-    pub(super) fn duplicate(path: &MountPath) -> Self {
+    pub(crate) fn duplicate(path: impl fmt::Display) -> Self {
         let message = format!("two mounts are at {path} for the same host: give each a path of its own");
         Self::new(ConfigErrorKind::DuplicateMount, message)
     }

@@ -1,4 +1,4 @@
-use super::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Refuses what is no URL of a server, before anything can show what may be a password.
 pub(crate) fn check_url(field: &str, url: &str) -> Result<(), ConfigError> {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tower::Layer;
 
-use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy, service::S3Proxy};
+use super::S3Proxy;
+use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy};
 
 /// Puts the mounts of a configuration in front of a service.
 ///

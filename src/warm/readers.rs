@@ -11,10 +11,10 @@ use crate::{
     cache::{Memory, RequestControl},
     config::Mount,
     error::{BoxError, ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish, deliver::content_length},
-    object::{BucketName, ObjectKey},
-    origin::S3ErrorCode,
-    request::{Edition, ReadMethod, ReadRequest},
+    fetch::{Asks, Bucket, Fetch, Finish},
+    object::{BucketName, Edition, ObjectKey},
+    origin::{S3ErrorCode, content_length},
+    request::{ReadMethod, ReadRequest},
 };
 
 /// The reads of a warming that are under way.

@@ -1,0 +1,56 @@
+use http::{HeaderMap, HeaderValue};
+
+use super::{ProxyError, ProxyErrorKind};
+
+/// An error on its way to the client, with the fields that belong to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) error: ProxyError,
+    /// The object's length, of a 416 (RFC 9110 §15.5.17).
+    pub(crate) total: Option<u64>,
+    /// S3's own wish, which goes before ours.
+    pub(crate) retry_after: Option<HeaderValue>,
+    /// Of a denial.
+    pub(crate) headers: Option<Box<HeaderMap>>,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// 416 for an object of `total` bytes.
+    pub(crate) fn unsatisfiable(total: u64) -> Self {
+        let error = ProxyError::new(ProxyErrorKind::RangeNotSatisfiable);
+        Self { total: Some(total), ..error.into() }
+    }
+
+    /// S3 has not answered yet.
+    pub(crate) fn late() -> Self {
+        ProxyError::new(ProxyErrorKind::OriginTimeout).into()
+    }
+
+    /// Whether a stale object may stand in for it: what S3 says of the object is an answer, not an outage (RFC 5861 §4).
+    pub(crate) fn is_outage(&self) -> bool {
+        self.error.kind().status().is_server_error()
+    }
+
+    /// Whether neither the cache nor S3 was asked, or the cache alone.
+    pub(crate) fn is_unasked(&self) -> bool {
+        matches!(
+            self.error.kind(),
+            ProxyErrorKind::NotCached
+                | ProxyErrorKind::Denied
+                | ProxyErrorKind::Authorizer
+                | ProxyErrorKind::Resolver
+        )
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.error.kind() == ProxyErrorKind::OriginTimeout
+    }
+}
+
+impl From<ProxyError> for Failure {
+    fn from(error: ProxyError) -> Self {
+        Self { error, total: None, retry_after: None, headers: None }
+    }
+}

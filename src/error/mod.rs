@@ -1,0 +1,11 @@
+//! Why a configuration is refused, and why a request is answered with an error.
+
+mod config;
+mod failure;
+mod proxy;
+
+pub(crate) use self::failure::Failure;
+pub use self::{
+    config::{ConfigError, ConfigErrorKind},
+    proxy::{BoxError, ProxyError, ProxyErrorKind},
+};

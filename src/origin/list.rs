@@ -1,0 +1,60 @@
+//! Listing a bucket, through the SDK's own client.
+
+use aws_sdk_s3::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
+    types::{EncodingType, Object, RequestPayer},
+};
+use aws_smithy_async::future::pagination_stream::PaginationStream;
+use percent_encoding::percent_decode_str;
+
+use super::S3Origin;
+use crate::{
+    error::BoxError,
+    object::{BucketName, ObjectKey},
+    terms::Payer,
+};
+
+pub(crate) type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>>>;
+
+// === impl S3Origin ===
+
+impl S3Origin {
+    /// The objects of a bucket whose keys begin with a prefix, page by page.
+    pub(crate) fn list(&self, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
+        let request = self.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
+        let payer = match self.terms.payer {
+            Payer::AsTheBucketSays => None,
+            Payer::Requester => Some(RequestPayer::Requester),
+        };
+        let owner = self.terms.expected_owner.as_ref().map(ToString::to_string);
+        let request = request.set_request_payer(payer).set_expected_bucket_owner(owner);
+        // XML has no way to write some characters that keys may have.
+        Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
+    }
+}
+
+/// Why S3 did not list, in one line; the SDK's own account of it is the whole answer.
+pub(crate) fn list_refusal(error: &SdkError<ListObjectsV2Error>) -> String {
+    match (error.code(), error.message()) {
+        (Some("AccessDenied"), message) => {
+            format!("AccessDenied: {} (it takes s3:ListBucket)", message.unwrap_or("no reason given"))
+        }
+        (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
+        (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": "),
+    }
+}
+
+/// `None` for a key that no request could name.
+pub(crate) fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
+    let key = object.key()?;
+    if !is_encoded {
+        return ObjectKey::new(key).ok();
+    }
+    // As in a form, a space is a plus sign.
+    let key = key.replace('+', " ");
+    ObjectKey::new(percent_decode_str(&key).decode_utf8().ok()?).ok()
+}

@@ -1,0 +1,39 @@
+/// What a client is told about an object that S3 denies.
+///
+/// S3 says `AccessDenied` for a missing key, too, to whoever may not list the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DeniedAnswer {
+    /// 404: nobody learns whether the object exists.
+    #[default]
+    NotFound,
+    /// 403.
+    Forbidden,
+    /// 403 if the bucket tells missing keys from denied ones, else 404. Which of them is found out by asking for a key
+    /// that does not exist, when S3 first denies an object, and again every five minutes.
+    Auto,
+}
+
+/// What a client is told about a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BadPathAnswer {
+    /// 404: there is no such object.
+    #[default]
+    NotFound,
+    /// 400.
+    BadRequest,
+}
+
+/// The service that answers where the bucket has nothing to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fallback {
+    /// None: the proxy answers 404 for a missing object and 405 for a method that does not read.
+    #[default]
+    None,
+    /// The inner service. It gets the request as it came, for a GET or HEAD of a missing object, for a query that the
+    /// mount refuses, and for every other method. When it answers an unsafe method without an error, the mount's cache
+    /// drops the object (RFC 9111 §4.4).
+    Inner,
+}

@@ -1,0 +1,12 @@
+//! The tower side: the layer, the service that it makes, and what that answers with.
+
+mod future;
+mod layer;
+mod s3_proxy;
+
+pub use self::{
+    future::ResponseFuture,
+    layer::S3ProxyLayer,
+    s3_proxy::{NotFound, S3Proxy},
+};
+pub use crate::body::ResponseBody;
