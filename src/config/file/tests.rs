@@ -427,7 +427,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "fallback = \"${REGION}\"",
             InvalidValue,
             "line 4: fallback \"${REGION}\": ",
-            "\"answered\" or \"to-inner\"",
+            "\"none\" or \"inner\"",
         ),
         ("errors = \"json\"", InvalidValue, "line 4: ", "\"plain\" or \"problem-json\""),
         ("[[mount.cache_control_rule]]\nkey = \"*\"", Missing, "line 4: ", "needs default or override"),
