@@ -5,10 +5,10 @@ use crate::{
     cache::Invalidation,
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish, from_origin_error},
+    fetch::{Asks, Bucket, Fetch, Finish, Wanted, from_origin_error},
     object::{BucketName, CacheBust, Edition, InvalidKey, ObjectKey},
     origin::{Answer, S3ErrorCode, Target},
-    request::{ALLOW, AskedMethod, Query, Question, ReadMethod, ReadRequest},
+    request::{ALLOW, AskedMethod, Disposition, Query, Question, ReadMethod, ReadRequest},
     response::{BadPathAnswer, Fallback},
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
@@ -30,6 +30,20 @@ pub(crate) enum Admission {
     FetchOrInner(Fetch),
 }
 
+/// A request that a mount claims, and what its path says behind the mount.
+struct Claimed<'m, 'r> {
+    mount: &'m Mount,
+    rest: &'r str,
+}
+
+/// What a request names.
+struct Named {
+    bucket: Bucket,
+    key: ObjectKey,
+    edition: Edition,
+    disposition: Option<Disposition>,
+}
+
 // === impl Proxy ===
 
 impl Proxy {
@@ -39,78 +53,17 @@ impl Proxy {
 
     /// Decides at once whether a request is ours, and which object it asks for.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
-        let Some((mount, rest)) = self.claim(request) else { return Admission::NotOurs };
-        let asked = AskedMethod::from(request.method());
-        let cors = mount.0.cors.as_ref();
-        if asked == AskedMethod::Options
-            && let Some(fields) = cors.and_then(|cors| cors.preflight(request.headers()))
-        {
-            return Admission::Answered(preflight(fields));
-        }
-        let cors = cors.map(|cors| cors.grant(request.headers()));
-        let finish = Finish { cors, downstream: mount.0.access.downstream() };
-        let method = match asked {
-            AskedMethod::Read(method) => method,
-            AskedMethod::Options | AskedMethod::NotAllowed if mount.0.fallback == Fallback::Inner => {
-                let invalidation = mount.invalidation(rest, request);
-                return invalidation.map_or(Admission::NotOurs, Admission::Changing);
-            }
-            AskedMethod::Options => return Admission::Answered(finish.apply(options())),
-            AskedMethod::NotAllowed => return Admission::Answered(finish.apply(mount.method_not_allowed())),
-        };
-        let named = mount.name(rest, request).and_then(|(bucket, key, bust)| {
-            let query = Query::parse(request.uri().query(), mount.0.query)?;
-            refuse_customer_key(request.headers())?;
-            Ok((bucket, key, bust, query))
-        });
-        let (bucket, key, bust, Query { version, disposition }) = match named {
-            Ok(named) => named,
-            Err(kind) => {
-                return match (kind, mount.0.fallback) {
-                    // The parameter, or the key, may be for the inner service.
-                    (
-                        ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery | ProxyErrorKind::CustomerKey,
-                        Fallback::Inner,
-                    ) => Admission::NotOurs,
-                    _ => {
-                        let response = mount.error(ProxyError::new(kind), method, None);
-                        Admission::Answered(finish.apply(response))
-                    }
-                };
-            }
-        };
-        let gate = mount.gate(|| head_of(request));
-        let mount = match mount.select(request) {
-            Ok(mount) => mount,
-            Err(failure) => return mount.answer(finish, mount.refuse(failure, method, &key)),
-        };
-        let edition = Edition { version, bust };
-        let read = ReadRequest::new(method, request.headers());
-        let asks = mount.0.memory.as_ref().map(|memory| Asks::new(memory, request.headers()));
-        let mut asks = asks.unwrap_or_default();
-        // RFC 9111 §3.5 is for caches that do not know who asks.
-        asks.is_authorized &= !mount.0.access.knows_who_asks();
-        let fetch =
-            Fetch { mount: mount.clone(), bucket, key, edition, disposition, read, asks, gate, finish };
-        if fetch.gate.is_none()
-            && let Some(response) = fetch.recall()
-        {
-            return mount.answer(fetch.finish, response);
-        }
-        match mount.0.fallback {
-            Fallback::None => Admission::Fetch(fetch),
-            Fallback::Inner => Admission::FetchOrInner(fetch),
-        }
+        self.claim(request).map_or(Admission::NotOurs, |claimed| claimed.admit(request))
     }
 
-    /// The mount that wants the request, and what its path says behind the mount.
-    fn claim<'p, B>(&self, request: &'p Request<B>) -> Option<(&Mount, &'p str)> {
+    /// The mount that wants the request.
+    fn claim<'r, B>(&self, request: &'r Request<B>) -> Option<Claimed<'_, 'r>> {
         let path = request.uri().path();
         self.mounts.iter().find_map(|mount| {
             let rest = mount.0.path.strip(path)?;
             let is_for_host =
                 mount.0.host.as_ref().is_none_or(|host| host.is_target_of(request.uri(), request.headers()));
-            is_for_host.then_some((mount, rest))
+            is_for_host.then_some(Claimed { mount, rest })
         })
     }
 
@@ -129,6 +82,110 @@ impl Proxy {
         }
         Ok(())
     }
+}
+
+// === impl Claimed ===
+
+impl Claimed<'_, '_> {
+    fn admit<B>(self, request: &Request<B>) -> Admission {
+        let asked = AskedMethod::from(request.method());
+        let cors = self.mount.0.cors.as_ref();
+        if asked == AskedMethod::Options
+            && let Some(fields) = cors.and_then(|cors| cors.preflight(request.headers()))
+        {
+            return Admission::Answered(preflight(fields));
+        }
+        let cors = cors.map(|cors| cors.grant(request.headers()));
+        let finish = Finish { cors, downstream: self.mount.0.access.downstream() };
+        match asked {
+            AskedMethod::Read(method) => self.read(request, method, finish),
+            AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
+                self.invalidation(request).map_or(Admission::NotOurs, Admission::Changing)
+            }
+            AskedMethod::Options => Admission::Answered(finish.apply(options())),
+            AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
+        }
+    }
+
+    fn read<B>(self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
+        let named = match self.name(request) {
+            Ok(named) => named,
+            // The parameter, or the key, may be for the inner service.
+            Err(ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery | ProxyErrorKind::CustomerKey)
+                if self.falls_back() =>
+            {
+                return Admission::NotOurs;
+            }
+            Err(kind) => {
+                let response = self.mount.error_response(ProxyError::new(kind), method, None);
+                return Admission::Answered(finish.apply(response));
+            }
+        };
+        let Named { bucket, key, edition, disposition } = named;
+        let gate = self.mount.gate(|| head_of(request));
+        let mount = match self.mount.select(request) {
+            Ok(mount) => mount.clone(),
+            Err(failure) => return self.answer(finish, self.mount.refuse(failure, method, &key)),
+        };
+        let read = ReadRequest::new(method, request.headers());
+        let asks = self.asks(&mount, request.headers());
+        let wanted = Wanted { read, disposition, asks };
+        let fetch = Fetch { mount, bucket, key, edition, wanted, gate, finish };
+        if fetch.gate.is_none()
+            && let Some(response) = fetch.recall()
+        {
+            return self.answer(fetch.finish, response);
+        }
+        match self.mount.0.fallback {
+            Fallback::None => Admission::Fetch(fetch),
+            Fallback::Inner => Admission::FetchOrInner(fetch),
+        }
+    }
+
+    /// What the request names; else the kind of error that it is.
+    fn name<B>(&self, request: &Request<B>) -> Result<Named, ProxyErrorKind> {
+        let (bucket, key, bust) = self.mount.name(self.rest, request)?;
+        let query = Query::parse(request.uri().query(), self.mount.0.query)?;
+        refuse_customer_key(request.headers())?;
+        let Query { version, disposition } = query;
+        Ok(Named { bucket, key, edition: Edition { version, bust }, disposition })
+    }
+
+    fn asks(&self, mount: &Mount, headers: &HeaderMap) -> Asks {
+        let mut asks = mount.0.cache.as_ref().map(|cache| Asks::new(cache, headers)).unwrap_or_default();
+        // RFC 9111 §3.5 is for caches that do not know who asks.
+        asks.is_authorized &= !mount.0.access.knows_who_asks();
+        asks
+    }
+
+    /// An answer about an object, where the inner service is not the one to give it.
+    fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
+        if self.falls_back() && is_missing(&response) {
+            return Admission::NotOurs;
+        }
+        Admission::Answered(finish.apply(response))
+    }
+
+    fn falls_back(&self) -> bool {
+        self.mount.0.fallback == Fallback::Inner
+    }
+
+    /// What a request to the inner service makes of what is stored; `None` if nothing.
+    fn invalidation<B>(&self, request: &Request<B>) -> Option<Box<Invalidation>> {
+        let cache = self.mount.0.cache.as_ref()?;
+        let (bucket, key, _) = self.mount.name(self.rest, request).ok()?;
+        let bucket = match bucket {
+            Bucket::Named(name) => Some(name),
+            Bucket::Asked(..) => None,
+        };
+        Invalidation::of(request.method(), cache, bucket, key).map(Box::new)
+    }
+}
+
+/// Whether an answer says that there is no such object. A denial that says 404 does not: it is the answer.
+pub(crate) fn is_missing<B>(response: &Response<B>) -> bool {
+    let error = response.extensions().get::<ProxyError>();
+    error.is_some_and(|error| error.kind() == ProxyErrorKind::NotFound)
 }
 
 // === impl Mount ===
@@ -161,28 +218,9 @@ impl Mount {
         Ok((bucket, key, bust))
     }
 
-    /// An answer about an object, where the inner service is not the one to give it.
-    fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
-        match (response.status(), self.0.fallback) {
-            (StatusCode::NOT_FOUND, Fallback::Inner) => Admission::NotOurs,
-            _ => Admission::Answered(finish.apply(response)),
-        }
-    }
-
-    /// What a request to the inner service makes of what is kept; `None` if nothing.
-    fn invalidation<B>(&self, rest: &str, request: &Request<B>) -> Option<Box<Invalidation>> {
-        let memory = self.0.memory.as_ref()?;
-        let (bucket, key, _) = self.name(rest, request).ok()?;
-        let bucket = match bucket {
-            Bucket::Named(name) => Some(name),
-            Bucket::Asked(..) => None,
-        };
-        Invalidation::of(request.method(), memory, bucket, key).map(Box::new)
-    }
-
     fn method_not_allowed(&self) -> Response<ObjectBody> {
         let error = ProxyError::new(ProxyErrorKind::MethodNotAllowed);
-        let mut response = self.error(error, ReadMethod::Get, None);
+        let mut response = self.error_response(error, ReadMethod::Get, None);
         response.headers_mut().insert(ALLOW_FIELD, ALLOW);
         response
     }

@@ -1,35 +1,35 @@
 //! The crate's own files, and stand-ins for what they name of the others.
 
-#[path = "../../src/cache/epochs.rs"]
+#[path = "../../src/cache/store/epochs.rs"]
 #[allow(dead_code, reason = "the crate's")]
 mod epochs;
-#[path = "../../src/cache/flights.rs"]
+#[path = "../../src/cache/fill/flights.rs"]
 mod flights;
-#[path = "../../src/cache/pages.rs"]
+#[path = "../../src/cache/store/pages.rs"]
 #[allow(dead_code, reason = "the crate's")]
 mod pages;
-#[path = "../../src/cache/rooms.rs"]
+#[path = "../../src/cache/fill/reservation.rs"]
 #[allow(dead_code, reason = "the crate's")]
-mod rooms;
-#[path = "../../src/cache/run.rs"]
+mod reservation;
+#[path = "../../src/cache/fill/progress.rs"]
 #[allow(dead_code, reason = "the crate's")]
-mod run;
-#[path = "../../src/cache/runs.rs"]
+mod progress;
+#[path = "../../src/cache/fill/fills.rs"]
 #[allow(dead_code, reason = "the crate's")]
-mod runs;
-#[path = "../../src/cache/segments.rs"]
+mod fills;
+#[path = "../../src/cache/fill/segments.rs"]
 #[allow(dead_code, reason = "the crate's")]
 mod segments;
 pub(crate) mod sync;
 
 pub(crate) use self::{
     epochs::Epochs,
+    fills::{Fills, Gathered},
     flights::{Flights, Turn},
     pages::Pages,
-    rooms::{Room, Rooms},
-    run::{Run, RunError, RunReader},
-    runs::{Gathered, Runs},
-    segments::Segments,
+    progress::{Fill, FillError, FillReader, Piece},
+    reservation::{MemoryPool, Reservation},
+    segments::{Segments, Source},
 };
 use crate::object::{BucketName, ObjectKey};
 

@@ -1,5 +1,5 @@
 //! Goes through the ways in which the threads of a single flight can take turns. `cargo run --release -p models`, and for
-//! some of them `… -- runs`.
+//! some of them `… -- fills`.
 //!
 //! Each model begins a few threads and says what has to hold at the end. A thread that waits for a wake that never comes
 //! is found, too: the checker calls it a deadlock.
@@ -10,7 +10,7 @@ mod error;
 mod flights;
 mod object;
 mod request;
-mod runs;
+mod fills;
 
 use std::{
     env,
@@ -27,13 +27,14 @@ const MODELS: &[(&str, fn())] = &[
     ("flights: requests at the same time are one question", flights::requests_are_one_question),
     ("flights: a leader that goes away hands on", flights::a_leader_that_goes_away_hands_on),
     ("flights: a follower that goes away holds up nobody", flights::a_follower_that_goes_away),
-    ("runs: every byte comes once and in order", runs::every_byte_comes_once_and_in_order),
-    ("runs: what fails, fails for all", runs::what_fails_fails_for_all),
-    ("runs: a run is not given up while someone joins", runs::a_run_is_not_given_up_while_someone_joins),
-    ("runs: that the last reader has gone is noticed", runs::the_last_one_is_noticed),
-    ("runs: what was read is found in the list or in the store", runs::what_was_read_is_found),
-    ("runs: nobody waits for what is not kept", runs::nobody_waits_for_what_is_not_kept),
-    ("runs: blocks are asked for once", runs::blocks_are_asked_for_once),
+    ("fills: every byte comes once and in order", fills::every_byte_comes_once_and_in_order),
+    ("fills: what fails, fails for all", fills::what_fails_fails_for_all),
+    ("fills: a fill is not given up while someone joins", fills::a_fill_is_not_given_up_while_someone_joins),
+    ("fills: that the last reader has gone is noticed", fills::the_last_one_is_noticed),
+    ("fills: what was read is found in the list or in the store", fills::what_was_read_is_found),
+    ("fills: nobody waits for what is not kept", fills::nobody_waits_for_what_is_not_kept),
+    ("fills: blocks are asked for once", fills::blocks_are_asked_for_once),
+    ("fills: a reader goes on from the store", fills::a_reader_goes_on_from_the_store),
     ("epochs: what was asked before a purge is not kept", epochs::what_was_asked_before_a_purge_is_not_kept),
 ];
 

@@ -20,6 +20,10 @@ impl ByteRange {
         self.last
     }
 
+    pub(crate) fn after(self, count: u64) -> Option<Self> {
+        Self::new(self.first + count, self.last)
+    }
+
     pub(crate) fn len(self) -> u64 {
         self.last - self.first + 1
     }

@@ -2,7 +2,7 @@
 
 mod multipart;
 mod object;
-mod stretch;
+mod exact;
 
 use std::{
     fmt,
@@ -14,11 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-pub(crate) use self::{
-    multipart::{MultipartBody, PartFuture},
-    object::ObjectBody,
-    stretch::Stretch,
-};
+pub(crate) use self::{exact::ExactBody, multipart::MultipartBody, object::ObjectBody};
 use crate::error::BoxError;
 
 pin_project! {

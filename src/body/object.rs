@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{MultipartBody, Stretch};
+use super::{ExactBody, MultipartBody};
 use crate::{cache::Segments, error::BoxError, origin::WireBody};
 
 /// A body that the proxy itself made.
@@ -18,7 +18,7 @@ pub(crate) enum ObjectBody {
     Untold,
     Full(Bytes),
     /// As much of an object as was promised.
-    Stretch(Stretch),
+    Exact(ExactBody),
     /// An object whose length S3 did not tell.
     Wire(WireBody),
     Multipart(Box<MultipartBody>),
@@ -40,7 +40,7 @@ impl ObjectBody {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Stretch(body) => body.poll_frame(cx),
+            Self::Exact(body) => body.poll_frame(cx),
             Self::Multipart(body) => body.poll_frame(cx),
             Self::Segments(body) => body.poll_data(cx).map_ok(Frame::data).map_err(Into::into),
             Self::Wire(body) => {
@@ -55,7 +55,7 @@ impl ObjectBody {
         match self {
             Self::Empty | Self::Untold => true,
             Self::Full(_) => false,
-            Self::Stretch(body) => body.remaining() == 0,
+            Self::Exact(body) => body.remaining() == 0,
             Self::Multipart(body) => body.remaining() == 0,
             Self::Segments(body) => body.remaining() == 0,
             Self::Wire(body) => body.is_end_stream(),
@@ -67,7 +67,7 @@ impl ObjectBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Untold => SizeHint::default(),
-            Self::Stretch(body) => SizeHint::with_exact(body.remaining()),
+            Self::Exact(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),
             Self::Wire(body) => body.size_hint(),

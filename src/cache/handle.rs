@@ -8,8 +8,9 @@ use std::{
 };
 
 use super::{
-    CacheSnapshot, ClientControl, Counters, Epochs, Flights, Found, Head, ObjectId, Pages, Purge, PurgeMode,
-    PurgeTarget, Runs, Store,
+    fill::{Fills, Flights},
+    rules::ClientControl,
+    store::{CacheSnapshot, Counters, Epochs, Head, ObjectId, Pages, Purge, PurgeMode, PurgeTarget, Store},
 };
 use crate::{
     error::{ConfigError, ConfigErrorKind, Failure},
@@ -36,7 +37,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Cache(pub(crate) Arc<Shared>);
+pub struct Cache(pub(super) Arc<Shared>);
 
 /// Collects what a [`Cache`] is made of.
 #[must_use = "a builder does nothing before `build`"]
@@ -46,15 +47,15 @@ pub struct CacheBuilder {
     settings: Settings,
 }
 
-pub(crate) struct Shared {
-    pub(crate) store: Store<Head>,
-    pub(crate) heads: Flights<Result<(), Failure>>,
-    pub(crate) runs: Runs,
-    /// What bodies are kept in.
-    pub(crate) pages: Pages,
-    pub(crate) counters: Counters,
-    pub(crate) settings: Settings,
-    pub(crate) epochs: Epochs,
+pub(super) struct Shared {
+    pub(super) store: Store<Head>,
+    pub(super) heads: Flights<Result<(), Failure>>,
+    pub(super) fills: Fills,
+    /// What bodies are stored in.
+    pub(super) pages: Pages,
+    pub(super) counters: Counters,
+    pub(super) settings: Settings,
+    pub(super) epochs: Epochs,
     scopes: AtomicU32,
 }
 
@@ -66,15 +67,14 @@ pub(crate) struct AskedAt {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) block_size: u32,
-    pub(crate) max_object: u64,
-    pub(crate) negative_ttl: Duration,
-    pub(crate) passed_for: Duration,
-    /// In percent of the bytes: a read that has got so far goes on without readers.
-    pub(crate) background_fill_threshold: u64,
-    pub(crate) stale_if_error_after: Duration,
-    pub(crate) clients: ClientControl,
+pub(super) struct Settings {
+    pub(super) block_size: u32,
+    pub(super) max_object: u64,
+    pub(super) negative_ttl: Duration,
+    /// In percent of the bytes: a fill that has got so far goes on without readers.
+    pub(super) background_fill_threshold: u64,
+    pub(super) stale_if_error_after: Duration,
+    pub(super) clients: ClientControl,
 }
 
 // === impl Cache ===
@@ -88,7 +88,6 @@ impl Cache {
                 block_size: BLOCK_SIZE,
                 max_object: MAX_OBJECT.min(size / 4),
                 negative_ttl: NEGATIVE_TTL,
-                passed_for: PASSED_FOR,
                 background_fill_threshold: BACKGROUND_FILL_THRESHOLD,
                 stale_if_error_after: STALE_IF_ERROR_AFTER,
                 clients: ClientControl::Honoured,
@@ -111,7 +110,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`InvalidEvent`](super::InvalidEvent) if it is none.
+    /// [`InvalidEvent`](crate::cache::InvalidEvent) if it is none.
     #[cfg(feature = "purge")]
     pub fn apply_s3_event(&self, json: &[u8]) -> Result<usize, super::InvalidEvent> {
         Ok(super::S3Event::parse(json)?.purge(&*self.0, PurgeMode::Hard))
@@ -125,7 +124,7 @@ impl Cache {
     }
 
     /// Mounts do not share what they keep: each has credentials and policies of its own.
-    pub(crate) fn new_scope(&self) -> u32 {
+    pub(super) fn new_scope(&self) -> u32 {
         self.0.scopes.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -137,7 +136,6 @@ const BLOCK_SIZE: u32 = 128 * 1024;
 const MAX_OBJECT: u64 = 64 * 1024 * 1024;
 
 const NEGATIVE_TTL: Duration = Duration::from_secs(5);
-const PASSED_FOR: Duration = Duration::from_secs(60);
 const BACKGROUND_FILL_THRESHOLD: u64 = 75;
 const STALE_IF_ERROR_AFTER: Duration = Duration::from_secs(2);
 
@@ -163,14 +161,14 @@ impl CacheBuilder {
         self
     }
 
-    /// How long it is kept that an object does not exist; 5 s by default, zero for not at all. Only what S3 itself says
-    /// (`NoSuchKey`), never a denial.
+    /// How long the cache remembers that an object does not exist; 5 s by default, zero for not at all. Only S3's own word
+    /// for it counts (`NoSuchKey`), never a denial.
     pub fn negative_ttl(mut self, time: Duration) -> Self {
         self.settings.negative_ttl = time;
         self
     }
 
-    /// From how many percent on a read is brought to its end although all its clients have gone; 75 by default.
+    /// The share of a read, in percent, from which on it is completed although all its clients have gone; 75 by default.
     pub fn background_fill_threshold(mut self, percent: u8) -> Self {
         self.settings.background_fill_threshold = percent.into();
         self
@@ -221,7 +219,7 @@ impl CacheBuilder {
         Ok(Cache(Arc::new(Shared {
             store: Store::new(self.size, block_size),
             heads: Flights::default(),
-            runs: Runs::new(block_size.into(), pages.clone()),
+            fills: Fills::new(block_size.into(), pages.clone()),
             pages,
             counters: Counters::default(),
             settings: self.settings,
@@ -241,34 +239,29 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 // === impl Shared ===
 
 impl Shared {
-    /// Whether so many bytes more may be on their way through memory. One object may be at any time, however large.
-    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        let taken = self.runs.taken();
-        taken == 0 || taken.saturating_add(bytes) <= self.room()
+    /// Whether fills can take so many bytes more. One object can at any time, however large.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        let reserved = self.fills.reserved();
+        reserved == 0 || reserved.saturating_add(bytes) <= self.room()
     }
 
-    /// In bytes: what may be on its way through memory, all together.
-    pub(crate) fn room(&self) -> u64 {
+    /// In bytes: what fills can take, all together.
+    pub(super) fn room(&self) -> u64 {
         self.store.usage().capacity / 2
     }
 
-    /// Whether bytes of this object may be asked for; where they are already, others may join.
-    pub(crate) fn may_read(&self, found: &Found) -> bool {
-        self.has_room_for(found.total) || self.runs.has(found.state)
-    }
-
-    /// What arrives is not the store's to evict, so the store leaves it a part of the budget. Called when a read begins,
+    /// What arrives is not the store's to evict, so the store leaves it a part of the budget. Called when a fill begins,
     /// and when it ends.
-    pub(crate) fn make_room(&self) {
-        self.store.lend(self.runs.arriving());
+    pub(super) fn make_room(&self) {
+        self.store.lend(self.fills.reserved());
     }
 
     /// The moment of a question.
-    pub(crate) fn asked(&self, key: &ObjectKey, now: SystemTime) -> AskedAt {
+    pub(super) fn asked(&self, key: &ObjectKey, now: SystemTime) -> AskedAt {
         AskedAt { time: now, epoch: self.epochs.of(key) }
     }
 
-    pub(crate) fn purge_all(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
+    pub(super) fn purge_all(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
         let what = match target {
             PurgeTarget::Object { bucket, key } => Purge::Key { bucket, key },
             PurgeTarget::Prefix { bucket, prefix } => Purge::Prefix { bucket, prefix },
@@ -277,12 +270,12 @@ impl Shared {
         self.drop_all(what, mode)
     }
 
-    pub(crate) fn drop_all(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
+    pub(super) fn drop_all(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
         self.epochs.purge(what, || self.store.purge(what, mode))
     }
 
     /// Removes that very head, and what belongs to it.
-    pub(crate) fn remove_if(&self, id: &ObjectId, head: &Arc<Head>) {
+    pub(super) fn remove_if(&self, id: &ObjectId, head: &Arc<Head>) {
         // A newer one that comes in between goes, too: that costs a question to S3, and nothing else.
         if self.store.head(id.borrowed()).is_some_and(|kept| Arc::ptr_eq(&kept, head)) {
             self.store.remove(id.borrowed());
@@ -291,42 +284,8 @@ impl Shared {
 }
 
 #[cfg(feature = "purge")]
-impl super::Purger for Shared {
+impl super::store::Purger for Shared {
     fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
         self.purge_all(target, mode)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::{cache::StateId, request::ByteRange};
-
-    const MIB: u64 = 1 << 20;
-    const BLOCK: u32 = 64 * 1024;
-
-    #[test]
-    fn the_store_leaves_room_for_what_arrives_until_it_has_it() {
-        let cache = Cache::builder(4 * MIB).block_size(BLOCK).build().unwrap();
-        let shared = &cache.0;
-        let block = Bytes::from(vec![7; BLOCK as usize]);
-        let fill = || {
-            (0..200).for_each(|_| shared.store.put_blocks(StateId::next(), 0, [block.clone()]));
-            shared.store.usage().bytes
-        };
-        assert!(fill() > 3 * MIB);
-        let range = ByteRange::new(0, 2 * MIB - 1).unwrap();
-        let ((), run) = shared.runs.begin(StateId::next(), range, || Some(())).unwrap();
-        let reader = run.reader(range);
-        shared.make_room();
-        assert!(shared.store.usage().bytes <= 2 * MIB);
-        assert!(fill() <= 2 * MIB);
-        (0..32).for_each(|_| run.push(block.clone()));
-        assert_eq!(run.blocks().len(), 32);
-        shared.make_room();
-        assert!(fill() > 3 * MIB, "though it is still read");
-        drop(reader);
     }
 }

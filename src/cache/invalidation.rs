@@ -1,6 +1,9 @@
 use http::{Method, StatusCode};
 
-use super::{Cache, Memory, Purge, PurgeMode};
+use super::{
+    Cache, MountCache,
+    store::{Purge, PurgeMode},
+};
 use crate::object::{BucketName, ObjectKey};
 
 /// What a request that may change an object makes of what is kept of it (RFC 9111 §4.4). `Location` and
@@ -19,11 +22,11 @@ impl Invalidation {
     /// `None` if the method changes nothing (RFC 9110 §9.2.1). One that nobody knows may.
     pub(crate) fn of(
         method: &Method,
-        memory: &Memory,
+        mount: &MountCache,
         bucket: Option<BucketName>,
         key: ObjectKey,
     ) -> Option<Self> {
-        (!method.is_safe()).then(|| Self { cache: memory.cache.clone(), bucket, key })
+        (!method.is_safe()).then(|| Self { cache: mount.cache().clone(), bucket, key })
     }
 
     /// The request was answered with this status.

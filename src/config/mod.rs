@@ -11,7 +11,7 @@ pub use self::builder::MountBuilder;
 pub use self::file::ConfigFile;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
-    cache::Memory,
+    cache::MountCache,
     credentials::CredentialsSource,
     error::ConfigError,
     object::BucketName,
@@ -57,7 +57,7 @@ pub(crate) struct MountParts {
     pub(crate) keys: KeyMapping,
     pub(crate) origin: S3Origin,
     pub(crate) headers: HeaderPolicy,
-    pub(crate) cache: CachePolicy,
+    pub(crate) cache_control: CachePolicy,
     pub(crate) cors: Option<CorsPolicy>,
     pub(crate) content_type: ContentTypeFix,
     pub(crate) query: QueryPolicy,
@@ -65,8 +65,8 @@ pub(crate) struct MountParts {
     pub(crate) bad_path: BadPathAnswer,
     pub(crate) fallback: Fallback,
     pub(crate) errors: ErrorFormat,
-    pub(crate) memory: Option<Memory>,
-    /// How long S3 may be silent while memory is filled.
+    pub(crate) cache: Option<MountCache>,
+    /// How long S3 may be silent while the cache is filled.
     pub(crate) silence: Duration,
     pub(crate) access: AccessRules,
     /// Of `origin`.
@@ -93,7 +93,7 @@ impl S3ProxyConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::DuplicateMount`] if two mounts have the same host and path.
+    /// [`ConfigErrorKind::DuplicateMount`](crate::ConfigErrorKind::DuplicateMount) if two mounts have the same host and path.
     pub fn new(mounts: impl IntoIterator<Item = Mount>) -> Result<Self, ConfigError> {
         let mut mounts: Vec<_> = mounts.into_iter().collect();
         for (n, mount) in mounts.iter().enumerate() {

@@ -40,6 +40,11 @@ impl Refusal {
         Self::new(head.status, &head.headers, &document)
     }
 
+    /// A 404 that does not say what is missing, as those to HEAD.
+    pub(crate) fn is_unexplained_404(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.body.code.is_empty() && self.code == S3ErrorCode::Other
+    }
+
     fn new(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> Self {
         let body = S3ErrorBody::parse(document);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

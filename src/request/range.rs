@@ -209,6 +209,11 @@ impl ByteRange {
         self.last - self.first + 1
     }
 
+    /// What is left of it behind its first `count` bytes; `None` if that is nothing.
+    pub(crate) fn after(self, count: u64) -> Option<Self> {
+        Self::new(self.first.checked_add(count)?, self.last)
+    }
+
     /// Whether an object of `total` bytes has all of it.
     pub(crate) fn is_within(self, total: u64) -> bool {
         self.last < total

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
@@ -13,6 +13,7 @@ use crate::{
     body::{ObjectBody, ResponseBody},
     cache::Invalidation,
     fetch::FetchFuture,
+    proxy::is_missing,
 };
 
 pin_project! {
@@ -89,7 +90,7 @@ where
                 KindProjection::Fetch { fetch, or_inner } => {
                     let response = ready!(fetch.as_mut().poll(cx));
                     match or_inner.take() {
-                        Some(inner) if response.status() == StatusCode::NOT_FOUND => {
+                        Some(inner) if is_missing(&response) => {
                             let (mut service, request) = *inner;
                             Kind::Inner { future: service.call(request), invalidation: None }
                         }

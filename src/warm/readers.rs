@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use super::{WarmFailure, WarmReport};
 use crate::{
     body::{ObjectBody, ResponseBody},
-    cache::{Memory, RequestControl},
+    cache::{Limits, RequestControl},
     config::Mount,
     error::{BoxError, ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish},
+    fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{BucketName, Edition, ObjectKey},
     origin::{S3ErrorCode, content_length},
     request::{ReadMethod, ReadRequest},
@@ -66,10 +66,8 @@ impl Readers {
     /// Begins to read an object as soon as that may be; `false` if the cache has no room for it beside those that were
     /// read before. The size is what a listing tells.
     pub(super) async fn read(&mut self, key: ObjectKey, size: Option<u64>) -> bool {
-        let Some(memory) = &self.mount.0.memory else { return false };
-        let capacity = memory.cache.0.store.usage().capacity;
-        let most_room = memory.cache.0.room();
-        let max_object = memory.cache.0.settings.max_object;
+        let Some(cache) = &self.mount.0.cache else { return false };
+        let Limits { capacity, room: most_room, max_object } = cache.limits();
         if size.is_some_and(|size| size > max_object) {
             self.count(Outcome::TooLarge);
             return true;
@@ -166,15 +164,19 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
         bucket: Bucket::Named(bucket.clone()),
         key: key.clone(),
         edition: Edition::default(),
-        disposition: None,
-        read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
-        asks: Asks { control: FRESH, is_authorized: false },
+        wanted: Wanted {
+            read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
+            disposition: None,
+            asks: Asks { control: FRESH, is_authorized: false },
+        },
         gate: None,
         finish: Finish::default(),
     };
-    let Some(memory) = &mount.0.memory else { return Outcome::NotKept };
+    let Some(cache) = &mount.0.cache else { return Outcome::NotKept };
+    let edition = Edition::default();
+    let weight = || cache.weight(cache.object(&bucket, &key, &edition));
     if fetch.recall().is_some_and(|response| response.status() == StatusCode::OK) {
-        return match weight(memory, &bucket, &key) {
+        return match weight() {
             Some(weight) => Outcome::Fresh { weight },
             None => Outcome::NotKept,
         };
@@ -186,11 +188,11 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
             Some(_) | None => Outcome::Missing,
         };
     }
-    if content_length(response.headers()) > Some(memory.cache.0.settings.max_object) {
+    if content_length(response.headers()) > Some(cache.limits().max_object) {
         return Outcome::TooLarge;
     }
     match drain(response.into_body()).await {
-        Ok(bytes) => match weight(memory, &bucket, &key) {
+        Ok(bytes) => match weight() {
             Some(weight) => Outcome::Kept { bytes, weight },
             None => Outcome::NotKept,
         },
@@ -203,16 +205,6 @@ fn says_missing(error: &ProxyError) -> bool {
     let is_denied =
         error.origin_code().is_some_and(|code| S3ErrorCode::parse(code) == S3ErrorCode::AccessDenied);
     error.kind() == ProxyErrorKind::NotFound && !is_denied
-}
-
-/// What all of an object weighs in the cache; `None` if not all of it is there.
-fn weight(memory: &Memory, bucket: &BucketName, key: &ObjectKey) -> Option<u64> {
-    let edition = Edition::default();
-    let id = memory.object(bucket, key, &edition);
-    let head = memory.head(id)?;
-    let found = head.found()?;
-    let in_blocks = if found.body.is_some() { 0 } else { found.total };
-    memory.has_all(id, found).then(|| memory.cache.0.store.weight(&id.to_owned(), &head, in_blocks))
 }
 
 async fn drain(body: ObjectBody) -> Result<u64, BoxError> {

@@ -104,7 +104,7 @@ impl Mount {
     /// # }
     /// ```
     pub fn warm(&self, target: WarmTarget) -> Result<Warming, ConfigError> {
-        if self.0.memory.is_none() {
+        if self.0.cache.is_none() {
             let message = "a mount without a cache can't be warmed: give it one (MountBuilder::cache)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }

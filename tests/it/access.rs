@@ -280,7 +280,7 @@ async fn what_names_no_object_is_answered_without_asking() {
 }
 
 #[tokio::test]
-async fn a_denied_object_that_is_said_to_be_missing_is_the_inner_service_s() {
+async fn a_denial_is_the_answer_though_there_is_a_fallback() {
     let s3 = s3().await;
     s3.store().put(BUCKET, "a", "text".into());
     let inner = service_fn(|_: http::Request<http_body_util::Empty<bytes::Bytes>>| async {
@@ -294,12 +294,32 @@ async fn a_denied_object_that_is_said_to_be_missing_is_the_inner_service_s() {
             async move { Ok(Access::Deny(denial)) }
         })
     };
-    for (denial, status, text) in [(Denial::not_found(), 200, "inner"), (Denial::forbidden(), 403, "403")] {
+    for (denial, status, text) in [(Denial::not_found(), 404, "404"), (Denial::forbidden(), 403, "403")] {
         let mount = mount(&s3).fallback(Fallback::Inner).authorize(authorizer(denial)).build().unwrap();
         let answer = ask(&S3ProxyLayer::new(mount).layer(inner), get("/a")).await;
         assert_eq!(answer.status, status);
         assert!(answer.text().starts_with(text), "{}", answer.text());
     }
+    let allowing = Authorizer::new(|_| async { Ok(Access::Allow) });
+    let mount = mount(&s3).fallback(Fallback::Inner).authorize(allowing).build().unwrap();
+    let answer = ask(&S3ProxyLayer::new(mount).layer(inner), get("/missing")).await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, "inner"));
+}
+
+#[tokio::test]
+async fn the_fields_of_a_denial_reach_the_client_though_there_is_a_fallback() {
+    let s3 = s3().await;
+    let inner = service_fn(|_: http::Request<http_body_util::Empty<bytes::Bytes>>| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Empty::<bytes::Bytes>::new()))
+    });
+    let denial = || {
+        Denial::not_found()
+            .with_header(HeaderName::from_static("x-why"), HeaderValue::from_static("no-entry"))
+    };
+    let selector = CredentialSelector::new(move |_| Access::Deny(denial()));
+    let mount = mount(&s3).fallback(Fallback::Inner).select_credentials(selector).build().unwrap();
+    let answer = ask(&S3ProxyLayer::new(mount).layer(inner), get("/a")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-why")), (404, "no-entry"));
 }
 
 #[tokio::test]

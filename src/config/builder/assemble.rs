@@ -5,7 +5,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
-    cache::{CacheTtl, FreshnessPolicy, Memory},
+    cache::{CacheTtl, FreshnessPolicy, MountCache},
     config::{Mount, MountParts},
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind},
@@ -71,14 +71,16 @@ impl MountBuilder {
         };
         let general = self.override_cache_control.map(CacheControlRule::override_with);
         let default = self.default_cache_control.map(CacheControlRule::default_to);
-        let cache = CachePolicy::new(self.cache_control_rules.into_iter().chain(general).chain(default))
-            .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
+        let cache_control = CachePolicy::new(
+            self.cache_control_rules.into_iter().chain(general).chain(default),
+        )
+        .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
         let general_ttl = self.cache_ttl.map(CacheTtl::new);
         let freshness =
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
-        let memory = || self.cache.clone().map(|cache| Memory::new(cache, freshness.clone()));
-        let mount = |origin, source, memory, sets| {
+        let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
+        let mount = |origin, source, cache, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
                 path: path.clone(),
@@ -86,7 +88,7 @@ impl MountBuilder {
                 keys: keys.clone(),
                 origin,
                 headers: headers.clone(),
-                cache: cache.clone(),
+                cache_control: cache_control.clone(),
                 cors: cors.clone(),
                 content_type: self.content_type,
                 query: self.query,
@@ -94,7 +96,7 @@ impl MountBuilder {
                 bad_path: self.bad_path,
                 fallback: self.fallback,
                 errors: self.errors,
-                memory,
+                cache,
                 silence: self.response_timeout,
                 access: self.access.clone(),
                 credentials: source,
@@ -103,14 +105,14 @@ impl MountBuilder {
                 sets,
             }))
         };
-        let own = memory();
+        let own = in_cache();
         let sets = self.credential_sets.iter().map(|set| {
-            let memory = match set.cache {
-                CacheShare::Own => memory(),
+            let cache = match set.cache {
+                CacheShare::Own => in_cache(),
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, memory, Vec::new()))
+            (set.name.clone(), mount(origin, source, cache, Vec::new()))
         });
         let sets = sets.collect();
         Ok(mount(origin, source, own, sets))

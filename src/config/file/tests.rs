@@ -1,6 +1,6 @@
 mod terms;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, time::Duration};
 
 use aws_credential_types::Credentials;
 
@@ -266,7 +266,7 @@ fn mounts_keep_objects_in_the_cache_of_the_file_that_is_reached_by_its_handle() 
     let without = file(&text);
     assert!(without.cache().is_none());
     let config = without.build(None).unwrap();
-    assert!(config.mounts().iter().all(|mount| mount.0.memory.is_none()), "without [cache] there is none");
+    assert!(config.mounts().iter().all(|mount| mount.0.cache.is_none()), "without [cache] there is none");
 
     let with =
         file(&format!("{text}[[mount]]\n{public}path = \"/c\"\ncache = true\n[cache]\nsize = 4194304"));
@@ -274,8 +274,8 @@ fn mounts_keep_objects_in_the_cache_of_the_file_that_is_reached_by_its_handle() 
     let config = with.build(None).unwrap();
     for (path, is_cached) in [("/", true), ("/b", false), ("/c", true)] {
         let mount = config.mounts().iter().find(|mount| mount.0.path.to_string() == path).unwrap();
-        let memory = mount.0.memory.as_ref();
-        assert_eq!(memory.is_some_and(|memory| Arc::ptr_eq(&memory.cache.0, &cache.0)), is_cached, "{path}");
+        let in_cache = mount.0.cache.as_ref();
+        assert_eq!(in_cache.is_some_and(|in_cache| in_cache.is_of(&cache)), is_cached, "{path}");
     }
 }
 

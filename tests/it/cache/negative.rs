@@ -35,6 +35,58 @@ async fn that_there_is_no_such_key_is_known_for_a_moment() {
     }
 }
 
+/// However the first one asks. The 404 to a HEAD gives no reason, so it holds for others that ask for the head.
+#[tokio::test]
+async fn every_way_to_ask_for_a_missing_object_is_remembered() {
+    let known = [("if-none-match", "\"a\"")];
+    let since = [("if-modified-since", "Tue, 14 Nov 2023 00:00:00 GMT")];
+    let part = [("range", "bytes=0-9")];
+    for (method, fields, questions, later) in [
+        ("GET", &[][..], 1, 0),
+        ("GET", &part, 1, 0),
+        // The head, and why.
+        ("GET", &known, 2, 0),
+        ("GET", &since, 2, 0),
+        ("HEAD", &[], 1, 1),
+    ] {
+        let origin = Origin::start().await;
+        let (service, _) = origin.cached();
+        for _ in 0..3 {
+            assert_eq!(ask(&service, request(method, "/none", fields)).await.status, 404);
+        }
+        assert_eq!(origin.asked(), questions, "{method} {fields:?}");
+        for method in ["HEAD", "GET", "GET", "HEAD"] {
+            assert_eq!(ask(&service, request(method, "/none", &[])).await.status, 404);
+        }
+        assert_eq!(origin.asked(), later, "{method} {fields:?}");
+        origin.put("none", &Object::new("text"));
+        origin.clock.advance(5);
+        assert_eq!(ask(&service, request(method, "/none", &[])).await.status, 200);
+    }
+    // Where nothing is remembered.
+    let origin = Origin::start().await;
+    let (service, cache) = origin.cached_by(Cache::builder(MIB).negative_ttl(Duration::ZERO), |mount| mount);
+    for n in 1..3 {
+        assert_eq!(ask(&service, request("HEAD", "/none", &[])).await.status, 404);
+        assert_eq!((origin.seen().len(), cache.snapshot().entries), (n, 0));
+    }
+}
+
+#[tokio::test]
+async fn errors_are_misses() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new("text").with("cache-control", "max-age=60"));
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    // Of what is fresh, too: S3 is asked, and then the condition fails.
+    let fields = [("cache-control", "no-cache"), ("if-match", "\"other\"")];
+    assert_eq!(ask(&service, request("GET", "/a", &fields)).await.status, 412);
+    origin.fail(Fault::Refuses(503, "SlowDown"));
+    assert_eq!(ask(&service, get("/b")).await.status, 503);
+    let counted = cache.snapshot();
+    assert_eq!((counted.hits, counted.misses, counted.bypassed), (0, 3, 0));
+}
+
 #[tokio::test]
 async fn an_object_that_is_gone_is_gone() {
     let origin = Origin::start().await;
@@ -74,8 +126,11 @@ async fn no_other_error_is_kept() {
             let answer = ask(&service, request(method, "/a", &[])).await;
             assert_ne!(answer.status, 200, "{row}");
             assert_eq!(answer.header("cache-status"), "tower-s3-proxy; fwd=miss", "{row}");
-            assert_eq!(cache.snapshot().entries, 0, "{row}");
+            // That a HEAD was answered with 404 is known to other HEADs: nobody can tell which 404 it was.
+            let entries = u64::from((method, status) == ("HEAD", 404));
+            assert_eq!(cache.snapshot().entries, entries, "{row}");
             origin.fail(None);
+            assert_eq!(ask(&service, get("/a")).await.status, 200, "{row}");
             assert_eq!(ask(&service, request(method, "/a", &[])).await.status, 200, "{row}");
         }
     }

@@ -1,12 +1,16 @@
 //! Objects of all sizes, and what is kept of them.
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use proptest::{prelude::*, test_runner::TestRunner};
 use tower::ServiceExt;
-use tower_s3_proxy::{Cache, S3Proxy};
+use tower_s3_proxy::{
+    Cache, S3Proxy,
+    cache::{PurgeMode, PurgeTarget},
+};
 
 use super::origin::{MIB, Object, Origin, eventually, noise};
-use crate::support::{Answer, BUCKET, ask, get, mount, proxy, request, s3};
+use crate::support::{Answer, ask, get, request};
 
 const BLOCK: u32 = 4096;
 
@@ -219,14 +223,13 @@ async fn one_read_after_the_other_fills_all_of_the_cache() {
 /// What is on its way is not the cache's to evict, so there is a limit to it.
 #[tokio::test]
 async fn no_more_is_on_its_way_than_the_cache_may_hold() {
-    let s3 = s3().await;
+    let origin = Origin::start().await;
     let body = noise(1_000_000, 7);
-    for n in 0..8 {
-        s3.store().put(BUCKET, &format!("{n}"), body.clone());
-    }
-    let cache = Cache::builder(4 * MIB).max_object(2 * MIB).build().unwrap();
-    let service = proxy(mount(&s3).default_cache_control("max-age=60").cache(&cache));
-    // Eight clients that read nothing of what comes for them.
+    let object = Object::new(body.clone()).with("cache-control", "max-age=60");
+    (0..8).for_each(|n| origin.put(&format!("{n}"), &object));
+    let builder = Cache::builder(4 * MIB).max_object(2 * MIB);
+    let (service, cache) = origin.cached_by(builder, |mount| mount);
+    let gate = origin.gate(1000);
     let mut answers = Vec::new();
     for n in 0..8 {
         let answer = service.clone().oneshot(get(&format!("/{n}"))).await.unwrap();
@@ -238,6 +241,7 @@ async fn no_more_is_on_its_way_than_the_cache_may_hold() {
     };
     let all_passed = answers.iter().filter(|answer| passed(answer)).count();
     assert!((4..8).contains(&all_passed), "{all_passed} of eight were not taken into memory");
+    gate.open();
     for answer in answers {
         assert_eq!(Answer::read(answer).await.body, body);
     }
@@ -250,6 +254,76 @@ async fn no_more_is_on_its_way_than_the_cache_may_hold() {
         }
     }
     panic!("never kept: {:?}", cache.snapshot());
+}
+
+/// What the store has is no longer on its way, though clients are slow to take it.
+#[tokio::test]
+async fn slow_clients_of_finished_reads_keep_nobody_out() {
+    let origin = Origin::start().await;
+    let body = noise(900_000, 7);
+    let object = Object::new(body.clone()).with("cache-control", "max-age=60");
+    (0..9).for_each(|n| origin.put(&format!("{n}"), &object));
+    let builder = Cache::builder(4 * MIB).max_object(2 * MIB);
+    let (service, cache) = origin.cached_by(builder, |mount| mount);
+    let mut slow = Vec::new();
+    for n in 0..9_u64 {
+        let answer = service.clone().oneshot(get(&format!("/{n}"))).await.unwrap();
+        let status = answer.headers()["cache-status"].to_str().unwrap().to_owned();
+        assert!(status.contains("stored") && !status.contains("no-room"), "{n}: {status}");
+        slow.push(answer);
+        eventually("it is read", || cache.snapshot().bytes_fetched == (n + 1) * 900_000).await;
+        origin.until(|origin| origin.open() == 0).await;
+    }
+    // Some of it was evicted meanwhile: S3 is asked for that again.
+    for answer in slow {
+        assert!(Answer::read(answer).await.body == body);
+    }
+}
+
+/// A client holds a block at a time. What is evicted, or purged, while it reads is asked for again, of the same state.
+#[tokio::test]
+async fn a_body_takes_its_blocks_as_it_is_read() {
+    let origin = Origin::start().await;
+    let object = Object::new(noise(1_000_000, 1)).with("cache-control", "max-age=60");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached();
+    assert!(ask(&service, get("/a")).await.body == object.body);
+    eventually("it is kept", || cache.snapshot().entries == 9).await;
+    origin.asked();
+    for range in ["bytes=0-", "bytes=100-900000"] {
+        let hit = service.clone().oneshot(request("GET", "/a", &[("range", range)])).await.unwrap();
+        assert!(hit.headers()["cache-status"].to_str().unwrap().contains("hit"), "{range}");
+        cache.purge(&PurgeTarget::Everything, PurgeMode::Hard);
+        let (status, expected) = expected(&object.body, parsed(range));
+        let answer = Answer::read(hit).await;
+        assert!((answer.status.as_u16(), &answer.body) == (status, &expected), "{range}");
+        let asked = origin.seen();
+        assert!(!asked.is_empty(), "nothing was held");
+        assert!(asked.iter().all(|asked| asked.fields["if-match"] == object.tag()), "{asked:?}");
+        origin.asked();
+        ask(&service, get("/a")).await;
+        eventually("it is kept again", || cache.snapshot().entries == 9).await;
+        origin.asked();
+    }
+}
+
+fn parsed(range: &str) -> (Option<u64>, Option<u64>) {
+    let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+    (first.parse().ok(), last.parse().ok())
+}
+
+#[tokio::test]
+async fn a_body_whose_object_changes_while_it_is_read_ends_in_an_error() {
+    let origin = Origin::start().await;
+    origin.put("a", &Object::new(noise(1_000_000, 1)).with("cache-control", "max-age=60"));
+    let (service, cache) = origin.cached();
+    ask(&service, get("/a")).await;
+    eventually("it is kept", || cache.snapshot().entries == 9).await;
+    let hit = service.clone().oneshot(get("/a")).await.unwrap();
+    assert_eq!(hit.status(), 200);
+    origin.put("a", &Object::new(noise(1_000_000, 2)));
+    cache.purge(&PurgeTarget::Everything, PurgeMode::Hard);
+    assert!(hit.into_body().collect().await.is_err());
 }
 
 #[tokio::test]

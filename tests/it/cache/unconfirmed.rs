@@ -199,3 +199,41 @@ async fn what_can_not_be_confirmed_behind_is_read_anew() {
         assert_eq!(ask(&service, get("/a")).await.header("cache-status"), says);
     }
 }
+
+/// Without a strong tag nobody can tell whether parts are of one state. That is no reason to give up what came whole.
+#[tokio::test]
+async fn questions_for_the_head_leave_an_object_without_a_strong_tag_where_it_is() {
+    let date = "Tue, 14 Nov 2023 00:00:00 GMT";
+    let known = [("if-modified-since", "Mon, 13 Nov 2023 00:00:00 GMT")];
+    for tag in [None, Some("W/\"1\"")] {
+        for (method, fields) in [("HEAD", &[][..]), ("GET", &known)] {
+            let origin = Origin::start().await;
+            let object = Object::new("text").without("etag").with("last-modified", date);
+            let object = match tag {
+                Some(tag) => object.with("etag", tag),
+                None => object,
+            };
+            let object = object.with("cache-control", "max-age=10, stale-if-error=600");
+            origin.put("a", &object);
+            let (service, cache) = origin.cached();
+            let row = format!("{method} {tag:?}");
+            // Nothing is stored by it, and nothing keeps others from being stored.
+            assert_eq!(ask(&service, request(method, "/a", fields)).await.status, 200, "{row}");
+            ask(&service, get("/a")).await;
+            assert!(ask(&service, get("/a")).await.header("cache-status").contains("hit"), "{row}");
+            origin.clock.advance(20);
+            assert_eq!(ask(&service, request(method, "/a", fields)).await.status, 200, "{row}");
+            assert_eq!(cache.snapshot().entries, 1, "{row}");
+            origin.fail(DOWN);
+            let answer = ask(&service, get("/a")).await;
+            assert_eq!((answer.status.as_u16(), answer.text()), (200, "text"), "{row}: it stands in");
+            // Of another state it does not.
+            origin.fail(None);
+            origin.put("a", &object.clone().with("last-modified", "Tue, 14 Nov 2023 00:00:01 GMT"));
+            origin.clock.advance(10);
+            assert_eq!(ask(&service, request(method, "/a", fields)).await.status, 200, "{row}");
+            origin.fail(DOWN);
+            assert_eq!(ask(&service, get("/a")).await.status, 503, "{row}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame};
+
+use crate::{
+    error::BoxError,
+    origin::{End, WireBody},
+};
+
+/// The bytes of an object that a client was promised: no more, and no less without an error.
+#[derive(Debug)]
+pub(crate) struct ExactBody {
+    body: WireBody,
+    remaining: u64,
+    /// Boxed: S3's body is mostly exact by itself.
+    trim: Option<Box<Trim>>,
+}
+
+/// What must be trimmed where it is not.
+#[derive(Debug, Default)]
+struct Trim {
+    /// So many bytes stand before the exact ones.
+    skip: u64,
+    /// The last bytes, until S3's body has ended behind them; `None` if that need not be awaited.
+    held_back: Option<Bytes>,
+}
+
+/// S3's body was not as long as it had to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WrongLength {
+    Missing(u64),
+    Surplus,
+}
+
+// === impl ExactBody ===
+
+impl ExactBody {
+    pub(crate) fn new(body: WireBody, skip: u64, length: u64, end: End) -> Self {
+        let held_back = match end {
+            End::Told => None,
+            End::Awaited => Some(Bytes::new()),
+        };
+        let needs_trim = skip > 0 || held_back.is_some();
+        let trim = needs_trim.then(|| Box::new(Trim { skip, held_back }));
+        Self { body, remaining: length, trim }
+    }
+
+    pub(super) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = ready!(self.poll_bytes(cx));
+        if let Some(Err(_)) = &polled {
+            // Nothing comes behind an error.
+            self.remaining = 0;
+        }
+        Poll::Ready(polled.map(|data| data.map(Frame::data)))
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        while self.remaining > 0 {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
+            let Some(frame) = frame else { return Poll::Ready(Some(self.end())) };
+            // Trailers are fields of S3's that no policy has let through.
+            let Ok(data) = frame.into_data() else { continue };
+            let taken = match &mut self.trim {
+                Some(trim) => trim.take(data, self.remaining)?,
+                None => data,
+            };
+            let data = first(taken, self.remaining);
+            if !data.is_empty() {
+                self.remaining -= data.len() as u64;
+                return Poll::Ready(Some(Ok(data)));
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// The last bytes, if S3's body ended where it had to.
+    fn end(&mut self) -> Result<Bytes, BoxError> {
+        let last = self.trim.take().and_then(|trim| trim.held_back).unwrap_or_default();
+        match self.remaining - last.len() as u64 {
+            0 => {
+                self.remaining = 0;
+                Ok(last)
+            }
+            missing => Err(WrongLength::Missing(missing).into()),
+        }
+    }
+}
+
+/// The first of the bytes, at most so many.
+fn first(mut data: Bytes, at_most: u64) -> Bytes {
+    data.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
+    data
+}
+
+// === impl Trim ===
+
+impl Trim {
+    /// What of a frame can be sent now.
+    fn take(&mut self, mut data: Bytes, remaining: u64) -> Result<Bytes, WrongLength> {
+        let skipped = self.skip.min(data.len() as u64);
+        self.skip -= skipped;
+        // No more than the frame's length, which is a usize.
+        data.advance(usize::try_from(skipped).unwrap_or(usize::MAX));
+        let Some(last) = &mut self.held_back else { return Ok(data) };
+        let length = data.len() as u64;
+        match remaining - last.len() as u64 {
+            missing if length > missing => Err(WrongLength::Surplus),
+            missing if length == missing && length > 0 => {
+                *last = data;
+                Ok(Bytes::new())
+            }
+            _ => Ok(data),
+        }
+    }
+}
+
+// === impl WrongLength ===
+
+impl fmt::Display for WrongLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(bytes) => write!(f, "the origin ended the object {bytes} bytes early"),
+            Self::Surplus => f.write_str("the origin sent more than the part asked for"),
+        }
+    }
+}
+
+impl std::error::Error for WrongLength {}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use aws_smithy_types::body::SdkBody;
+    use http::HeaderMap;
+
+    use super::*;
+
+    /// What S3 sends: bytes, or a failure, or trailers.
+    #[derive(Debug, Clone, Copy)]
+    enum Sent {
+        Bytes(&'static str),
+        Break,
+        Trailers,
+    }
+
+    struct Frames(std::vec::IntoIter<Sent>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(self.0.next().map(|sent| match sent {
+                Sent::Bytes(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
+                Sent::Break => Err("reset".into()),
+                Sent::Trailers => Ok(Frame::trailers(HeaderMap::new())),
+            }))
+        }
+    }
+
+    fn body(sent: &[Sent], skip: u64, length: u64, end: End) -> ExactBody {
+        let frames = Frames(Vec::from(sent).into_iter());
+        ExactBody::new(WireBody::Sdk(SdkBody::from_body_1_x(frames)), skip, length, end)
+    }
+
+    fn poll(body: &mut ExactBody) -> Option<Result<String, String>> {
+        match body.poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(frame) => frame.map(|frame| match frame {
+                Ok(frame) => Ok(str::from_utf8(&frame.into_data().unwrap()).unwrap().to_owned()),
+                Err(error) => Err(error.to_string()),
+            }),
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    #[test]
+    fn a_body_has_the_bytes_that_were_promised_or_ends_in_an_error() {
+        use Sent::{Break, Bytes, Trailers};
+        let early = "the origin ended the object 2 bytes early";
+        let more = "the origin sent more than the part asked for";
+        for (sent, skip, length, end, expected, error) in [
+            (&[Bytes("abc"), Bytes("def")][..], 0, 6, End::Told, "abcdef", None),
+            (&[Bytes("abc"), Bytes("def"), Trailers], 0, 6, End::Told, "abcdef", None),
+            (&[Bytes(""), Bytes("abc")], 0, 3, End::Told, "abc", None),
+            (&[Bytes("abcd")], 0, 6, End::Told, "abcd", Some(early)),
+            (&[Bytes("abcd"), Break], 0, 6, End::Told, "abcd", Some("reset")),
+            (&[], 0, 0, End::Told, "", None),
+            // What comes behind is nobody's, if that was said beforehand.
+            (&[Bytes("abcdef")], 0, 4, End::Told, "abcd", None),
+            (&[Bytes("abcd"), Break], 0, 4, End::Told, "abcd", None),
+            // A part is cut out.
+            (&[Bytes("abc"), Bytes("def")], 2, 3, End::Told, "cde", None),
+            (&[Bytes("a"), Bytes("bc"), Bytes("def")], 3, 2, End::Told, "de", None),
+            (&[Bytes("abc")], 2, 3, End::Told, "c", Some(early)),
+            // The end shows whether it is the part.
+            (&[Bytes("abc"), Bytes("def")], 0, 6, End::Awaited, "abcdef", None),
+            (&[Bytes("abc"), Bytes("def"), Bytes("g")], 0, 6, End::Awaited, "abc", Some(more)),
+            (&[Bytes("abcdefg")], 0, 6, End::Awaited, "", Some(more)),
+            (&[Bytes("abcd")], 0, 6, End::Awaited, "abcd", Some(early)),
+            (&[Bytes("abcdef"), Break], 0, 6, End::Awaited, "", Some("reset")),
+        ] {
+            let mut body = body(sent, skip, length, end);
+            let mut got = String::new();
+            let ended = loop {
+                match poll(&mut body) {
+                    Some(Ok(text)) => got += &text,
+                    Some(Err(error)) => break Some(error),
+                    None => break None,
+                }
+            };
+            let row = format!("{sent:?} {skip} {length} {end:?}");
+            assert_eq!((&*got, ended.as_deref()), (expected, error), "{row}");
+            assert_eq!(body.remaining(), 0, "{row}");
+            assert_eq!(poll(&mut body), None, "nothing comes behind the end: {row}");
+        }
+    }
+
+    #[test]
+    fn nothing_comes_behind_an_error_though_the_origin_goes_on() {
+        let mut body = body(&[Sent::Bytes("ab"), Sent::Break, Sent::Bytes("cd")], 0, 4, End::Told);
+        assert_eq!(poll(&mut body), Some(Ok("ab".to_owned())));
+        assert_eq!(poll(&mut body), Some(Err("reset".to_owned())));
+        assert_eq!((body.remaining(), poll(&mut body)), (0, None));
+    }
+}

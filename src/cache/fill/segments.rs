@@ -1,0 +1,288 @@
+use std::{
+    collections::VecDeque,
+    fmt,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+
+use super::{FillError, FillReader, progress::Piece};
+use crate::request::ByteRange;
+
+/// Bytes of one state of an object: from the store, and from fills that are followed, one after the other.
+///
+/// Blocks of the store are taken out of it when it is their turn, so that a slow client holds one and not all of them:
+/// what is evicted while somebody holds it is counted nowhere.
+#[derive(Default)]
+pub(crate) struct Segments {
+    queue: VecDeque<Segment>,
+    remaining: u64,
+    /// Brings what is [`Later`](Segment::Later).
+    source: Option<Box<dyn Source>>,
+}
+
+#[derive(Debug)]
+enum Segment {
+    Here(Bytes),
+    Coming(FillReader),
+    Later(ByteRange),
+}
+
+/// Brings the bytes of one state of an object, as a body gets to them.
+pub(crate) trait Source: Send {
+    /// The bytes from the first of the range on that the store has in one piece, if it has them.
+    fn stored(&mut self, range: ByteRange) -> Option<Bytes>;
+
+    /// Adds the first bytes of the range, or all of them, as what is coming; nothing if they can't be had any more.
+    fn ask(&mut self, range: ByteRange, to: &mut Segments);
+}
+
+// === impl Segments ===
+
+impl Segments {
+    pub(crate) fn push(&mut self, data: Bytes) {
+        self.remaining += data.len() as u64;
+        self.queue.push_back(Segment::Here(data));
+    }
+
+    pub(crate) fn follow(&mut self, reader: FillReader) {
+        self.remaining += reader.remaining();
+        self.queue.push_back(Segment::Coming(reader));
+    }
+
+    /// Bytes that the store has, to be taken when it is their turn.
+    pub(crate) fn later(&mut self, range: ByteRange) {
+        self.remaining += range.len();
+        if let Some(Segment::Later(before)) = self.queue.back_mut()
+            && let Some(joined) = ByteRange::new(before.first(), range.last())
+            && before.last() + 1 == range.first()
+        {
+            *before = joined;
+            return;
+        }
+        self.queue.push_back(Segment::Later(range));
+    }
+
+    /// Whether there is something that a [`Source`] has to bring, or may have to.
+    pub(crate) fn needs_source(&self) -> bool {
+        self.queue.iter().any(|segment| !matches!(segment, Segment::Here(_)))
+    }
+
+    pub(crate) fn set_source(&mut self, source: Box<dyn Source>) {
+        self.source = Some(source);
+    }
+
+    /// Waits until it is certain that what comes first comes.
+    pub(crate) async fn opened(&mut self) -> Result<(), FillError> {
+        for segment in &mut self.queue {
+            if let Segment::Coming(reader) = segment {
+                return reader.opened().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Taken apart where it is one piece that is here, or nothing.
+    pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
+        match (self.queue.pop_front(), self.queue.len()) {
+            (None, _) => Ok(None),
+            (Some(Segment::Here(data)), 0) => Ok(Some(data)),
+            (Some(first), _) => {
+                self.queue.push_front(first);
+                Err(self)
+            }
+        }
+    }
+
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    pub(crate) fn poll_data(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, FillError>>> {
+        let polled = ready!(self.poll_segment(cx));
+        match &polled {
+            Some(Ok(data)) => self.remaining = self.remaining.saturating_sub(data.len() as u64),
+            // Nothing comes behind an error.
+            Some(Err(_)) => {
+                self.queue.clear();
+                self.remaining = 0;
+            }
+            None => {}
+        }
+        Poll::Ready(polled)
+    }
+
+    fn poll_segment(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, FillError>>> {
+        while let Some(segment) = self.queue.front_mut() {
+            match segment {
+                Segment::Here(data) => {
+                    let data = std::mem::take(data);
+                    self.queue.pop_front();
+                    if !data.is_empty() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Segment::Coming(reader) => match ready!(reader.poll_data(cx)).transpose()? {
+                    Some(Piece::Bytes(data)) => return Poll::Ready(Some(Ok(data))),
+                    Some(Piece::Stored) => {
+                        let rest = reader.rest();
+                        self.queue.pop_front();
+                        self.put_back(rest);
+                    }
+                    None => drop(self.queue.pop_front()),
+                },
+                Segment::Later(range) => {
+                    let range = *range;
+                    self.queue.pop_front();
+                    if let Some(data) = self.take(range)? {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// The next bytes of a range; `None` if they are in the queue now.
+    fn take(&mut self, range: ByteRange) -> Result<Option<Bytes>, FillError> {
+        let source = self.source.as_mut().ok_or(FillError::Changed)?;
+        if let Some(data) = source.stored(range) {
+            self.put_back(range.after(data.len() as u64));
+            return Ok(Some(data));
+        }
+        let mut asked = Self::default();
+        source.ask(range, &mut asked);
+        if asked.remaining == 0 {
+            return Err(FillError::Changed);
+        }
+        self.put_back(range.after(asked.remaining));
+        for segment in asked.queue.into_iter().rev() {
+            self.queue.push_front(segment);
+        }
+        Ok(None)
+    }
+
+    fn put_back(&mut self, rest: Option<ByteRange>) {
+        if let Some(rest) = rest {
+            self.queue.push_front(Segment::Later(rest));
+        }
+    }
+}
+
+impl fmt::Debug for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segments").field("remaining", &self.remaining).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        task::Waker,
+    };
+
+    use super::*;
+    use crate::cache::{
+        fill::{Fill, MemoryPool},
+        store::Pages,
+    };
+
+    const OBJECT: &[u8] = b"0123456789";
+
+    /// A store of blocks of four bytes.
+    #[derive(Clone, Default)]
+    struct Blocks(Arc<Mutex<Desk>>);
+
+    #[derive(Default)]
+    struct Desk {
+        stored: Vec<u64>,
+        asked: Vec<(u64, u64)>,
+    }
+
+    impl Source for Blocks {
+        fn stored(&mut self, range: ByteRange) -> Option<Bytes> {
+            let block = range.first() / 4;
+            let end = ((block + 1) * 4 - 1).min(range.last());
+            let is_here = self.0.lock().unwrap().stored.contains(&block);
+            is_here.then(|| piece(range.first(), end))
+        }
+
+        fn ask(&mut self, range: ByteRange, to: &mut Segments) {
+            self.0.lock().unwrap().asked.push((range.first(), range.last()));
+            let fill = fill(range);
+            to.follow(fill.reader(range).unwrap());
+            fill.open();
+            fill.push(piece(range.first(), range.last()));
+            fill.complete();
+        }
+    }
+
+    fn piece(first: u64, last: u64) -> Bytes {
+        Bytes::from_static(&OBJECT[usize::try_from(first).unwrap()..=usize::try_from(last).unwrap()])
+    }
+
+    fn range(first: u64, last: u64) -> ByteRange {
+        ByteRange::new(first, last).unwrap()
+    }
+
+    fn fill(range: ByteRange) -> Arc<Fill> {
+        Fill::new(range, 4, Pages::new(0), MemoryPool::default().reserve(range.len()))
+    }
+
+    fn next(segments: &mut Segments) -> Option<Result<Bytes, String>> {
+        match segments.poll_data(&Context::from_waker(Waker::noop())) {
+            Poll::Ready(next) => next.map(|data| data.map_err(|why| why.to_string())),
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    fn all(segments: &mut Segments) -> Vec<u8> {
+        std::iter::from_fn(|| next(segments)).flat_map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn blocks_are_taken_out_of_the_store_when_it_is_their_turn() {
+        let blocks = Blocks::default();
+        blocks.0.lock().unwrap().stored = vec![0, 1];
+        let mut segments = Segments::default();
+        segments.later(range(1, 3));
+        segments.later(range(4, 9));
+        segments.set_source(Box::new(blocks.clone()));
+        assert_eq!(segments.remaining(), 9);
+        assert_eq!(next(&mut segments).unwrap().unwrap(), "123");
+        // Evicted while the client reads: what is missing is asked for, from there on.
+        blocks.0.lock().unwrap().stored = vec![2];
+        assert_eq!(all(&mut segments), b"456789");
+        assert_eq!(segments.remaining(), 0);
+        assert_eq!(blocks.0.lock().unwrap().asked, [(4, 9)]);
+    }
+
+    #[test]
+    fn a_reader_goes_on_from_the_store_when_the_fill_is_over() {
+        let fill = fill(range(0, 9));
+        let mut segments = Segments::default();
+        segments.follow(fill.reader(range(2, 8)).unwrap());
+        let blocks = Blocks::default();
+        segments.set_source(Box::new(blocks.clone()));
+        fill.open();
+        fill.push(piece(0, 4));
+        assert_eq!(next(&mut segments).unwrap().unwrap(), "23");
+        fill.push(piece(5, 9));
+        assert_eq!(fill.blocks().concat(), OBJECT);
+        blocks.0.lock().unwrap().stored = vec![0, 1, 2];
+        fill.hand_over();
+        assert_eq!(all(&mut segments), b"45678");
+        assert_eq!(blocks.0.lock().unwrap().asked, []);
+    }
+
+    #[test]
+    fn nothing_comes_behind_an_error() {
+        let mut segments = Segments::default();
+        segments.later(range(0, 3));
+        segments.push(piece(4, 5));
+        assert!(next(&mut segments).unwrap().is_err(), "there is no source");
+        assert_eq!(segments.remaining(), 0);
+        assert_eq!(next(&mut segments), None);
+    }
+}

@@ -1,0 +1,197 @@
+mod answer;
+mod order;
+mod token;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower::Service;
+
+pub use self::token::{AdminToken, InvalidToken};
+use self::{
+    answer::Answer,
+    order::{Order, Place},
+};
+use super::{PurgeMode, Purger, event::S3Event};
+use crate::error::BoxError;
+
+/// Purges the cache over HTTP: a service to be mounted where its users can reach it, and others had better not.
+///
+/// | request | answer |
+/// |---|---|
+/// | `POST /purge?bucket=…&key=…` | `{"purged":n}`: how many objects were held |
+/// | `POST /purge?bucket=…&prefix=…` | the same; all of the bucket if the prefix is empty |
+/// | `POST /purge?all` | the same, of all buckets |
+/// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, of what the event names |
+/// | `GET /stats` | the counters of the cache |
+///
+/// `&soft` makes a purge mark objects stale instead of dropping them ([`PurgeMode::Soft`](crate::cache::PurgeMode::Soft)).
+/// `DELETE` and `PURGE` do what `POST` does on `/purge`. Values are encoded as in forms: `+` is a space.
+///
+/// Every request shows the token as `Authorization: Bearer …`. On `/events` it may also be the password of any user
+/// (`Authorization: Basic …`), since that is all that SNS can be made to send: subscribe
+/// `https://sns:TOKEN@host/…/events`. The address by which the subscription is to be confirmed is then in the log and in
+/// the answer (`subscribe_urls`); nothing is fetched. The token goes over the wire as it is: serve this by TLS, or
+/// not beyond the host.
+///
+/// A request that is refused gets a JSON text with the member `error`: 401 without the token, 400 if it is not
+/// understood, 404, 405, 413 for an event that is too long, 408 for one that does not arrive within 10 seconds.
+#[derive(Clone)]
+pub struct CacheAdmin(Arc<Inner>);
+
+struct Inner {
+    token: AdminToken,
+    purger: Arc<dyn Purger>,
+    stats: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// The answer of a [`CacheAdmin`], to be.
+pub struct AdminFuture(Kind);
+
+enum Kind {
+    Ready(Option<Response<Full<Bytes>>>),
+    Event(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
+}
+
+// === impl CacheAdmin ===
+
+impl CacheAdmin {
+    /// `stats` gives the counters as JSON.
+    pub(crate) fn new(
+        token: AdminToken,
+        purger: Arc<dyn Purger>,
+        stats: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner { token, purger, stats: Box::new(stats) }))
+    }
+}
+
+impl<B> Service<Request<B>> for CacheAdmin
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = AdminFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> AdminFuture {
+        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let answer = match self.0.admit(&method, &uri, &headers) {
+            Err(refusal) => refusal,
+            Ok(Order::Purge(target, mode)) => {
+                let purged = self.0.purger.purge(&target, mode);
+                tracing::info!(?target, ?mode, purged, "purged by request");
+                Answer::Purged { objects: purged, subscribe_urls: Vec::new() }
+            }
+            Ok(Order::Stats) => Answer::Stats((self.0.stats)()),
+            Ok(Order::PurgeByEvent(mode)) => {
+                let inner = Arc::clone(&self.0);
+                return AdminFuture(Kind::Event(Box::pin(async move {
+                    let answer = match read(body).await {
+                        Ok(json) => inner.purge_by_event(&json, mode),
+                        Err(refusal) => refusal,
+                    };
+                    answer.into_response(&method)
+                })));
+            }
+        };
+        AdminFuture(Kind::Ready(Some(answer.into_response(&method))))
+    }
+}
+
+impl fmt::Debug for CacheAdmin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheAdmin").field("token", &self.0.token).finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Nobody without the token learns even what there is to ask.
+    fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Order, Answer> {
+        let place = Place::at(uri.path());
+        let schemes = place.schemes();
+        self.token.admit(headers, schemes).map_err(|denial| Answer::Denied(denial, schemes))?;
+        Order::parse(place, method, uri.query()).map_err(Answer::Misordered)
+    }
+
+    fn purge_by_event(&self, json: &[u8], mode: PurgeMode) -> Answer {
+        let event = match S3Event::parse(json) {
+            Ok(event) => event,
+            Err(error) => return Answer::InvalidEvent(error),
+        };
+        let subscribe_urls = event.subscribe_urls().to_vec();
+        for url in &subscribe_urls {
+            tracing::warn!(
+                ?url,
+                "a topic asks to confirm its subscription: visit this address if that is right"
+            );
+        }
+        let named = event.changed().len();
+        let objects = event.purge(&*self.purger, mode);
+        tracing::info!(named, ?mode, purged = objects, "purged by event");
+        Answer::Purged { objects, subscribe_urls }
+    }
+}
+
+async fn read<B>(body: B) -> Result<Bytes, Answer>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > MAX_EVENT_BYTES as u64 {
+        return Err(Answer::EventTooLong);
+    }
+    match tokio::time::timeout(EVENT_TIMEOUT, Limited::new(body, MAX_EVENT_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Answer::EventTooLong),
+        Ok(Err(_)) => Err(Answer::EventBroken),
+        Err(_) => Err(Answer::EventTooSlow),
+    }
+}
+
+/// The longest message of SNS. What S3 tells takes a few KiB.
+const MAX_EVENT_BYTES: usize = 256 * 1024;
+
+/// SNS itself gives up after 15 s.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+// === impl AdminFuture ===
+
+impl Future for AdminFuture {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Kind::Ready(response) => Poll::Ready(Ok(response.take().expect("not polled after it was ready"))),
+            Kind::Event(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+impl fmt::Debug for AdminFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Ready(_) => "AdminFuture::Ready",
+            Kind::Event(_) => "AdminFuture::Event",
+        })
+    }
+}

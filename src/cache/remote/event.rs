@@ -1,0 +1,310 @@
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::{PurgeMode, PurgeTarget, Purger};
+use crate::object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey};
+
+/// What S3 says has changed, out of the JSON in which it says so.
+///
+/// Taken are S3's own notifications (`Records`), its events on EventBridge (`detail-type`), either of them in the
+/// envelope of an SNS message (`Message`) or of an SQS message (`Body`, and `body` as Lambda has it), lists of all these,
+/// and envelopes in envelopes: one queue may be fed by several topics. What is no change of an object (S3's test event,
+/// `ObjectAccessed` of MinIO, transitions between storage classes, replication, events of other services) is skipped.
+///
+/// Events name a bucket by its name, never by an access point. Nothing here proves who sent the text: let in only
+/// senders who show a token, as [`CacheAdmin`](crate::cache::CacheAdmin) does.
+///
+/// ```
+/// use tower_s3_proxy::cache::S3Event;
+///
+/// let event = S3Event::parse(br#"{"Records": [{
+///     "eventSource": "aws:s3",
+///     "eventName": "ObjectCreated:Put",
+///     "s3": {"bucket": {"name": "studio-media"}, "object": {"key": "red+flower.jpg"}}
+/// }]}"#)?;
+/// let [changed] = event.changed() else { panic!("one object changed") };
+/// assert_eq!(changed.bucket().as_str(), "studio-media");
+/// assert_eq!(changed.key().as_str(), "red flower.jpg");
+/// # Ok::<(), tower_s3_proxy::cache::InvalidEvent>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct S3Event {
+    changed: Vec<ChangedObject>,
+    subscribe_urls: Vec<String>,
+}
+
+/// An object that was written, removed, restored, or whose tags or access list changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ChangedObject {
+    bucket: BucketName,
+    key: ObjectKey,
+    version_id: Option<String>,
+}
+
+/// Why a text tells no event.
+#[derive(Debug)]
+pub struct InvalidEvent(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    Json(serde_json::Error),
+    TooDeep,
+    UnknownShape,
+    /// A JSON pointer to what should be there, with what it should be.
+    Missing(&'static str, &'static str),
+    Bucket(InvalidBucketName),
+    Key(InvalidKey),
+}
+
+// === impl S3Event ===
+
+impl S3Event {
+    /// Reads a text of any of the forms.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEvent`] if the text, or one that is enveloped in it, is not JSON, has none of the known forms, or lacks
+    /// what its form must have. Sending it again will not help.
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidEvent> {
+        let mut event = Self::default();
+        event.read_text(json, MAX_DEPTH)?;
+        Ok(event)
+    }
+
+    /// The objects that changed, in the order of the events. One that changed twice is there twice.
+    pub fn changed(&self) -> &[ChangedObject] {
+        &self.changed
+    }
+
+    /// The addresses by which subscriptions to SNS topics are confirmed (`SubscriptionConfirmation`).
+    ///
+    /// They are told, and never fetched: whoever could post an event could otherwise have any address fetched from
+    /// here. To confirm, visit the address once, after a look at the topic that it names.
+    pub fn subscribe_urls(&self) -> &[String] {
+        &self.subscribe_urls
+    }
+
+    /// Purges all that changed, and tells how many objects were held.
+    pub(crate) fn purge(self, purger: &dyn Purger, mode: PurgeMode) -> usize {
+        self.changed
+            .into_iter()
+            .map(|ChangedObject { bucket, key, .. }| purger.purge(&PurgeTarget::Object { bucket, key }, mode))
+            .sum()
+    }
+
+    fn read_text(&mut self, json: &[u8], depth: usize) -> Result<(), InvalidEvent> {
+        let value = serde_json::from_slice(json).map_err(Reason::Json)?;
+        self.read(&value, depth)
+    }
+
+    fn read(&mut self, value: &Value, depth: usize) -> Result<(), InvalidEvent> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(Reason::TooDeep.into()) };
+        match value {
+            Value::Object(fields) => self.read_object(value, fields, depth),
+            Value::Array(items) => items.iter().try_for_each(|item| self.read(item, depth)),
+            Value::String(text) => self.read_text(text.as_bytes(), depth),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Err(Reason::UnknownShape.into()),
+        }
+    }
+
+    fn read_object(
+        &mut self,
+        value: &Value,
+        fields: &Map<String, Value>,
+        depth: usize,
+    ) -> Result<(), InvalidEvent> {
+        if let Some(records) = fields.get("Records") {
+            let Value::Array(records) = records else {
+                return Err(Reason::Missing("/Records", "a list").into());
+            };
+            return records.iter().try_for_each(|record| self.read_record(record, depth));
+        }
+        if let Some(kind) = fields.get("detail-type") {
+            return self.read_bridged(kind, value);
+        }
+        if let Some(kind) = fields.get("Type") {
+            return self.read_sns(kind, value, depth);
+        }
+        // The answer of SQS's `ReceiveMessage`, and one message of it.
+        if let Some(enveloped) = ["Messages", "Body", "body"].iter().find_map(|name| fields.get(*name)) {
+            return self.read(enveloped, depth);
+        }
+        // What S3 sends when notifications are configured.
+        if fields.get("Event").is_some_and(|event| event == "s3:TestEvent") {
+            return Ok(());
+        }
+        Err(Reason::UnknownShape.into())
+    }
+
+    /// A record of S3
+    /// ([S3 user guide, "Event message structure"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html)),
+    /// or one in which Lambda hands on a message of SQS or SNS.
+    fn read_record(&mut self, record: &Value, depth: usize) -> Result<(), InvalidEvent> {
+        if record.get("s3").is_none() {
+            let enveloped = ["body", "Sns"].iter().find_map(|name| record.get(*name));
+            return enveloped.map_or(Ok(()), |enveloped| self.read(enveloped, depth));
+        }
+        if !is_change(text(record, "/eventName")?) {
+            return Ok(());
+        }
+        let bucket = text(record, "/s3/bucket/name")?;
+        let encoded = text(record, "/s3/object/key")?;
+        let version_id = record.pointer("/s3/object/versionId").and_then(Value::as_str);
+        // Ceph does not encode keys as S3 does. Both readings are taken: an object purged in vain is read again.
+        let is_ceph = record
+            .get("eventSource")
+            .and_then(Value::as_str)
+            .is_some_and(|source| source.starts_with("ceph:"));
+        if is_ceph {
+            self.push(bucket, encoded.to_owned(), version_id)?;
+        }
+        match decode_key(encoded) {
+            Ok(key) if is_ceph && key == encoded => Ok(()),
+            Ok(key) => self.push(bucket, key, version_id),
+            Err(_) if is_ceph => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An event on EventBridge, where keys are not encoded
+    /// ([S3 user guide, "EventBridge event message structure"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html)).
+    fn read_bridged(&mut self, kind: &Value, event: &Value) -> Result<(), InvalidEvent> {
+        if !kind.as_str().is_some_and(|kind| BRIDGED_CHANGES.contains(&kind)) {
+            return Ok(());
+        }
+        let bucket = text(event, "/detail/bucket/name")?;
+        let key = text(event, "/detail/object/key")?;
+        let version_id = event.pointer("/detail/object/version-id").and_then(Value::as_str);
+        self.push(bucket, key.to_owned(), version_id)
+    }
+
+    /// A message of SNS
+    /// ([SNS developer guide, "Parsing message formats"](https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html)).
+    fn read_sns(&mut self, kind: &Value, message: &Value, depth: usize) -> Result<(), InvalidEvent> {
+        match kind.as_str() {
+            Some("Notification") => self.read_text(text(message, "/Message")?.as_bytes(), depth),
+            Some("SubscriptionConfirmation") => {
+                self.subscribe_urls.push(text(message, "/SubscribeURL")?.to_owned());
+                Ok(())
+            }
+            // `UnsubscribeConfirmation` asks for nothing.
+            _ => Ok(()),
+        }
+    }
+
+    fn push(&mut self, bucket: &str, key: String, version_id: Option<&str>) -> Result<(), InvalidEvent> {
+        let bucket = BucketName::parse(bucket).map_err(Reason::Bucket)?;
+        match ObjectKey::new(key) {
+            Ok(key) => {
+                self.changed.push(ChangedObject { bucket, key, version_id: version_id.map(str::to_owned) });
+                Ok(())
+            }
+            Err(why @ (InvalidKey::Empty | InvalidKey::NotUtf8 | InvalidKey::BadEscape)) => {
+                Err(Reason::Key(why).into())
+            }
+            // S3 may have such an object, but no request can name it, so nothing of it is kept.
+            Err(InvalidKey::TooLong | InvalidKey::DotSegment | InvalidKey::Nul) => Ok(()),
+        }
+    }
+}
+
+/// How many lists and envelopes may be one in the other. A list of SQS messages that hold SNS messages is five deep.
+const MAX_DEPTH: usize = 8;
+
+/// Whether an event is one after which an answer from before it may be wrong. S3 leaves out the `s3:` under which
+/// events are subscribed to, others write it.
+///
+/// Not so after `LifecycleTransition`, `IntelligentTiering`, `Replication` and MinIO's `ObjectAccessed`: the object
+/// stays what it was.
+fn is_change(event_name: &str) -> bool {
+    let name = event_name.strip_prefix("s3:").unwrap_or(event_name);
+    let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+    matches!(
+        kind,
+        "ObjectCreated" | "ObjectRemoved" | "ObjectRestore" | "ObjectTagging" | "ObjectAcl" | "LifecycleExpiration"
+            // Ceph's.
+            | "ObjectLifecycle" | "ObjectSynced"
+    )
+}
+
+/// The same on EventBridge
+/// ([S3 user guide, "Using EventBridge"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html)).
+const BRIDGED_CHANGES: [&str; 8] = [
+    "Object Created",
+    "Object Deleted",
+    "Object Restore Initiated",
+    "Object Restore Completed",
+    "Object Restore Expired",
+    "Object Tags Added",
+    "Object Tags Deleted",
+    "Object ACL Updated",
+];
+
+fn text<'v>(value: &'v Value, pointer: &'static str) -> Result<&'v str, InvalidEvent> {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.ok_or_else(|| Reason::Missing(pointer, "a text").into())
+}
+
+/// Decodes a key of a record: `application/x-www-form-urlencoded`, so that `+` is a space.
+fn decode_key(encoded: &str) -> Result<String, InvalidEvent> {
+    let encoded = encoded.replace('+', " ");
+    let key = percent_decode_str(&encoded).decode_utf8().map_err(|_| Reason::Key(InvalidKey::NotUtf8))?;
+    Ok(key.into_owned())
+}
+
+// === impl ChangedObject ===
+
+impl ChangedObject {
+    /// The bucket's name.
+    pub fn bucket(&self) -> &BucketName {
+        &self.bucket
+    }
+
+    /// The key, decoded.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// The id of the version that was written or removed, if the bucket has versions.
+    pub fn version_id(&self) -> Option<&str> {
+        self.version_id.as_deref()
+    }
+}
+
+// === impl InvalidEvent ===
+
+impl From<Reason> for InvalidEvent {
+    fn from(reason: Reason) -> Self {
+        Self(reason)
+    }
+}
+
+impl fmt::Display for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Json(_) => f.write_str("the event, or what it envelops, is not JSON"),
+            Reason::TooDeep => write!(f, "the event is enveloped more than {MAX_DEPTH} times"),
+            Reason::UnknownShape => f.write_str("not an event of S3, EventBridge, SNS or SQS"),
+            Reason::Missing(pointer, what) => write!(f, "the event lacks {what} at {pointer}"),
+            Reason::Bucket(_) => f.write_str("the event names no proper bucket"),
+            Reason::Key(_) => f.write_str("the event names no proper key"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidEvent {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Reason::Json(error) => Some(error),
+            Reason::Bucket(error) => Some(error),
+            Reason::Key(error) => Some(error),
+            Reason::TooDeep | Reason::UnknownShape | Reason::Missing(..) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
+};
+
+use super::{fields::BYTES, object::Object, read::Read};
+use crate::{
+    access::Denial,
+    body::ObjectBody,
+    cache::{CacheStatus, Forward, Reason, Report},
+    config::Mount,
+    error::{Failure, ProxyError, ProxyErrorKind},
+    object::{BucketName, ObjectKey},
+    origin::{Absence, Misfit, OriginError, Refusal, S3ErrorCode, Target},
+    request::ReadMethod,
+    response::{self, DeniedAnswer},
+    route::BucketSource,
+};
+
+// === impl Mount ===
+
+impl Mount {
+    /// The answer to a failed request, and the one line about it in the log.
+    pub(crate) fn error_response(
+        &self,
+        error: ProxyError,
+        method: ReadMethod,
+        key: Option<&ObjectKey>,
+    ) -> Response<ObjectBody> {
+        let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
+        let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
+        let causes = match kind {
+            // Why there are none was said when they failed to load, and is the same for every request.
+            ProxyErrorKind::Credentials => 1,
+            _ => usize::MAX,
+        };
+        let source = std::error::Error::source(&error).map(|_| chain(&error, causes));
+        if kind.is_fault() {
+            tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        } else {
+            tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        }
+        let cache_control = self.0.cache_control.for_error(error.status(), key);
+        response::error_response(error, self.0.errors, method, cache_control).map(ObjectBody::from)
+    }
+
+    /// The answer to a failed read of an object.
+    pub(crate) fn refuse(
+        &self,
+        failure: Failure,
+        method: ReadMethod,
+        key: &ObjectKey,
+    ) -> Response<ObjectBody> {
+        let Failure { error, total, retry_after, headers: more } = failure;
+        let mut response = self.error_response(error, method, Some(key));
+        let headers = response.headers_mut();
+        if let Some(total) = total {
+            let value = format!("bytes */{total}");
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(value).expect("digits are ASCII"));
+            headers.insert(ACCEPT_RANGES, BYTES);
+        }
+        if let Some(value) = retry_after {
+            headers.insert(RETRY_AFTER, value);
+        }
+        if let Some(more) = more {
+            headers.extend(*more);
+        }
+        response
+    }
+
+    /// An error, with what `Cache-Status` says of it: the cache had no answer.
+    pub(super) fn answer_failure(
+        &self,
+        failure: Failure,
+        method: ReadMethod,
+        key: &ObjectKey,
+    ) -> Response<ObjectBody> {
+        let cache = self.0.cache.as_ref().filter(|_| !failure.is_unasked());
+        let mut response = self.refuse(failure, method, key);
+        if let Some(cache) = cache {
+            let status = CacheStatus::forward(Forward::new(Reason::Miss));
+            cache.report(&mut response, Report::of(status));
+        }
+        response
+    }
+
+    /// The kind of error that an S3 error is to the client: the one place where that is decided.
+    pub(crate) fn error_kind(
+        &self,
+        status: StatusCode,
+        code: S3ErrorCode,
+        absence: Option<Absence>,
+    ) -> ProxyErrorKind {
+        match code {
+            S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion | S3ErrorCode::DeleteMarker => {
+                ProxyErrorKind::NotFound
+            }
+            S3ErrorCode::NoSuchBucket => match self.0.bucket {
+                BucketSource::Fixed(_) => ProxyErrorKind::OriginMisconfigured,
+                BucketSource::FromPath(_) | BucketSource::Resolver(_) => ProxyErrorKind::NotFound,
+            },
+            S3ErrorCode::AccessDenied => match (self.0.denied, absence) {
+                (DeniedAnswer::Forbidden, _) | (DeniedAnswer::Auto, Some(Absence::Told)) => {
+                    ProxyErrorKind::Forbidden
+                }
+                (DeniedAnswer::NotFound, _) | (DeniedAnswer::Auto, Some(Absence::Hidden) | None) => {
+                    ProxyErrorKind::NotFound
+                }
+            },
+            S3ErrorCode::InvalidObjectState => ProxyErrorKind::Archived,
+            S3ErrorCode::Credentials | S3ErrorCode::ClockSkewed => ProxyErrorKind::OriginRefused,
+            S3ErrorCode::WrongRegion | S3ErrorCode::Encryption | S3ErrorCode::InvalidRequest => {
+                ProxyErrorKind::OriginMisconfigured
+            }
+            S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
+            // The client's own conditions and ranges were decided by what S3 says of the object. This is about ours.
+            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange | S3ErrorCode::InvalidArgument => {
+                ProxyErrorKind::OriginBroken
+            }
+            S3ErrorCode::Other => match status {
+                StatusCode::NOT_FOUND | StatusCode::GONE => ProxyErrorKind::NotFound,
+                // Without a code nobody can tell a denied object from refused credentials; never 404 for the latter.
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProxyErrorKind::OriginRefused,
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::INTERNAL_SERVER_ERROR
+                | StatusCode::SERVICE_UNAVAILABLE => ProxyErrorKind::OriginBusy,
+                StatusCode::GATEWAY_TIMEOUT => ProxyErrorKind::OriginTimeout,
+                status if status.is_redirection() => ProxyErrorKind::OriginMisconfigured,
+                _ => ProxyErrorKind::OriginBroken,
+            },
+        }
+    }
+
+    /// The error that a refusal is, where nothing more can be asked.
+    pub(crate) fn to_failure(&self, refusal: Refusal) -> Failure {
+        let kind = self.error_kind(refusal.status, refusal.code, None);
+        let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
+        let error = ProxyError::from_origin_code(kind, refusal.body.code);
+        Failure { retry_after, ..error.into() }
+    }
+
+    /// What S3 says of keys that do not exist, if an error's kind depends on it.
+    pub(crate) async fn absence(&self, bucket: &BucketName) -> Option<Absence> {
+        if self.0.denied != DeniedAnswer::Auto {
+            return None;
+        }
+        let key = self.0.keys.key(&format!("tower-s3-proxy-canary-{:016x}", fastrand::u64(..))).ok()?;
+        self.0.origin.absence(Target { bucket, key: &key, version: None }).await
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    /// What S3's refusal is to the client; the log has what S3 says of it.
+    pub(super) async fn explain(&self, refusal: Refusal) -> Failure {
+        let Object { mount, bucket, edition, .. } = &*self.object;
+        let absence = match refusal.code {
+            S3ErrorCode::AccessDenied => mount.absence(bucket).await,
+            _ => None,
+        };
+        let mut kind = mount.error_kind(refusal.status, refusal.code, absence);
+        // A version that can't be, or that is a delete marker on a server that does not say so.
+        let is_about_version =
+            refusal.code == S3ErrorCode::InvalidArgument || refusal.status == StatusCode::METHOD_NOT_ALLOWED;
+        if edition.version.is_some() && is_about_version {
+            kind = ProxyErrorKind::NotFound;
+        }
+        let error = ProxyError::from_origin_code(kind, refusal.body.code);
+        let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
+        let likely = mount.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
+        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, likely, %bucket, "S3 refused");
+        let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
+        Failure { retry_after, ..error.into() }
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// A client that is turned away.
+    pub(super) fn denied(denial: Denial) -> Self {
+        let error = ProxyError::denied(denial.status());
+        Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }
+    }
+
+    pub(super) fn misfit(misfit: Misfit) -> Self {
+        ProxyError::from_source(ProxyErrorKind::OriginBroken, misfit).into()
+    }
+}
+
+pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
+    let kind = match &error {
+        OriginError::Credentials(_) => ProxyErrorKind::Credentials,
+        OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
+        OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
+        OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
+        OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
+    };
+    ProxyError::from_source(kind, error)
+}
+
+/// The causes of an error, for the log.
+fn chain(error: &dyn std::error::Error, most: usize) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source()).take(most);
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

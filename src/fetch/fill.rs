@@ -1,0 +1,156 @@
+//! Cache fills: what reads S3 for them.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+
+use super::{
+    from_origin_error,
+    object::{Cut, Object, PartError, State},
+};
+use crate::{
+    body::ExactBody,
+    cache::{Fill, FillError, Found, Head},
+    error::BoxError,
+};
+
+/// A fill, and what it is read for. However its task ends, by a panic too or with its runtime, nobody goes on waiting for
+/// it.
+struct Filling {
+    object: Arc<Object>,
+    head: Arc<Head>,
+    fill: Arc<Fill>,
+}
+
+impl Object {
+    /// Begins the fills that a gathering asked for, each in a task of its own: no client slows another down.
+    pub(super) fn begin(self: &Arc<Self>, head: &Arc<Head>, fills: Vec<Arc<Fill>>) {
+        for fill in fills {
+            self.filling(head, fill).spawn(|filling| async move { filling.read().await });
+        }
+    }
+
+    /// Begins a fill with an answer that is there already.
+    pub(super) fn begin_with(self: &Arc<Self>, head: &Arc<Head>, fill: Arc<Fill>, body: ExactBody) {
+        fill.open();
+        self.filling(head, fill).spawn(|filling| async move { filling.pump(body).await });
+    }
+
+    fn filling(self: &Arc<Self>, head: &Arc<Head>, fill: Arc<Fill>) -> Filling {
+        Filling { object: Arc::clone(self), head: Arc::clone(head), fill }
+    }
+
+    /// The bytes of a range of a state that is stored.
+    async fn open(&self, fill: &Fill, found: &Found) -> Result<ExactBody, FillError> {
+        let part = self.part(fill.range, &State::of(&found.fields, found.total), Cut::Any).await;
+        part.map_err(|why| match why {
+            PartError::Changed => FillError::Changed,
+            PartError::Refused(refusal) => FillError::Refused(Box::new(self.mount.to_failure(*refusal))),
+            PartError::Origin(error) => FillError::Refused(Box::new(from_origin_error(error).into())),
+            PartError::Misfit(misfit) => FillError::Broken(misfit.to_string().into()),
+            PartError::NoRanges => FillError::Broken(why.to_string().into()),
+        })
+    }
+}
+
+// === impl Filling ===
+
+impl Filling {
+    /// A body that is polled outside of a runtime can't begin a read: then its fill is cut off when this is dropped.
+    fn spawn<F>(self, work: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(work(self));
+        }
+    }
+
+    async fn read(self) {
+        let Self { object, head, fill } = &self;
+        let Some(found) = head.found() else { return };
+        match object.open(fill, found).await {
+            Ok(body) => {
+                fill.open();
+                self.pump(body).await;
+            }
+            Err(error) => {
+                // An outage says nothing of the object: what is here of it is as good as before.
+                if !matches!(&error, FillError::Refused(failure) if failure.is_outage()) {
+                    self.forget();
+                }
+                fill.fail(error);
+            }
+        }
+    }
+
+    /// Hands on what comes, and stores it if it came whole.
+    async fn pump(&self, mut body: ExactBody) {
+        let Self { object, head, fill } = self;
+        let Some(cache) = object.cache() else { return };
+        let mut last = Instant::now();
+        loop {
+            // A connection that went dead would be waited for by all who come, for ever.
+            let left = object.mount.0.silence.saturating_sub(last.elapsed());
+            let frame = match timeout(left, next(&mut body, fill)).await {
+                Ok(Next::Frame(frame)) => frame,
+                Err(elapsed) => Some(Err(elapsed.into())),
+                Ok(Next::Abandoned) if cache.abandon(fill) => return,
+                Ok(Next::Abandoned) => continue,
+            };
+            match frame {
+                Some(Ok(frame)) => {
+                    last = Instant::now();
+                    cache.receive(fill, frame.into_data().unwrap_or_default());
+                }
+                Some(Err(error)) => {
+                    self.forget();
+                    return fill.fail(FillError::Broken(error.to_string().into()));
+                }
+                None => break,
+            }
+        }
+        cache.finish_fill(&object.in_cache(cache).to_owned(), head, fill);
+    }
+
+    /// What could not be read to its end leaves nothing behind.
+    fn forget(&self) {
+        if let Some(cache) = self.object.cache() {
+            cache.forget(&self.object.in_cache(cache).to_owned(), &self.head);
+        }
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        if let Some(cache) = self.object.cache() {
+            cache.end_fill(&self.head, &self.fill);
+        }
+    }
+}
+
+enum Next {
+    Frame(Option<Result<Frame<Bytes>, BoxError>>),
+    Abandoned,
+}
+
+async fn next(body: &mut ExactBody, fill: &Fill) -> Next {
+    let mut abandoned = pin!(fill.abandoned());
+    poll_fn(|cx| {
+        if let Poll::Ready(frame) = body.poll_frame(cx) {
+            return Poll::Ready(Next::Frame(frame));
+        }
+        abandoned.as_mut().poll(cx).map(|()| Next::Abandoned)
+    })
+    .await
+}

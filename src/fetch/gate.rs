@@ -1,0 +1,89 @@
+//! Who may have the object, and by whose credentials.
+
+use std::fmt;
+
+use http::{Request, Response, request};
+
+use super::read::{Bucket, Fetch};
+use crate::{
+    access::{Access, AccessRequest, Authorizer, CredentialSetName},
+    body::ObjectBody,
+    config::Mount,
+    error::{Failure, ProxyError, ProxyErrorKind},
+    object::BucketName,
+};
+
+/// What stands before a read that has to be allowed first.
+pub(crate) struct Gate {
+    authorizer: Authorizer,
+    head: request::Parts,
+    /// The mount that has the sets.
+    mount: Mount,
+}
+
+/// A selector or an authorizer named a credential set that is not there.
+#[derive(Debug)]
+struct NoSuchSet(CredentialSetName);
+
+// === impl Mount ===
+
+impl Mount {
+    /// The mount by whose credentials a request is answered, as far as that is said without waiting.
+    pub(crate) fn select<B>(&self, request: &Request<B>) -> Result<&Mount, Failure> {
+        match &self.0.access.selector {
+            None => Ok(self),
+            Some(selector) => Ok(self.granted(selector.select(request))?.unwrap_or(self)),
+        }
+    }
+
+    /// What an answer has to pass besides; `head` is the request's.
+    pub(crate) fn gate(&self, head: impl FnOnce() -> request::Parts) -> Option<Box<Gate>> {
+        let authorizer = self.0.access.authorizer.clone()?;
+        Some(Box::new(Gate { authorizer, head: head(), mount: self.clone() }))
+    }
+
+    /// `None` if the credentials stay as they are.
+    fn granted(&self, access: Access) -> Result<Option<&Mount>, Failure> {
+        match access {
+            Access::Allow => Ok(None),
+            Access::AllowAs(name) => match self.with_credentials(&name) {
+                Some(mount) => Ok(Some(mount)),
+                // Never by others than those that were meant.
+                None => Err(ProxyError::from_source(ProxyErrorKind::Authorizer, NoSuchSet(name)).into()),
+            },
+            Access::Deny(denial) => Err(Failure::denied(denial)),
+        }
+    }
+}
+
+// === impl Fetch ===
+
+impl Fetch {
+    /// Asks the gate, and then memory, which could not be asked before. `None` if S3 has to be asked.
+    pub(super) async fn pass(
+        &mut self,
+        gate: Box<Gate>,
+        bucket: &BucketName,
+    ) -> Result<Option<Response<ObjectBody>>, Failure> {
+        let Gate { authorizer, head, mount } = *gate;
+        let (path, key) = (mount.0.path.to_string(), self.key.clone());
+        let request = AccessRequest { head, mount: path, bucket: bucket.clone(), key };
+        let access = authorizer.authorize(request).await;
+        let access = access.map_err(|why| ProxyError::from_source(ProxyErrorKind::Authorizer, why))?;
+        if let Some(mount) = mount.granted(access)? {
+            self.mount = mount.clone();
+        }
+        self.bucket = Bucket::Named(bucket.clone());
+        Ok(self.recall())
+    }
+}
+
+// === impl NoSuchSet ===
+
+impl fmt::Display for NoSuchSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the mount has no credential set {:?}", self.0)
+    }
+}
+
+impl std::error::Error for NoSuchSet {}

@@ -1,0 +1,127 @@
+//! The object's head first: for what one question can't settle.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Response, StatusCode};
+
+use super::{
+    answer::Plan,
+    deliver::Doubt,
+    fields::respond,
+    from_origin_error,
+    object::{Cut, PartError, State},
+    read::Read,
+};
+use crate::{
+    body::{MultipartBody, ObjectBody},
+    error::Failure,
+    origin::{Answer, Asked, Misfit, Refusal, S3ErrorCode, content_length},
+    request::{ByteRange, Question, RangeSpec, ReadMethod},
+    response::{Boundary, Multipart},
+};
+
+/// How often an object that changes between two questions is tried.
+const ATTEMPTS: u32 = 2;
+
+impl Read {
+    /// Asks for the object's head, decides by it, and asks for nothing but what the client gets.
+    pub(super) async fn head_first(&self) -> Result<Response<ObjectBody>, Failure> {
+        for _ in 0..ATTEMPTS {
+            let head = match self.ask(&Question::head()).await? {
+                Answer::Found(answer) if answer.status() == StatusCode::OK => answer.into_parts().0.headers,
+                Answer::Found(_) | Answer::NotModified(_) => return Err(Failure::misfit(Misfit::UNASKED)),
+                Answer::Refused(refusal) => return Err(self.explain_head(refusal).await),
+            };
+            match self.with_head(&head).await {
+                Ok(response) => return Ok(response),
+                Err(Doubt::Settled(failure)) => return Err(*failure),
+                Err(Doubt::OtherState | Doubt::Misfit(Misfit::CHANGED)) => {}
+                Err(Doubt::Misfit(misfit)) => return Err(Failure::misfit(misfit)),
+            }
+        }
+        Err(Failure::misfit(Misfit::CHANGED))
+    }
+
+    async fn with_head(&self, head: &HeaderMap) -> Result<Response<ObjectBody>, Doubt> {
+        let (fields, total) = (self.fields(head), content_length(head));
+        match Plan::of(&self.wanted.read, &fields, total, self.object.date(), Boundary::random)? {
+            Plan::Head => Ok(self.head(head)?),
+            Plan::Whole if total == Some(0) => Ok(respond(StatusCode::OK, fields, ObjectBody::Empty)),
+            Plan::Whole => self.ask_for(None, total).await,
+            Plan::Part(range) => self.ask_for(Some(range), total).await,
+            Plan::Parts(plan) => self.several(&fields, total.unwrap_or_default(), plan).await,
+            plan @ Plan::NotModified => {
+                let (status, headers) = plan.head(&fields, 0);
+                Ok(respond(status, headers, ObjectBody::Empty))
+            }
+        }
+    }
+
+    /// What the refusal of a HEAD is to a client that asked to GET. A GET's 404 says whether the bucket is missing, too.
+    pub(super) async fn explain_head(&self, refusal: Refusal) -> Failure {
+        if self.wanted.read.method == ReadMethod::Head {
+            return self.explain(refusal).await;
+        }
+        match self.ask_why(refusal).await {
+            Ok(refusal) => self.explain(refusal).await,
+            Err(failure) => failure,
+        }
+    }
+
+    /// The refusal of a HEAD with what S3 says of it to a GET: a HEAD's answer has no body.
+    pub(super) async fn ask_why(&self, refusal: Refusal) -> Result<Refusal, Failure> {
+        if !refusal.is_unexplained_404() {
+            return Ok(refusal);
+        }
+        match self.ask(&Question::first_byte()).await? {
+            Answer::Refused(explained) => Ok(explained),
+            Answer::Found(_) | Answer::NotModified(_) => Ok(refusal),
+        }
+    }
+
+    /// Asks for the object, or for a range of it. One answer is of one state: should it be another one by now, the
+    /// conditions are looked at again.
+    pub(super) async fn ask_for(
+        &self,
+        range: Option<ByteRange>,
+        total: Option<u64>,
+    ) -> Result<Response<ObjectBody>, Doubt> {
+        let range = range.map(RangeSpec::from);
+        match self.ask(&Question::get(range, Vec::new())).await? {
+            Answer::Found(answer) => self.deliver(answer, Asked { range, total }),
+            Answer::NotModified(_) => Err(Doubt::Misfit(Misfit::UNASKED)),
+            Answer::Refused(refusal) => match refusal.code {
+                S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => Err(Doubt::OtherState),
+                _ => Err(self.explain(refusal).await.into()),
+            },
+        }
+    }
+
+    /// Several parts of one state of the object. The first has to be there before the client is told of any.
+    async fn several(
+        &self,
+        fields: &HeaderMap,
+        total: u64,
+        plan: Multipart,
+    ) -> Result<Response<ObjectBody>, Doubt> {
+        let state = State::of(fields, total);
+        let Some(first) = plan.ranges().next() else { return Err(Doubt::OtherState) };
+        let first = match self.object.part(first, &state, Cut::Small).await {
+            Ok(first) => first,
+            Err(PartError::Origin(error)) => return Err(Failure::from(from_origin_error(error)).into()),
+            Err(PartError::Refused(refusal)) => return Err(self.explain(*refusal).await.into()),
+            Err(PartError::NoRanges) => return self.ask_for(None, Some(total)).await,
+            Err(PartError::Changed) => return Err(Doubt::Misfit(Misfit::CHANGED)),
+            Err(PartError::Misfit(misfit)) => return Err(Doubt::Misfit(misfit)),
+        };
+        let planned = Plan::Parts(plan);
+        let (status, headers) = planned.head(fields, total);
+        let Plan::Parts(plan) = planned else { return Err(Doubt::OtherState) };
+        let object = Arc::clone(&self.object);
+        let body = MultipartBody::new(plan, first, move |range| {
+            let (object, state) = (Arc::clone(&object), state.clone());
+            Box::pin(async move { object.part(range, &state, Cut::Small).await.map_err(Into::into) })
+        });
+        Ok(respond(status, headers, ObjectBody::Multipart(Box::new(body))))
+    }
+}

@@ -1,0 +1,171 @@
+use std::{fmt, time::SystemTime};
+
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_RANGE, ETAG},
+};
+use httpdate::HttpDate;
+
+use crate::{
+    body::ExactBody,
+    cache::{MountCache, ObjectRef},
+    config::Mount,
+    object::{BucketName, Edition, EntityTag, ObjectKey, Validators, http_date},
+    origin::{Answer, Asked, BodyLength, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
+    request::{ByteRange, Question},
+};
+
+/// One object of a mount: asks S3 about it, and reads ranges of a state that is known.
+///
+/// Everything that reads S3 for a request does it here: plain reads, cache fills, and the parts of a multipart answer. It
+/// outlives the request where others follow its read.
+pub(crate) struct Object {
+    pub(super) mount: Mount,
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+    pub(super) edition: Edition,
+}
+
+/// The state of an object that its parts have to be of.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    tag: Option<HeaderValue>,
+    /// In bytes.
+    total: u64,
+}
+
+/// What is done where S3 sends the object, whatever range it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The range is cut out, if it begins near enough.
+    Any,
+    /// The range is cut out of small objects: for a large one that would be a read of all of it for each range.
+    Small,
+}
+
+/// Why a part could not be had.
+#[derive(Debug)]
+pub(super) enum PartError {
+    /// The object has another state by now.
+    Changed,
+    Refused(Box<Refusal>),
+    /// S3 sends the whole object, and that is too much to cut the part out of it.
+    NoRanges,
+    Misfit(Misfit),
+    Origin(OriginError),
+}
+
+// === impl Object ===
+
+impl Object {
+    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, OriginError> {
+        let target = Target { bucket: &self.bucket, key: &self.key, version: self.edition.version.as_ref() };
+        self.mount.0.origin.read(target, question).await
+    }
+
+    /// Reads a range of this very state.
+    pub(super) async fn part(&self, range: ByteRange, of: &State, cut: Cut) -> Result<ExactBody, PartError> {
+        let question = Question::part(range, of.tag());
+        let answer = match self.ask(&question).await.map_err(PartError::Origin)? {
+            Answer::Found(answer) => answer,
+            Answer::NotModified(_) => return Err(PartError::Misfit(Misfit::UNASKED)),
+            Answer::Refused(refusal) => {
+                return Err(match refusal.code {
+                    S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => PartError::Changed,
+                    _ => PartError::Refused(Box::new(refusal)),
+                });
+            }
+        };
+        let (head, body) = answer.into_parts();
+        if !of.is(&head.headers) {
+            return Err(PartError::Changed);
+        }
+        let is_whole = head.status == StatusCode::OK && !head.headers.contains_key(CONTENT_RANGE);
+        if is_whole && cut == Cut::Small && of.total > SMALL {
+            return Err(PartError::NoRanges);
+        }
+        let asked = Asked { range: question.range, total: Some(of.total) };
+        let extent = Extent::of(asked, head.status, &head.headers, BodyLength::of(&head, &body));
+        match extent.map_err(PartError::Misfit)? {
+            Extent::Part { range: held, skip, end, .. } if held == range => {
+                Ok(ExactBody::new(body, skip, range.len(), end))
+            }
+            Extent::Part { .. } | Extent::Whole { .. } | Extent::Unsatisfiable { .. } => {
+                Err(PartError::Changed)
+            }
+        }
+    }
+
+    pub(super) fn cache(&self) -> Option<&MountCache> {
+        self.mount.0.cache.as_ref()
+    }
+
+    /// How the cache knows it.
+    pub(super) fn in_cache(&self, cache: &MountCache) -> ObjectRef<'_> {
+        cache.object(&self.bucket, &self.key, &self.edition)
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.mount.0.origin.now()
+    }
+
+    /// The time, as fields of HTTP have it.
+    pub(super) fn date(&self) -> HttpDate {
+        http_date(self.now())
+    }
+
+    /// The fields of a 200 to any client.
+    pub(super) fn fields(&self, origin: &HeaderMap) -> HeaderMap {
+        self.mount.object_fields(&self.key, &self.edition, origin)
+    }
+}
+
+/// In bytes.
+const SMALL: u64 = 1024 * 1024;
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object").field("bucket", &self.bucket).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// The state whose fields these are, S3's or the client's.
+    pub(super) fn of(fields: &HeaderMap, total: u64) -> Self {
+        Self { tag: fields.get(ETAG).cloned(), total }
+    }
+
+    fn tag(&self) -> Option<EntityTag<'_>> {
+        self.tag.as_ref().and_then(EntityTag::parse)
+    }
+
+    fn is(&self, fields: &HeaderMap) -> bool {
+        Validators::of(fields).is_same_state(Validators { tag: self.tag(), last_modified: None })
+    }
+}
+
+// === impl PartError ===
+
+impl fmt::Display for PartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("the object has changed since its head was read"),
+            Self::Refused(refusal) => write!(f, "S3 refused a part of the object: {}", refusal.status),
+            Self::NoRanges | Self::Origin(_) | Self::Misfit(_) => {
+                f.write_str("a part of the object could not be read")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Origin(error) => Some(error),
+            Self::Misfit(misfit) => Some(misfit),
+            Self::Changed | Self::Refused(_) | Self::NoRanges => None,
+        }
+    }
+}

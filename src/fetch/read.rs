@@ -1,0 +1,153 @@
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use http::{HeaderMap, Response, header::AUTHORIZATION, request};
+
+use super::{gate::Gate, object::Object};
+use crate::{
+    access::DownstreamCaching,
+    body::ObjectBody,
+    cache::{MountCache, RequestControl},
+    config::Mount,
+    error::{Failure, ProxyError, ProxyErrorKind},
+    object::{BucketName, Edition, ObjectKey},
+    request::{Disposition, ReadRequest},
+    response::{CorsGrant, keep_private},
+    route::BucketResolver,
+};
+
+/// A request for an object, which it takes more than a look into the cache to answer.
+pub(crate) struct Fetch {
+    pub(crate) mount: Mount,
+    pub(crate) bucket: Bucket,
+    pub(crate) key: ObjectKey,
+    pub(crate) edition: Edition,
+    pub(crate) wanted: Wanted,
+    /// What must allow it first.
+    pub(crate) gate: Option<Box<Gate>>,
+    pub(crate) finish: Finish,
+}
+
+/// What a client wants of an object.
+pub(crate) struct Wanted {
+    pub(crate) read: ReadRequest,
+    pub(crate) disposition: Option<Disposition>,
+    /// What it asks of a cache; by default nothing.
+    pub(crate) asks: Asks,
+}
+
+/// A read of an object that is known by name, and that its client can have.
+pub(super) struct Read {
+    pub(super) object: Arc<Object>,
+    pub(super) wanted: Wanted,
+}
+
+/// What every answer of a mount gets in the end, whatever its status.
+#[derive(Debug, Default)]
+pub(crate) struct Finish {
+    /// Of a mount with CORS.
+    pub(crate) cors: Option<CorsGrant>,
+    pub(crate) downstream: DownstreamCaching,
+}
+
+pub(crate) enum Bucket {
+    Named(BucketName),
+    Asked(BucketResolver, Box<request::Parts>),
+}
+
+/// What of a request a cache must look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asks {
+    pub(crate) control: RequestControl,
+    /// RFC 9111 §3.5.
+    pub(crate) is_authorized: bool,
+}
+
+pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
+
+// === impl Fetch ===
+
+impl Fetch {
+    pub(crate) fn run(self) -> FetchFuture {
+        Box::pin(self.respond())
+    }
+
+    async fn respond(mut self) -> Response<ObjectBody> {
+        let finish = std::mem::take(&mut self.finish);
+        let response = match self.admit().await {
+            Ok((_, Some(response))) => response,
+            Ok((bucket, None)) => self.into_read(bucket).respond().await,
+            Err(failure) => {
+                let Self { mount, key, wanted, .. } = &self;
+                mount.answer_failure(failure, wanted.read.method, key)
+            }
+        };
+        finish.apply(response)
+    }
+
+    /// The bucket, and the answer if it is in the cache of a mount that must be asked for permission first.
+    async fn admit(&mut self) -> Result<(BucketName, Option<Response<ObjectBody>>), Failure> {
+        let bucket = self.bucket().await?;
+        let recalled = match self.gate.take() {
+            Some(gate) => Box::pin(self.pass(gate, &bucket)).await?,
+            None => None,
+        };
+        Ok((bucket, recalled))
+    }
+
+    async fn bucket(&self) -> Result<BucketName, Failure> {
+        match &self.bucket {
+            Bucket::Named(name) => Ok(name.clone()),
+            Bucket::Asked(resolver, head) => match resolver.resolve(head.as_ref().clone()).await {
+                Ok(Some(name)) => Ok(name),
+                Ok(None) => Err(ProxyError::new(ProxyErrorKind::NotFound).into()),
+                Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),
+            },
+        }
+    }
+
+    fn into_read(self, bucket: BucketName) -> Read {
+        let Self { mount, key, edition, wanted, .. } = self;
+        Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted }
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    async fn respond(self) -> Response<ObjectBody> {
+        match self.object.cache() {
+            Some(cache) => Box::pin(self.through_cache(cache)).await,
+            None => match self.ask_s3().await {
+                Ok(response) => response,
+                Err(failure) => self.refuse(failure),
+            },
+        }
+    }
+
+    pub(super) fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
+        self.object.mount.refuse(failure, self.wanted.read.method, &self.object.key)
+    }
+}
+
+// === impl Asks ===
+
+impl Asks {
+    pub(crate) fn new(cache: &MountCache, headers: &HeaderMap) -> Self {
+        Self { control: cache.control(headers), is_authorized: headers.contains_key(AUTHORIZATION) }
+    }
+}
+
+// === impl Finish ===
+
+impl Finish {
+    pub(crate) fn apply(self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+        if let Some(cors) = self.cors {
+            cors.apply(response.headers_mut());
+        }
+        match self.downstream {
+            DownstreamCaching::Private => keep_private(response.headers_mut()),
+            DownstreamCaching::AsStored => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,205 @@
+//! What the cache does for a request, given what it has of the object. Pure.
+
+use std::time::SystemTime;
+
+use super::read::Asks;
+use crate::{
+    cache::{Found, Head, Reason, RequestControl, State},
+    request::ReadMethod,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Answers from the cache.
+    Serve,
+    /// Answers from the cache, and revalidates behind (RFC 5861 §3).
+    ServeStale,
+    /// Answers 404, as S3 did.
+    Missing,
+    /// Answers 504 (RFC 9111 §5.2.1.7).
+    NotCached,
+    /// Asks S3 as if there were no cache.
+    Bypass,
+    /// Asks S3 for the head, or waits for whoever does.
+    Ask(Reason),
+}
+
+/// What the request has learnt of S3 already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learnt {
+    Nothing,
+    /// S3 was asked, by this request or by one that it waited for.
+    Asked {
+        /// What is stored came by that.
+        is_newer: bool,
+    },
+}
+
+impl Step {
+    pub(super) fn of(
+        head: Option<&Head>,
+        method: ReadMethod,
+        asks: &Asks,
+        learnt: Learnt,
+        now: SystemTime,
+    ) -> Self {
+        let control = &asks.control;
+        let is_confirmed = learnt == Learnt::Asked { is_newer: true };
+        let step = match head {
+            Some(Head::Found(found)) if asks.is_authorized && !found.lifetime.may_answer_authorized() => {
+                Self::Bypass
+            }
+            Some(Head::Found(found)) => match found.use_at(now, control) {
+                State::Fresh => return Self::Serve,
+                // Just confirmed: it is good for this request, though it were never fresh.
+                State::StaleWhileRevalidate | State::Stale { .. } if is_confirmed => return Self::Serve,
+                State::StaleWhileRevalidate => return Self::ServeStale,
+                State::Stale { .. } => Self::Ask(reason(found, now)),
+            },
+            Some(Head::Missing(marker)) if marker.holds(now) && !control.no_cache => return Self::Missing,
+            Some(Head::MissingUnexplained(marker))
+                if method == ReadMethod::Head && marker.holds(now) && !control.no_cache =>
+            {
+                return Self::Missing;
+            }
+            Some(Head::Uncacheable(marker)) if marker.holds(now) => Self::Bypass,
+            Some(Head::Missing(_) | Head::MissingUnexplained(_) | Head::Uncacheable(_)) | None => {
+                Self::Ask(Reason::UriMiss)
+            }
+        };
+        match step {
+            _ if control.only_if_cached => Self::NotCached,
+            // RFC 9111 §5.2.1.5.
+            _ if control.no_store => Self::Bypass,
+            // The question that was waited for left nothing behind: those who waited do not wait for each other.
+            Self::Ask(_) if learnt != Learnt::Nothing => Self::Bypass,
+            step => step,
+        }
+    }
+}
+
+fn reason(found: &Found, now: SystemTime) -> Reason {
+    // It would do for another client.
+    match found.use_at(now, &RequestControl::default()) {
+        State::Fresh => Reason::Request,
+        State::StaleWhileRevalidate | State::Stale { .. } => Reason::Stale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use http::{HeaderMap, HeaderValue, header::CACHE_CONTROL};
+
+    use super::{ReadMethod::Get, *};
+    use crate::{
+        cache::{Asked, ClientControl, FreshnessPolicy, Marker, ObjectRef},
+        object::{BucketName, Edition, ObjectKey},
+    };
+
+    const STORED: SystemTime = UNIX_EPOCH;
+
+    fn found(says: &'static str) -> Head {
+        let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(says))]);
+        let (bucket, key) = (BucketName::parse("studio-media").unwrap(), ObjectKey::new("a").unwrap());
+        let object = ObjectRef { scope: 0, bucket: &bucket, key: &key, edition: &Edition::default() };
+        let policy = FreshnessPolicy::new([], None).unwrap();
+        let asked = Asked { at: STORED, answered: STORED, epoch: 0 };
+        Head::Found(Box::new(Found::new(&fields, &HeaderMap::new(), 0, object, &policy, asked).unwrap()))
+    }
+
+    fn asks(says: &'static str) -> Asks {
+        let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(says))]);
+        Asks { control: RequestControl::new(&fields, ClientControl::Honoured), is_authorized: false }
+    }
+
+    #[test]
+    fn what_is_stored_and_what_is_asked_decide() {
+        use Learnt::{Asked, Nothing};
+        let marker = || Marker::new(STORED, Duration::from_secs(60));
+        let (fresh, old) = (found("max-age=60"), found("max-age=5"));
+        let behind = found("max-age=5, stale-while-revalidate=60");
+        let (missing, uncacheable) = (Head::Missing(marker()), Head::Uncacheable(marker()));
+        let (newer, nothing_new) = (Asked { is_newer: true }, Asked { is_newer: false });
+        // Ten seconds after it was stored.
+        for (head, says, learnt, step) in [
+            (None, "", Nothing, Step::Ask(Reason::UriMiss)),
+            (Some(&fresh), "", Nothing, Step::Serve),
+            (Some(&old), "", Nothing, Step::Ask(Reason::Stale)),
+            (Some(&old), "max-stale", Nothing, Step::ServeStale),
+            (Some(&behind), "", Nothing, Step::ServeStale),
+            (Some(&missing), "", Nothing, Step::Missing),
+            (Some(&uncacheable), "", Nothing, Step::Bypass),
+            // Clients that want more.
+            (Some(&fresh), "no-cache", Nothing, Step::Ask(Reason::Request)),
+            (Some(&fresh), "max-age=5", Nothing, Step::Ask(Reason::Request)),
+            (Some(&old), "no-cache", Nothing, Step::Ask(Reason::Stale)),
+            (Some(&missing), "no-cache", Nothing, Step::Ask(Reason::UriMiss)),
+            // RFC 9111 §5.2.1.5: what is stored may answer, what is asked for may not be stored.
+            (Some(&fresh), "no-store", Nothing, Step::Serve),
+            (Some(&old), "no-store", Nothing, Step::Bypass),
+            (None, "no-store", Nothing, Step::Bypass),
+            // §5.2.1.7.
+            (Some(&fresh), "only-if-cached", Nothing, Step::Serve),
+            (Some(&behind), "only-if-cached", Nothing, Step::ServeStale),
+            (Some(&missing), "only-if-cached", Nothing, Step::Missing),
+            (Some(&old), "only-if-cached", Nothing, Step::NotCached),
+            (Some(&uncacheable), "only-if-cached", Nothing, Step::NotCached),
+            (None, "only-if-cached", Nothing, Step::NotCached),
+            // S3 was asked just now.
+            (Some(&old), "", newer, Step::Serve),
+            (Some(&behind), "", newer, Step::Serve),
+            (Some(&fresh), "no-cache", newer, Step::Serve),
+            (Some(&old), "", nothing_new, Step::Bypass),
+            (Some(&behind), "", nothing_new, Step::ServeStale),
+            (None, "", nothing_new, Step::Bypass),
+            (Some(&missing), "", nothing_new, Step::Missing),
+            (Some(&uncacheable), "", newer, Step::Bypass),
+        ] {
+            let now = STORED + Duration::from_secs(10);
+            assert_eq!(Step::of(head, Get, &asks(says), learnt, now), step, "{head:?}, {says:?}, {learnt:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_head_was_told_holds_for_heads_alone() {
+        let head = Head::MissingUnexplained(Marker::new(STORED, Duration::from_secs(60)));
+        for (method, says, step) in [
+            (ReadMethod::Head, "", Step::Missing),
+            (ReadMethod::Head, "no-cache", Step::Ask(Reason::UriMiss)),
+            (Get, "", Step::Ask(Reason::UriMiss)),
+            (Get, "only-if-cached", Step::NotCached),
+        ] {
+            let now = STORED + Duration::from_secs(10);
+            let told = Step::of(Some(&head), method, &asks(says), Learnt::Nothing, now);
+            assert_eq!(told, step, "{method:?} {says}");
+        }
+    }
+
+    #[test]
+    fn markers_end() {
+        let marker = || Marker::new(STORED, Duration::from_secs(60));
+        for head in [Head::Missing(marker()), Head::MissingUnexplained(marker()), Head::Uncacheable(marker())]
+        {
+            let step =
+                Step::of(Some(&head), Get, &asks(""), Learnt::Nothing, STORED + Duration::from_secs(60));
+            assert_eq!(step, Step::Ask(Reason::UriMiss), "{head:?}");
+        }
+    }
+
+    /// RFC 9111 §3.5.
+    #[test]
+    fn requests_with_authorization_are_answered_from_what_says_so() {
+        for (says, step) in [
+            ("max-age=60", Step::Bypass),
+            ("max-age=60, public", Step::Serve),
+            ("s-maxage=60", Step::Serve),
+            ("max-age=60, must-revalidate", Step::Serve),
+        ] {
+            let asks = Asks { is_authorized: true, ..asks("") };
+            let now = STORED + Duration::from_secs(10);
+            assert_eq!(Step::of(Some(&found(says)), Get, &asks, Learnt::Nothing, now), step, "{says}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the cache stores of what S3 says of an object.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES},
+};
+
+use super::{fields::is_archived, from_origin_error, object::Object};
+use crate::{
+    cache::{Asked, AskedAt, Found, Head, Lead, MountCache, ObjectId, Turn},
+    error::Failure,
+    object::Validators,
+    origin::{Answer, Misfit, content_length},
+    request::Question,
+};
+
+/// What an answer to HEAD is to the cache.
+pub(super) enum HeadFor {
+    /// To be stored; its bytes must be asked for.
+    Store(Box<Found>),
+    /// Only a whole read can be stored: the object has no strong entity tag by which more of the same state could be asked
+    /// for, or S3 says of it what it does not say to GET.
+    WholeReads,
+    /// Not to be stored.
+    Never,
+}
+
+impl Object {
+    pub(super) fn id(&self, cache: &MountCache) -> ObjectId {
+        self.in_cache(cache).to_owned()
+    }
+
+    /// What is to be stored of an object; `None` if it must not be. Of the state that is stored already, it keeps the
+    /// bytes.
+    pub(super) fn found(
+        &self,
+        cache: &MountCache,
+        origin: &HeaderMap,
+        total: u64,
+        stale: Option<&Found>,
+        asked: AskedAt,
+    ) -> Option<Found> {
+        let mut fields = self.fields(origin);
+        // Of a part, it was the part's.
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(total));
+        let object = self.in_cache(cache);
+        let found = Found::new(&fields, origin, total, object, cache.freshness(), self.asked(asked))?;
+        Some(match stale.filter(|stale| is_same(stale, origin, total)) {
+            Some(stale) => found.of_state(stale),
+            None => found,
+        })
+    }
+
+    /// What is to be stored by an answer to HEAD.
+    pub(super) fn found_by_head(
+        &self,
+        cache: &MountCache,
+        origin: &HeaderMap,
+        stale: Option<&Found>,
+        asked: AskedAt,
+    ) -> HeadFor {
+        // What HEAD says of such an object is not what GET says.
+        if is_archived(origin) {
+            return HeadFor::Never;
+        }
+        let Some(total) = content_length(origin) else { return HeadFor::Never };
+        match self.found(cache, origin, total, stale, asked) {
+            Some(found) if found.is_pinned() => HeadFor::Store(Box::new(found)),
+            Some(_) => HeadFor::WholeReads,
+            None => HeadFor::Never,
+        }
+    }
+
+    /// What was stored, confirmed by a 304.
+    pub(super) fn freshened(
+        &self,
+        cache: &MountCache,
+        stale: &Found,
+        origin: &HeaderMap,
+        asked: AskedAt,
+    ) -> Option<Found> {
+        let mount = &self.mount.0;
+        let mut fields = mount.headers.select_for_not_modified(origin);
+        // What S3 says of caching goes through the mount's rules; what it leaves out stays as it was.
+        if fields.contains_key(CACHE_CONTROL) || fields.contains_key(EXPIRES) {
+            let content_type = stale.fields.get(CONTENT_TYPE);
+            mount.cache_control.apply(&self.key, &self.edition, content_type, &mut fields);
+        }
+        stale.freshened(&fields, origin, &self.key, cache.freshness(), self.asked(asked))
+    }
+
+    /// Stores what is found, and counts it if it confirms what was stored.
+    pub(super) fn store(
+        &self,
+        cache: &MountCache,
+        found: Found,
+        stale: Option<&Found>,
+        asked: AskedAt,
+    ) -> Option<Arc<Head>> {
+        let id = self.id(cache);
+        match stale {
+            Some(stale) if stale.state == found.state => cache.store_confirmed(&id, found, asked),
+            Some(_) | None => cache.store(&id, found, asked),
+        }
+    }
+
+    /// Revalidates a stale head, in a task of its own and once at a time.
+    pub(super) fn revalidate_behind(self: &Arc<Self>, cache: &MountCache, stale: &Arc<Head>) {
+        let id = self.id(cache);
+        let is_due = || cache.lookup(id.borrowed()).is_some_and(|head| Arc::ptr_eq(&head, stale));
+        if let Turn::Lead(lead) = cache.turn(&id, is_due) {
+            self.go_on_behind(lead, stale);
+        }
+    }
+
+    /// Revalidates it for all who wait.
+    pub(super) fn go_on_behind(self: &Arc<Self>, lead: Lead<Result<(), Failure>>, stale: &Arc<Head>) {
+        let (object, stale) = (Arc::clone(self), Arc::clone(stale));
+        tokio::spawn(async move {
+            let Some(cache) = object.cache() else { return };
+            lead.tell(object.revalidate(cache, &stale).await);
+        });
+    }
+
+    /// Fails if S3 could not say.
+    async fn revalidate(&self, cache: &MountCache, stale: &Arc<Head>) -> Result<(), Failure> {
+        let asked = cache.asked(&self.key, self.now());
+        let failure = match self.ask(&Question::head()).await {
+            Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
+                match self.found_by_head(cache, answer.headers(), stale.found(), asked) {
+                    HeadFor::Store(found) => drop(self.store(cache, *found, stale.found(), asked)),
+                    // Only a whole read brings such an object anew.
+                    HeadFor::WholeReads => cache.forget(&self.id(cache), stale),
+                    HeadFor::Never => cache.store_uncacheable(&self.id(cache), self.now(), asked),
+                }
+                return Ok(());
+            }
+            Ok(Answer::Refused(refusal)) => self.mount.to_failure(refusal),
+            Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::misfit(Misfit::UNASKED),
+            Err(error) => from_origin_error(error).into(),
+        };
+        let failure = self.lost(cache, Some(stale), failure);
+        if !failure.is_outage() {
+            return Ok(());
+        }
+        // Within its window the object is served as it is; behind it the question is asked in front.
+        if let Some(found) = stale.found() {
+            found.back_off(self.now());
+        }
+        Err(failure)
+    }
+
+    /// What S3 denies now is not given out later, in place of an error. Only an outage says nothing of the object.
+    pub(super) fn lost(&self, cache: &MountCache, before: Option<&Arc<Head>>, failure: Failure) -> Failure {
+        if let Some(before) = before.filter(|_| !failure.is_outage()) {
+            cache.forget(&self.id(cache), before);
+        }
+        failure
+    }
+
+    fn asked(&self, asked: AskedAt) -> Asked {
+        Asked { at: asked.time, answered: self.now(), epoch: asked.epoch }
+    }
+}
+
+fn is_same(stale: &Found, origin: &HeaderMap, total: u64) -> bool {
+    stale.total == total && Validators::of(&stale.fields).is_same_state(Validators::of(origin))
+}

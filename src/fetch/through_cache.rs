@@ -1,0 +1,267 @@
+//! The way of a read of a mount with a cache.
+
+use std::{future::Future, sync::Arc};
+
+use http::Response;
+
+use super::{
+    forward::Forwarded,
+    from_cache::{ReadFrom, tell},
+    read::{Read, Wanted},
+    step::{Learnt, Step},
+};
+use crate::{
+    body::ObjectBody,
+    cache::{CacheStatus, Detail, Forward, Head, MountCache, Reason, Report, Turn},
+    error::{Failure, ProxyError, ProxyErrorKind},
+};
+
+/// How often a request begins anew, because what it went by was gone by the time that it was asked for.
+const ATTEMPTS: usize = 4;
+
+/// How far a request has come.
+#[derive(Default)]
+struct Course {
+    /// What the cache did to ask S3 for the head.
+    forward: Option<Forward>,
+    /// What was stored when S3 was asked.
+    before: Option<Arc<Head>>,
+    /// It has waited for a question that had begun before it.
+    has_waited: bool,
+}
+
+/// What an arm of the loop leaves.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Next {
+    Answered(Response<ObjectBody>),
+    /// To look again.
+    Again,
+    /// To ask S3 as if there were no cache.
+    Bypass,
+}
+
+impl Read {
+    /// The answer, from the cache as far as it has it, and from S3.
+    pub(super) async fn through_cache(&self, cache: &MountCache) -> Response<ObjectBody> {
+        let mut course = Course::default();
+        match self.take_steps(cache, &mut course).await {
+            Ok(response) => response,
+            Err(failure) => {
+                let (mount, key) = (&self.object.mount, &self.object.key);
+                mount.answer_failure(failure, self.wanted.read.method, key)
+            }
+        }
+    }
+
+    async fn take_steps(
+        &self,
+        cache: &MountCache,
+        course: &mut Course,
+    ) -> Result<Response<ObjectBody>, Failure> {
+        let object = self.object.in_cache(cache);
+        let Wanted { read, asks, .. } = &self.wanted;
+        for _ in 0..ATTEMPTS {
+            let head = cache.lookup(object);
+            let learnt = course.learnt(head.as_ref());
+            let step = Step::of(head.as_deref(), read.method, asks, learnt, self.object.now());
+            let next = match (step, &head) {
+                (Step::Serve, Some(head)) => self.serve_stored(cache, head, course).await?,
+                (Step::ServeStale, Some(head)) => {
+                    self.object.revalidate_behind(cache, head);
+                    self.serve_stored(cache, head, course).await?
+                }
+                (Step::Missing, Some(head)) => Next::Answered(self.still_missing(cache, head)),
+                (Step::NotCached, _) => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
+                (Step::Ask(reason), _) => self.take_turn(cache, head, reason, course).await?,
+                (Step::Bypass | Step::Serve | Step::ServeStale | Step::Missing, _) => Next::Bypass,
+            };
+            match next {
+                Next::Answered(response) => return Ok(response),
+                Next::Again => {}
+                Next::Bypass => break,
+            }
+        }
+        let mut response = self.ask_s3().await?;
+        let status = CacheStatus::forward(Forward::new(Reason::Bypass));
+        cache.report(&mut response, Report::of(status));
+        Ok(response)
+    }
+
+    async fn serve_stored(
+        &self,
+        cache: &MountCache,
+        head: &Arc<Head>,
+        course: &mut Course,
+    ) -> Result<Next, Failure> {
+        let now = self.object.now();
+        let learnt = course.learnt(Some(head));
+        let forward = course.forward.take();
+        let Some((mut response, from)) = self.serve(cache, head, learnt).await? else {
+            // Another state took its place in the meantime.
+            cache.forget(&self.object.id(cache), head);
+            // If S3 contradicts what it has just said, it is asked for an answer in one piece.
+            return Ok(if forward.is_some() { Next::Bypass } else { Next::Again });
+        };
+        if from == ReadFrom::PastCache {
+            let reason = forward.map_or(Reason::Miss, |forward| forward.reason);
+            report_past_cache(cache, &mut response, reason);
+            return Ok(Next::Answered(response));
+        }
+        let ttl = head.remaining(now);
+        let forward = forward.or((from == ReadFrom::S3).then_some(Forward::new(Reason::Partial)));
+        let status = match forward {
+            Some(forward) => CacheStatus::forward(Forward { ttl: Some(ttl), ..forward }),
+            None => CacheStatus::hit(ttl),
+        };
+        tell(cache, &mut response, head, now, status);
+        Ok(Next::Answered(response))
+    }
+
+    fn still_missing(&self, cache: &MountCache, head: &Head) -> Response<ObjectBody> {
+        let mut response = self.refuse(ProxyError::new(ProxyErrorKind::NotFound).into());
+        let now = self.object.now();
+        let status = CacheStatus::hit(head.remaining(now));
+        tell(cache, &mut response, head, now, status);
+        response
+    }
+
+    /// Asks S3 for the head, or waits for whoever does.
+    async fn take_turn(
+        &self,
+        cache: &MountCache,
+        head: Option<Arc<Head>>,
+        reason: Reason,
+        course: &mut Course,
+    ) -> Result<Next, Failure> {
+        let id = self.object.id(cache);
+        let control = &self.wanted.asks.control;
+        let stale = head.as_ref().filter(|head| head.found().is_some());
+        let forward = Forward::new(reason);
+        // An answer that came meanwhile will do, but for a client that wants S3 asked.
+        let is_due = || {
+            let now = cache.lookup(id.borrowed());
+            control.no_cache || now.as_ref().map(Arc::as_ptr) == head.as_ref().map(Arc::as_ptr)
+        };
+        let told = match cache.turn(&id, is_due) {
+            Turn::Late => return Ok(Next::Again),
+            Turn::Follow(follow) => {
+                cache.count_joined();
+                let Some(told) = self.in_time(cache, stale, follow.outcome()).await else {
+                    return self.or_stale(cache, stale, Failure::late()).await;
+                };
+                // A client that wants S3 asked wants it asked after its request (RFC 9111 §5.2.1.4). This question
+                // was begun before; the next one is not.
+                if control.no_cache && !std::mem::replace(&mut course.has_waited, true) {
+                    return Ok(Next::Again);
+                }
+                match told {
+                    Some(told) => told.map(|()| Forward { collapsed: true, ..forward }),
+                    None => return Ok(Next::Again),
+                }
+            }
+            Turn::Lead(lead) => match self.in_time(cache, stale, self.forward(cache, stale)).await {
+                // Others may wait longer, or have nothing that stands in: it is asked for as long as it takes.
+                None => {
+                    if let Some(stale) = stale {
+                        self.object.go_on_behind(lead, stale);
+                    }
+                    Err(Failure::late())
+                }
+                Some(Ok(Forwarded::Stored)) => {
+                    lead.tell(Ok(()));
+                    Ok(Forward { stored: true, ..forward })
+                }
+                Some(Ok(Forwarded::Answered(mut response))) => {
+                    lead.tell(Ok(()));
+                    let stored = cache.lookup(id.borrowed());
+                    let has_head =
+                        stored.is_some_and(|stored| stored.found().is_some() && is_newer(&stored, stale));
+                    let detail = if has_head { Detail::NoRoom } else { Detail::NotStorable };
+                    let status = CacheStatus::forward(forward).with_detail(detail);
+                    cache.report(&mut response, Report::of(status));
+                    return Ok(Next::Answered(*response));
+                }
+                Some(Err(failure)) => {
+                    lead.tell(Err(failure.clone()));
+                    Err(failure)
+                }
+            },
+        };
+        match told {
+            Ok(forward) => {
+                course.forward = Some(forward);
+                course.before = stale.cloned();
+                Ok(Next::Again)
+            }
+            Err(failure) => self.or_stale(cache, stale, failure).await,
+        }
+    }
+
+    /// A stale object in place of an error, where that is allowed (RFC 5861 §4).
+    async fn or_stale(
+        &self,
+        cache: &MountCache,
+        stale: Option<&Arc<Head>>,
+        failure: Failure,
+    ) -> Result<Next, Failure> {
+        let now = self.object.now();
+        let found = stale.and_then(|head| head.found()).filter(|_| failure.is_outage());
+        let (Some(head), Some(found)) =
+            (stale, found.filter(|found| found.may_stand_in(now, &self.wanted.asks.control)))
+        else {
+            return Err(failure);
+        };
+        found.back_off(now);
+        let asked = Learnt::Asked { is_newer: false };
+        let Some((mut response, from)) = self.serve(cache, head, asked).await? else { return Err(failure) };
+        if from == ReadFrom::PastCache {
+            report_past_cache(cache, &mut response, Reason::Stale);
+        } else {
+            let detail = if failure.is_late() { Detail::OriginSlow } else { Detail::OriginError };
+            let status = CacheStatus::hit(head.remaining(now)).with_detail(detail);
+            tell(cache, &mut response, head, now, status);
+        }
+        Ok(Next::Answered(response))
+    }
+
+    /// What a question brings; `None` if a stale object can stand in, and the client has waited long enough.
+    async fn in_time<T>(
+        &self,
+        cache: &MountCache,
+        stale: Option<&Arc<Head>>,
+        question: impl Future<Output = T>,
+    ) -> Option<T> {
+        let control = &self.wanted.asks.control;
+        let may_stand_in = stale
+            .and_then(|head| head.found())
+            .is_some_and(|found| found.may_stand_in(self.object.now(), control));
+        if !may_stand_in {
+            return Some(question.await);
+        }
+        tokio::time::timeout(cache.stale_if_error_after(), question).await.ok()
+    }
+}
+
+// === impl Course ===
+
+impl Course {
+    fn learnt(&self, head: Option<&Arc<Head>>) -> Learnt {
+        match self.forward {
+            None => Learnt::Nothing,
+            Some(_) => {
+                Learnt::Asked { is_newer: head.is_some_and(|head| is_newer(head, self.before.as_ref())) }
+            }
+        }
+    }
+}
+
+/// The answer came from S3 as it is, though its object's head is stored.
+fn report_past_cache(cache: &MountCache, response: &mut Response<ObjectBody>, reason: Reason) {
+    let status = CacheStatus::forward(Forward::new(reason)).with_detail(Detail::NoRoom);
+    cache.report(response, Report::of(status));
+}
+
+/// Whether it was put in the place of what was stored before.
+fn is_newer(head: &Arc<Head>, before: Option<&Arc<Head>>) -> bool {
+    !before.is_some_and(|before| Arc::ptr_eq(before, head))
+}
