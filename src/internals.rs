@@ -14,7 +14,7 @@ use http::{
 use crate::cache::{AdminToken, CacheAdmin, PurgeMode, PurgeTarget, Purger};
 use crate::{
     cache::{ObjectId, ObjectRef, StateId, Store, Weigh},
-    object::{BucketName, Edition, EntityTags, InvalidKey, ObjectKey, Validators, http_date},
+    object::{BucketName, Edition, EntityTags, InvalidKey, ObjectKey, Validators},
     origin::{Identity, S3ErrorBody, Signable, SigningKey, SigningScope, Timestamp},
     request::{
         Conditions, ContentRange, Opening, RangeSpec, Ranges, ReadMethod, ReadRequest, Resolved, Verdict,
@@ -33,7 +33,7 @@ pub fn map_key(rest: &str) -> Result<ObjectKey, InvalidKey> {
 
 /// How many fields of a GET are carried to S3.
 pub fn read_request(headers: &HeaderMap) -> usize {
-    match ReadRequest::new(ReadMethod::Get, headers).opening(SystemTime::now()) {
+    match ReadRequest::new(ReadMethod::Get, headers).opening() {
         Opening::Ask(question) => question.fields().count(),
         Opening::HeadFirst => 0,
     }
@@ -53,9 +53,9 @@ pub fn range_members(value: &HeaderValue) -> Option<Vec<(Option<u64>, Option<u64
 }
 
 /// First and last byte of each part that a `Range` gets of an object of `total` bytes. `None` is the whole object; no
-/// part is unsatisfiable.
-pub fn range_parts(value: &HeaderValue, total: u64) -> Option<Vec<(u64, u64)>> {
-    match ranges(value)?.resolve(total) {
+/// part is unsatisfiable. Those that are no more than `gap` bytes apart are one.
+pub fn range_parts(value: &HeaderValue, total: u64, gap: u64) -> Option<Vec<(u64, u64)>> {
+    match ranges(value)?.resolve(total, || gap) {
         Resolved::Whole => None,
         Resolved::One(range) => Some(vec![(range.first(), range.last())]),
         Resolved::Several(parts) => {
@@ -101,7 +101,7 @@ pub fn if_none_match(list: &HeaderValue, own: &HeaderValue) -> bool {
 fn passes(name: HeaderName, list: &HeaderValue, own: &HeaderValue) -> bool {
     let conditions = Conditions::new(&HeaderMap::from_iter([(name, list.clone())]));
     let object = HeaderMap::from_iter([(ETAG, own.clone())]);
-    let verdict = conditions.evaluate(Validators::of(&object), http_date(SystemTime::now()));
+    let verdict = conditions.evaluate(Validators::of(&object));
     verdict == Verdict::Proceed
 }
 

@@ -6,56 +6,84 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::Frame;
 
 use super::ExactBody;
-use crate::{error::BoxError, request::ByteRange, response::Multipart};
+use crate::{
+    error::BoxError,
+    request::{ByteRange, Span},
+    response::Multipart,
+};
 
-/// A `multipart/byteranges` body, whose parts are read from S3 one after the other.
+/// A `multipart/byteranges` body, whose parts are read from S3 one after the other, and those that are close to each other
+/// in one go.
 pub(crate) struct MultipartBody {
     plan: Multipart,
     read: Box<dyn Fn(ByteRange) -> PartFuture + Send>,
-    /// The parts that are not yet asked for.
-    later: VecDeque<ByteRange>,
-    /// The part that is being sent, and those asked for ahead of their turn. No more than their heads are awaited:
+    /// The spans that are not yet asked for.
+    later: VecDeque<Span>,
+    /// The span that is being sent, and those asked for ahead of their turn. No more than their heads are awaited:
     /// their bytes stay with S3 until they are wanted, but for what a connection's buffer takes.
-    asked: VecDeque<AskedPart>,
+    asked: VecDeque<AskedSpan>,
     /// How many part heads were sent.
     begun: usize,
+    /// What is left of the part that is being sent.
+    part: Option<ByteRange>,
     remaining: u64,
 }
 
-/// The answer to a question for a part.
+/// The answer to a question for a span.
 pub(crate) type PartFuture = Pin<Box<dyn Future<Output = Result<ExactBody, BoxError>> + Send>>;
 
-enum AskedPart {
+struct AskedSpan {
+    span: Span,
+    answer: SpanAnswer,
+}
+
+enum SpanAnswer {
     Awaited(PartFuture),
-    Here { body: ExactBody, has_head: bool },
+    Here(SpanBody),
+}
+
+/// The bytes of a span, those between its parts included.
+struct SpanBody {
+    body: ExactBody,
+    /// Came, but is not used yet.
+    rest: Bytes,
+    /// Where in the object the rest begins.
+    at: u64,
+    /// Parts whose heads were not sent.
+    parts: usize,
 }
 
 /// More would ask S3 for what the client may never take.
 const AT_ONCE: usize = 3;
 
-/// In bytes: what is left of a part when the next ones are asked for.
+/// In bytes: what is left of a span when the next ones are asked for.
 const NEAR: u64 = 256 * 1024;
 
 // === impl MultipartBody ===
 
 impl MultipartBody {
-    /// `first` is the first part's body; `read` asks for another.
+    /// `first` is the body of the plan's first span; `read` asks for another one.
     pub(crate) fn new(
         plan: Multipart,
         first: ExactBody,
         read: impl Fn(ByteRange) -> PartFuture + Send + 'static,
     ) -> Self {
+        let mut later = VecDeque::from(plan.spans());
+        let first = later
+            .pop_front()
+            .map(|span| AskedSpan { span, answer: SpanAnswer::Here(SpanBody::new(first, span)) });
         Self {
-            later: plan.ranges().skip(1).collect(),
+            later,
             remaining: plan.content_length(),
             plan,
             read: Box::new(read),
-            asked: VecDeque::from([AskedPart::Here { body: first, has_head: false }]),
+            asked: first.into_iter().collect(),
             begun: 0,
+            part: None,
         }
     }
 
@@ -89,46 +117,77 @@ impl MultipartBody {
         }
         loop {
             self.ask_ahead(cx)?;
-            match self.asked.front_mut() {
+            let body = match self.asked.front_mut() {
                 None => return Poll::Ready(Some(Ok(self.plan.end()))),
-                Some(AskedPart::Awaited(_)) => return Poll::Pending,
-                Some(AskedPart::Here { has_head: has_head @ false, .. }) => {
-                    *has_head = true;
+                Some(AskedSpan { answer: SpanAnswer::Awaited(_), .. }) => return Poll::Pending,
+                Some(AskedSpan { answer: SpanAnswer::Here(body), .. }) => body,
+            };
+            match self.part {
+                Some(part) => {
+                    let data = ready!(body.poll_part(part, cx))?;
+                    self.part = part.after(data.len() as u64);
+                    return Poll::Ready(Some(Ok(data)));
+                }
+                None if body.parts > 0 => {
+                    body.parts -= 1;
+                    self.part = self.plan.ranges().nth(self.begun);
                     let head = self.plan.part_head(self.begun).unwrap_or_default();
                     self.begun += 1;
                     return Poll::Ready(Some(Ok(head)));
                 }
-                Some(AskedPart::Here { body, .. }) => match ready!(body.poll_frame(cx)).transpose()? {
-                    Some(frame) => {
-                        let data = frame.into_data().unwrap_or_default();
-                        return Poll::Ready(Some(Ok(data)));
-                    }
-                    None => drop(self.asked.pop_front()),
-                },
+                None => drop(self.asked.pop_front()),
             }
         }
     }
 
     /// Keeps a few questions under way, when what is being sent comes to its end: S3 closes connections that nobody reads.
     fn ask_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
-        let is_near = self.asked.iter().all(|part| match part {
-            AskedPart::Awaited(_) => true,
-            AskedPart::Here { body, .. } => body.remaining() <= NEAR,
+        let is_near = self.asked.iter().all(|asked| match &asked.answer {
+            SpanAnswer::Awaited(_) => true,
+            SpanAnswer::Here(body) => body.body.remaining() <= NEAR,
         });
         while (is_near || self.asked.is_empty())
             && self.asked.len() < AT_ONCE
-            && let Some(range) = self.later.pop_front()
+            && let Some(span) = self.later.pop_front()
         {
-            self.asked.push_back(AskedPart::Awaited((self.read)(range)));
+            self.asked.push_back(AskedSpan { span, answer: SpanAnswer::Awaited((self.read)(span.range)) });
         }
-        for part in &mut self.asked {
-            if let AskedPart::Awaited(answer) = part
-                && let Poll::Ready(answered) = answer.as_mut().poll(cx)
+        for AskedSpan { span, answer } in &mut self.asked {
+            if let SpanAnswer::Awaited(awaited) = answer
+                && let Poll::Ready(answered) = awaited.as_mut().poll(cx)
             {
-                *part = AskedPart::Here { body: answered?, has_head: false };
+                *answer = SpanAnswer::Here(SpanBody::new(answered?, *span));
             }
         }
         Ok(())
+    }
+}
+
+// === impl SpanBody ===
+
+impl SpanBody {
+    fn new(body: ExactBody, span: Span) -> Self {
+        Self { body, rest: Bytes::new(), at: span.range.first(), parts: span.parts }
+    }
+
+    /// The next bytes of what is left of a part; those before it are dropped.
+    fn poll_part(&mut self, part: ByteRange, cx: &mut Context<'_>) -> Poll<Result<Bytes, BoxError>> {
+        loop {
+            let between = usize::try_from(part.first() - self.at).unwrap_or(usize::MAX);
+            let dropped = between.min(self.rest.len());
+            self.rest.advance(dropped);
+            self.at += dropped as u64;
+            if !self.rest.is_empty() {
+                let wanted = usize::try_from(part.len()).unwrap_or(usize::MAX);
+                let data = self.rest.split_to(wanted.min(self.rest.len()));
+                self.at += data.len() as u64;
+                return Poll::Ready(Ok(data));
+            }
+            match ready!(self.body.poll_frame(cx)).transpose()? {
+                Some(frame) => self.rest = frame.into_data().unwrap_or_default(),
+                None => return Poll::Ready(Err("a part is not within what was read for it".into())),
+            }
+        }
     }
 }
 
@@ -258,11 +317,38 @@ mod tests {
     }
 
     #[test]
+    fn parts_that_are_close_are_read_in_one_go() {
+        let ranges = [range(10, 19), range(150, 159), range(400, 400), range(100_000, 100_009), range(0, 9)];
+        let plan = plan(&ranges);
+        let expected = expected(&plan);
+        for piece in [1, 7, 140, 1000] {
+            let asked = Arc::new(Mutex::new(Vec::new()));
+            let noted = Arc::clone(&asked);
+            let read = move |span: ByteRange| {
+                let pieces = bytes(span).chunks(piece).map(Bytes::copy_from_slice).collect();
+                let body = WireBody::Sdk(SdkBody::from_body_1_x(Pieces(pieces)));
+                ExactBody::new(body, 0, span.len(), End::Told)
+            };
+            let mut body = MultipartBody::new(plan.clone(), read(range(10, 400)), move |span| {
+                noted.lock().unwrap().push((span.first(), span.last()));
+                let body = read(span);
+                Box::pin(async move { Ok(body) })
+            });
+            let mut got = Vec::new();
+            while let Some(data) = poll(&mut body) {
+                got.extend_from_slice(&data.unwrap());
+            }
+            assert!(got == expected, "{piece}");
+            assert_eq!(*asked.lock().unwrap(), [(100_000, 100_009), (0, 9)]);
+        }
+    }
+
+    #[test]
     fn nothing_comes_behind_a_part_that_fails() {
-        let plan = plan(&[range(0, 9), range(100, 109), range(200, 209)]);
+        let plan = plan(&[range(0, 9), range(100_000, 100_009), range(200_000, 200_009)]);
         let mut body = MultipartBody::new(plan, part(range(0, 9)), |range| {
             Box::pin(
-                async move { if range.first() == 100 { Err("changed".into()) } else { Ok(part(range)) } },
+                async move { if range.first() == 100_000 { Err("changed".into()) } else { Ok(part(range)) } },
             )
         });
         let error = loop {

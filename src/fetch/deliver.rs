@@ -33,7 +33,7 @@ impl Read {
     ) -> Result<Response<ObjectBody>, Doubt> {
         let (origin, body) = answer.into_parts();
         let read = &self.wanted.read;
-        if let Decided::NotModified = decide(read, &origin.headers, self.object.date())? {
+        if let Decided::NotModified = decide(read, &origin.headers)? {
             return Ok(self.not_modified(&origin.headers));
         }
         let fits = asked.range.is_none()
@@ -61,7 +61,7 @@ impl Read {
 
     /// The answer to HEAD, given the object's head.
     pub(super) fn head(&self, origin: &HeaderMap) -> Result<Response<ObjectBody>, Failure> {
-        match decide(&self.wanted.read, origin, self.object.date())? {
+        match decide(&self.wanted.read, origin)? {
             Decided::NotModified => Ok(self.not_modified(origin)),
             Decided::Proceed if is_archived(origin) => Err(ProxyError::new(ProxyErrorKind::Archived).into()),
             Decided::Proceed => {

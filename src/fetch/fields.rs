@@ -53,7 +53,7 @@ impl Read {
         let is_right = !conditions.is_empty()
             && object.tag.is_some()
             && conditions.are_decided_by(object)
-            && conditions.evaluate(object, self.object.date()) == Verdict::NotModified;
+            && conditions.evaluate(object) == Verdict::NotModified;
         if !is_right {
             return None;
         }

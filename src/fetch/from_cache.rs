@@ -4,7 +4,6 @@ use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::AGE};
-use httpdate::HttpDate;
 
 use super::{
     answer::Plan,
@@ -18,7 +17,7 @@ use crate::{
     body::ObjectBody,
     cache::{CacheStatus, FillError, Found, Head, MountCache, Report, Segments, ServedAs, Source},
     error::{Failure, ProxyError, ProxyErrorKind},
-    object::{ObjectKey, http_date},
+    object::ObjectKey,
     origin::content_length,
     request::ByteRange,
     response::{Boundary, apply_disposition},
@@ -53,7 +52,7 @@ impl Fetch {
         let mut response = match (step, &*head) {
             (Step::Serve, Head::Found(found)) => {
                 let gather = |range, to: &mut Segments| cache.gather(found, range, to);
-                match self.wanted.answer(&self.key, found, http_date(now), gather) {
+                match self.wanted.answer(&self.key, found, gather) {
                     Ok(response) => response?,
                     Err(failure) => self.refuse(failure),
                 }
@@ -84,12 +83,12 @@ impl Read {
         learnt: Learnt,
     ) -> Result<Option<(Response<ObjectBody>, ReadFrom)>, Failure> {
         let Head::Found(found) = &**head else { return Ok(None) };
-        let (key, now) = (&self.object.key, self.object.date());
+        let key = &self.object.key;
         let object = || Arc::clone(&self.object);
         let only_if_cached = self.wanted.asks.control.only_if_cached;
         if only_if_cached || !cache.has_room_for(found, found.total) {
             let gather = |range, to: &mut Segments| cache.gather(found, range, to);
-            return match self.wanted.answer(key, found, now, gather)? {
+            return match self.wanted.answer(key, found, gather)? {
                 Some(mut response) => {
                     Refill::arm(&mut response, head, object);
                     Ok(Some((response, ReadFrom::Cache)))
@@ -103,7 +102,7 @@ impl Read {
         }
         let (mut fills, mut has_joined) = (Vec::new(), false);
         let in_cache = self.object.in_cache(cache);
-        let answer = self.wanted.answer(key, found, now, |range, to| {
+        let answer = self.wanted.answer(key, found, |range, to| {
             let gathered = cache.gather_or_ask(in_cache, found, range, to);
             fills.extend(gathered.asked);
             has_joined |= gathered.has_joined;
@@ -132,7 +131,7 @@ impl Read {
 
     async fn past_cache(&self, found: &Found) -> Result<Option<Response<ObjectBody>>, Failure> {
         let (read, total) = (&self.wanted.read, Some(found.total));
-        let asked = match Plan::of(read, &found.fields, total, self.object.date(), Boundary::random)? {
+        let asked = match Plan::of(read, &found.fields, total, Boundary::random)? {
             Plan::Whole => self.ask_for(None, total).await,
             Plan::Part(range) => self.ask_for(Some(range), total).await,
             Plan::Parts(_) | Plan::Head | Plan::NotModified => return self.head_first().await.map(Some),
@@ -152,10 +151,9 @@ impl Wanted {
         &self,
         key: &ObjectKey,
         found: &Found,
-        now: HttpDate,
         mut gather: impl FnMut(ByteRange, &mut Segments) -> bool,
     ) -> Result<Option<Response<ObjectBody>>, Failure> {
-        let plan = Plan::of(&self.read, &found.fields, Some(found.total), now, Boundary::random)?;
+        let plan = Plan::of(&self.read, &found.fields, Some(found.total), Boundary::random)?;
         let mut segments = Segments::default();
         let is_here = match &plan {
             Plan::NotModified | Plan::Head => true,

@@ -15,7 +15,7 @@ impl Read {
     /// an object is not as large as it.
     pub(super) async fn ask_s3(&self) -> Result<Response<ObjectBody>, Failure> {
         let read = &self.wanted.read;
-        let question = match read.opening(self.object.now()) {
+        let question = match read.opening() {
             Opening::Ask(question) => question,
             Opening::HeadFirst => return Box::pin(self.head_first()).await,
         };

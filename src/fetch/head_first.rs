@@ -44,7 +44,7 @@ impl Read {
 
     async fn with_head(&self, head: &HeaderMap) -> Result<Response<ObjectBody>, Doubt> {
         let (fields, total) = (self.fields(head), content_length(head));
-        match Plan::of(&self.wanted.read, &fields, total, self.object.date(), Boundary::random)? {
+        match Plan::of(&self.wanted.read, &fields, total, Boundary::random)? {
             Plan::Head => Ok(self.head(head)?),
             Plan::Whole if total == Some(0) => Ok(respond(StatusCode::OK, fields, ObjectBody::Empty)),
             Plan::Whole => self.ask_for(None, total).await,
@@ -105,8 +105,8 @@ impl Read {
         plan: Multipart,
     ) -> Result<Response<ObjectBody>, Doubt> {
         let state = State::of(fields, total);
-        let Some(first) = plan.ranges().next() else { return Err(Doubt::OtherState) };
-        let first = match self.object.part(first, &state, Cut::Small).await {
+        let Some(first) = plan.spans().first().copied() else { return Err(Doubt::OtherState) };
+        let first = match self.object.part(first.range, &state, Cut::Small).await {
             Ok(first) => first,
             Err(PartError::Origin(error)) => return Err(Failure::from(from_origin_error(error)).into()),
             Err(PartError::Refused(refusal)) => return Err(self.explain(*refusal).await.into()),

@@ -4,13 +4,12 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_RANGE, ETAG},
 };
-use httpdate::HttpDate;
 
 use crate::{
     body::ExactBody,
     cache::{MountCache, ObjectRef},
     config::Mount,
-    object::{BucketName, Edition, EntityTag, ObjectKey, Validators, http_date},
+    object::{BucketName, Edition, EntityTag, ObjectKey, Validators},
     origin::{Answer, Asked, BodyLength, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
     request::{ByteRange, Question},
 };
@@ -107,11 +106,6 @@ impl Object {
 
     pub(super) fn now(&self) -> SystemTime {
         self.mount.0.origin.now()
-    }
-
-    /// The time, as fields of HTTP have it.
-    pub(super) fn date(&self) -> HttpDate {
-        http_date(self.now())
     }
 
     /// The fields of a 200 to any client.

@@ -88,7 +88,7 @@ impl Conditions {
     }
 
     /// RFC 9110 §13.2.2, steps 1 to 4, for an object that exists.
-    pub(crate) fn evaluate(&self, object: Validators<'_>, now: HttpDate) -> Verdict {
+    pub(crate) fn evaluate(&self, object: Validators<'_>) -> Verdict {
         let Some(fields) = &self.0 else { return Verdict::Proceed };
         let holds = match &fields.must {
             Some(Must::Match(list)) => lists(list, |tag| object.tag.is_some_and(|own| own.strong_eq(tag))),
@@ -101,10 +101,8 @@ impl Conditions {
         }
         let is_known = match &fields.unless {
             Some(Unless::Match(list)) => lists(list, |tag| object.tag.is_some_and(|own| own.weak_eq(tag))),
-            // A date in the future says nothing of what the client has.
-            Some(Unless::NotModifiedSince(since)) => {
-                *since <= now && object.last_modified.is_some_and(|own| own <= *since)
-            }
+            // A date that is yet to come counts as any other: §13.1.3 knows no exception, as RFC 2616 §14.25 did.
+            Some(Unless::NotModifiedSince(since)) => object.last_modified.is_some_and(|own| own <= *since),
             None => false,
         };
         if is_known { Verdict::NotModified } else { Verdict::Proceed }
@@ -122,7 +120,7 @@ impl Conditions {
 
     /// What S3 is asked to check, to save the bytes of an answer that nobody wants. Servers differ in lists, `*`, weak
     /// tags and combinations, so at most one strong tag or one date of each kind is sent.
-    pub(crate) fn for_s3(&self, now: HttpDate) -> ForS3 {
+    pub(crate) fn for_s3(&self) -> ForS3 {
         let Some(fields) = &self.0 else { return ForS3::Fields(Vec::new()) };
         let mut sent = Vec::with_capacity(2);
         match &fields.must {
@@ -147,10 +145,8 @@ impl Conditions {
                 // Mostly such a condition does not hold, and then the bytes are not wanted.
                 OneTag::Several | OneTag::Any => return ForS3::HeadFirst,
             },
-            Some(Unless::NotModifiedSince(since)) if *since <= now => {
-                sent.push((IF_MODIFIED_SINCE, written(*since)));
-            }
-            Some(Unless::NotModifiedSince(_)) | None => {}
+            Some(Unless::NotModifiedSince(since)) => sent.push((IF_MODIFIED_SINCE, written(*since))),
+            None => {}
         }
         sent.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         ForS3::Fields(sent)

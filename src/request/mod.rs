@@ -13,5 +13,5 @@ pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
 pub(crate) use method::{ALLOW, AskedMethod};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
 pub(crate) use question::Question;
-pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved};
+pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved, Span, spans};
 pub(crate) use read::{Opening, ReadMethod, ReadRequest};

@@ -41,6 +41,15 @@ pub(crate) enum Resolved {
     Unsatisfiable,
 }
 
+/// Parts of a response that are read from S3 in one go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// From the first byte of the first part to the last byte of the last.
+    pub(crate) range: ByteRange,
+    /// How many parts.
+    pub(crate) parts: usize,
+}
+
 /// What an answer says of its part (RFC 9110 §14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContentRange {
@@ -82,20 +91,21 @@ impl Ranges {
         Some(Self::Several(specs.into_boxed_slice()))
     }
 
-    /// What is to be sent of an object of `total` bytes.
-    pub(crate) fn resolve(&self, total: u64) -> Resolved {
+    /// What is to be sent of an object of `total` bytes. Parts are joined if no more than `gap` bytes lie between
+    /// them.
+    pub(crate) fn resolve(&self, total: u64, gap: impl FnOnce() -> u64) -> Resolved {
         // No 206 can tell of an empty part.
         if total == 0 {
             return Resolved::Whole;
         }
         let parts = match self {
             Self::One(spec) => return spec.resolve(total).map_or(Resolved::Unsatisfiable, Resolved::One),
-            Self::Several(specs) => coalesce(specs.iter().filter_map(|spec| spec.resolve(total)), NEAR),
+            Self::Several(specs) => coalesce(specs.iter().filter_map(|spec| spec.resolve(total)), gap()),
         };
         match *parts {
             [] => Resolved::Unsatisfiable,
             [part] => Resolved::One(part),
-            _ if parts.len() > MAX_PARTS => Resolved::Whole,
+            _ if spans(parts.iter().copied()).len() > MAX_SPANS => Resolved::Whole,
             _ => Resolved::Several(parts),
         }
     }
@@ -111,10 +121,28 @@ const OWS: [char; 2] = [' ', '\t'];
 const MAX_MEMBERS: usize = 256;
 
 /// Each is a request to S3: with more, the whole object is the lesser work.
-const MAX_PARTS: usize = 16;
+const MAX_SPANS: usize = 16;
 
-/// So many bytes are rather read in vain than left out: the part behind them would be one more request to S3.
-const NEAR: u64 = 8 * 1024;
+/// In bytes: so much is rather read in vain between two parts than left out, since the part behind it would be one more
+/// request to S3.
+const SPANNED: u64 = 8 * 1024;
+
+/// Groups parts that stand in the order of their bytes, close to each other.
+pub(crate) fn spans(parts: impl IntoIterator<Item = ByteRange>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for part in parts {
+        match spans.last_mut() {
+            Some(Span { range, parts })
+                if range.last < part.first && part.first - range.last - 1 <= SPANNED =>
+            {
+                range.last = part.last;
+                *parts += 1;
+            }
+            _ => spans.push(Span { range: part, parts: 1 }),
+        }
+    }
+    spans
+}
 
 /// Makes one of those that overlap or have at most `gap` bytes between them. It stands where the first of them stood.
 ///

@@ -1,9 +1,6 @@
-use std::time::SystemTime;
-
 use http::{HeaderMap, Method};
 
 use super::{Conditions, ForS3, IfRange, Question, RangeSpec, Ranges};
-use crate::object::http_date;
 
 /// A method that reads an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,14 +45,14 @@ impl ReadRequest {
     }
 
     /// The first question to S3: one that is answered with what the client gets, wherever that can be told.
-    pub(crate) fn opening(&self, now: SystemTime) -> Opening {
+    pub(crate) fn opening(&self) -> Opening {
         if self.method == ReadMethod::Head {
             // Its answer has all that conditions are about and costs no bytes: there is nothing for S3 to check.
             return Opening::Ask(Question::head());
         }
         let mut fields = Vec::new();
         if !self.conditions.is_empty() {
-            match self.conditions.for_s3(http_date(now)) {
+            match self.conditions.for_s3() {
                 ForS3::Fields(sent) => fields = sent,
                 ForS3::HeadFirst => return Opening::HeadFirst,
             }
@@ -112,7 +109,7 @@ mod tests {
     fn asked(method: ReadMethod, fields: &[(HeaderName, &'static str)]) -> Option<Vec<HeaderName>> {
         let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let read = ReadRequest::new(method, &headers.collect());
-        match read.opening(SystemTime::now()) {
+        match read.opening() {
             Opening::Ask(question) => Some(question.fields().map(|(name, _)| name).collect()),
             Opening::HeadFirst => None,
         }

@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderValue;
 
-use crate::request::ByteRange;
+use crate::request::{ByteRange, Span, spans};
 
 /// The plan of a `multipart/byteranges` body (RFC 9110 §14.6): the heads that go between the parts of an object.
 ///
@@ -46,20 +46,23 @@ impl Multipart {
     ) -> Self {
         let mut parts: Vec<Part> = Vec::new();
         for range in ranges {
-            let mut head = BytesMut::new();
-            if !parts.is_empty() {
-                head.put_slice(CRLF);
-            }
-            head.put_slice(format!("--{boundary}").as_bytes());
-            head.put_slice(CRLF);
-            if let Some(value) = content_type {
-                put_field(&mut head, "Content-Type", value);
-            }
-            put_field(&mut head, "Content-Range", &range.content_range(total));
-            head.put_slice(CRLF);
-            parts.push(Part { head: head.freeze(), range });
+            let head = head(boundary, parts.is_empty(), range, total, content_type);
+            parts.push(Part { head, range });
         }
         Self { boundary, parts }
+    }
+
+    /// How many bytes a part of an object of `total` bytes takes besides its own, at most: ranges that are no further apart
+    /// are better joined (RFC 9110 §15.3.7.2).
+    pub(crate) fn overhead(total: u64, content_type: Option<&HeaderValue>) -> u64 {
+        let last = total.saturating_sub(1);
+        let widest = ByteRange::new(last, last);
+        widest.map_or(0, |range| head(Boundary(0), false, range, total, content_type).len() as u64)
+    }
+
+    /// What is read from S3 for them.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        spans(self.ranges())
     }
 
     /// The parts in their order, each behind its [`part_head`](Self::part_head).
@@ -88,6 +91,28 @@ impl Multipart {
         let value = format!("multipart/byteranges; boundary={}", self.boundary);
         HeaderValue::try_from(value).expect("hexadecimal digits are ASCII")
     }
+}
+
+/// What stands before a part.
+fn head(
+    boundary: Boundary,
+    is_first: bool,
+    range: ByteRange,
+    total: u64,
+    content_type: Option<&HeaderValue>,
+) -> Bytes {
+    let mut head = BytesMut::new();
+    if !is_first {
+        head.put_slice(CRLF);
+    }
+    head.put_slice(format!("--{boundary}").as_bytes());
+    head.put_slice(CRLF);
+    if let Some(value) = content_type {
+        put_field(&mut head, "Content-Type", value);
+    }
+    put_field(&mut head, "Content-Range", &range.content_range(total));
+    head.put_slice(CRLF);
+    head.freeze()
 }
 
 const CRLF: &[u8] = b"\r\n";

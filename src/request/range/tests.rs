@@ -105,7 +105,7 @@ fn one_range_costs_no_allocation() {
     let headers = headers("bytes=0-499");
     let counted = allocation_counter::measure(|| {
         let ranges = Ranges::parse(&headers).expect("the value is a range");
-        assert_eq!(ranges.resolve(100), Resolved::One(range(0, 99)));
+        assert_eq!(ranges.resolve(100, || 90), Resolved::One(range(0, 99)));
     });
     assert_eq!(counted.count_total, 0);
 }
@@ -133,7 +133,7 @@ fn a_range_is_clamped_to_the_object() {
         ("bytes=0-", u64::MAX, Resolved::One(range(0, u64::MAX - 1))),
         ("bytes=18446744073709551615-", u64::MAX, Resolved::Unsatisfiable),
     ] {
-        assert_eq!(parse(value).unwrap().resolve(total), expected, "{value} of {total}");
+        assert_eq!(parse(value).unwrap().resolve(total, || 90), expected, "{value} of {total}");
     }
 }
 
@@ -148,8 +148,8 @@ fn of_several_ranges_those_near_each_other_are_one() {
         ("bytes=0-5,3-9", Resolved::One(range(0, 9))),
         ("bytes=0-9,3-5", Resolved::One(range(0, 9))),
         ("bytes=0-4,5-9", Resolved::One(range(0, 9))),
-        ("bytes=0-0,8193-8193", Resolved::One(range(0, 8193))),
-        ("bytes=8194-8194,0-0", several(&[(8194, 8194), (0, 0)])),
+        ("bytes=0-0,91-91", Resolved::One(range(0, 91))),
+        ("bytes=92-92,0-0", several(&[(92, 92), (0, 0)])),
         ("bytes=0-,500-", Resolved::One(range(0, 999_999))),
         ("bytes=0-0,-1,10-20", several(&[(0, 20), (999_999, 999_999)])),
         ("bytes=500000-500001,-1,0-0,500002-500003", {
@@ -158,19 +158,33 @@ fn of_several_ranges_those_near_each_other_are_one() {
         ("bytes=1000000-,5-6", Resolved::One(range(5, 6))),
         ("bytes=1000000-,2000000-2000001,-0", Resolved::Unsatisfiable),
     ] {
-        assert_eq!(parse(value).unwrap().resolve(1_000_000), expected, "{value}");
+        assert_eq!(parse(value).unwrap().resolve(1_000_000, || 90), expected, "{value}");
     }
 }
 
 #[test]
 fn more_parts_than_requests_are_worth_are_the_whole() {
-    let set = |parts: u64| {
-        let parts = (0..parts).map(|n| format!("{}-{0}", n * 10_000)).collect::<Vec<_>>();
-        parse(&format!("bytes={}", parts.join(","))).unwrap()
+    let set = |parts: u64, apart: u64| {
+        let parts = (0..parts).map(|n| format!("{}-{0}", n * apart)).collect::<Vec<_>>();
+        parse(&format!("bytes={}", parts.join(","))).unwrap().resolve(1_000_000, || 90)
     };
-    assert!(matches!(set(16).resolve(1_000_000), Resolved::Several(parts) if parts.len() == 16));
-    assert_eq!(set(17).resolve(1_000_000), Resolved::Whole);
-    assert!(matches!(set(17).resolve(160_000), Resolved::Several(_)), "only parts that exist count");
+    assert!(matches!(set(16, 10_000), Resolved::Several(parts) if parts.len() == 16));
+    assert_eq!(set(17, 10_000), Resolved::Whole);
+    assert!(matches!(set(120, 8193), Resolved::Several(parts) if parts.len() == 120), "one request");
+    assert_eq!(set(120, 8194), Resolved::Whole);
+    assert!(matches!(set(18, 62_500), Resolved::Several(_)), "only parts that exist count");
+}
+
+#[test]
+fn parts_in_their_order_and_close_to_each_other_are_one_request() {
+    let spanned = |parts: &[(u64, u64)]| -> Vec<(u64, u64, usize)> {
+        let spans = spans(parts.iter().map(|&(first, last)| range(first, last)));
+        spans.iter().map(|span| (span.range.first(), span.range.last(), span.parts)).collect()
+    };
+    assert_eq!(spanned(&[]), []);
+    assert_eq!(spanned(&[(0, 9), (8202, 8202), (9000, 9999)]), [(0, 9999, 3)]);
+    assert_eq!(spanned(&[(0, 9), (8203, 8203)]), [(0, 9, 1), (8203, 8203, 1)]);
+    assert_eq!(spanned(&[(200, 209), (0, 9), (100, 109)]), [(200, 209, 1), (0, 109, 2)]);
 }
 
 #[test]
@@ -338,13 +352,14 @@ proptest! {
             let many = prop::collection::vec((0..=total).prop_map(|at| RangeSpec::FromTo(at, at)), 1..40);
             (Just(total), prop_oneof![small, many])
         }),
+        gap in 0_u64..200,
     ) {
         let ranges = match *members {
             [spec] => Ranges::One(spec),
             _ => Ranges::Several(members.into()),
         };
-        let expected = model::resolve(&specs(ranges.clone()), total);
-        prop_assert_eq!(parts(ranges.resolve(total)), expected);
+        let expected = model::resolve(&specs(ranges.clone()), total, gap);
+        prop_assert_eq!(parts(ranges.resolve(total, || gap)), expected);
     }
 
     #[test]
