@@ -72,7 +72,6 @@ pub(crate) struct MountParts {
     /// Of `origin`.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,
-    pub(crate) encryption: Option<Encryption>,
     /// The same mount by other credentials, with an origin and a part of the cache of its own. These have no sets.
     pub(crate) sets: Vec<(CredentialSetName, Mount)>,
 }
@@ -156,7 +155,7 @@ impl Mount {
 
     /// How the objects of its bucket are encrypted, if that was said.
     pub fn encryption(&self) -> Option<&Encryption> {
-        self.0.encryption.as_ref()
+        self.0.origin.terms.encryption.as_ref()
     }
 
     fn place(&self) -> (Option<&HostName>, &MountPath) {

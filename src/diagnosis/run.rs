@@ -1,6 +1,6 @@
 //! The steps in their order.
 
-use aws_sdk_s3::{Client, config::retry::RetryConfig, types::RequestPayer};
+use aws_sdk_s3::{Client, config::retry::RetryConfig};
 
 use super::{
     Check, CheckName, Options, Outcome,
@@ -16,7 +16,6 @@ use crate::{
     object::BucketName,
     origin::Way,
     route::BucketSource,
-    terms::Payer,
 };
 
 /// Whom the questions are about.
@@ -34,18 +33,6 @@ impl Subject<'_> {
         let client = self.mount.0.origin.typed_client(&self.facts.bucket).map_err(|why| why.to_string())?;
         let config = client.config().to_builder().retry_config(RetryConfig::disabled());
         Ok(Client::from_conf(config.build()))
-    }
-
-    /// Whom the bucket has to be of, for the SDK's client.
-    pub(super) fn owner(&self) -> Option<String> {
-        self.mount.0.origin.terms.expected_owner.as_ref().map(ToString::to_string)
-    }
-
-    pub(super) fn payer(&self) -> Option<RequestPayer> {
-        match self.mount.0.origin.terms.payer {
-            Payer::AsTheBucketSays => None,
-            Payer::Requester => Some(RequestPayer::Requester),
-        }
     }
 }
 

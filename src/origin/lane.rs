@@ -22,7 +22,7 @@ use super::{
 use crate::{
     object::{BucketName, ObjectKey, VersionId},
     request::Question,
-    terms::{ReadTerms, TermFields},
+    terms::{BucketTerms, TermFields},
 };
 
 /// The read lane: signed GETs and HEADs of the objects of one mount.
@@ -32,7 +32,7 @@ pub(crate) struct S3Origin {
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
     pub(super) clock: OriginClock,
-    pub(crate) terms: ReadTerms,
+    pub(crate) terms: BucketTerms,
     /// Of `terms`.
     term_fields: TermFields,
     pub(super) explainer: Explainer,
@@ -91,7 +91,7 @@ impl S3Origin {
         credentials: Option<CredentialCache>,
         client: WireClient,
         clock: OriginClock,
-        terms: ReadTerms,
+        terms: BucketTerms,
     ) -> Self {
         let term_fields = terms.fields();
         Self {

@@ -3,7 +3,7 @@
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
-    types::{EncodingType, Object, RequestPayer},
+    types::{EncodingType, Object},
 };
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use percent_encoding::percent_decode_str;
@@ -12,7 +12,6 @@ use super::S3Origin;
 use crate::{
     error::BoxError,
     object::{BucketName, ObjectKey},
-    terms::Payer,
 };
 
 pub(crate) type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<ListObjectsV2Error>>>;
@@ -23,12 +22,6 @@ impl S3Origin {
     /// The objects of a bucket whose keys begin with a prefix, page by page.
     pub(crate) fn list(&self, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
         let request = self.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
-        let payer = match self.terms.payer {
-            Payer::AsTheBucketSays => None,
-            Payer::Requester => Some(RequestPayer::Requester),
-        };
-        let owner = self.terms.expected_owner.as_ref().map(ToString::to_string);
-        let request = request.set_request_payer(payer).set_expected_bucket_owner(owner);
         // XML has no way to write some characters that keys may have.
         Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
     }

@@ -16,6 +16,7 @@ mod request;
 mod s3_error;
 mod session;
 mod sigv4;
+mod terms;
 mod typed;
 mod url;
 mod wire;

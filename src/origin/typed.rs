@@ -13,6 +13,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use super::{
     AuthScheme, CredentialCache, S3Origin, WireClient,
     endpoint::{Addressing, EndpointError, with_final_slash},
+    terms::TellTerms,
     wire::PooledClient,
 };
 use crate::object::BucketName;
@@ -42,7 +43,8 @@ impl S3Origin {
             .disable_s3_express_session_auth(false)
             .identity_cache(IdentityCache::no_cache())
             .time_source(self.clock.clone())
-            .sleep_impl(TokioSleep::new());
+            .sleep_impl(TokioSleep::new())
+            .interceptor(TellTerms::new(&self.terms));
         config.set_endpoint_url(endpoint_url.as_deref().map(with_final_slash));
         let config = match &self.client {
             WireClient::Pools(pools) => config.http_client(PooledClient::new(pools.clone())),

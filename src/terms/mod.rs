@@ -7,7 +7,7 @@ mod encryption;
 mod encryption_context;
 mod grant;
 mod kms_key_arn;
-mod read_terms;
+mod bucket_terms;
 
 pub use self::{
     account_id::{AccountId, InvalidAccountId},
@@ -18,6 +18,6 @@ pub use self::{
 };
 pub(crate) use self::{
     arn::Arn,
+    bucket_terms::{BucketTerms, Payer, TermFields},
     customer_key::CUSTOMER_KEY,
-    read_terms::{Payer, ReadTerms, TermFields},
 };

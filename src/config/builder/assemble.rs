@@ -16,7 +16,7 @@ use crate::{
     },
     response::{CacheControlRule, CachePolicy, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
-    terms::ReadTerms,
+    terms::BucketTerms,
 };
 
 impl MountBuilder {
@@ -100,8 +100,7 @@ impl MountBuilder {
                 silence: self.response_timeout,
                 access: self.access.clone(),
                 credentials: source,
-                grant: self.terms.read.grant,
-                encryption: self.terms.encryption.clone(),
+                grant: self.terms.of_bucket.grant,
                 sets,
             }))
         };
@@ -159,7 +158,7 @@ impl MountBuilder {
         }
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
-        Ok(Ingredients { addressing, client, clock, terms: self.terms.read.clone() })
+        Ok(Ingredients { addressing, client, clock, terms: self.terms.of_bucket.clone() })
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
@@ -204,7 +203,7 @@ struct Ingredients {
     addressing: Addressing,
     client: WireClient,
     clock: OriginClock,
-    terms: ReadTerms,
+    terms: BucketTerms,
 }
 
 // === impl Ingredients ===

@@ -42,13 +42,13 @@ impl MountBuilder {
         if self.query.versions == VersionPolicy::Honoured {
             return Some("it keeps no versions to allow");
         }
-        if self.terms.read.payer == Payer::Requester {
+        if self.terms.of_bucket.payer == Payer::Requester {
             return Some("its requesters do not pay");
         }
-        if self.terms.read.customer_key.is_some() {
+        if self.terms.of_bucket.customer_key.is_some() {
             return Some("it takes no customer keys (SSE-C)");
         }
-        self.terms.encryption.as_ref().and_then(Encryption::not_for_directory_buckets)
+        self.terms.of_bucket.encryption.as_ref().and_then(Encryption::not_for_directory_buckets)
     }
 }
 

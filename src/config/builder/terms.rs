@@ -9,28 +9,27 @@ use crate::{
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind},
     origin::ConnectTo,
-    terms::{AccountId, CustomerKey, Encryption, Grant, Payer, ReadTerms},
+    terms::{AccountId, BucketTerms, CustomerKey, Encryption, Grant, Payer},
 };
 
 /// What is said of the terms; checked by `build`.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
-    pub(super) encryption: Option<Encryption>,
     require_encryption: bool,
-    pub(super) read: ReadTerms,
+    pub(super) of_bucket: BucketTerms,
 }
 
 impl MountBuilder {
     /// What the credentials are meant to be allowed to do; to read, by default. The proxy writes nothing itself.
     pub fn grant(mut self, grant: Grant) -> Self {
-        self.terms.read.grant = grant;
+        self.terms.of_bucket.grant = grant;
         self
     }
 
     /// How the objects of the bucket are encrypted. Reads need nothing of it, so it is as good for a mount that only
     /// reads: there it says for which key of KMS the credentials need `kms:Decrypt`.
     pub fn encryption(mut self, encryption: impl Into<Encryption>) -> Self {
-        self.terms.encryption = Some(encryption.into());
+        self.terms.of_bucket.encryption = Some(encryption.into());
         self
     }
 
@@ -43,7 +42,7 @@ impl MountBuilder {
     /// Pays for requests and traffic of a bucket whose owner does not (Requester Pays). Without it, such a bucket denies
     /// everything; other buckets make no difference. Not for anonymous requests, which nobody can pay for.
     pub fn requester_pays(mut self, on: bool) -> Self {
-        self.terms.read.payer = if on { Payer::Requester } else { Payer::AsTheBucketSays };
+        self.terms.of_bucket.payer = if on { Payer::Requester } else { Payer::AsTheBucketSays };
         self
     }
 
@@ -51,7 +50,7 @@ impl MountBuilder {
     /// then created by somebody else, is not served
     /// ([S3 user guide, "Verifying bucket ownership"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)).
     pub fn expected_bucket_owner(mut self, account: AccountId) -> Self {
-        self.terms.read.expected_owner = Some(account);
+        self.terms.of_bucket.expected_owner = Some(account);
         self
     }
 
@@ -62,16 +61,16 @@ impl MountBuilder {
     /// A key that a *client* sends is never used: such a request is answered with 400
     /// ([`ProxyErrorKind::CustomerKey`](crate::ProxyErrorKind::CustomerKey)).
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
-        self.terms.read.customer_key = Some(key);
+        self.terms.of_bucket.customer_key = Some(key);
         self
     }
 
     pub(super) fn check_customer_key(&self) -> Result<(), ConfigError> {
         let contradiction = |message: &str| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
-        if self.terms.read.customer_key.is_none() {
+        if self.terms.of_bucket.customer_key.is_none() {
             return Ok(());
         }
-        if self.terms.encryption.is_some() {
+        if self.terms.of_bucket.encryption.is_some() {
             return contradiction(
                 "an encryption and a customer key contradict each other: an object is encrypted by one of them",
             );
@@ -102,7 +101,7 @@ impl MountBuilder {
     pub(super) fn check_payer(&self, own: &CredentialsSource) -> Result<(), ConfigError> {
         let mut sources = self.credential_sets.iter().map(|set| &set.source).chain([own]);
         let is_anonymous = |source: &CredentialsSource| matches!(source.signing(), Signing::Anonymous);
-        if self.terms.read.payer == Payer::Requester && sources.any(is_anonymous) {
+        if self.terms.of_bucket.payer == Payer::Requester && sources.any(is_anonymous) {
             let message = "the requester pays, and requests are anonymous: nobody can pay for these, so give credentials";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
@@ -123,17 +122,17 @@ fn is_loopback(host: &str) -> bool {
 
 impl Terms {
     fn is_encrypted(&self) -> bool {
-        self.encryption.is_some() || self.read.customer_key.is_some()
+        self.of_bucket.encryption.is_some() || self.of_bucket.customer_key.is_some()
     }
 
     pub(super) fn check(&self, region: &str) -> Result<(), ConfigError> {
-        if self.require_encryption && self.read.grant == Grant::ReadWrite && !self.is_encrypted() {
+        if self.require_encryption && self.of_bucket.grant == Grant::ReadWrite && !self.is_encrypted() {
             let message = "encryption is required, and what this mount writes has none: give an encryption, \
                            by keys of S3 or by a key of KMS";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         // S3 API, PutObject: "S3 does not support keys of other regions than the bucket's".
-        if let Some(key) = self.encryption.as_ref().and_then(Encryption::kms_key)
+        if let Some(key) = self.of_bucket.encryption.as_ref().and_then(Encryption::kms_key)
             && key.region() != region
         {
             let message = format!(

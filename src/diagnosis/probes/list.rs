@@ -36,8 +36,6 @@ pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject
         .bucket(facts.bucket.as_str())
         .prefix(&facts.prefix)
         .max_keys(1)
-        .set_expected_bucket_owner(subject.owner())
-        .set_request_payer(subject.payer())
         .encoding_type(EncodingType::Url);
     let (check, key) = match course.in_time(question.send()).await {
         Err(late) => (Check::fail(name, late.to_string()), None),

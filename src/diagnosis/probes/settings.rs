@@ -29,8 +29,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject
         }
     };
     if course.may(CheckName::Versioning) {
-        let question =
-            client.get_bucket_versioning().bucket(bucket).set_expected_bucket_owner(subject.owner());
+        let question = client.get_bucket_versioning().bucket(bucket);
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
         let honoured = subject.mount.0.query.versions == VersionPolicy::Honoured;
@@ -41,7 +40,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject
         course.note(check);
     }
     if course.may(CheckName::Cors) {
-        let question = client.get_bucket_cors().bucket(bucket).set_expected_bucket_owner(subject.owner());
+        let question = client.get_bucket_cors().bucket(bucket);
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
         let own = if subject.mount.0.cors.is_some() { "the mount has its own" } else { "the mount has none" };
@@ -58,8 +57,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject
         course.note(check);
     }
     if course.may(CheckName::Ownership) {
-        let question =
-            client.get_bucket_ownership_controls().bucket(bucket).set_expected_bucket_owner(subject.owner());
+        let question = client.get_bucket_ownership_controls().bucket(bucket);
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
         let check = settle(facts, CheckName::Ownership, Need::Ownership, answer, |found| {

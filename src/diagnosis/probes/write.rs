@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::{Client, primitives::ByteStream, types::RequestPayer};
-use http::{HeaderName, HeaderValue};
+use aws_sdk_s3::{Client, primitives::ByteStream};
 
 use crate::{
     diagnosis::{
@@ -47,22 +46,10 @@ fn untried(why: &str) -> [Check; 2] {
 async fn try_both(course: &Course<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
     let facts = subject.facts.clone();
     let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
-    let fields = match &subject.mount.0.encryption {
-        Some(encryption) => encryption.request_fields(),
-        None => subject.mount.0.origin.terms.fields().after_token().to_vec(),
-    };
-    let probe = Probe {
-        client,
-        facts,
-        key,
-        owner: subject.owner(),
-        payer: subject.payer(),
-        limit: course.options.time_limit,
-        others: course.others(),
-    };
+    let probe = Probe { client, facts, key, limit: course.options.time_limit, others: course.others() };
     // In a task of its own: the object is deleted, too, if nobody waits for the report any more.
     let written = tokio::spawn(async move {
-        let put = probe.put(fields).await;
+        let put = probe.put().await;
         let delete = probe.delete(&put).await;
         [put.into_check(&probe), delete]
     });
@@ -76,8 +63,6 @@ struct Probe {
     client: Client,
     facts: Facts,
     key: String,
-    owner: Option<String>,
-    payer: Option<RequestPayer>,
     limit: Duration,
     others: Others,
 }
@@ -94,18 +79,9 @@ enum Put {
 // === impl Probe ===
 
 impl Probe {
-    async fn put(&self, fields: Vec<(HeaderName, HeaderValue)>) -> Put {
+    async fn put(&self) -> Put {
         let body = ByteStream::from_static(b"A check of tower-s3-proxy. It may be deleted.\n");
         let question = self.client.put_object().bucket(self.facts.bucket.as_str()).key(&self.key).body(body);
-        let question =
-            question.set_expected_bucket_owner(self.owner.clone()).set_request_payer(self.payer.clone());
-        let question = question.customize().mutate_request(move |request| {
-            for (name, value) in &fields {
-                if let Ok(value) = value.to_str() {
-                    request.headers_mut().insert(name.as_str().to_owned(), value.to_owned());
-                }
-            }
-        });
         match tokio::time::timeout(self.limit, question.send()).await {
             Ok(Ok(stored)) => Put::Stored { version: stored.version_id().map(str::to_owned) },
             Ok(Err(error)) => match Problem::of_sdk(&error) {
@@ -178,10 +154,7 @@ impl Probe {
     /// The version of the delete marker that this makes.
     async fn delete_one(&self, version: Option<&str>) -> Result<Option<String>, Problem> {
         let question = self.client.delete_object().bucket(self.facts.bucket.as_str()).key(&self.key);
-        let question = question
-            .set_version_id(version.map(str::to_owned))
-            .set_expected_bucket_owner(self.owner.clone())
-            .set_request_payer(self.payer.clone());
+        let question = question.set_version_id(version.map(str::to_owned));
         match tokio::time::timeout(self.limit, question.send()).await {
             Ok(Ok(deleted)) => Ok(deleted.version_id().map(str::to_owned)),
             Ok(Err(error)) => Err(Problem::of_sdk(&error)),

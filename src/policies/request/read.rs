@@ -114,7 +114,7 @@ impl PolicyRequest {
     }
 
     fn kms(&self) -> Kms {
-        let encryption = self.mount.0.encryption.as_ref();
+        let encryption = self.mount.encryption();
         let writes = encryption.and_then(Encryption::kms_key).cloned();
         let mut keys = Vec::new();
         for key in writes.iter().chain(&self.kms_keys) {

@@ -1,15 +1,17 @@
 use http::{HeaderName, HeaderValue};
 
-use super::{AccountId, CustomerKey, Grant};
+use super::{AccountId, CustomerKey, Encryption, Grant};
 
-/// The terms as S3 is told of them, whatever the object.
+/// The terms on which a mount uses its bucket.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadTerms {
+pub(crate) struct BucketTerms {
     /// Which sessions a directory bucket is asked for.
     pub(crate) grant: Grant,
     pub(crate) payer: Payer,
     pub(crate) expected_owner: Option<AccountId>,
-    /// By which the objects are encrypted.
+    /// By which S3 encrypts what is written.
+    pub(crate) encryption: Option<Encryption>,
+    /// By which the objects are encrypted, where S3 keeps no key.
     pub(crate) customer_key: Option<CustomerKey>,
 }
 
@@ -32,9 +34,9 @@ pub(crate) struct TermFields {
     after_token: Vec<(HeaderName, HeaderValue)>,
 }
 
-// === impl ReadTerms ===
+// === impl BucketTerms ===
 
-impl ReadTerms {
+impl BucketTerms {
     pub(crate) fn fields(&self) -> TermFields {
         let owner = self.expected_owner.as_ref().map(|owner| (EXPECTED_BUCKET_OWNER, owner.header_value()));
         let payer = match self.payer {
