@@ -80,6 +80,8 @@ pub mod service;
 #[cfg(feature = "diagnosis")]
 pub mod diagnosis;
 
+pub mod guide;
+
 #[cfg(feature = "__internals")]
 #[doc(hidden)]
 pub mod internals;

@@ -1,3 +1,4 @@
+mod guide;
 mod terms;
 
 use std::{error::Error, time::Duration};

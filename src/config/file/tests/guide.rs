@@ -1,0 +1,39 @@
+//! The files in the README and the guide are files that the reader takes.
+
+use super::*;
+
+/// The Base64 of 32 bytes, which every variable of the texts can be.
+const VARIABLE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+#[test]
+fn files_of_the_guide_are_read() {
+    let texts = [
+        ("README.md", include_str!("../../../../README.md")),
+        ("cache.md", include_str!("../../../guide/cache.md")),
+        ("cors.md", include_str!("../../../guide/cors.md")),
+        ("credentials.md", include_str!("../../../guide/credentials.md")),
+        ("encryption.md", include_str!("../../../guide/encryption.md")),
+        ("headers.md", include_str!("../../../guide/headers.md")),
+        ("standalone.md", include_str!("../../../guide/standalone.md")),
+    ];
+    for (name, text) in texts {
+        let mut count = 0;
+        for block in text.split("```toml\n").skip(1) {
+            let block = block.split("```").next().unwrap_or_default();
+            // A part of a file belongs to a mount.
+            let file = match block.contains("[[mount]]") {
+                true => block.to_owned(),
+                false => format!("[[mount]]\nbucket = \"studio-media\"\nregion = \"us-west-2\"\n{block}"),
+            };
+            let parsed = ConfigFile::parse_with(&file, |_| Some(VARIABLE.to_owned()));
+            let parsed = parsed.unwrap_or_else(|why| panic!("{name}: {why}\n{file}"));
+            if !file.contains("[credentials.") {
+                parsed
+                    .build(Some(default_credentials()))
+                    .unwrap_or_else(|why| panic!("{name}: {why}\n{file}"));
+            }
+            count += 1;
+        }
+        assert!(count > 0, "{name} has no file");
+    }
+}

@@ -1,0 +1,128 @@
+//! The guide: what the proxy does and how to use it, by subject.
+//!
+//! Start with [embedding] for a program of your own, or with [standalone] for the ready-made one.
+//!
+//! | chapter | subject |
+//! |---|---|
+//! | [embedding] | layer and service, several mounts, fallback to your own routes |
+//! | [buckets] | bucket names and ARNs, endpoints, connections and time-outs |
+//! | [credentials] | sources, roles, refresh |
+//! | [access] | private objects: authorizers and credential sets |
+//! | [keys] | from a path to a key; prefixes and cache-bust segments |
+//! | [requests] | query parameters, ranges, conditions, and what S3 sees |
+//! | [headers] | header fields, `Cache-Control`, content types |
+//! | [cors] | pages of other origins |
+//! | [cache] | what is kept, warming, purging, `Cache-Status`, memory |
+//! | [encryption] | KMS, customer keys, and the other terms of a bucket |
+//! | [errors] | every status, ids, the log |
+//! | [standalone] | flags, the configuration file, health checks, signals |
+//! | [diagnosis] | `check`: why does the bucket not answer? |
+//! | [policies] | the policies that a mount needs |
+
+// In each file the links between chapters lead to the other files. Here they lead to the other modules: of two
+// definitions of a link, the first counts.
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("embedding.md")]
+///
+/// In the reference: [`S3ProxyLayer`](crate::S3ProxyLayer), [`S3Proxy`](crate::S3Proxy),
+/// [`S3ProxyConfig`](crate::S3ProxyConfig), [`Mount`](crate::Mount), [`MountBuilder`](crate::MountBuilder),
+/// [`Fallback`](crate::response::Fallback), [`service`](crate::service).
+pub mod embedding {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("buckets.md")]
+///
+/// In the reference: [`Mount`](crate::Mount), [`BucketName`](crate::BucketName),
+/// [`BucketResolver`](crate::bucket::BucketResolver), [`MountBuilder::connect_to`](crate::MountBuilder::connect_to),
+/// [`MountBuilder::sdk_config`](crate::MountBuilder::sdk_config),
+/// [`MountBuilder::http_client`](crate::MountBuilder::http_client).
+pub mod buckets {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("credentials.md")]
+///
+/// In the reference: [`credentials`](mod@crate::credentials),
+/// [`MountBuilder::credentials`](crate::MountBuilder::credentials),
+/// [`MountBuilder::anonymous`](crate::MountBuilder::anonymous).
+pub mod credentials {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("access.md")]
+///
+/// In the reference: [`access`](mod@crate::access), [`MountBuilder::authorize`](crate::MountBuilder::authorize),
+/// [`MountBuilder::select_credentials`](crate::MountBuilder::select_credentials),
+/// [`MountBuilder::credential_set`](crate::MountBuilder::credential_set),
+/// [`MountBuilder::downstream_caching`](crate::MountBuilder::downstream_caching).
+pub mod access {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("keys.md")]
+///
+/// In the reference: [`ObjectKey`](crate::bucket::ObjectKey), [`BadPathAnswer`](crate::response::BadPathAnswer),
+/// [`MountBuilder::prefix`](crate::MountBuilder::prefix),
+/// [`MountBuilder::cache_bust_segment`](crate::MountBuilder::cache_bust_segment).
+pub mod keys {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("requests.md")]
+///
+/// In the reference: [`MountBuilder::allow_versions`](crate::MountBuilder::allow_versions),
+/// [`MountBuilder::allow_downloads`](crate::MountBuilder::allow_downloads).
+pub mod requests {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("headers.md")]
+///
+/// In the reference: [`CacheControlRule`](crate::response::CacheControlRule),
+/// [`ContentTypeFix`](crate::response::ContentTypeFix),
+/// [`MountBuilder::forward_response_header`](crate::MountBuilder::forward_response_header),
+/// [`MountBuilder::metadata_header`](crate::MountBuilder::metadata_header).
+pub mod headers {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("cors.md")]
+///
+/// In the reference: [`Cors`](crate::Cors), [`MountBuilder::cors`](crate::MountBuilder::cors).
+pub mod cors {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("cache.md")]
+///
+/// In the reference: [`Cache`](crate::Cache), [`cache`](mod@crate::cache), [`warm`](crate::warm),
+/// [`MountBuilder::cache`](crate::MountBuilder::cache), [`MountBuilder::cache_ttl`](crate::MountBuilder::cache_ttl),
+/// [`MountBuilder::cache_heuristic`](crate::MountBuilder::cache_heuristic).
+pub mod cache {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("encryption.md")]
+///
+/// In the reference: [`encryption`](mod@crate::encryption), [`Grant`](crate::bucket::Grant),
+/// [`AccountId`](crate::bucket::AccountId), [`MountBuilder::customer_key`](crate::MountBuilder::customer_key),
+/// [`MountBuilder::requester_pays`](crate::MountBuilder::requester_pays).
+pub mod encryption {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("errors.md")]
+///
+/// In the reference: [`ProxyErrorKind`](crate::ProxyErrorKind), [`ProxyError`](crate::ProxyError),
+/// [`ErrorFormat`](crate::response::ErrorFormat), [`DeniedAnswer`](crate::response::DeniedAnswer).
+pub mod errors {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("standalone.md")]
+///
+/// In the reference: `ConfigFile`, [`S3ProxyConfig`](crate::S3ProxyConfig).
+pub mod standalone {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("diagnosis.md")]
+///
+/// In the reference: `Mount::diagnose`, and the module `diagnosis` of the crate.
+pub mod diagnosis {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("policies.md")]
+///
+/// In the reference: `PolicyRequest`, in the module `policies` of the crate.
+pub mod policies {}
