@@ -21,40 +21,44 @@
 //! # The way of a request
 //!
 //! ```text
-//!            ┌────────── S3Proxy::call ──────────┐
-//! request ──▶│ route    is it a mount's?         │── no ──▶ inner service, untouched
-//!            │          which bucket, which key? │
-//!            │ request  what is asked?           │── refused ──▶ 404, 405, 400
-//!            │ access   by whose credentials?    │── turned away ──▶ 401, 403, …
-//!            │ cache    is it in memory, fresh?  │── all of it ──▶ the answer, without a wait
-//!            └─────────────────┬─────────────────┘
+//!            ┌─────────── S3Proxy::call ───────────┐
+//! request ──▶│ route    does a mount claim it?     │── no ──▶ inner service, untouched
+//!            │          which bucket, which key?   │
+//!            │ request  ranges, conditions, query  │── refused ──▶ 404, 405, 400
+//!            │ access   which credentials?         │── denied ──▶ 401, 403, …
+//!            │ cache    in memory, and fresh?      │── all of it ──▶ response, without a wait
+//!            └─────────────────┬───────────────────┘
 //!                              ▼ one boxed future
-//!              cache     which bytes are missing? who reads them already?
+//!              cache     which bytes are missing? does a read from S3 already bring them?
 //!                              │
-//!              origin    where is the bucket? whose signature? which connection?
+//!              origin    endpoint, signature, connection
 //!                              │
-//!              response  which fields may the client see? what about caching, errors?
+//!              response  header fields, caching, errors
 //!                              │
-//! response ◀── body: the frames as they come from S3, read as the client takes them, and slices of what is in memory
+//! response ◀── body: frames of S3 as the client reads them, and slices of memory
 //! ```
 //!
-//! The cache is there for the mounts that are given one ([`MountBuilder::cache`]). A mount with an
-//! [`Authorizer`](MountBuilder::authorize) waits for it before it looks into the cache.
+//! A mount has a cache only if it is given one ([`MountBuilder::cache`]). With an
+//! [authorizer](MountBuilder::authorize), a request waits for its decision before the cache is consulted.
 //!
-//! A request that no mount claims is passed on without a box, a lock or an allocation. Errors of S3 are answers of the
-//! proxy, with a [`ProxyError`] in the response's extensions; the service's error is the inner service's alone.
+//! A request that no mount claims is passed on without a box, a lock or an allocation. A failure is a response of the proxy
+//! with a [`ProxyError`] in its extensions; the service's error is the inner service's alone.
 //!
-//! The proxy runs on a Tokio runtime.
+//! # The guide
+//!
+//! [`guide`] explains every subject: [embedding](guide::embedding), [buckets](guide::buckets),
+//! [credentials](guide::credentials), [private objects](guide::access), [the cache](guide::cache),
+//! [the standalone proxy](guide::standalone), and more. The proxy runs on a Tokio runtime.
 //!
 //! # Features
 //!
 //! | feature | on by default | what it adds |
 //! |---|---|---|
-//! | `aws-config` | yes | the SDK's credential chain: [`credentials::default_chain`] and its like |
-//! | `diagnosis` | no | each step of the way to a bucket, tried and explained: `Mount::diagnose` |
-//! | `policies` | no | the policies that a mount needs, for AWS and compatible servers: `PolicyRequest` |
-//! | `purge` | no | purging the cache by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
-//! | `toml` | no | configuration as TOML: `ConfigFile`, `S3ProxyConfig::from_toml` |
+//! | `aws-config` | yes | the SDK's sources of credentials, like [`credentials::default_chain`] |
+//! | `diagnosis` | no | [each step of the way to a bucket](guide::diagnosis), tried and explained: `Mount::diagnose` |
+//! | `policies` | no | [the policies](guide::policies) that a mount needs: `PolicyRequest` |
+//! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
+//! | `toml` | no | [configuration as TOML](guide::standalone): `ConfigFile`, `S3ProxyConfig::from_toml` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
