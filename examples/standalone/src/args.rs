@@ -5,8 +5,7 @@ use tower_s3_proxy::bucket::AccountId;
 
 use crate::{
     cache::{parse_bytes, parse_time},
-    check::CheckArgs,
-    policies::PoliciesArgs,
+    commands::{check::CheckArgs, policies::PoliciesArgs},
 };
 
 /// Serves a private S3 bucket over HTTP.
@@ -15,7 +14,7 @@ use crate::{
 /// --bucket, --bucket-from-path or --config it serves what these name; credentials come from the AWS environment
 /// variables, profile files, web identity, or container and instance metadata, as with every AWS tool.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, args_conflicts_with_subcommands = true)]
+#[command(name = "tower-s3-proxy", version, max_term_width = 110, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -9,9 +9,9 @@ use tower_s3_proxy::{
 };
 
 use crate::{
-    Demo,
     args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache::parse_time,
+    demo::Demo,
     mounts::{self, variable},
 };
 
@@ -105,6 +105,3 @@ fn parse_step(text: &str) -> Result<CheckName, String> {
         format!("the steps are {}", names.join(", "))
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,3 @@
+pub(crate) mod check;
+pub(crate) mod policies;
+pub(crate) mod serve;

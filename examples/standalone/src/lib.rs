@@ -1,0 +1,13 @@
+//! A standalone S3 proxy: the server around [`tower_s3_proxy`], with the demo, the diagnosis and the policies.
+//!
+//! [`main`] is the whole program. The binary `tower-s3-proxy` and the example `standalone` of the library call it.
+
+mod args;
+mod cache;
+mod commands;
+mod demo;
+mod mounts;
+mod program;
+mod server;
+
+pub use self::program::main;
