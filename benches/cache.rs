@@ -1,4 +1,4 @@
-//! What the cache costs, and what it keeps. `cargo bench --bench cache`.
+//! What the cache costs, and what it keeps. `cargo bench --bench cache`, built as `--profile dist` builds the proxy.
 //!
 //! `hit/…` is a request that memory answers, through the whole service, from several threads at once. `lookup/…` is the
 //! look into the map alone, and `…/counted` what a counter adds to it. The hit ratios of a Zipf load are printed, beside
