@@ -96,7 +96,7 @@ pub(super) fn read(
 ) -> Result<NamedCredentials, ConfigError> {
     let mut named = NamedCredentials::new();
     for (name, table) in tables {
-        let place = format!("line {}, credentials {name:?}", source.line(table.span()));
+        let place = source.called(table.span(), format_args!("credentials {name:?}"));
         let spec = spec(source, table, &place, file_region)?;
         named.insert(name.clone(), NamedSource { place, spec });
     }

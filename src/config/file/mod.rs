@@ -16,7 +16,11 @@ use std::{collections::BTreeMap, env, fmt};
 
 use aws_credential_types::Credentials;
 
-use self::{credentials::NamedCredentials, source::Source, table::FileTable};
+use self::{
+    credentials::NamedCredentials,
+    source::{Places, Source},
+    table::FileTable,
+};
 use super::{Mount, MountBuilder, S3ProxyConfig};
 use crate::{
     cache::Cache,
@@ -254,7 +258,43 @@ impl ConfigFile {
     ///
     /// As for [`parse`](Self::parse); a variable is not set if `variable` has no value for its name.
     pub fn parse_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let source = Source::new(text, &variable);
+        Self::read(Source::new(text, Places::Lines, &variable))
+    }
+
+    /// Reads a text that comes in parts, each with a name, so that a program can take keys of the file on its command line.
+    ///
+    /// A part is one line or several. Messages begin with the name of the part in place of the line, or with neither if the
+    /// name is empty.
+    ///
+    /// ```
+    /// use tower_s3_proxy::ConfigFile;
+    ///
+    /// let parts = [
+    ///     ("", "[[mount]]"),
+    ///     ("--bucket", r#"bucket = "studio-media""#),
+    ///     ("-o fallback", r#"fallback = "outer""#),
+    /// ];
+    /// let why = ConfigFile::parse_parts(parts, |_| None).unwrap_err();
+    /// assert_eq!(why.to_string(), r#"-o fallback: fallback "outer": must be "none" or "inner""#);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse_with`](Self::parse_with).
+    pub fn parse_parts<'a>(
+        parts: impl IntoIterator<Item = (&'a str, &'a str)>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for (name, part) in parts {
+            text.push_str(part);
+            text.push('\n');
+            ends.push((name, text.len()));
+        }
+        Self::read(Source::new(&text, Places::Parts(&ends), &variable))
+    }
+
+    fn read(source: Source<'_>) -> Result<Self, ConfigError> {
         let table: FileTable = source.parse()?;
         let region = source.optional("region", table.region.as_ref())?;
         let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;

@@ -28,11 +28,11 @@ pub(super) fn read(
     named: &NamedCredentials,
 ) -> Result<FileMount, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
-    let line = source.line(table.span());
+    let span = table.span();
     let table = table.get_ref();
 
     let path = table.path.as_ref().map_or("/", |path| &path.get_ref().0);
-    let place = format!("line {line}, mount {number} (at {path:?})");
+    let place = source.called(span, format_args!("mount {number} (at {path:?})"));
     let region = text("region", &table.region)?.or_else(|| file_region.map(str::to_owned));
 
     let builder = bucket(source, table, &place)?

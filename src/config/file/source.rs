@@ -6,18 +6,32 @@ use super::{
 };
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The text of a file, for the lines of what was read from it, and the variables for its values.
+/// The text of a file, for the places of what was read from it, and the variables for its values.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     text: &'a str,
+    places: Places<'a>,
     variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What messages call a place in the text.
+#[derive(Clone, Copy)]
+pub(super) enum Places<'a> {
+    /// Its line.
+    Lines,
+    /// The name of its part, unless that is empty. Each part ends at this byte.
+    Parts(&'a [(&'a str, usize)]),
 }
 
 // === impl Source ===
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str, variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { text, variable }
+    pub(super) fn new(
+        text: &'a str,
+        places: Places<'a>,
+        variable: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self { text, places, variable }
     }
 
     /// The tables of the file.
@@ -25,14 +39,15 @@ impl<'a> Source<'a> {
         toml::from_str(self.text).map_err(|why| {
             // Neither `why` nor its `Display`: they have the source line, which may hold a secret.
             let message = renamed(why.message()).unwrap_or_else(|| why.message().to_owned());
-            match why.span() {
-                Some(span) => {
+            let place = match (why.span(), self.places) {
+                (Some(span), Places::Lines) => {
                     let (line, column) = self.position(span.start);
-                    let message = format!("line {line}, column {column}: {message}");
-                    ConfigError::new(ConfigErrorKind::File, message)
+                    Some(format!("line {line}, column {column}"))
                 }
-                None => ConfigError::new(ConfigErrorKind::File, message),
-            }
+                (Some(span), Places::Parts(_)) => self.place(span),
+                (None, _) => None,
+            };
+            ConfigError::new(ConfigErrorKind::File, at(place, message, ": "))
         })
     }
 
@@ -89,11 +104,22 @@ impl<'a> Source<'a> {
         span: Range<usize>,
         message: impl fmt::Display,
     ) -> ConfigError {
-        ConfigError::new(kind, format!("line {}: {message}", self.line(span)))
+        ConfigError::new(kind, at(self.place(span), message, ": "))
     }
 
-    pub(super) fn line(&self, span: Range<usize>) -> usize {
-        self.position(span.start).0
+    /// What stands there, as messages begin: `line 7, mount 2`.
+    pub(super) fn called(&self, span: Range<usize>, what: impl fmt::Display) -> String {
+        at(self.place(span), what, ", ")
+    }
+
+    fn place(&self, span: Range<usize>) -> Option<String> {
+        match self.places {
+            Places::Lines => Some(format!("line {}", self.position(span.start).0)),
+            Places::Parts(parts) => {
+                let (name, _) = parts.iter().find(|(_, end)| span.start < *end)?;
+                Some((*name).to_owned()).filter(|name| !name.is_empty())
+            }
+        }
     }
 
     /// Line and column of a byte, both from one.
@@ -102,6 +128,13 @@ impl<'a> Source<'a> {
         let start_of_line = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(start_of_line..).map_or(0, |text| text.chars().count());
         (before.matches('\n').count() + 1, column + 1)
+    }
+}
+
+fn at(place: Option<String>, what: impl fmt::Display, separator: &str) -> String {
+    match place {
+        Some(place) => format!("{place}{separator}{what}"),
+        None => what.to_string(),
     }
 }
 

@@ -1,4 +1,5 @@
 mod guide;
+mod parts;
 mod terms;
 
 use std::{error::Error, time::Duration};
