@@ -1,11 +1,11 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser, Subcommand};
-use tower_s3_proxy::bucket::AccountId;
 
 use crate::{
     cache::{parse_bytes, parse_time},
     commands::{check::CheckArgs, policies::PoliciesArgs},
+    option::MountOption,
 };
 
 /// Serves a private S3 bucket over HTTP.
@@ -74,15 +74,9 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "GLOB", help_heading = "What to serve")]
     pub(crate) bucket_from_path: Vec<String>,
 
-    /// The path to serve it at
-    #[arg(
-        long,
-        value_name = "PATH",
-        default_value = "/",
-        requires = "source",
-        help_heading = "What to serve"
-    )]
-    pub(crate) mount: String,
+    /// The path to serve it at [default: /]
+    #[arg(long, value_name = "PATH", requires = "source", help_heading = "What to serve")]
+    pub(crate) mount: Option<String>,
 
     /// Serve only the keys below this prefix, which URLs leave out
     #[arg(long, value_name = "PREFIX", requires = "source", help_heading = "What to serve")]
@@ -91,6 +85,20 @@ pub(crate) struct SourceArgs {
     /// Read mounts from a TOML file instead of the flags
     #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "What to serve")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Set any key of a [[mount]] of a file, like fallback=inner or cors.max_age_secs=60; can be repeated
+    ///
+    /// Keys of the tables [cache] and [credentials.NAME] begin with the table, like cache.negative_ttl_ms=1000. VALUE is
+    /// TOML if it can be, and else text: quote a text of digits, like -o 'prefix="2031"'. ${NAME} in it stands for the
+    /// environment variable, so that secrets stay off the command line.
+    #[arg(
+        short = 'o',
+        value_name = "KEY=VALUE",
+        value_parser = MountOption::parse,
+        conflicts_with = "config",
+        help_heading = "What to serve"
+    )]
+    pub(crate) option: Vec<MountOption>,
 
     /// The URL of an S3-compatible server [env: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL", requires = "source", help_heading = "Where S3 is")]
@@ -118,7 +126,7 @@ pub(crate) struct SourceArgs {
 
     /// The account that the bucket has to be of, 12 digits: S3 denies everything if it is of another
     #[arg(long, value_name = "ACCOUNT", requires = "source", help_heading = "Where S3 is")]
-    pub(crate) expected_bucket_owner: Option<AccountId>,
+    pub(crate) expected_bucket_owner: Option<String>,
 
     /// Cache-Control for objects that have none
     #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]
@@ -229,6 +237,9 @@ impl Args {
 impl SourceArgs {
     /// Whether nothing is named that could be served.
     pub(crate) fn is_demo(&self) -> bool {
-        self.bucket.is_none() && self.bucket_from_path.is_empty() && self.config.is_none()
+        self.bucket.is_none()
+            && self.bucket_from_path.is_empty()
+            && self.config.is_none()
+            && !self.option.iter().any(MountOption::is_bucket)
     }
 }

@@ -1,36 +1,12 @@
 use std::{env, error::Error, time::Duration};
 
 use tower_s3_proxy::{
-    BucketName, Cache, ConfigError, Mount, MountBuilder,
+    BucketName, Cache, ConfigError, Mount,
     cache::{AdminToken, CacheAdmin},
     warm::{WarmFailure, WarmReport, WarmTarget, Warming},
 };
 
 use crate::args::CacheArgs;
-
-/// The cache that the flags ask for.
-pub(crate) fn from_args(args: &CacheArgs) -> Result<Option<Cache>, Box<dyn Error>> {
-    let Some(size) = args.cache_size else { return Ok(None) };
-    let mut cache = Cache::builder(size);
-    if let Some(bytes) = args.cache_max_object {
-        cache = cache.max_object(bytes);
-    }
-    if let Some(bytes) = args.cache_block {
-        cache = cache.block_size(u32::try_from(bytes).unwrap_or(u32::MAX));
-    }
-    Ok(Some(cache.build()?))
-}
-
-/// The mount, with the cache and what the flags say of it.
-pub(crate) fn for_mount(mut mount: MountBuilder, cache: Option<&Cache>, args: &CacheArgs) -> MountBuilder {
-    if let Some(cache) = cache {
-        mount = mount.cache(cache);
-    }
-    if let Some(ttl) = args.cache_ttl {
-        mount = mount.cache_ttl(ttl);
-    }
-    mount
-}
 
 /// Begins to read what is to be in the cache. Requests are answered meanwhile.
 pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) -> Result<(), ConfigError> {
@@ -125,7 +101,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::args::Args;
+    use crate::{args::Args, mounts::MountArgs};
 
     #[test]
     fn sizes_and_times_have_units() {
@@ -164,6 +140,11 @@ mod tests {
             (&["--cache-size", "64MiB", "--cache-max-object", "1MiB", "--cache-block", "64KiB"], Ok(true)),
             (&["--cache-size", "64MiB", "--cache-ttl", "5m"], Ok(true)),
             (&["--cache-size", "64MiB", "--bucket", "media"], Ok(true)),
+            (&["-o", "cache.size=64MiB"], Ok(true)),
+            (&["--cache-size", "64MiB", "-o", "cache.negative_ttl_ms=100"], Ok(true)),
+            (&["--cache-size", "64MiB", "-o", "cache.size=64MiB"], Err("both set cache.size")),
+            (&["-o", "cache.block=64KiB"], Err("-o cache.block: the cache needs a size")),
+            (&["--config", "proxy.toml", "-o", "cache.block=64KiB"], Err("cannot be used with")),
             (&["--cache-size", "64"], Err("at least 1048576")),
             (&["--cache-size", "much"], Err("give bytes")),
             (&["--cache-size", "8MiB", "--cache-max-object", "1GiB"], Err("do not fit")),
@@ -191,9 +172,13 @@ mod tests {
             let parsed = Args::try_parse_from(["standalone"].iter().chain(flags));
             let made = parsed.map_err(|why| why.to_string()).and_then(|args| {
                 args.check()?;
-                let cache = from_args(&args.cache).map_err(|why| why.to_string())?;
-                admin(&args.cache, cache.as_ref()).map_err(|why| why.to_string())?;
-                Ok(cache.is_some())
+                let (source, credentials) = (&args.source, &args.credentials);
+                let mounts = MountArgs { source, credentials, cache: &args.cache, writes: None };
+                let mut settings = mounts.settings()?;
+                settings.set_default("", "bucket", "demo");
+                let file = settings.read(|_| None).map_err(|why| why.to_string())?;
+                admin(&args.cache, file.cache()).map_err(|why| why.to_string())?;
+                Ok(file.cache().is_some())
             });
             match (made, outcome) {
                 (Ok(made), Ok(expected)) => assert_eq!(made, expected, "{flags:?}"),

@@ -1,9 +1,6 @@
-use std::error::Error;
-
 use demo_s3::DemoS3;
-use tower_s3_proxy::{BucketName, Mount, credentials::Credentials};
 
-use crate::{args::CacheArgs, cache, mounts::Served};
+use crate::settings::Settings;
 
 /// An S3 server in this process, over a temporary folder.
 pub(crate) struct Demo {
@@ -21,18 +18,15 @@ impl Demo {
         Ok(Self { s3, _folder: folder })
     }
 
-    pub(crate) fn config(&self, args: &CacheArgs) -> Result<Served, Box<dyn Error>> {
-        let (key, secret) = (demo_s3::DEMO_ACCESS_KEY, demo_s3::DEMO_SECRET_KEY);
-        let bucket = BucketName::parse(BUCKET)?;
-        let mount = Mount::builder(bucket.clone())
-            .endpoint_url(self.s3.endpoint())
-            .region("us-east-1")
-            .path_style(true)
-            .credentials(Credentials::new(key, secret, None, None, "demo"))
-            .default_cache_control("public, max-age=60");
-        let cache = cache::from_args(args)?;
-        let mount = cache::for_mount(mount, cache.as_ref(), args).build()?;
-        Ok(Served { config: mount.clone().into(), cache, single: Some((bucket, mount)) })
+    /// Its bucket, where nothing else is said.
+    pub(crate) fn set(&self, settings: &mut Settings) {
+        settings.set_default("", "bucket", BUCKET);
+        settings.set_default("", "endpoint_url", self.s3.endpoint());
+        settings.set_default("", "region", "us-east-1");
+        settings.set_default("", "path_style", true);
+        settings.set_default("", "access_key_id", demo_s3::DEMO_ACCESS_KEY);
+        settings.set_default("", "secret_access_key", demo_s3::DEMO_SECRET_KEY);
+        settings.set_default("", "default_cache_control", "public, max-age=60");
     }
 
     pub(crate) fn greet(&self, url: &str) {

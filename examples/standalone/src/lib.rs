@@ -7,7 +7,9 @@ mod cache;
 mod commands;
 mod demo;
 mod mounts;
+mod option;
 mod program;
 mod server;
+mod settings;
 
 pub use self::program::main;

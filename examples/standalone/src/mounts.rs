@@ -1,14 +1,12 @@
-use std::{env, error::Error};
+use std::{env, error::Error, path::Path};
 
-use tower_s3_proxy::{
-    BucketName, Cache, ConfigFile, Cors, Mount, S3ProxyConfig,
-    bucket::Grant,
-    credentials::{self, AssumeRole, CredentialsSource, ExternalId, RoleArn},
-};
+use toml::Value;
+use tower_s3_proxy::{BucketName, Cache, ConfigFile, Mount, S3ProxyConfig};
 
 use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
-    cache,
+    demo::Demo,
+    settings::Settings,
 };
 
 /// What is served.
@@ -17,98 +15,262 @@ pub(crate) struct Served {
     pub(crate) cache: Option<Cache>,
     /// If it is one bucket: its mount.
     pub(crate) single: Option<(BucketName, Mount)>,
+    /// In a few words.
+    pub(crate) description: String,
 }
 
-/// What the arguments describe. A file says itself what its mounts are granted.
-pub(crate) async fn from_args(
-    args: &SourceArgs,
-    credentials: &CredentialsArgs,
-    cache_args: &CacheArgs,
-    grant: Grant,
-) -> Result<Served, Box<dyn Error>> {
-    if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-        let in_file = |why| format!("{}: {why}", path.display());
-        let file = ConfigFile::parse(&text).map_err(in_file)?;
+/// What a command line says of mounts.
+pub(crate) struct MountArgs<'a> {
+    pub(crate) source: &'a SourceArgs,
+    pub(crate) credentials: &'a CredentialsArgs,
+    pub(crate) cache: &'a CacheArgs,
+    /// The flag that asks for the permission to write, if it is given. A file says itself what its mounts are granted.
+    pub(crate) writes: Option<&'static str>,
+}
+
+// === impl MountArgs ===
+
+impl MountArgs<'_> {
+    /// The mounts of the file, or else the one of flags and options, or else that of the demo.
+    pub(crate) async fn load(&self, demo: Option<&Demo>) -> Result<Served, Box<dyn Error>> {
+        if let Some(path) = &self.source.config {
+            return from_file(path).await;
+        }
+        let mut settings = self.settings()?;
+        match demo {
+            Some(demo) => demo.set(&mut settings),
+            None => add_environment(&mut settings, variable),
+        }
+        let file = settings.read(|name| env::var(name).ok())?;
+        if !settings.has("region") {
+            return Err("the bucket's region is not known: give --region or set AWS_REGION".into());
+        }
         let cache = file.cache().cloned();
-        return Ok(Served { config: file.load().await.map_err(in_file)?, cache, single: None });
+        let config = file.load().await?;
+        let bucket = settings.text("bucket").and_then(|name| BucketName::parse(name).ok());
+        let single = bucket.zip(config.mounts().first().cloned());
+        Ok(Served { config, cache, single, description: describe(&settings) })
     }
 
-    let bucket = args.bucket.as_ref().map(|name| (name, BucketName::parse(name)));
-    let bucket = bucket.map(|(name, bucket)| bucket.map_err(|why| format!("--bucket {name}: {why}")));
-    let bucket = bucket.transpose()?;
-    let mut mount = match &bucket {
-        Some(bucket) => Mount::builder(bucket.clone()),
-        None => Mount::bucket_from_path(args.bucket_from_path.clone()),
-    };
-    mount = mount.at(&args.mount).path_style(args.path_style);
-    mount = mount.requester_pays(args.requester_pays).grant(grant);
+    /// What flags and options say themselves.
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
+        let mut settings = Settings::default();
+        self.source.set(&mut settings)?;
+        self.credentials.set(&mut settings)?;
+        self.cache.set(&mut settings)?;
+        if let Some(flag) = self.writes {
+            settings.set(flag, "grant", "read-write")?;
+        }
+        for option in &self.source.option {
+            settings.option(option)?;
+        }
+        Ok(settings)
+    }
+}
 
-    let endpoint = args.endpoint.clone().or_else(|| variable(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
-    let region = match region(args.region.clone()) {
-        Some(region) => region,
+async fn from_file(path: &Path) -> Result<Served, Box<dyn Error>> {
+    let in_file = |why| format!("{}: {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let file = ConfigFile::parse(&text).map_err(in_file)?;
+    let cache = file.cache().cloned();
+    let config = file.load().await.map_err(in_file)?;
+    Ok(Served { config, cache, single: None, description: format!("the mounts of {}", path.display()) })
+}
+
+/// What the environment says where nothing else does.
+fn add_environment(settings: &mut Settings, variable: impl Fn(&str) -> Option<String>) {
+    let variables = [
+        ("AWS_ENDPOINT_URL_S3", "endpoint_url"),
+        ("AWS_ENDPOINT_URL", "endpoint_url"),
+        ("AWS_REGION", "region"),
+        ("AWS_DEFAULT_REGION", "region"),
+    ];
+    for (name, key) in variables {
+        if let Some(value) = variable(name) {
+            settings.set_default(name, key, value);
+        }
+    }
+    if settings.has("endpoint_url") {
         // Servers that speak S3's protocol rarely care; this is what they call theirs.
-        None if endpoint.is_some() => "us-east-1".to_owned(),
-        None => return Err("the bucket's region is not known: give --region or set AWS_REGION".into()),
-    };
-    mount = match args.anonymous {
-        true => mount.anonymous(),
-        false => mount.credentials(source(credentials, &region).await?),
-    };
-    mount = mount.region(region);
-    if let Some(url) = endpoint {
-        mount = mount.endpoint_url(url);
+        settings.set_default("", "region", "us-east-1");
     }
-    if let Some(prefix) = &args.prefix {
-        mount = mount.prefix(prefix);
-    }
-    if let Some(address) = &args.connect_to {
-        mount = mount.connect_to(address);
-    }
-    if let Some(account) = &args.expected_bucket_owner {
-        mount = mount.expected_bucket_owner(account.clone());
-    }
-    if let Some(value) = &args.default_cache_control {
-        mount = mount.default_cache_control(value);
-    }
-    if let Some(value) = &args.override_cache_control {
-        mount = mount.override_cache_control(value);
-    }
-    for glob in &args.forward_response_header {
-        mount = mount.forward_response_header(glob);
-    }
-    if !args.cors_origin.is_empty() {
-        mount = mount.cors(Cors::origins(&args.cors_origin));
-    }
-    let cache = cache::from_args(cache_args)?;
-    let mount = cache::for_mount(mount, cache.as_ref(), cache_args).build()?;
-    Ok(Served { config: mount.clone().into(), cache, single: bucket.map(|bucket| (bucket, mount)) })
 }
 
-/// Whose credentials: the profile's or what is found, or those of the role that these assume.
-async fn source(args: &CredentialsArgs, region: &str) -> Result<CredentialsSource, Box<dyn Error>> {
-    let own = match &args.profile {
-        Some(name) => credentials::from_profile(name).await?,
-        None => credentials::default_chain(Some(region)).await?,
-    };
-    let Some(arn) = &args.role_arn else { return Ok(own) };
-    let role = RoleArn::parse(arn.as_str()).map_err(|why| format!("--role-arn {arn}: {why}"))?;
-    let mut builder = AssumeRole::new(role).source(own).region(region);
-    if let Some(id) = &args.external_id {
-        let id = ExternalId::parse(id.as_str()).map_err(|why| format!("--external-id: {why}"))?;
-        builder = builder.external_id(id);
-    }
-    if let Some(name) = &args.role_session_name {
-        builder = builder.session_name(name);
-    }
-    Ok(builder.build().await?)
+/// A variable of the environment that says something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn region(flag: Option<String>) -> Option<String> {
-    flag.or_else(|| variable(&["AWS_REGION", "AWS_DEFAULT_REGION"]))
+fn describe(settings: &Settings) -> String {
+    let path = settings.text("path").unwrap_or("/");
+    match settings.text("bucket") {
+        Some(bucket) => format!("bucket {bucket} at {path}"),
+        None => format!("buckets of the path at {path}"),
+    }
 }
 
-/// The first of these environment variables that says something.
-pub(crate) fn variable(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+// === what flags set ===
+
+impl SourceArgs {
+    fn set(&self, settings: &mut Settings) -> Result<(), String> {
+        let texts = [
+            ("--bucket", "bucket", &self.bucket),
+            ("--mount", "path", &self.mount),
+            ("--prefix", "prefix", &self.prefix),
+            ("--endpoint", "endpoint_url", &self.endpoint),
+            ("--region", "region", &self.region),
+            ("--connect-to", "connect_to", &self.connect_to),
+            ("--expected-bucket-owner", "expected_bucket_owner", &self.expected_bucket_owner),
+            ("--default-cache-control", "default_cache_control", &self.default_cache_control),
+            ("--override-cache-control", "override_cache_control", &self.override_cache_control),
+        ];
+        let lists = [
+            ("--bucket-from-path", "buckets_from_path", &self.bucket_from_path),
+            ("--forward-response-header", "forward_response_headers", &self.forward_response_header),
+            ("--cors-origin", "cors.origins", &self.cors_origin),
+        ];
+        let switches = [
+            ("--path-style", "path_style", self.path_style),
+            ("--anonymous", "anonymous", self.anonymous),
+            ("--requester-pays", "requester_pays", self.requester_pays),
+        ];
+        set_texts(settings, texts)?;
+        for (flag, key, list) in lists.into_iter().filter(|(_, _, list)| !list.is_empty()) {
+            settings.set(flag, key, list.clone())?;
+        }
+        for (flag, key, _) in switches.into_iter().filter(|(_, _, is_on)| *is_on) {
+            settings.set(flag, key, true)?;
+        }
+        Ok(())
+    }
+}
+
+impl CredentialsArgs {
+    fn set(&self, settings: &mut Settings) -> Result<(), String> {
+        if self.profile.is_some() {
+            settings.set("--profile", "credentials.profile.type", "profile")?;
+        }
+        if self.role_arn.is_some() {
+            settings.set("--role-arn", "credentials.role.type", "assume-role")?;
+            if self.profile.is_some() {
+                settings.set("--profile", "credentials.role.source", "profile")?;
+            }
+        }
+        match (&self.profile, &self.role_arn) {
+            (_, Some(_)) => settings.set("--role-arn", "credentials", "role")?,
+            (Some(_), None) => settings.set("--profile", "credentials", "profile")?,
+            (None, None) => {}
+        }
+        let texts = [
+            ("--profile", "credentials.profile.profile", &self.profile),
+            ("--role-arn", "credentials.role.role_arn", &self.role_arn),
+            ("--external-id", "credentials.role.external_id", &self.external_id),
+            ("--role-session-name", "credentials.role.session_name", &self.role_session_name),
+        ];
+        set_texts(settings, texts)
+    }
+}
+
+impl CacheArgs {
+    fn set(&self, settings: &mut Settings) -> Result<(), String> {
+        let numbers = [
+            ("--cache-size", "cache.size", self.cache_size),
+            ("--cache-max-object", "cache.max_object", self.cache_max_object),
+            ("--cache-block", "cache.block", self.cache_block),
+            ("--cache-ttl", "cache_ttl_secs", self.cache_ttl.map(|ttl| ttl.as_secs())),
+        ];
+        for (flag, key, number) in numbers {
+            if let Some(number) = number {
+                let number = i64::try_from(number).map_err(|_| format!("{flag}: {number} is too much"))?;
+                settings.set(flag, key, Value::Integer(number))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn set_texts<const N: usize>(
+    settings: &mut Settings,
+    texts: [(&str, &str, &Option<String>); N],
+) -> Result<(), String> {
+    for (flag, key, text) in texts {
+        if let Some(text) = text {
+            settings.set(flag, key, text.as_str())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Args;
+
+    fn settings(flags: &[&str]) -> Settings {
+        let args = Args::try_parse_from(["tower-s3-proxy"].iter().chain(flags)).unwrap();
+        let (source, credentials) = (&args.source, &args.credentials);
+        MountArgs { source, credentials, cache: &args.cache, writes: None }.settings().unwrap()
+    }
+
+    #[test]
+    fn every_flag_is_a_key_that_the_reader_takes() {
+        let role = "arn:aws:iam::111122223333:role/media-reader";
+        let where_it_is = [
+            "--mount=/media",
+            "--prefix=films",
+            "--endpoint=https://s3.example.com",
+            "--region=us-west-2",
+            "--path-style",
+            "--connect-to=127.0.0.1:9000",
+            "--requester-pays",
+            "--expected-bucket-owner=111122223333",
+        ];
+        let what_clients_see = [
+            "--default-cache-control=max-age=60",
+            "--override-cache-control=max-age=30",
+            "--forward-response-header=x-amz-meta-*",
+            "--forward-response-header=x-amz-storage-class",
+            "--cors-origin=*",
+        ];
+        let cache =
+            ["--cache-size=64MiB", "--cache-max-object=8MiB", "--cache-block=64KiB", "--cache-ttl=5m"];
+        for (source, needs_default) in [
+            (&["--bucket=media"][..], true),
+            (&["--bucket-from-path=media-*", "--bucket-from-path=docs"], true),
+            (&["--bucket=media", "--profile=studio"], false),
+            (&["--bucket=media", "--role-arn", role, "--external-id=studio:2031"], false),
+            (&["--bucket=media", "--role-arn", role, "--profile=studio", "--role-session-name=proxy"], false),
+        ] {
+            let settings = settings(&[source, &where_it_is, &what_clients_see, &cache].concat());
+            let file = settings.read(|_| None).unwrap();
+            assert_eq!(file.needs_default_credentials(), needs_default, "{source:?}");
+            assert!(file.cache().is_some());
+        }
+        let anonymous = settings(&["--bucket=media", "--region=us-west-2", "--anonymous"]);
+        assert!(anonymous.read(|_| None).unwrap().build(None).is_ok());
+    }
+
+    #[test]
+    fn the_environment_says_what_flags_and_options_do_not() {
+        let (url, region) = ("AWS_ENDPOINT_URL", "AWS_REGION");
+        for (flags, variables, endpoint_is, region_is) in [
+            (&[][..], &[][..], None, None),
+            (&[], &[region], None, Some("AWS_REGION")),
+            (&["--region=flag"], &[region], None, Some("flag")),
+            (&["-o", "region=option"], &[region], None, Some("option")),
+            (&[], &["AWS_DEFAULT_REGION"], None, Some("AWS_DEFAULT_REGION")),
+            (&[], &[region, "AWS_DEFAULT_REGION"], None, Some("AWS_REGION")),
+            (&[], &[url], Some("AWS_ENDPOINT_URL"), Some("us-east-1")),
+            (&[], &[url, "AWS_ENDPOINT_URL_S3"], Some("AWS_ENDPOINT_URL_S3"), Some("us-east-1")),
+            (&["--endpoint=flag"], &[url, region], Some("flag"), Some("AWS_REGION")),
+            (&["-o", "endpoint_url=option"], &[url], Some("option"), Some("us-east-1")),
+        ] {
+            let mut settings = settings(&[&["--bucket=media"], flags].concat());
+            add_environment(&mut settings, |name| variables.contains(&name).then(|| name.to_owned()));
+            let set = (settings.text("endpoint_url"), settings.text("region"));
+            assert_eq!(set, (endpoint_is, region_is), "{flags:?} {variables:?}");
+        }
+    }
 }

@@ -150,7 +150,10 @@ async fn a_permission_that_is_missing_comes_with_its_statement() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_tried_is_told_apart() {
     for (args, hint) in [
-        (&["check", "--bucket", "x"][..], "--bucket x"),
+        (&["check", "--bucket", "x"][..], "--bucket: bucket \"x\""),
+        (&["check", "--bucket", "media"], "give --region"),
+        (&["check", "-o", "fallbak=inner"], "-o fallbak: unknown field"),
+        (&["check", "-o", "miss=inner"], "-o miss: `miss` is called `fallback` now"),
         (&["check", "--config", "/nonexistent/proxy.toml"], "/nonexistent/proxy.toml"),
         (&["check", "--bucket", "media", "--region", "us-west-2", "--canary", "../x"], "--canary"),
         (&["check", "--skip", "nothing"], "the steps are endpoint, dns"),

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use tower_s3_proxy::{
     BucketName,
-    bucket::{Grant, ObjectKey},
+    bucket::ObjectKey,
     diagnosis::{CheckName, Options, Outcome, WriteProbe},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache::parse_time,
     demo::Demo,
-    mounts::{self, variable},
+    mounts::{MountArgs, variable},
 };
 
 /// What to look at, and how to tell.
@@ -59,13 +59,13 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
         true => Some(Demo::start().await?),
         false => None,
     };
-    let served = match &demo {
-        Some(demo) => demo.config(&CacheArgs::default())?,
-        None => {
-            let grant = if args.write_probe { Grant::ReadWrite } else { Grant::Read };
-            mounts::from_args(&args.source, &args.credentials, &CacheArgs::default(), grant).await?
-        }
+    let mounts = MountArgs {
+        source: &args.source,
+        credentials: &args.credentials,
+        cache: &CacheArgs::default(),
+        writes: args.write_probe.then_some("--write-probe"),
     };
+    let served = mounts.load(demo.as_ref()).await?;
     let report = served.config.diagnose(&options).await;
     match args.json {
         true => println!("{}", report.to_json()),
@@ -91,7 +91,7 @@ impl CheckArgs {
             options =
                 options.bucket(BucketName::parse(name).map_err(|why| format!("--for-bucket {name}: {why}"))?);
         }
-        if let Some(url) = variable(&["AWS_ENDPOINT_URL_STS"]) {
+        if let Some(url) = variable("AWS_ENDPOINT_URL_STS") {
             options = options.sts_endpoint_url(url);
         }
         Ok(self.skip.iter().fold(options, |options, name| options.skip(*name)))

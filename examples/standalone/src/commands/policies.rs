@@ -4,7 +4,7 @@ use std::error::Error;
 
 use tower_s3_proxy::{
     BucketName, Mount,
-    bucket::{AccountId, Grant},
+    bucket::AccountId,
     credentials::ExternalId,
     encryption::KmsKeyArn,
     policies::{Policies, PolicyDialect, PolicyRequest},
@@ -12,7 +12,7 @@ use tower_s3_proxy::{
 
 use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
-    mounts,
+    mounts::MountArgs,
 };
 
 /// Print the policies that the mounts need: what their role may do and who may assume it, and what bucket, access point,
@@ -103,9 +103,13 @@ async fn text(args: &PoliciesArgs) -> Result<String, Box<dyn Error>> {
                 .into(),
         );
     }
-    let grant = if args.read_write { Grant::ReadWrite } else { Grant::Read };
-    let served =
-        mounts::from_args(&args.source, &CredentialsArgs::default(), &CacheArgs::default(), grant).await?;
+    let mounts = MountArgs {
+        source: &args.source,
+        credentials: &CredentialsArgs::default(),
+        cache: &CacheArgs::default(),
+        writes: args.read_write.then_some("--read-write"),
+    };
+    let served = mounts.load(None).await?;
     let policies = served.config.mounts().iter().map(|mount| Ok(args.request(mount)?.build()?));
     let policies = policies.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     Ok(match args.json {

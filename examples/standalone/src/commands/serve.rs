@@ -4,13 +4,13 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tower_s3_proxy::{S3ProxyLayer, bucket::Grant};
+use tower_s3_proxy::S3ProxyLayer;
 
 use crate::{
-    args::{Args, SourceArgs},
+    args::Args,
     cache,
     demo::Demo,
-    mounts::{self, Served},
+    mounts::{MountArgs, Served},
     server::Server,
 };
 
@@ -20,10 +20,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         true => Some(Demo::start().await?),
         false => None,
     };
-    let Served { config, cache, single } = match &demo {
-        Some(demo) => demo.config(&args.cache)?,
-        None => mounts::from_args(&args.source, &args.credentials, &args.cache, Grant::Read).await?,
-    };
+    let mounts =
+        MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
+    let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
     let admin = cache::admin(&args.cache, cache.as_ref())?;
     let listener = TcpListener::bind(args.listen)
         .await
@@ -31,10 +30,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     match &demo {
         Some(demo) => demo.greet(&format!("http://{address}")),
-        None => println!("serving {} on http://{address}", describe(&args.source)),
+        None => println!("serving {description} on http://{address}"),
     }
 
-    if let Some((bucket, mount)) = single {
+    if !args.cache.warm.is_empty() {
+        let (bucket, mount) = single.ok_or("--warm needs the bucket that its keys are in: give --bucket")?;
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
     let server = Server {
@@ -46,14 +46,6 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     };
     server.run(listener, stopped()?).await;
     Ok(())
-}
-
-fn describe(args: &SourceArgs) -> String {
-    match (&args.bucket, &args.config) {
-        (Some(bucket), _) => format!("bucket {bucket} at {}", args.mount),
-        (None, Some(file)) => format!("the mounts of {}", file.display()),
-        (None, None) => format!("buckets {} at {}", args.bucket_from_path.join(", "), args.mount),
-    }
 }
 
 /// Ready on Ctrl-C or SIGTERM.
