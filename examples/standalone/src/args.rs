@@ -243,3 +243,42 @@ impl SourceArgs {
             && !self.option.iter().any(MountOption::is_bucket)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    const OPTIONS: &str = include_str!("../../../src/guide/options.md");
+
+    /// Those of the process and of what it does besides serving mounts.
+    const OTHERS: [&str; 8] = [
+        "--cache-admin-path",
+        "--config",
+        "--drain-timeout",
+        "--listen",
+        "--ping-path",
+        "--ready-path",
+        "--threads",
+        "--warm",
+    ];
+
+    #[test]
+    fn the_tables_of_the_options_list_the_flags_of_a_mount() {
+        let rows = OPTIONS.lines().filter(|line| line.starts_with("| `"));
+        let listed: BTreeSet<_> = rows
+            .flat_map(|row| row.split('`'))
+            .filter(|cell| cell.starts_with("--"))
+            .chain(OTHERS)
+            .map(str::to_owned)
+            .collect();
+        let command = Args::command();
+        let flags = command.get_arguments().filter_map(|flag| flag.get_long());
+        let flags: BTreeSet<_> = flags.map(|flag| format!("--{flag}")).collect();
+        assert_eq!(flags.difference(&listed).collect::<Vec<_>>(), [""; 0], "not in options.md");
+        assert_eq!(listed.difference(&flags).collect::<Vec<_>>(), [""; 0], "no flags");
+    }
+}

@@ -67,119 +67,7 @@ use crate::{
 /// # Ok::<(), tower_s3_proxy::ConfigError>(())
 /// ```
 ///
-/// # Keys
-///
-/// Before the first table may stand `region`, for the mounts that name none. Then every `[[mount]]` is a mount; a key
-/// does what the method of [`MountBuilder`] in its row does. A key that is not in these tables is an error. With a table
-/// `[cache]` there is a cache in memory, which all mounts use that do not say `cache = false`; its keys do what the
-/// methods of [`CacheBuilder`](crate::cache::CacheBuilder) do.
-///
-/// | key of `[[mount]]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `path` | path | `"/"` | [`at`](MountBuilder::at) |
-/// | `host` | host name | any host | [`host`](MountBuilder::host) |
-/// | `bucket` | name or ARN | one of these two is needed | [`Mount::builder`] |
-/// | `buckets_from_path` | list of globs | one of these two is needed | [`Mount::bucket_from_path`] |
-/// | `prefix` | text | `""` | [`prefix`](MountBuilder::prefix) |
-/// | `cache_bust_segment` | boolean | `false` | [`cache_bust_segment`](MountBuilder::cache_bust_segment) |
-/// | `allow_versions` | boolean | `false` | [`allow_versions`](MountBuilder::allow_versions) |
-/// | `allow_downloads` | boolean | `false` | [`allow_downloads`](MountBuilder::allow_downloads) |
-/// | `region` | name | the file's `region`, else an error | [`region`](MountBuilder::region) |
-/// | `endpoint_url` | URL | AWS | [`endpoint_url`](MountBuilder::endpoint_url) |
-/// | `path_style` | boolean | `false` | [`path_style`](MountBuilder::path_style) |
-/// | `fips` | boolean | `false` | [`fips`](MountBuilder::fips) |
-/// | `dual_stack` | boolean | `false` | [`dual_stack`](MountBuilder::dual_stack) |
-/// | `accelerate` | boolean | `false` | [`accelerate`](MountBuilder::accelerate) |
-/// | `connect_to` | `"host"` or `"host:port"` | the endpoint | [`connect_to`](MountBuilder::connect_to) |
-/// | `anonymous` | boolean | `false` | [`anonymous`](MountBuilder::anonymous) |
-/// | `credentials` | the name of a table below | the default credentials of [`load`](Self::load) | [`credentials`](MountBuilder::credentials) |
-/// | `access_key_id`, `secret_access_key` | text, both or none | as above | [`credentials`](MountBuilder::credentials) |
-/// | `session_token` | text; `""` is none | none | [`credentials`](MountBuilder::credentials) |
-/// | `grant` | `"read"`, `"read-write"` | `"read"` | [`grant`](MountBuilder::grant) |
-/// | `encryption` | table, below | not said | [`encryption`](MountBuilder::encryption) |
-/// | `require_encryption` | boolean | `false` | [`require_encryption`](MountBuilder::require_encryption) |
-/// | `requester_pays` | boolean | `false` | [`requester_pays`](MountBuilder::requester_pays) |
-/// | `expected_bucket_owner` | 12 digits, in quotes | any | [`expected_bucket_owner`](MountBuilder::expected_bucket_owner) |
-/// | `customer_key` | Base64 of 32 bytes | none | [`customer_key`](MountBuilder::customer_key) |
-/// | `connect_timeout_ms` | milliseconds | `3000` | [`connect_timeout`](MountBuilder::connect_timeout) |
-/// | `response_timeout_ms` | milliseconds | `30000` | [`response_timeout`](MountBuilder::response_timeout) |
-/// | `max_idle_connections` | number | `256` | [`max_idle_connections`](MountBuilder::max_idle_connections) |
-/// | `default_cache_control` | directives | none | [`default_cache_control`](MountBuilder::default_cache_control) |
-/// | `override_cache_control` | directives | none | [`override_cache_control`](MountBuilder::override_cache_control) |
-/// | `cache` | boolean | `true` if there is `[cache]` | [`cache`](MountBuilder::cache) |
-/// | `cache_ttl_secs` | seconds | as `Cache-Control` and `Expires` say | [`cache_ttl`](MountBuilder::cache_ttl) |
-/// | `cache_ttl_rule` | tables, below | none | [`cache_ttl_rule`](MountBuilder::cache_ttl_rule) |
-/// | `cache_heuristic` | `{ percent = 1 to 100, cap_secs = seconds }` | none | [`cache_heuristic`](MountBuilder::cache_heuristic) |
-/// | `forward_response_headers` | list of globs | `[]` | [`forward_response_header`](MountBuilder::forward_response_header) |
-/// | `metadata_headers` | `{ metadata = "Field" }` | `{}` | [`metadata_header`](MountBuilder::metadata_header) |
-/// | `cors` | table, below | none | [`cors`](MountBuilder::cors) |
-/// | `content_type` | `"by-extension"`, `"as-stored"` | `"by-extension"` | [`content_type`](MountBuilder::content_type) |
-/// | `denied` | `"not-found"`, `"forbidden"`, `"auto"` | `"not-found"` | [`denied`](MountBuilder::denied) |
-/// | `bad_path` | `"not-found"`, `"bad-request"` | `"not-found"` | [`bad_path`](MountBuilder::bad_path) |
-/// | `fallback` | `"none"`, `"inner"` | `"none"` | [`fallback`](MountBuilder::fallback) |
-/// | `errors` | `"plain"`, `"problem-json"` | `"plain"` | [`error_format`](MountBuilder::error_format) |
-///
-/// | key of `[[mount.cache_control_rule]]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `default` | directives | one of these two is needed | [`CacheControlRule::default_to`](crate::response::CacheControlRule::default_to) |
-/// | `override` | directives | one of these two is needed | [`CacheControlRule::override_with`](crate::response::CacheControlRule::override_with) |
-/// | `key` | glob | any key | [`key`](crate::response::CacheControlRule::key) |
-/// | `content_type` | glob | any type | [`content_type`](crate::response::CacheControlRule::content_type) |
-/// | `status` | 400 to 599 | objects, no errors | [`status`](crate::response::CacheControlRule::status) |
-///
-/// | key of `[[mount.cache_ttl_rule]]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `ttl_secs` | seconds | needed | [`CacheTtl::new`](crate::cache::CacheTtl::new) |
-/// | `key` | glob | any key | [`key`](crate::cache::CacheTtl::key) |
-/// | `content_type` | glob | any type | [`content_type`](crate::cache::CacheTtl::content_type) |
-///
-/// | key of `[cache]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `size` | bytes, like `4096`, `"512MiB"` or `"1GB"` | needed | [`Cache::builder`] |
-/// | `max_object` | bytes | `"64MiB"`, or a quarter of the cache | [`max_object`](crate::cache::CacheBuilder::max_object) |
-/// | `block` | bytes | `"128KiB"` | [`block_size`](crate::cache::CacheBuilder::block_size) |
-/// | `negative_ttl_ms` | milliseconds | `5000` | [`negative_ttl`](crate::cache::CacheBuilder::negative_ttl) |
-/// | `background_fill_threshold` | percent | `75` | [`background_fill_threshold`](crate::cache::CacheBuilder::background_fill_threshold) |
-/// | `stale_if_error_after_ms` | milliseconds | `2000` | [`stale_if_error_after`](crate::cache::CacheBuilder::stale_if_error_after) |
-/// | `clients` | `"honoured"`, `"ignored"` | `"honoured"` | [`clients`](crate::cache::CacheBuilder::clients) |
-///
-/// | key of `[mount.encryption]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `type` | `"s3-managed"`, `"kms"` | needed | [`Encryption`](crate::encryption::Encryption) |
-/// | `key` | ARN | needed, for `"kms"` only | [`Encryption::kms`](crate::encryption::Encryption::kms) |
-/// | `bucket_key` | boolean, for `"kms"` only | as the bucket says | [`bucket_key`](crate::encryption::KmsEncryption::bucket_key) |
-/// | `context` | `{ name = "value" }`, for `"kms"` only | none | [`context`](crate::encryption::KmsEncryption::context) |
-///
-/// A table `[credentials.NAME]` describes credentials for the mounts that say `credentials = "NAME"`, and has only keys of
-/// its `type`. They are built by [`load`](Self::load).
-///
-/// | `type` | keys, with what they are if absent | constructor |
-/// |---|---|---|
-/// | `"keys"` | `access_key_id`, `secret_access_key`; `session_token`: none | [`fixed`](crate::credentials::fixed) |
-/// | `"environment"` | | `from_environment` |
-/// | `"profile"` | `profile` | `from_profile` |
-/// | `"default"` | `region`: the file's | `default_chain` |
-/// | `"assume-role"` | `role_arn`; `external_id`: none; `source`: the default chain, else another `NAME`; `session_name`: `"tower-s3-proxy"`; `duration_secs`: `3600`; `session_policy` and the list `policy_arns`: none; `region`: the file's; `sts_endpoint_url`: AWS | `AssumeRole` |
-/// | `"web-identity"` | `role_arn` and `token_file`: as EKS tells its pods; `session_name`, `duration_secs`, `region`, `sts_endpoint_url`: as above | `WebIdentity` |
-/// | `"container"` | | `from_container` |
-/// | `"instance"` | `endpoint_url`: the usual address | `from_instance` |
-/// | `"process"` | `command` | `from_process` |
-/// | `"anonymous"` | | [`CredentialsSource::anonymous`] |
-///
-/// | key of `[mount.cors]` | value | if absent | method |
-/// |---|---|---|---|
-/// | `origins` | list of origins and globs, or `["*"]` | needed | [`Cors::origins`](crate::Cors::origins) |
-/// | `methods` | list of methods | `["GET", "HEAD"]` | [`methods`](crate::Cors::methods) |
-/// | `headers` | list of names, or `["*"]` | `Range`, `If-Range`, and the four conditional fields | [`allow_only_headers`](crate::Cors::allow_only_headers) |
-/// | `expose` | list of names | `["ETag", "Content-Range", "Accept-Ranges", "Content-Length"]` | [`expose_only_headers`](crate::Cors::expose_only_headers) |
-/// | `max_age_secs` | seconds | `3600` | [`max_age`](crate::Cors::max_age) |
-/// | `credentials` | boolean | `false` | [`allow_credentials`](crate::Cors::allow_credentials) |
-///
-/// # Variables
-///
-/// In every string value, `${NAME}` stands for the environment variable of that name, which has to be set, and `$$` for
-/// a dollar sign. A `${` before anything but a name and `}` is an error; other dollar signs stand for themselves. What a
-/// variable holds is not expanded again, and names of keys are taken as they are.
+#[doc = include_str!("../../guide/options.md")]
 #[must_use = "a file serves nothing before `build`"]
 pub struct ConfigFile {
     region: Option<String>,
@@ -244,7 +132,7 @@ impl ConfigFile {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::File`] if it is no TOML, or has a key or a type that is not in the [table](Self#keys);
+    /// [`ConfigErrorKind::File`] if it is no TOML, or has a key or a type that the [tables](Self#the-file) do not list;
     /// [`ConfigErrorKind::Missing`] if a variable is not set; [`ConfigErrorKind::Missing`],
     /// [`ConfigErrorKind::Contradiction`] or [`ConfigErrorKind::InvalidValue`] for values that no mount can be made of.
     /// The message begins with the line, and never holds a key of credentials.

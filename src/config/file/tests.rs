@@ -1,4 +1,5 @@
 mod guide;
+mod options;
 mod parts;
 mod terms;
 
