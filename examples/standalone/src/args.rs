@@ -10,16 +10,16 @@ use crate::{
 
 /// Serves a private S3 bucket over HTTP.
 ///
-/// Without arguments it serves a demo: an S3 server starts in this process, so that no AWS account is needed. With
-/// --bucket, --bucket-from-path or --config it serves what these name; credentials come from the AWS environment
-/// variables, profile files, web identity, or container and instance metadata, as with every AWS tool.
+/// Without arguments it serves a demo, with an S3 server in this process, and needs no AWS account. --bucket,
+/// --bucket-from-path and --config say what to serve instead. Credentials come from the AWS environment variables, profile
+/// files, web identity, or container and instance metadata, as with every AWS tool.
 #[derive(Debug, Parser)]
 #[command(name = "tower-s3-proxy", version, max_term_width = 110, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// Where to listen
+    /// The address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
@@ -32,37 +32,37 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
 
-    /// Worker threads; as many as processors by default
+    /// The number of worker threads [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "The process")]
     pub(crate) threads: Option<NonZeroUsize>,
 
-    /// Where to answer that the process lives, without asking S3; empty for nowhere
+    /// The path that answers as long as the process lives, without asking S3; empty for none
     #[arg(long, value_name = "PATH", default_value = "/ping", help_heading = "The process")]
     pub(crate) ping_path: String,
 
-    /// Where to answer whether credentials are valid and the buckets reachable; empty for nowhere
+    /// The path that answers whether credentials are valid and the buckets reachable; empty for none
     #[arg(long, value_name = "PATH", default_value = "/ready", help_heading = "The process")]
     pub(crate) ready_path: String,
 
-    /// How long requests in flight may take after SIGTERM or Ctrl-C, in seconds
+    /// The time that requests in flight get after SIGTERM or Ctrl-C, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
     pub(crate) drain_timeout: u64,
 }
 
-/// What the program does besides serving.
+/// The commands besides serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Take each step of the way to the buckets, and say of the one that fails why
+    /// Try each step of the way to the buckets, and explain the first that fails
     ///
-    /// Exits with 0 if nothing fails, with 1 if something does, and with 2 if nothing could be tried. Reads one byte of one
-    /// object at most, and writes nothing without --write-probe. Without --bucket, --bucket-from-path or --config it looks
-    /// at the demo's own bucket.
+    /// Exits with 0 if nothing fails, with 1 if something does, and with 2 if nothing could be tried. Reads at most one byte
+    /// of one object, and writes nothing without --write-probe. Without --bucket, --bucket-from-path or --config it checks
+    /// the bucket of the demo.
     Check(CheckArgs),
-    /// Print the policies that the mounts need, of roles, buckets and keys
+    /// Print the policies of roles, buckets and keys that the mounts need
     Policies(PoliciesArgs),
 }
 
-/// Which bucket, and where it is.
+/// The bucket, and where it is.
 #[derive(Debug, Default, clap::Args)]
 #[command(group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
 pub(crate) struct SourceArgs {
@@ -70,27 +70,27 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "BUCKET", help_heading = "What to serve")]
     pub(crate) bucket: Option<String>,
 
-    /// Take the bucket from the first path segment, if it matches this glob; may be repeated
+    /// Take the bucket from the first path segment if it matches this glob; can be repeated
     #[arg(long, value_name = "GLOB", help_heading = "What to serve")]
     pub(crate) bucket_from_path: Vec<String>,
 
-    /// The path to serve it at [default: /]
+    /// The path to serve the bucket at [default: /]
     #[arg(long, value_name = "PATH", requires = "source", help_heading = "What to serve")]
     pub(crate) mount: Option<String>,
 
-    /// Serve only the keys below this prefix, which URLs leave out
+    /// Serve only the keys below this prefix, and leave it out of URLs
     #[arg(long, value_name = "PREFIX", requires = "source", help_heading = "What to serve")]
     pub(crate) prefix: Option<String>,
 
-    /// Read mounts from a TOML file instead of the flags
+    /// Read the mounts from this TOML file instead of the flags
     #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "What to serve")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Set any key of a [[mount]] of a file, like fallback=inner or cors.max_age_secs=60; can be repeated
+    /// Set a key of the file's table [[mount]], like fallback=inner or cors.max_age_secs=60; can be repeated
     ///
     /// Keys of the tables [cache] and [credentials.NAME] begin with the table, like cache.negative_ttl_ms=1000. VALUE is
-    /// TOML if it can be, and else text: quote a text of digits, like -o 'prefix="2031"'. ${NAME} in it stands for the
-    /// environment variable, so that secrets stay off the command line.
+    /// TOML if it parses as TOML, else text: quote text that looks like a number, like -o 'prefix="2031"'. ${NAME} in it
+    /// stands for the environment variable NAME, so that secrets can stay off the command line.
     #[arg(
         short = 'o',
         value_name = "KEY=VALUE",
@@ -108,45 +108,45 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "REGION", requires = "source", help_heading = "Where S3 is")]
     pub(crate) region: Option<String>,
 
-    /// Put the bucket into the path instead of the host name
+    /// Put the bucket into the path of S3's URL instead of its host name
     #[arg(long, requires = "source", help_heading = "Where S3 is")]
     pub(crate) path_style: bool,
 
-    /// Connect to this host or address while Host and SNI keep naming the endpoint (VPC endpoint, PrivateLink)
+    /// Connect to this host or address; Host and SNI still name the endpoint (VPC endpoint, PrivateLink)
     #[arg(long, value_name = "ADDR", requires = "source", help_heading = "Where S3 is")]
     pub(crate) connect_to: Option<String>,
 
-    /// Sign nothing: the bucket is public
+    /// Sign no requests: the bucket is public
     #[arg(long, requires = "source", help_heading = "Where S3 is")]
     pub(crate) anonymous: bool,
 
-    /// Pay for the requests to a bucket whose owner does not (Requester Pays)
+    /// Pay for requests and traffic of the bucket (Requester Pays)
     #[arg(long, requires = "source", conflicts_with = "anonymous", help_heading = "Where S3 is")]
     pub(crate) requester_pays: bool,
 
-    /// The account that the bucket has to be of, 12 digits: S3 denies everything if it is of another
+    /// The account that must own the bucket, 12 digits: if another does, S3 denies every request
     #[arg(long, value_name = "ACCOUNT", requires = "source", help_heading = "Where S3 is")]
     pub(crate) expected_bucket_owner: Option<String>,
 
-    /// Cache-Control for objects that have none
+    /// The Cache-Control of objects that have none
     #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]
     pub(crate) default_cache_control: Option<String>,
 
-    /// Cache-Control for all objects
+    /// The Cache-Control of all objects, whatever they have
     #[arg(long, value_name = "VALUE", requires = "source", help_heading = "What clients see")]
     pub(crate) override_cache_control: Option<String>,
 
-    /// Pass on S3's response fields that match this glob, like x-amz-meta-*; may be repeated
+    /// Forward response headers of S3 that match this glob, like x-amz-meta-*; can be repeated
     #[arg(long, value_name = "GLOB", requires = "source", help_heading = "What clients see")]
     pub(crate) forward_response_header: Vec<String>,
 
-    /// Let pages of this origin read answers (CORS): an origin, a glob like https://*.example.com, or * for any; may be
+    /// Let pages of this origin read responses (CORS): an origin, a glob like https://*.example.com, or * for any; can be
     /// repeated
     #[arg(long, value_name = "ORIGIN", requires = "source", help_heading = "What clients see")]
     pub(crate) cors_origin: Vec<String>,
 }
 
-/// Whose signature S3 gets to see.
+/// The credentials that sign requests to S3.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct CredentialsArgs {
     /// Take the credentials from this profile of ~/.aws/config and ~/.aws/credentials
@@ -159,7 +159,7 @@ pub(crate) struct CredentialsArgs {
     )]
     pub(crate) profile: Option<String>,
 
-    /// Assume this role (its ARN) through STS, with the credentials that there are otherwise
+    /// Assume the role with this ARN through STS, by the credentials that would be used otherwise
     #[arg(
         long,
         value_name = "ARN",
@@ -169,36 +169,35 @@ pub(crate) struct CredentialsArgs {
     )]
     pub(crate) role_arn: Option<String>,
 
-    /// What the role's owner wants to hear when it is assumed
+    /// The External ID that the trust policy of the role asks for
     #[arg(long, value_name = "ID", requires = "role_arn", help_heading = "Whose credentials")]
     pub(crate) external_id: Option<String>,
 
-    /// What the role's owner sees in CloudTrail [default: tower-s3-proxy]
+    /// The name of the session in CloudTrail [default: tower-s3-proxy]
     #[arg(long, value_name = "NAME", requires = "role_arn", help_heading = "Whose credentials")]
     pub(crate) role_session_name: Option<String>,
 }
 
-/// What is kept in memory.
+/// The cache in memory.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct CacheArgs {
-    /// Keep objects in memory, in this many bytes, like 512MiB; a file has a table [cache] for that
+    /// Cache objects in memory, up to this size, like 512MiB; a file has the table [cache] instead
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_size: Option<u64>,
 
-    /// The largest object whose bytes are kept; 64MiB by default, or a quarter of the cache
+    /// The size of the largest object to cache [default: 64MiB, or a quarter of the cache if that is less]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_max_object: Option<u64>,
 
-    /// How long objects are fresh (seconds, or like 10s, 5m, 1h), instead of what Cache-Control and Expires say
+    /// How long objects are fresh, whatever Cache-Control and Expires say: seconds, or like 10s, 5m, 1h
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_ttl: Option<Duration>,
 
-    /// In what pieces objects are kept and ranges are read; 128KiB by default
+    /// The size of the blocks that objects are stored and ranges are read in [default: 128KiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache_size", conflicts_with = "config", help_heading = "The cache")]
     pub(crate) cache_block: Option<u64>,
 
-    /// Read the objects whose keys begin with this (the prefix of --prefix included) into the cache at the start; can be
-    /// repeated
+    /// Read the objects with this prefix into the cache at the start; it includes that of --prefix; can be repeated
     #[arg(
         long,
         value_name = "PREFIX",
@@ -208,8 +207,9 @@ pub(crate) struct CacheArgs {
     )]
     pub(crate) warm: Vec<String>,
 
-    /// Where to purge the cache and see its counters (PATH/purge, PATH/events, PATH/stats), for those who know the token
-    /// in the environment variable CACHE_ADMIN_TOKEN; nowhere by default
+    /// The path below which the cache is purged (purge, events) and shows its counters (stats) [default: none]
+    ///
+    /// Requests must carry the token that the environment variable CACHE_ADMIN_TOKEN holds.
     #[arg(long, value_name = "PATH", help_heading = "The cache")]
     pub(crate) cache_admin_path: Option<String>,
 }
@@ -219,7 +219,7 @@ impl Args {
     pub(crate) fn check(&self) -> Result<(), String> {
         for (flag, path) in [("--ping-path", &self.ping_path), ("--ready-path", &self.ready_path)] {
             if !path.is_empty() && !path.starts_with('/') {
-                return Err(format!("{flag} {path}: must begin with \"/\", or be empty for nowhere"));
+                return Err(format!("{flag} {path}: must begin with \"/\", or be empty for none"));
             }
         }
         if !self.ping_path.is_empty() && self.ping_path == self.ready_path {
@@ -254,7 +254,7 @@ mod tests {
 
     const OPTIONS: &str = include_str!("../../../src/guide/options.md");
 
-    /// Those of the process and of what it does besides serving mounts.
+    /// The flags of the process, and of what it does besides serving mounts.
     const OTHERS: [&str; 8] = [
         "--cache-admin-path",
         "--config",

@@ -8,7 +8,7 @@ use tower_s3_proxy::{
 
 use crate::args::CacheArgs;
 
-/// Begins to read what is to be in the cache. Requests are answered meanwhile.
+/// Begins to read these prefixes into the cache. Requests are answered meanwhile.
 pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) -> Result<(), ConfigError> {
     let warmings = prefixes.into_iter().map(|prefix| {
         let target = WarmTarget::Prefix { bucket: bucket.clone(), prefix: prefix.clone() };
@@ -62,7 +62,7 @@ pub(crate) fn admin(
     let Some(path) = &args.cache_admin_path else { return Ok(None) };
     let cache = cache.ok_or("--cache-admin-path needs a cache: give --cache-size, or [cache] in the file")?;
     let token = env::var(TOKEN)
-        .map_err(|_| format!("--cache-admin-path needs the token of those who may purge, in {TOKEN}"))?;
+        .map_err(|_| format!("--cache-admin-path needs the environment variable {TOKEN}, with the token that requests must carry"))?;
     let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
     Ok(Some((path.clone(), cache.admin(token))))
 }

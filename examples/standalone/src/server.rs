@@ -28,7 +28,7 @@ pub(crate) struct Server {
 
 type Body = Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>;
 
-/// What one call of the system writes of an answer at most, and how long the head of a request may be; in bytes. Two calls
+/// The most that one system call writes of a response, and the largest head of a request; in bytes. Two calls
 /// for an object of 1 MiB from memory took a tenth more time than one.
 const BUFFER: usize = 1024 * 1024;
 

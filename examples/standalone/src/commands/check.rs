@@ -1,4 +1,4 @@
-//! `standalone check`: the way to the buckets, step by step.
+//! `check`: the way to the buckets, step by step.
 
 use std::{error::Error, time::Duration};
 
@@ -15,31 +15,31 @@ use crate::{
     mounts::{MountArgs, variable},
 };
 
-/// What to look at, and how to tell.
+/// The flags of the command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// Tell machines: JSON on standard output
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 
-    /// The object to read the first byte of, by S3's own key; the first of a listing by default
+    /// The key, as S3 has it, of the object to read one byte of [default: the first of a listing]
     #[arg(long, value_name = "KEY")]
     canary: Option<String>,
 
-    /// Write an object tower-s3-proxy-write-probe-… below the prefix, and delete it; in mounts of a file only where grant =
+    /// Write an object tower-s3-proxy-write-probe-… below the prefix, and delete it; in a file, only for mounts with grant =
     /// "read-write"
     #[arg(long)]
     write_probe: bool,
 
-    /// The bucket to ask for where requests name it (--bucket-from-path)
+    /// The bucket to check where requests name it (--bucket-from-path)
     #[arg(long, value_name = "BUCKET")]
     for_bucket: Option<String>,
 
-    /// Leave out this step, like list; may be repeated
+    /// Skip this step, like list; can be repeated
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     skip: Vec<CheckName>,
 
-    /// How long an answer may take (seconds, or like 10s, 1m)
+    /// How long a response can take: seconds, or like 10s, 1m
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "10s")]
     timeout: Duration,
 
@@ -50,7 +50,7 @@ pub(crate) struct CheckArgs {
     credentials: CredentialsArgs,
 }
 
-/// The exit code if nothing could be tried.
+/// The exit code if nothing can be tried.
 pub(crate) const CANNOT_RUN: u8 = 2;
 
 pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {

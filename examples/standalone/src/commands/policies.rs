@@ -1,4 +1,4 @@
-//! `standalone policies`: what has to be allowed to the mounts.
+//! `policies`: the permissions that the mounts need.
 
 use std::error::Error;
 
@@ -15,47 +15,46 @@ use crate::{
     mounts::MountArgs,
 };
 
-/// Print the policies that the mounts need: what their role may do and who may assume it, and what bucket, access point,
-/// key and VPC endpoint have to allow.
+/// Print the policies that the mounts need: of the role and its trust, the bucket, the access point, the KMS key and the VPC
+/// endpoint.
 ///
-/// Reasons stand above each document, in lines that begin with #. Nothing is asked over the network, and no credentials are
-/// needed yet.
+/// Lines that begin with # give the reasons above each document. The command uses neither the network nor credentials.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PoliciesArgs {
-    /// Tell machines: JSON on standard output
+    /// Print the policies as JSON
     #[arg(long)]
     json: bool,
 
-    /// The ARN of the role or the user that signs; by default the role that the credentials of a file assume
+    /// The ARN of the role or user that signs [default: the role that the credentials of a file assume]
     #[arg(long, value_name = "ARN", help_heading = "Who")]
     role: Option<String>,
 
-    /// Who assumes the role: an account, the ARN of a role, a user or an identity provider, or a service like
-    /// ecs-tasks.amazonaws.com
+    /// The principal that assumes the role: an account, the ARN of a role, a user or an identity provider, or a service
+    /// like ecs-tasks.amazonaws.com
     #[arg(long, value_name = "PRINCIPAL", help_heading = "Who")]
     trust: Option<String>,
 
-    /// The subject that an identity provider vouches for, like system:serviceaccount:NAMESPACE:NAME
+    /// The subject in the tokens of the identity provider, like system:serviceaccount:NAMESPACE:NAME
     #[arg(long, value_name = "SUBJECT", requires = "trust", help_heading = "Who")]
     trust_subject: Option<String>,
 
-    /// The External ID that who assumes the role has to tell
+    /// The External ID that the principal must give to assume the role
     #[arg(long, value_name = "ID", value_parser = external_id, requires = "trust", help_heading = "Who")]
     external_id: Option<ExternalId>,
 
-    /// Allow writing and deleting, too; mounts of a file say that themselves
+    /// Allow writing and deleting, too; in a file, mounts say so themselves
     #[arg(long, conflicts_with = "config", help_heading = "What")]
     read_write: bool,
 
-    /// Allow the listing of keys: to warm a prefix, and so that S3 tells missing keys
+    /// Allow listing keys, to warm a prefix, and so that S3 tells missing keys from denied ones
     #[arg(long, help_heading = "What")]
     listing: bool,
 
-    /// A key of KMS that objects are encrypted with; may be repeated
+    /// The ARN of a KMS key that encrypts objects; can be repeated
     #[arg(long, value_name = "ARN", help_heading = "What")]
     kms_key: Vec<KmsKeyArn>,
 
-    /// The bucket to name, where requests name it (--bucket-from-path)
+    /// The bucket of the policies, where requests name it (--bucket-from-path)
     #[arg(long, value_name = "BUCKET", help_heading = "What")]
     for_bucket: Option<String>,
 
@@ -63,27 +62,27 @@ pub(crate) struct PoliciesArgs {
     #[arg(long, value_name = "BUCKET", help_heading = "What")]
     bucket_behind: Option<String>,
 
-    /// The account that has the buckets, if --expected-bucket-owner does not say it
+    /// The account that owns the buckets, unless --expected-bucket-owner says so
     #[arg(long, value_name = "ACCOUNT", help_heading = "What")]
     owner: Option<AccountId>,
 
-    /// Allow only what comes from this VPC
+    /// Allow only requests from this VPC
     #[arg(long, value_name = "ID", help_heading = "From where")]
     vpc: Option<String>,
 
-    /// Allow only what comes through this VPC endpoint
+    /// Allow only requests through this VPC endpoint
     #[arg(long, value_name = "ID", conflicts_with = "vpc", help_heading = "From where")]
     vpc_endpoint: Option<String>,
 
-    /// Have the bucket deny to everyone what comes from elsewhere; it shuts out administrators, too
+    /// Make the bucket deny requests from elsewhere, whoever signs them, administrators included
     #[arg(long, help_heading = "From where")]
     deny_elsewhere: bool,
 
-    /// Have the bucket deny to everyone what does not come by TLS
+    /// Make the bucket deny requests without TLS, whoever signs them
     #[arg(long, help_heading = "From where")]
     deny_plain_http: bool,
 
-    /// What the server understands; by default aws, unless --endpoint names one that is not AWS's
+    /// The policies that the server understands: aws or compatible [default: aws, or compatible for an --endpoint that is not AWS's]
     #[arg(long, value_name = "DIALECT", value_parser = dialect, help_heading = "From where")]
     dialect: Option<PolicyDialect>,
 
@@ -99,8 +98,7 @@ pub(crate) async fn run(args: PoliciesArgs) -> Result<(), Box<dyn Error>> {
 async fn text(args: &PoliciesArgs) -> Result<String, Box<dyn Error>> {
     if args.source.is_demo() {
         return Err(
-            "nothing is named that policies could be for: give --bucket, --bucket-from-path or --config"
-                .into(),
+            "nothing is named that needs policies: give --bucket, --bucket-from-path or --config".into()
         );
     }
     let mounts = MountArgs {
