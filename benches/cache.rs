@@ -30,7 +30,9 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use lru::LruCache;
 use tower::Service;
-use tower_s3_proxy::{BucketName, Cache, Mount, S3Proxy, bucket::ObjectKey, internals::CachedObjects};
+use tower_s3_proxy::{
+    BucketName, Cache, Mount, S3Proxy, Transport, bucket::ObjectKey, internals::CachedObjects,
+};
 
 fn hit(c: &mut Criterion) {
     let mut group = c.benchmark_group("hit");
@@ -85,7 +87,7 @@ fn cached(length: usize) -> S3Proxy {
     let mount = Mount::builder(BucketName::parse("studio-media").unwrap())
         .region("us-west-2")
         .anonymous()
-        .http_client(Origin(Bytes::from(vec![7; length])))
+        .transport(&Transport::builder().http_client(Origin(Bytes::from(vec![7; length]))).build().unwrap())
         .default_cache_control("max-age=86400")
         .cache(&cache);
     let mut service = S3Proxy::new(mount.build().unwrap());

@@ -35,7 +35,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service};
 use tower_s3_proxy::{
-    BucketName, Mount, S3Proxy, S3ProxyLayer, credentials::Credentials, internals, service::NotFound,
+    BucketName, Mount, S3Proxy, S3ProxyLayer, Transport, credentials::Credentials, internals,
+    service::NotFound,
 };
 
 fn parse(c: &mut Criterion) {
@@ -162,7 +163,7 @@ fn mount(origin: Memory) -> Mount {
         .at("/media")
         .region("us-west-2")
         .credentials(credentials())
-        .http_client(origin)
+        .transport(&Transport::builder().http_client(origin).build().unwrap())
         .build()
         .unwrap()
 }

@@ -111,6 +111,11 @@ pub mod encryption {
     };
 }
 
+/// The way to S3: connections, certificates and time-outs, which mounts share.
+pub mod transport {
+    pub use crate::origin::{Transport, TransportBuilder};
+}
+
 #[cfg(feature = "toml")]
 pub use self::config::ConfigFile;
 #[doc(inline)]
@@ -121,6 +126,7 @@ pub use self::{
     cors::Cors,
     error::{ConfigError, ConfigErrorKind, ProxyError, ProxyErrorKind},
     service::{S3Proxy, S3ProxyLayer},
+    transport::Transport,
 };
 
 /// The README's examples, compiled.

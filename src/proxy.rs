@@ -281,3 +281,125 @@ fn head_of<B>(request: &Request<B>) -> request::Parts {
     *head.extensions_mut() = request.extensions().clone();
     head.into_parts().0
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::{
+        access::{Access, Authorizer, CredentialSelector, Denial},
+        cache::Cache,
+        config::MountBuilder,
+        response::Cors,
+    };
+
+    fn mount(path: &str) -> MountBuilder {
+        Mount::builder(BucketName::parse("studio-media").unwrap())
+            .at(path)
+            .region("us-west-2")
+            .endpoint_url("http://127.0.0.1:1")
+            .anonymous()
+    }
+
+    fn proxy(mounts: impl IntoIterator<Item = MountBuilder>) -> Proxy {
+        let mounts = mounts.into_iter().map(|mount| mount.build().unwrap());
+        Proxy::new(S3ProxyConfig::new(mounts).unwrap())
+    }
+
+    fn request(method: &str, uri: &str, fields: &[(&'static str, &'static str)]) -> Request<()> {
+        let request = Request::builder().method(method).uri(uri);
+        fields.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(()).unwrap()
+    }
+
+    /// What becomes of a request, in words.
+    fn told(proxy: &Proxy, request: &Request<()>) -> String {
+        match proxy.admit(request) {
+            Admission::NotOurs => "inner".to_owned(),
+            Admission::Changing(_) => "inner, changing".to_owned(),
+            Admission::Answered(response) => response.status().as_u16().to_string(),
+            Admission::Fetch(fetch) => format!("fetch {}", fetch.key.as_str()),
+            Admission::FetchOrInner(fetch) => format!("fetch {} or inner", fetch.key.as_str()),
+        }
+    }
+
+    #[test]
+    fn a_request_is_admitted_by_method_path_and_query() {
+        let alone = proxy([mount("/media").cors(Cors::origins(["https://app.test"]))]);
+        let with_inner = proxy([mount("/media").fallback(Fallback::Inner)]);
+        let cache = Cache::builder(1 << 20).build().unwrap();
+        let cached = proxy([mount("/media").fallback(Fallback::Inner).cache(&cache)]);
+        let preflight = [("origin", "https://app.test"), ("access-control-request-method", "GET")];
+        let own_key = [("x-amz-server-side-encryption-customer-key", "x")];
+        for (method, uri, fields, expected) in [
+            ("GET", "/media/a", &[][..], ["fetch a", "fetch a or inner", "fetch a or inner"]),
+            ("HEAD", "/media/a%20b", &[], ["fetch a b", "fetch a b or inner", "fetch a b or inner"]),
+            ("GET", "/other", &[], ["inner"; 3]),
+            ("GET", "/mediax", &[], ["inner"; 3]),
+            // What can't name a key.
+            ("GET", "/media/", &[], ["404", "inner", "inner"]),
+            ("GET", "/media/../a", &[], ["404", "inner", "inner"]),
+            // What S3 would answer otherwise.
+            ("GET", "/media/a?partNumber=1", &[], ["400", "inner", "inner"]),
+            ("GET", "/media/a", &own_key, ["400", "inner", "inner"]),
+            // Methods that do not read.
+            ("OPTIONS", "/media/a", &[], ["204", "inner", "inner"]),
+            ("OPTIONS", "/media/a", &preflight, ["204", "inner", "inner"]),
+            ("PUT", "/media/a", &[], ["405", "inner", "inner, changing"]),
+            ("PROPFIND", "/media/a", &[], ["405", "inner", "inner, changing"]),
+            ("DELETE", "/media/", &[], ["405", "inner", "inner"]),
+        ] {
+            let request = request(method, uri, fields);
+            for (proxy, expected) in [&alone, &with_inner, &cached].into_iter().zip(expected) {
+                assert_eq!(told(proxy, &request), expected, "{method} {uri} {fields:?}");
+            }
+        }
+        let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]));
+        let Admission::Answered(response) = allowed else { panic!("it is answered") };
+        assert_eq!(response.headers()[ALLOW_FIELD], ALLOW);
+    }
+
+    #[test]
+    fn the_most_specific_mount_claims_a_request() {
+        let proxy = proxy([
+            mount("/").prefix("all"),
+            mount("/media").prefix("media"),
+            mount("/").host("cdn.test").prefix("cdn"),
+        ]);
+        for (uri, host, expected) in [
+            ("/a", "www.test", "fetch all/a"),
+            ("/media/a", "www.test", "fetch media/a"),
+            ("/media/a", "cdn.test", "fetch cdn/media/a"),
+            ("http://cdn.test/a", "www.test", "fetch cdn/a"),
+        ] {
+            let mut request = request("GET", uri, &[]);
+            request.headers_mut().insert("host", host.parse().unwrap());
+            assert_eq!(told(&proxy, &request), expected, "{uri} {host}");
+        }
+    }
+
+    #[test]
+    fn a_selector_is_asked_at_once_and_an_authorizer_before_s3() {
+        let deny = || CredentialSelector::new(|_| Access::Deny(Denial::not_found()));
+        let allow = || Authorizer::new(|_| async { Ok(Access::Allow) });
+        for (fallback, expected) in [(Fallback::None, "fetch a"), (Fallback::Inner, "fetch a or inner")] {
+            let denied = proxy([mount("/").fallback(fallback).select_credentials(deny())]);
+            assert_eq!(told(&denied, &request("GET", "/a", &[])), "404", "{fallback:?}");
+            let gated = proxy([mount("/").fallback(fallback).authorize(allow())]);
+            assert_eq!(told(&gated, &request("GET", "/a", &[])), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_s3_lacks_is_missing() {
+        let response = |kind| {
+            let mut response = Response::new(());
+            response.extensions_mut().insert(ProxyError::new(kind));
+            response
+        };
+        assert!(is_missing(&response(ProxyErrorKind::NotFound)));
+        assert!(!is_missing(&response(ProxyErrorKind::Denied)));
+        assert!(!is_missing(&response(ProxyErrorKind::OriginBusy)));
+        assert!(!is_missing(&Response::new(())), "the inner service's own");
+    }
+}

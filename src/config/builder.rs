@@ -9,7 +9,6 @@ mod terms;
 use std::time::Duration;
 
 use aws_smithy_async::time::SharedTimeSource;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use self::terms::Terms;
 use super::AccessRules;
@@ -18,7 +17,7 @@ use crate::{
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
     object::BucketName,
-    origin::Addressing,
+    origin::{Addressing, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
     route::BucketResolver,
@@ -37,11 +36,8 @@ pub struct MountBuilder {
     addressing: Addressing,
     connect_to: Option<String>,
     credentials: Option<CredentialsSource>,
-    http_client: Option<SharedHttpClient>,
+    transport: Transport,
     clock: SharedTimeSource,
-    connect_timeout: Duration,
-    response_timeout: Duration,
-    max_idle_connections: usize,
     cache_control_rules: Vec<CacheControlRule>,
     default_cache_control: Option<String>,
     override_cache_control: Option<String>,
@@ -95,11 +91,8 @@ impl MountBuilder {
             addressing: Addressing::default(),
             connect_to: None,
             credentials: None,
-            http_client: None,
+            transport: Transport::shared(),
             clock: SharedTimeSource::default(),
-            connect_timeout: CONNECT_TIMEOUT,
-            response_timeout: RESPONSE_TIMEOUT,
-            max_idle_connections: MAX_IDLE_CONNECTIONS,
             cache_control_rules: Vec::new(),
             default_cache_control: None,
             override_cache_control: None,
@@ -179,7 +172,3 @@ impl MountBuilder {
         self
     }
 }
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_IDLE_CONNECTIONS: usize = 256;

@@ -15,8 +15,8 @@ use aws_types::region::Region;
 
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
-    error::{ConfigError, ConfigErrorKind},
-    origin::{PoolSettings, PooledClient, Pools, ReadBuffer, check_url, tls_connector},
+    error::ConfigError,
+    origin::{PoolSettings, PooledClient, Pools, check_url, trusted},
 };
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.
@@ -102,16 +102,12 @@ async fn provider_config(region: Option<&str>) -> Result<ProviderConfig, ConfigE
 }
 
 pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
-    let tls = tls_connector()
-        .map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))?;
     let settings = PoolSettings {
-        connect_to: None,
         // The metadata service is on the same machine, or absent.
         connect_timeout: Duration::from_secs(2),
         response_timeout: Duration::from_secs(5),
         max_idle: 1,
         idle_timeout: Duration::from_secs(10),
-        read_buffer: ReadBuffer::Growing,
     };
-    Ok(PooledClient::new(Pools::new(settings, Some(tls))))
+    Ok(PooledClient::new(Pools::new(settings).with_tls(Some(trusted()?))))
 }

@@ -163,3 +163,97 @@ impl std::error::Error for PartError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+    };
+    use aws_smithy_types::body::SdkBody;
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::{
+        body::{ObjectBody, ResponseBody},
+        origin::Transport,
+    };
+
+    /// What S3 answers with, to any question.
+    type Reply = (u16, &'static [(&'static str, &'static str)], &'static str);
+
+    #[derive(Debug)]
+    struct Replies(Reply);
+
+    impl HttpConnector for Replies {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let (status, fields, body) = self.0;
+            let reply = http::Response::builder().status(status);
+            let reply = fields.iter().fold(reply, |reply, (name, value)| reply.header(*name, *value));
+            let reply = reply.body(SdkBody::from(body)).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::try_from(reply).unwrap()))
+        }
+    }
+
+    fn object(reply: Reply) -> Object {
+        let client = http_client_fn(move |_, _| SharedHttpConnector::new(Replies(reply)));
+        let mount = Mount::builder(BucketName::parse("studio-media").unwrap())
+            .region("us-west-2")
+            .anonymous()
+            .transport(&Transport::builder().http_client(client).build().unwrap())
+            .build()
+            .unwrap();
+        let key = ObjectKey::new("a").unwrap();
+        Object { mount, bucket: BucketName::parse("studio-media").unwrap(), key, edition: Edition::default() }
+    }
+
+    /// The bytes, or why there are none.
+    async fn read(reply: Reply, total: u64, cut: Cut) -> Result<String, String> {
+        let state = State::of(&HeaderMap::from_iter([(ETAG, HeaderValue::from_static("\"1\""))]), total);
+        match object(reply).part(ByteRange::new(2, 5).unwrap(), &state, cut).await {
+            Ok(body) => {
+                let body = ResponseBody::<SdkBody>::object(ObjectBody::Exact(body)).collect().await;
+                Ok(String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap())
+            }
+            Err(PartError::Refused(refusal)) => Err(format!("refused: {}", refusal.status)),
+            Err(why) => Err(format!("{why:?}")),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_is_of_the_very_state_or_it_is_none() {
+        const TAG: (&str, &str) = ("etag", "\"1\"");
+        const OTHER: (&str, &str) = ("etag", "\"2\"");
+        const RANGE: (&str, &str) = ("content-range", "bytes 2-5/10");
+        let large = SMALL + 1;
+        for (reply, total, cut, expected) in [
+            ((206, &[TAG, RANGE][..], "cdef"), 10, Cut::Any, Ok("cdef")),
+            // Of a server that knows no ranges, cut out.
+            ((200, &[TAG], "abcdefghij"), 10, Cut::Any, Ok("cdef")),
+            ((200, &[TAG], "abcdefghij"), 10, Cut::Small, Ok("cdef")),
+            ((200, &[TAG, ("content-length", "1048577")], ""), large, Cut::Small, Err("NoRanges")),
+            // Another state.
+            ((206, &[OTHER, RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
+            ((206, &[("etag", "W/\"1\""), RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
+            ((206, &[RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
+            ((206, &[TAG, ("content-range", "bytes 2-5/11")], "cdef"), 10, Cut::Any, Err("Misfit")),
+            ((412, &[], "<Error><Code>PreconditionFailed</Code></Error>"), 10, Cut::Any, Err("Changed")),
+            ((416, &[], "<Error><Code>InvalidRange</Code></Error>"), 10, Cut::Any, Err("Changed")),
+            ((304, &[TAG], ""), 10, Cut::Any, Err("Misfit")),
+            // Another part.
+            ((206, &[TAG, ("content-range", "bytes 3-6/10")], "defg"), 10, Cut::Any, Err("Misfit")),
+            ((206, &[TAG, ("content-range", "bytes 2-4/10")], "cde"), 10, Cut::Any, Err("Misfit")),
+            // No part at all.
+            ((503, &[], "<Error><Code>SlowDown</Code></Error>"), 10, Cut::Any, Err("refused: 503")),
+            ((403, &[], "<Error><Code>AccessDenied</Code></Error>"), 10, Cut::Any, Err("refused: 403")),
+        ] {
+            let got = read(reply, total, cut).await;
+            let is_it = match (&got, expected) {
+                (Ok(got), Ok(expected)) => got == expected,
+                (Err(got), Err(expected)) => got.starts_with(expected),
+                (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+            };
+            assert!(is_it, "{reply:?} of {total}, {cut:?}: {got:?} and not {expected:?}");
+        }
+    }
+}

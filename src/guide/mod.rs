@@ -15,6 +15,7 @@
 //! | [cache] | what is kept, warming, purging, `Cache-Status`, memory |
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
+//! | [options] | every option: key, method, flag, default |
 //! | [standalone] | flags, the configuration file, health checks, signals |
 //! | [diagnosis] | `check`: why does the bucket not answer? |
 //! | [policies] | the policies that a mount needs |
@@ -36,7 +37,7 @@ pub mod embedding {}
 /// In the reference: [`Mount`](crate::Mount), [`BucketName`](crate::BucketName),
 /// [`BucketResolver`](crate::bucket::BucketResolver), [`MountBuilder::connect_to`](crate::MountBuilder::connect_to),
 /// [`MountBuilder::sdk_config`](crate::MountBuilder::sdk_config),
-/// [`MountBuilder::http_client`](crate::MountBuilder::http_client).
+/// [`Transport`](crate::Transport).
 pub mod buckets {}
 
 #[doc = include_str!("links.md")]
@@ -126,3 +127,7 @@ pub mod diagnosis {}
 ///
 /// In the reference: `PolicyRequest`, in the module `policies` of the crate.
 pub mod policies {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("options.md")]
+pub mod options {}

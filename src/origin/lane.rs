@@ -12,12 +12,11 @@ use http::{
 };
 
 use super::{
-    Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, SdkClient, Timestamp,
-    WireBody,
+    Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp, WireBody,
     canary::Canary,
     endpoint::{AuthScheme, Endpoint, EndpointError},
     recovery::Explainer,
-    wire::{Reuse, Wire, WireErrorKind},
+    wire::{Reuse, SdkClient, Wire, WireErrorKind},
 };
 use crate::{
     object::{BucketName, ObjectKey, VersionId},

@@ -17,10 +17,12 @@ mod s3_error;
 mod session;
 mod sigv4;
 mod terms;
+mod transport;
 mod typed;
 mod url;
 mod wire;
 
+pub use self::transport::{Transport, TransportBuilder};
 pub(crate) use self::{
     canary::Absence,
     clock::OriginClock,
@@ -33,8 +35,9 @@ pub(crate) use self::{
     refusal::Refusal,
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
+    transport::trusted,
     url::check_url,
-    wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, WireBody, tls_connector},
+    wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, WireBody, bare},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -8,17 +8,13 @@ use http::{HeaderMap, StatusCode};
 use tokio::net::TcpStream;
 
 use super::{
-    CredentialCache, OriginError, Pools, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
+    CredentialCache, OriginError, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
     endpoint::EndpointError,
     lane::Sent,
-    wire::{Pool, PooledClient, Reuse, Wire, tls_connector},
+    transport::trusted,
+    wire::{Pool, PooledClient, Reuse, Wire},
 };
-use crate::{
-    error::{ConfigError, ConfigErrorKind},
-    object::BucketName,
-    request::Question,
-    terms::TermFields,
-};
+use crate::{error::ConfigError, object::BucketName, request::Question, terms::TermFields};
 
 /// An answer of S3, without the object's bytes.
 #[derive(Debug)]
@@ -137,11 +133,10 @@ impl S3Origin {
             WireClient::Pools(pools) => {
                 let tls = match url {
                     Some(url) if url.starts_with("http:") => None,
-                    Some(_) | None => Some(tls_connector().map_err(|why| {
-                        ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why)
-                    })?),
+                    Some(_) | None => Some(trusted()?),
                 };
-                config.http_client(PooledClient::new(Pools::new(pools.direct(), tls)))
+                let pools = pools.clone().connecting_to(None).with_tls(tls);
+                config.http_client(PooledClient::new(pools))
             }
         };
         Ok(Some(aws_sdk_sts::Client::from_conf(config.build())))

@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http::{Method, Response, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tower_s3_proxy::{Mount, MountBuilder, credentials::Credentials};
+use tower_s3_proxy::{Mount, MountBuilder, Transport, credentials::Credentials};
 
 use crate::support::{
     FnClient, NASTY_KEYS, REGION, Spelling, ask, bucket, path_of, proxy, random_key, request,
@@ -230,7 +230,7 @@ async fn compare(style: Style, all: Arc<Vec<String>>) {
         .region(REGION)
         .credentials(identity())
         .time_source(StaticTimeSource::new(now()))
-        .http_client(recorder.client())
+        .transport(&Transport::builder().http_client(recorder.client()).build().unwrap())
         .allow_versions(true);
     let service = proxy((style.ours)(service));
 

@@ -12,7 +12,7 @@ use http_body_util::{Empty, Full};
 use tokio::io::AsyncWriteExt;
 use tower::Layer;
 use tower_s3_proxy::{
-    Mount, ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer,
+    Mount, ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer, Transport,
     bucket::BucketResolver,
     credentials::{Credentials, CredentialsError, ProvideCredentials, future},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
@@ -433,7 +433,10 @@ async fn an_origin_that_is_not_there_is_a_bad_gateway() {
 async fn an_origin_that_is_silent_times_out() {
     let s3 = s3().await;
     let _hold = s3.store().hold(BUCKET, "held");
-    let service = proxy(mount(&s3).response_timeout(Duration::from_millis(50)));
+    let service = proxy(
+        mount(&s3)
+            .transport(&Transport::builder().response_timeout(Duration::from_millis(50)).build().unwrap()),
+    );
     let answer = ask(&service, get("/held")).await;
     assert_eq!((answer.status.as_u16(), answer.kind()), (504, Some(ProxyErrorKind::OriginTimeout)));
 }

@@ -25,6 +25,8 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+use tower_s3_proxy::Transport;
+
 use crate::support::{
     Answer, BUCKET, Client, FnClient, Protocol, ask, get, is_cached, mount, mount_at, origin, proxy,
     read_head, request, s3, serve,
@@ -72,7 +74,7 @@ async fn frames_of_the_origin_are_the_frames_of_the_answer() {
         HttpResponse::try_from(response).unwrap()
     });
     let s3 = s3().await;
-    let service = proxy(mount(&s3).http_client(client));
+    let service = proxy(mount(&s3).transport(&Transport::builder().http_client(client).build().unwrap()));
     let response = service.oneshot(get("/a")).await.unwrap();
     let mut body = response.into_body();
     assert_eq!(body.size_hint().exact(), Some(total as u64));
@@ -340,6 +342,26 @@ async fn requests_one_after_the_other_share_a_connection() {
         }
     }
     assert_eq!(s3.connections(), 1);
+}
+
+#[tokio::test]
+async fn mounts_share_connections_unless_they_have_a_transport_of_their_own() {
+    let s3 = s3().await;
+    s3.store().put(BUCKET, "small", pattern(10));
+    let own = Transport::builder().build().unwrap();
+    for (mounts, connections) in [
+        ([mount(&s3), mount(&s3)], 1),
+        // The way there is not the same.
+        ([mount(&s3), mount(&s3).connect_to(s3.addr().to_string())], 2),
+        ([mount(&s3).transport(&own), mount(&s3).transport(&own)], 1),
+        ([mount(&s3), mount(&s3).transport(&own)], 2),
+    ] {
+        let before = s3.connections();
+        for service in &mounts.map(proxy) {
+            assert_eq!(ask(service, get("/small")).await.status, 200);
+        }
+        assert_eq!(s3.connections() - before, connections);
+    }
 }
 
 #[tokio::test]

@@ -194,7 +194,14 @@ mod tests {
             (&["denied=auto", "denied=forbidden"], "-o denied is given twice"),
             (&["buckets_from_path=[\"*\"]"], "-o buckets_from_path: bucket and buckets_from_path contradict"),
             (&["prefix=${NONE}"], "-o prefix: prefix: the environment variable NONE is not set"),
-            (&["connect_timeout_ms=0"], "mount 1 (at \"/\"): the connect time-out is zero"),
+            (
+                &["transport.connect_timeout_ms=0"],
+                "-o transport.connect_timeout_ms: the connect time-out is zero",
+            ),
+            (
+                &["connect_timeout_ms=1"],
+                "-o connect_timeout_ms: `connect_timeout_ms` is called `transport.connect_timeout_ms` now",
+            ),
             (&["cache.block=64KiB"], "-o cache.block: the cache needs a size"),
         ] {
             let refusal = built(options).unwrap_err();

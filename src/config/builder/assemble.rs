@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_smithy_async::time::SharedTimeSource;
 
@@ -11,8 +11,8 @@ use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, OriginClock, PoolSettings, Pools, ReadBuffer, RefreshPolicy,
-        S3Origin, SdkClient, WireClient, check_url, tls_connector,
+        Addressing, ConnectTo, CredentialCache, OriginClock, ReadBuffer, RefreshPolicy, S3Origin, WireClient,
+        check_url,
     },
     response::{CacheControlRule, CachePolicy, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -97,7 +97,7 @@ impl MountBuilder {
                 fallback: self.fallback,
                 errors: self.errors,
                 cache,
-                silence: self.response_timeout,
+                silence: self.transport.response_timeout(),
                 access: self.access.clone(),
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
@@ -162,39 +162,9 @@ impl MountBuilder {
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
-        for (name, limit) in [("connect", self.connect_timeout), ("response", self.response_timeout)] {
-            if limit.is_zero() {
-                let message = format!("the {name} time-out is zero: nothing could ever be answered in time");
-                return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
-            }
-        }
         let connect_to = self.connect_to.as_deref().map(parse_connect_to).transpose()?;
-        if let Some(client) = &self.http_client {
-            if connect_to.is_some() {
-                let message = "connect-to and an HTTP client of your own contradict each other: let the client connect there";
-                return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
-            }
-            let client =
-                SdkClient::new(client, self.connect_timeout, self.response_timeout, self.clock.clone())
-                    .map_err(|why| {
-                        ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
-                            .caused_by(why)
-                    })?;
-            return Ok(WireClient::Sdk(client));
-        }
-        let tls = S3Origin::needs_tls(addressing)
-            .then(tls_connector)
-            .transpose()
-            .map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))?;
-        let settings = PoolSettings {
-            connect_to,
-            connect_timeout: self.connect_timeout,
-            response_timeout: self.response_timeout,
-            max_idle: self.max_idle_connections,
-            idle_timeout: IDLE_TIMEOUT,
-            read_buffer: if self.cache.is_some() { ReadBuffer::Steady } else { ReadBuffer::Growing },
-        };
-        Ok(WireClient::Pools(Pools::new(settings, tls)))
+        let read_buffer = if self.cache.is_some() { ReadBuffer::Steady } else { ReadBuffer::Growing };
+        self.transport.client(connect_to, read_buffer, S3Origin::needs_tls(addressing), self.clock.clone())
     }
 }
 
@@ -245,6 +215,3 @@ fn parse_connect_to(address: &str) -> Result<ConnectTo, ConfigError> {
         )
     })
 }
-
-/// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

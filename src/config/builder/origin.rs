@@ -1,12 +1,10 @@
 //! Where the bucket is, and how S3 is asked.
 
-use std::time::Duration;
-
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_types::SdkConfig;
 
 use super::MountBuilder;
+use crate::origin::Transport;
 
 impl MountBuilder {
     /// The region of the bucket, like `us-west-2`. Needed, unless [`sdk_config`](Self::sdk_config) brings one.
@@ -55,7 +53,7 @@ impl MountBuilder {
 
     /// Takes region, endpoint URL, FIPS, dual stack, credentials and time source from a configuration of the SDK, as far
     /// as it has them. Not its HTTP client: every loaded configuration has one, and the built-in pool is cheaper; see
-    /// [`http_client`](Self::http_client).
+    /// [`TransportBuilder::http_client`](crate::transport::TransportBuilder::http_client).
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
         if let Some(region) = config.region() {
             self.addressing.region = region.to_string();
@@ -74,35 +72,16 @@ impl MountBuilder {
         self
     }
 
-    /// An HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS stack of its own, or
-    /// one that records and replays. It applies the time-outs below by itself, as its documentation says.
-    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
-        self.http_client = Some(SharedHttpClient::new(client));
-        self
-    }
-
     /// The clock that signatures and expiry go by; the system's by default.
     pub fn time_source(mut self, clock: impl TimeSource + 'static) -> Self {
         self.clock = SharedTimeSource::new(clock);
         self
     }
 
-    /// How long DNS, TCP and TLS may take together; 3 s by default.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
-        self
-    }
-
-    /// How long S3 may take from a request to the head of its answer, and from then on to each piece of what a cache is
-    /// filled with; 30 s by default.
-    pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.response_timeout = limit;
-        self
-    }
-
-    /// How many connections to a host are kept for later; 256 by default.
-    pub fn max_idle_connections(mut self, limit: usize) -> Self {
-        self.max_idle_connections = limit;
+    /// What carries the requests: connections, certificates and time-outs. By default the one that all mounts share which
+    /// are given none.
+    pub fn transport(mut self, transport: &Transport) -> Self {
+        self.transport = transport.clone();
         self
     }
 }

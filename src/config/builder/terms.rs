@@ -8,7 +8,7 @@ use super::MountBuilder;
 use crate::{
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind},
-    origin::ConnectTo,
+    origin::{ConnectTo, bare},
     terms::{AccountId, BucketTerms, CustomerKey, Encryption, Grant, Payer},
 };
 
@@ -87,7 +87,7 @@ impl MountBuilder {
 
     fn connects_to_loopback(&self) -> bool {
         // An HTTP client of the program's own connects where it likes.
-        if self.http_client.is_some() {
+        if self.transport.has_own_client() {
             return false;
         }
         let endpoint = self.addressing.endpoint_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
@@ -114,7 +114,7 @@ fn is_tls(url: &str) -> bool {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = bare(host);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

@@ -8,6 +8,7 @@ mod mount;
 mod source;
 mod table;
 mod terms;
+mod transport;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::{
     cache::Cache,
     credentials::{CredentialsSource, from_keys},
     error::{ConfigError, ConfigErrorKind},
+    origin::Transport,
 };
 
 /// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
@@ -74,6 +76,14 @@ pub struct ConfigFile {
     cache: Option<Cache>,
     credentials: NamedCredentials,
     mounts: Vec<FileMount>,
+}
+
+/// What a file says for all of its mounts.
+struct Shared<'f> {
+    region: Option<&'f str>,
+    cache: Option<&'f Cache>,
+    transport: Option<&'f Transport>,
+    credentials: &'f NamedCredentials,
 }
 
 /// A mount of the file, complete but for credentials.
@@ -186,10 +196,15 @@ impl ConfigFile {
         let table: FileTable = source.parse()?;
         let region = source.optional("region", table.region.as_ref())?;
         let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;
+        let transport = table.transport.as_ref().map(|table| transport::read(&source, table)).transpose()?;
         let credentials = credentials::read(&source, &table.credentials, region.as_deref())?;
-        let read = |(table, number)| {
-            mount::read(&source, table, number, region.as_deref(), cache.as_ref(), &credentials)
+        let shared = Shared {
+            region: region.as_deref(),
+            cache: cache.as_ref(),
+            transport: transport.as_ref(),
+            credentials: &credentials,
         };
+        let read = |(table, number)| mount::read(&source, table, number, &shared);
         let mounts: Vec<_> = table.mount.0.iter().zip(1..).map(read).collect::<Result<_, _>>()?;
         if mounts.is_empty() {
             let message = "the file has no mount: a mount begins with a line [[mount]]";

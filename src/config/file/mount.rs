@@ -3,14 +3,13 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{
-    FileCredentials, FileMount, cache,
+    FileCredentials, FileMount, Shared, cache,
     credentials::{self, NamedCredentials},
     source::Source,
     table::{CacheControlRuleTable, CorsTable, MountTable, Text},
-    terms,
+    terms, transport,
 };
 use crate::{
-    cache::Cache,
     config::{Mount, MountBuilder},
     error::{ConfigError, ConfigErrorKind},
     object::BucketName,
@@ -23,9 +22,7 @@ pub(super) fn read(
     source: &Source<'_>,
     table: &Spanned<MountTable>,
     number: usize,
-    file_region: Option<&str>,
-    file_cache: Option<&Cache>,
-    named: &NamedCredentials,
+    shared: &Shared<'_>,
 ) -> Result<FileMount, ConfigError> {
     let text = |key, text: &Option<Text>| source.optional(key, text.as_ref());
     let span = table.span();
@@ -33,7 +30,7 @@ pub(super) fn read(
 
     let path = table.path.as_ref().map_or("/", |path| &path.get_ref().0);
     let place = source.called(span, format_args!("mount {number} (at {path:?})"));
-    let region = text("region", &table.region)?.or_else(|| file_region.map(str::to_owned));
+    let region = text("region", &table.region)?.or_else(|| shared.region.map(str::to_owned));
 
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
@@ -50,9 +47,11 @@ pub(super) fn read(
     let builder = set(builder, endpoint_url(source, table)?, MountBuilder::endpoint_url);
     let builder = set(builder, text("connect_to", &table.connect_to)?, MountBuilder::connect_to);
 
-    let builder = set(builder, millis(table.connect_timeout_ms), MountBuilder::connect_timeout);
-    let builder = set(builder, millis(table.response_timeout_ms), MountBuilder::response_timeout);
-    let builder = set(builder, table.max_idle_connections, MountBuilder::max_idle_connections);
+    let own = table.transport.as_ref().map(|table| transport::read(source, table)).transpose()?;
+    let builder = match own.as_ref().or(shared.transport) {
+        Some(transport) => builder.transport(transport),
+        None => builder,
+    };
 
     let default = text("default_cache_control", &table.default_cache_control)?;
     let general = text("override_cache_control", &table.override_cache_control)?;
@@ -70,10 +69,10 @@ pub(super) fn read(
 
     let cors = table.cors.as_ref().map(|table| cors(source, table)).transpose()?;
     let builder = set(builder, cors, MountBuilder::cors);
-    let builder = cache::of_mount(source, table, file_cache, builder)?;
+    let builder = cache::of_mount(source, table, shared.cache, builder)?;
     let builder = answers(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
-    let credentials = self::credentials(source, table, named)?;
+    let credentials = self::credentials(source, table, shared.credentials)?;
     Ok(FileMount { place, region, credentials, builder })
 }
 
@@ -86,10 +85,6 @@ fn set<T>(
         Some(value) => method(builder, value),
         None => builder,
     }
-}
-
-fn millis(value: Option<u64>) -> Option<Duration> {
-    value.map(Duration::from_millis)
 }
 
 fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountBuilder, ConfigError> {

@@ -145,10 +145,13 @@ fn renamed(message: &str) -> Option<String> {
     Some(format!("`{key}` is called `{new}` now"))
 }
 
-const RENAMED: [(&str, &str); 5] = [
+const RENAMED: [(&str, &str); 8] = [
     ("cache_rule", "cache_control_rule"),
     ("missing_for_ms", "negative_ttl_ms"),
     ("finish_from", "background_fill_threshold"),
     ("patience_ms", "stale_if_error_after_ms"),
     ("miss", "fallback"),
+    ("connect_timeout_ms", "transport.connect_timeout_ms"),
+    ("response_timeout_ms", "transport.response_timeout_ms"),
+    ("max_idle_connections", "transport.max_idle_connections"),
 ];

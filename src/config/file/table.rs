@@ -12,11 +12,20 @@ use toml::Spanned;
 #[serde(deny_unknown_fields)]
 pub(super) struct FileTable {
     pub(super) region: Option<Text>,
+    pub(super) transport: Option<Spanned<TransportTable>>,
     pub(super) cache: Option<Spanned<CacheTable>>,
     #[serde(default)]
     pub(super) credentials: BTreeMap<String, Spanned<CredentialsTable>>,
     #[serde(default)]
     pub(super) mount: Tables<MountTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TransportTable {
+    pub(super) connect_timeout_ms: Option<u64>,
+    pub(super) response_timeout_ms: Option<u64>,
+    pub(super) max_idle_connections: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]
@@ -82,9 +91,7 @@ pub(super) struct MountTable {
     pub(super) requester_pays: bool,
     pub(super) expected_bucket_owner: Option<Text>,
     pub(super) customer_key: Option<Text>,
-    pub(super) connect_timeout_ms: Option<u64>,
-    pub(super) response_timeout_ms: Option<u64>,
-    pub(super) max_idle_connections: Option<usize>,
+    pub(super) transport: Option<Spanned<TransportTable>>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

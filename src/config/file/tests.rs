@@ -41,9 +41,7 @@ connect_to = "127.0.0.1:9001"
 access_key_id = "${MEDIA_KEY}"
 secret_access_key = "${MEDIA_SECRET}"
 session_token = "${MEDIA_TOKEN}"
-connect_timeout_ms = 1500
-response_timeout_ms = 10000
-max_idle_connections = 8
+transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, max_idle_connections = 8 }
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
 cache_ttl_secs = 600
@@ -169,9 +167,14 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .endpoint_url("http://127.0.0.1:9000")
             .path_style(true)
             .connect_to("127.0.0.1:9001")
-            .connect_timeout(Duration::from_millis(1500))
-            .response_timeout(Duration::from_secs(10))
-            .max_idle_connections(8)
+            .transport(
+                &Transport::builder()
+                    .connect_timeout(Duration::from_millis(1500))
+                    .response_timeout(Duration::from_secs(10))
+                    .max_idle_connections(8)
+                    .build()
+                    .unwrap(),
+            )
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
             )
@@ -375,8 +378,14 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ("prefix = 1", File, "line 4, column 10: ", "text in quotes"),
         ("metadata_headers = { \"ü\" = 1 }", File, "line 4, column 28: ", "text in quotes"),
         ("fips = \"yes\"", File, "line 4, column 8: ", "expected a boolean"),
-        ("connect_timeout_ms = \"3s\"", File, "line 4, column 22: ", "expected u64"),
-        ("\nmax_idle_connections = -1", File, "line 5, column 24: ", "expected usize"),
+        ("transport.connect_timeout_ms = \"3s\"", File, "line 4, column 32: ", "expected u64"),
+        ("\ntransport.max_idle_connections = -1", File, "line 5, column 34: ", "expected usize"),
+        (
+            "connect_timeout_ms = 3000",
+            File,
+            "line 4, column 1: ",
+            "`connect_timeout_ms` is called `transport.connect_timeout_ms` now",
+        ),
         ("[mount.cache_control_rule]\ndefault = \"a\"", File, "line 4, column 1: ", "double brackets"),
         (
             "[[mount.cache_control_rule]]\ndefault = \"a\"\nage = 1",
@@ -479,7 +488,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "mount path",
         ),
         (&format!("{keys}\nhost = \"a:1\""), InvalidValue, "line 1, mount 1 ", "without scheme, port"),
-        (&format!("{keys}\nconnect_timeout_ms = 0"), InvalidValue, "line 1, mount 1 ", "time-out is zero"),
+        (&format!("{keys}\ntransport.connect_timeout_ms = 0"), InvalidValue, "line 6: ", "time-out is zero"),
         (
             &format!("{keys}\n[[mount.cache_control_rule]]\ndefault = \"a\"\nstatus = 200"),
             InvalidValue,

@@ -22,7 +22,7 @@ pub(crate) use self::pool::TlsFault;
 pub(crate) use self::{
     pool::{Pool, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_client::SdkClient,
-    stream::{ConnectTo, tls_connector},
+    stream::{ConnectTo, bare, tls_connector},
 };
 use super::endpoint::Endpoint;
 use crate::error::BoxError;

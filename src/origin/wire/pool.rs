@@ -12,7 +12,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -32,17 +32,22 @@ use tokio_rustls::TlsConnector;
 pub(crate) use self::dial::TlsFault;
 use super::{
     ConnectTo, WireError, WireErrorKind,
-    stream::{Stream, server_name},
+    stream::{Stream, bare, server_name},
 };
 
-/// Pools by host, shared by the clones of a mount.
+/// Pools by host, shared by the mounts of one transport, and what is one mount's own of the way to them.
 #[derive(Clone)]
-pub(crate) struct Pools(Arc<PoolsShared>);
+pub(crate) struct Pools {
+    shared: Arc<PoolsShared>,
+    connect_to: Option<ConnectTo>,
+    read_buffer: ReadBuffer,
+    tls: Option<TlsConnector>,
+}
 
 struct PoolsShared {
     settings: PoolSettings,
-    tls: Option<TlsConnector>,
-    by_host: Mutex<HashMap<Host, Pool>>,
+    /// A pool lives as long as a mount refers to it.
+    by_host: Mutex<HashMap<Host, Weak<PoolShared>>>,
 }
 
 /// Connections to one host. Clones share them.
@@ -57,27 +62,28 @@ struct PoolShared {
     idle: Mutex<Vec<(Box<Conn>, Instant)>>,
 }
 
+/// Where connections go, and how they are read: those that differ in any of it are not for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Host {
     scheme: Scheme,
     name: String,
     port: u16,
+    connect_to: Option<ConnectTo>,
+    read_buffer: ReadBuffer,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct PoolSettings {
-    pub(crate) connect_to: Option<ConnectTo>,
     /// DNS, TCP and TLS together.
     pub(crate) connect_timeout: Duration,
     /// From sending the request to the head of the answer.
     pub(crate) response_timeout: Duration,
     pub(crate) max_idle: usize,
     pub(crate) idle_timeout: Duration,
-    pub(crate) read_buffer: ReadBuffer,
 }
 
 /// What connections are read into; the most that is read ahead of what the client takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ReadBuffer {
     /// Up to 256 KiB, while much comes: an object of 1 MiB takes a tenth less CPU time than with 64 KiB.
     Growing,
@@ -108,44 +114,46 @@ pub(crate) struct PooledBody {
     lease: Option<(Box<Conn>, Pool)>,
 }
 
-/// Hosts above which unused pools are dropped: names from paths could otherwise pile up connections.
-const MAX_HOSTS: usize = 64;
-
 // === impl Pools ===
 
 impl Pools {
-    pub(crate) fn new(settings: PoolSettings, tls: Option<TlsConnector>) -> Self {
-        Self(Arc::new(PoolsShared { settings, tls, by_host: Mutex::default() }))
+    /// Without TLS.
+    pub(crate) fn new(settings: PoolSettings) -> Self {
+        let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default() });
+        Self { shared, connect_to: None, read_buffer: ReadBuffer::Growing, tls: None }
+    }
+
+    pub(crate) fn with_tls(self, tls: Option<TlsConnector>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The same, by another way.
+    pub(crate) fn connecting_to(self, connect_to: Option<ConnectTo>) -> Self {
+        Self { connect_to, ..self }
+    }
+
+    pub(crate) fn reading_into(self, read_buffer: ReadBuffer) -> Self {
+        Self { read_buffer, ..self }
     }
 
     pub(crate) fn pool(&self, scheme: &Scheme, name: &str, port: u16) -> Pool {
-        let host = Host { scheme: scheme.clone(), name: name.to_owned(), port };
-        let mut by_host = self.0.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-        if by_host.len() >= MAX_HOSTS {
-            // What nobody refers to any more goes, with its idle connections.
-            by_host.retain(|_, pool| Arc::strong_count(&pool.0) > 1);
+        let Self { connect_to, read_buffer, tls, .. } = self.clone();
+        let host = Host { scheme: scheme.clone(), name: name.to_owned(), port, connect_to, read_buffer };
+        let mut by_host = self.shared.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = by_host.get(&host).and_then(Weak::upgrade) {
+            return Pool(pool);
         }
-        by_host
-            .entry(host)
-            .or_insert_with_key(|host| {
-                let (settings, tls) = (self.0.settings.clone(), self.0.tls.clone());
-                Pool(Arc::new(PoolShared { host: host.clone(), settings, tls, idle: Mutex::default() }))
-            })
-            .clone()
-    }
-}
-
-#[cfg(feature = "diagnosis")]
-impl Pools {
-    /// The settings of connections that go where their URL says.
-    pub(crate) fn direct(&self) -> PoolSettings {
-        PoolSettings { connect_to: None, ..self.0.settings.clone() }
+        by_host.retain(|_, pool| pool.strong_count() > 0);
+        let settings = self.shared.settings.clone();
+        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, idle: Mutex::default() });
+        by_host.insert(host, Arc::downgrade(&pool));
+        Pool(pool)
     }
 }
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pools").field(&self.0.settings).finish()
+        f.debug_tuple("Pools").field(&self.shared.settings).finish()
     }
 }
 
@@ -190,17 +198,13 @@ impl Pool {
             (None, true) => return Err(WireError::new(WireErrorKind::Connect, "TLS is not set up")),
             (_, false) => None,
         };
-        let address = match &settings.connect_to {
-            Some(connect_to) => connect_to.target(host.port),
-            None => (host.name.trim_start_matches('[').trim_end_matches(']'), host.port),
-        };
         let deadline = Instant::now() + settings.connect_timeout;
-        let stream = timeout_at(deadline, Stream::connect(address, tls))
+        let stream = timeout_at(deadline, Stream::connect(host.address(), tls))
             .await
             .map_err(|elapsed| WireError::new(WireErrorKind::Connect, elapsed))?
             .map_err(connect_error)?;
         let mut http = http1::Builder::new();
-        match settings.read_buffer {
+        match host.read_buffer {
             ReadBuffer::Growing => http.max_buf_size(256 * 1024),
             ReadBuffer::Steady => http.read_buf_exact_size(Some(64 * 1024)),
         };
@@ -238,6 +242,18 @@ impl Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Pool").field(&self.0.host).finish()
+    }
+}
+
+// === impl Host ===
+
+impl Host {
+    /// The host and port that connections go to: not always the endpoint's own.
+    fn address(&self) -> (&str, u16) {
+        match &self.connect_to {
+            Some(connect_to) => connect_to.target(self.port),
+            None => (bare(&self.name), self.port),
+        }
     }
 }
 

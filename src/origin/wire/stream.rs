@@ -3,7 +3,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -35,8 +35,18 @@ pub(super) enum Stream {
 #[derive(Debug)]
 pub(crate) struct TlsError(String);
 
-/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names.
+/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names. It is loaded once: sessions are
+/// resumed whoever connects.
 pub(crate) fn tls_connector() -> Result<TlsConnector, TlsError> {
+    static LOADED: Mutex<Option<TlsConnector>> = Mutex::new(None);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(connector) = &*loaded {
+        return Ok(connector.clone());
+    }
+    Ok(loaded.insert(load()?).clone())
+}
+
+fn load() -> Result<TlsConnector, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -112,7 +122,12 @@ impl Stream {
 
 /// The name that SNI carries and the certificate must bear.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
-    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
+    ServerName::try_from(bare(host).to_owned())
+}
+
+/// The host of a URL, without the brackets of an IPv6 address (RFC 3986 §3.2.2).
+pub(crate) fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 impl Read for Stream {
@@ -178,6 +193,19 @@ impl std::error::Error for TlsError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_are_loaded_once() {
+        let (one, other) = (tls_connector().unwrap(), tls_connector().unwrap());
+        assert!(Arc::ptr_eq(one.config(), other.config()));
+    }
+
+    #[test]
+    fn only_an_address_in_brackets_is_bared() {
+        for (host, expected) in [("[::1]", "::1"), ("a.test", "a.test"), ("::1", "::1"), ("[", "[")] {
+            assert_eq!(bare(host), expected);
+        }
+    }
 
     #[test]
     fn connect_to_takes_hosts_and_addresses() {

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tokio::{task::JoinSet, time::timeout};
 use tower::ServiceExt;
 use tower_s3_proxy::{
-    Cache, S3Proxy,
+    Cache, S3Proxy, Transport,
     cache::{PurgeMode, PurgeTarget},
     service::ResponseBody,
 };
@@ -185,7 +185,9 @@ async fn a_read_of_which_nothing_more_comes_is_an_error_and_read_anew() {
     for stays in [false, true] {
         let (origin, object, gate) = large_at((LARGE / 4 * 3) as u64).await;
         let limit = Duration::from_secs(1);
-        let (service, _) = origin.cached_by(Cache::builder(64 * MIB), |mount| mount.response_timeout(limit));
+        let (service, _) = origin.cached_by(Cache::builder(64 * MIB), |mount| {
+            mount.transport(&Transport::builder().response_timeout(limit).build().unwrap())
+        });
         let mut body = begin(&service).await.into_body();
         read_up_to(&mut body, LARGE / 4 * 3).await;
         if stays {

@@ -12,7 +12,7 @@ use demo_s3::{DemoS3, Denial, ObjectAttributes};
 use http::Response;
 use tokio::time::timeout;
 use tower_s3_proxy::{
-    BucketName, Cache, Mount, MountBuilder, ProxyErrorKind, S3Proxy, S3ProxyConfig,
+    BucketName, Cache, Mount, MountBuilder, ProxyErrorKind, S3Proxy, S3ProxyConfig, Transport,
     bucket::ObjectKey,
     warm::{WarmReport, WarmTarget},
 };
@@ -269,7 +269,7 @@ async fn what_came_before_a_listing_broke_off_is_reported() {
         .credentials(support::keys())
         .endpoint_url("https://store.test/s3/v1")
         .path_style(true)
-        .http_client(client)
+        .transport(&Transport::builder().http_client(client).build().unwrap())
         .cache(&cache)
         .build()
         .unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http::Response;
-use tower_s3_proxy::{Mount, ProxyErrorKind, S3Proxy};
+use tower_s3_proxy::{Mount, ProxyErrorKind, S3Proxy, Transport};
 
 use super::{
     check::{Failures, asks_properly},
@@ -118,7 +118,10 @@ where
         log.lock().unwrap().push(request.uri().to_owned());
         HttpResponse::try_from(answer(&request).map(SdkBody::from)).unwrap()
     });
-    let builder = Mount::builder(bucket(BUCKET)).region(REGION).credentials(keys()).http_client(client);
+    let builder = Mount::builder(bucket(BUCKET))
+        .region(REGION)
+        .credentials(keys())
+        .transport(&Transport::builder().http_client(client).build().unwrap());
     (proxy(builder), asked)
 }
 

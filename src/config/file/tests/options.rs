@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CorsTable, CredentialsTable,
-    EncryptionTable, FileTable, MountTable,
+    EncryptionTable, FileTable, MountTable, TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -53,6 +53,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.cors]`", known::<CorsTable>()),
         ("key of `[mount.encryption]`", known::<EncryptionTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
+        ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),
     ] {
         let rows = tables.remove(head).unwrap_or_else(|| panic!("no table has the {head}"));

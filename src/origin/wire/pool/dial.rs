@@ -5,8 +5,8 @@ use std::{io, net::SocketAddr};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::rustls::{self, CertificateError};
 
-use super::{Host, Pool};
-use crate::origin::wire::{ConnectTo, stream::server_name};
+use super::Pool;
+use crate::origin::wire::stream::server_name;
 
 /// Why there is no TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +26,7 @@ pub(crate) enum TlsFault {
 impl Pool {
     /// The host and port that connections go to: not always the endpoint's own.
     pub(in crate::origin) fn address(&self) -> (&str, u16) {
-        let Host { name, port, .. } = &self.0.host;
-        match &self.0.settings.connect_to {
-            Some(connect_to) => ConnectTo::target(connect_to, *port),
-            None => (name.trim_start_matches('[').trim_end_matches(']'), *port),
-        }
+        self.0.host.address()
     }
 
     pub(in crate::origin) async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {

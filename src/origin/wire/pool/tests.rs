@@ -86,18 +86,11 @@ async fn read_head(stream: &mut TcpStream) -> bool {
 }
 
 fn settings() -> PoolSettings {
-    PoolSettings {
-        connect_to: None,
-        connect_timeout: HANG,
-        response_timeout: HANG,
-        max_idle: 4,
-        idle_timeout: HANG,
-        read_buffer: ReadBuffer::Growing,
-    }
+    PoolSettings { connect_timeout: HANG, response_timeout: HANG, max_idle: 4, idle_timeout: HANG }
 }
 
 fn pool(settings: PoolSettings, port: u16) -> Pool {
-    Pools::new(settings, None).pool(&Scheme::HTTP, "127.0.0.1", port)
+    Pools::new(settings).pool(&Scheme::HTTP, "127.0.0.1", port)
 }
 
 fn request() -> Request<SdkBody> {
@@ -138,7 +131,8 @@ async fn a_steady_buffer_takes_64_kib_at_a_time() {
     answer.resize(answer.len() + LENGTH, 7);
     let answers: &'static [&'static [u8]] = vec![&*answer.leak()].leak();
     let origin = Origin::start(answers, After::Wait).await;
-    let pool = pool(PoolSettings { read_buffer: ReadBuffer::Steady, ..settings() }, origin.port);
+    let pools = Pools::new(settings()).reading_into(ReadBuffer::Steady);
+    let pool = pools.pool(&Scheme::HTTP, "127.0.0.1", origin.port);
     let mut body = pool.send(request(), Reuse::Allowed).await.unwrap().into_body();
     let mut lengths = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -280,10 +274,11 @@ async fn no_connection_is_a_connect_error() {
     assert_eq!(failure(&pool(settings(), port), Reuse::Allowed).await, WireErrorKind::Connect);
 
     let connect_to = Some("host.invalid:1".parse().unwrap());
-    let unknown = pool(PoolSettings { connect_to, ..settings() }, port);
+    let pools = Pools::new(settings()).connecting_to(connect_to);
+    let unknown = pools.pool(&Scheme::HTTP, "127.0.0.1", port);
     assert_eq!(failure(&unknown, Reuse::Allowed).await, WireErrorKind::Connect);
 
-    let https = Pools::new(settings(), None).pool(&Scheme::HTTPS, "127.0.0.1", port);
+    let https = Pools::new(settings()).pool(&Scheme::HTTPS, "127.0.0.1", port);
     assert_eq!(failure(&https, Reuse::Allowed).await, WireErrorKind::Connect, "TLS is not set up");
 }
 
@@ -321,8 +316,8 @@ async fn no_more_connections_are_kept_than_allowed_and_none_for_too_long() {
 }
 
 #[test]
-fn a_pool_is_shared_by_host_scheme_and_port() {
-    let pools = Pools::new(settings(), None);
+fn a_pool_is_shared_by_all_who_go_the_same_way() {
+    let pools = Pools::new(settings());
     let one = pools.pool(&Scheme::HTTP, "a.test", 80);
     assert!(Arc::ptr_eq(&one.0, &pools.pool(&Scheme::HTTP, "a.test", 80).0));
     for (scheme, name, port) in
@@ -330,4 +325,21 @@ fn a_pool_is_shared_by_host_scheme_and_port() {
     {
         assert!(!Arc::ptr_eq(&one.0, &pools.pool(&scheme, name, port).0), "{scheme}://{name}:{port}");
     }
+    let elsewhere = pools.clone().connecting_to(Some("b.test:81".parse().unwrap()));
+    let steady = pools.reading_into(ReadBuffer::Steady);
+    for other in [elsewhere, steady] {
+        assert!(!Arc::ptr_eq(&one.0, &other.pool(&Scheme::HTTP, "a.test", 80).0));
+    }
+}
+
+#[test]
+fn a_pool_goes_with_the_last_who_refers_to_it() {
+    let pools = Pools::new(settings());
+    let one = pools.pool(&Scheme::HTTP, "a.test", 80);
+    let weak = Arc::downgrade(&one.0);
+    drop(one);
+    assert_eq!(weak.strong_count(), 0, "with its connections");
+    let other = pools.pool(&Scheme::HTTP, "b.test", 80);
+    assert_eq!(pools.shared.by_host.lock().unwrap().len(), 1);
+    drop(other);
 }

@@ -1,0 +1,183 @@
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+
+use super::WireClient;
+use super::wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
+use crate::error::{ConfigError, ConfigErrorKind};
+
+/// What carries requests to S3: connections, trusted certificates, and time-outs.
+///
+/// Mounts that are given none share the default one, and with it the connections to the hosts that they have in common.
+/// Certificates are loaded once for all. Clones are the same transport.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_s3_proxy::{BucketName, Mount, Transport};
+///
+/// let patient = Transport::builder().response_timeout(Duration::from_secs(120)).build()?;
+/// let archive = Mount::builder(BucketName::parse("studio-archive")?)
+///     .region("us-west-2")
+///     .anonymous()
+///     .transport(&patient)
+///     .build()?;
+/// # let _ = archive;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+/// Collects the options of a [`Transport`].
+#[must_use = "a builder does nothing before `build`"]
+#[derive(Debug, Clone)]
+pub struct TransportBuilder {
+    settings: PoolSettings,
+    http_client: Option<SharedHttpClient>,
+}
+
+struct Shared {
+    settings: PoolSettings,
+    via: Via,
+}
+
+enum Via {
+    Pools(Pools),
+    Client(SharedHttpClient),
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// Begins a transport with the default options.
+    pub fn builder() -> TransportBuilder {
+        let settings = PoolSettings {
+            connect_timeout: CONNECT_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
+            max_idle: MAX_IDLE_CONNECTIONS,
+            idle_timeout: IDLE_TIMEOUT,
+        };
+        TransportBuilder { settings, http_client: None }
+    }
+
+    /// The one that mounts share which are given none.
+    pub(crate) fn shared() -> Self {
+        static SHARED: LazyLock<Transport> = LazyLock::new(|| Transport::builder().assemble());
+        SHARED.clone()
+    }
+
+    /// From a request to the head of its response, and from then on to each piece of what fills a cache.
+    pub(crate) fn response_timeout(&self) -> Duration {
+        self.0.settings.response_timeout
+    }
+
+    /// Whether a client of the program's own connects, where it likes.
+    pub(crate) fn has_own_client(&self) -> bool {
+        matches!(self.0.via, Via::Client(_))
+    }
+
+    /// What a mount sends its requests with.
+    pub(crate) fn client(
+        &self,
+        connect_to: Option<ConnectTo>,
+        read_buffer: ReadBuffer,
+        needs_tls: bool,
+        clock: SharedTimeSource,
+    ) -> Result<WireClient, ConfigError> {
+        match &self.0.via {
+            Via::Client(_) if connect_to.is_some() => {
+                let message = "connect-to and an HTTP client of your own contradict each other: let the client connect there";
+                Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+            }
+            Via::Client(client) => {
+                let PoolSettings { connect_timeout, response_timeout, .. } = self.0.settings;
+                let client = SdkClient::new(client, connect_timeout, response_timeout, clock);
+                client.map(WireClient::Sdk).map_err(|why| {
+                    ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
+                        .caused_by(why)
+                })
+            }
+            Via::Pools(pools) => {
+                let tls = if needs_tls { Some(trusted()?) } else { None };
+                let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer);
+                Ok(WireClient::Pools(pools.with_tls(tls)))
+            }
+        }
+    }
+}
+
+/// TLS with the certificates that the system trusts.
+pub(crate) fn trusted() -> Result<tokio_rustls::TlsConnector, ConfigError> {
+    tls_connector().map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+// === impl TransportBuilder ===
+
+impl TransportBuilder {
+    /// The limit for DNS, TCP and TLS together; 3 s by default.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.settings.connect_timeout = limit;
+        self
+    }
+
+    /// The limit from a request to the head of its response, and from then on to each piece of what fills a cache; 30 s by
+    /// default.
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
+        self.settings.response_timeout = limit;
+        self
+    }
+
+    /// The number of idle connections that are kept for each host; 256 by default.
+    pub fn max_idle_connections(mut self, limit: usize) -> Self {
+        self.settings.max_idle = limit;
+        self
+    }
+
+    /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS
+    /// stack of its own, or one that records and replays. It applies the time-outs by itself, as its documentation says.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http_client = Some(SharedHttpClient::new(client));
+        self
+    }
+
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::InvalidValue`] if a time-out is zero.
+    pub fn build(self) -> Result<Transport, ConfigError> {
+        let PoolSettings { connect_timeout, response_timeout, .. } = self.settings;
+        for (name, limit) in [("connect", connect_timeout), ("response", response_timeout)] {
+            if limit.is_zero() {
+                let message = format!("the {name} time-out is zero: nothing could ever be answered in time");
+                return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+            }
+        }
+        Ok(self.assemble())
+    }
+
+    fn assemble(self) -> Transport {
+        let Self { settings, http_client } = self;
+        let via = match http_client {
+            Some(client) => Via::Client(client),
+            None => Via::Pools(Pools::new(settings.clone())),
+        };
+        Transport(Arc::new(Shared { settings, via }))
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_IDLE_CONNECTIONS: usize = 256;
+
+/// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
