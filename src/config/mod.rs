@@ -18,7 +18,7 @@ use crate::{
     origin::S3Origin,
     request::QueryPolicy,
     response::{
-        BadPathAnswer, CachePolicy, ContentTypeFix, CorsPolicy, DeniedAnswer, ErrorFormat, Fallback,
+        BadPathAnswer, CacheControlPolicy, ContentTypeFix, CorsPolicy, DeniedAnswer, ErrorFormat, Fallback,
         HeaderPolicy,
     },
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
@@ -57,7 +57,7 @@ pub(crate) struct MountParts {
     pub(crate) keys: KeyMapping,
     pub(crate) origin: S3Origin,
     pub(crate) headers: HeaderPolicy,
-    pub(crate) cache_control: CachePolicy,
+    pub(crate) cache_control: CacheControlPolicy,
     pub(crate) cors: Option<CorsPolicy>,
     pub(crate) content_type: ContentTypeFix,
     pub(crate) query: QueryPolicy,

@@ -11,9 +11,9 @@ pub(super) use self::{
     permission::{Others, denied},
 };
 use super::{
-    blame::{Blame, Policy},
-    facts::{Facts, Server, Signer},
-    said::Said,
+    context::{Facts, Server, Signer},
+    denial::{Blame, Policy},
+    error_reply::Said,
 };
 use crate::origin::S3ErrorCode;
 

@@ -1,13 +1,13 @@
 use http::{HeaderMap, StatusCode};
 
 use super::{
-    course::Course,
+    checklist::Checklist,
+    error_reply::{Said, chain},
     run::Subject,
-    said::{Said, chain},
 };
 use crate::{
     object::{ObjectKey, VersionId},
-    origin::{Once, Target},
+    origin::{Probe, Target},
 };
 
 /// What the server says to a read of a first byte.
@@ -28,7 +28,7 @@ impl Subject<'_> {
     /// Asks for the first byte of an object as the mount does, once.
     pub(super) async fn first_byte(
         &self,
-        course: &Course<'_>,
+        course: &Checklist<'_>,
         key: &ObjectKey,
         version: Option<&VersionId>,
     ) -> Answer {
@@ -36,8 +36,8 @@ impl Subject<'_> {
         match course.in_time(self.mount.0.origin.ask_once(target)).await {
             Err(late) => Answer::Silence(late.to_string()),
             Ok(Err(why)) => Answer::Silence(chain(&why)),
-            Ok(Ok(Once { refusal: Some(refusal), .. })) => Answer::Said(Said::new(refusal)),
-            Ok(Ok(Once { refusal: None, status, headers })) => Answer::Found { status, headers },
+            Ok(Ok(Probe { refusal: Some(refusal), .. })) => Answer::Said(Said::new(refusal)),
+            Ok(Ok(Probe { refusal: None, status, headers })) => Answer::Found { status, headers },
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::said::Said;
+use super::error_reply::Said;
 
 /// One line of a report: a step on the way to the bucket.
 #[derive(Debug, Clone)]

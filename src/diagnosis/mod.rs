@@ -24,19 +24,19 @@
 
 mod advice;
 mod answer;
-mod blame;
+mod denial;
 mod check;
-mod course;
-mod facts;
+mod checklist;
+mod context;
 mod options;
 mod probes;
 mod redact;
 mod report;
 mod run;
-mod said;
+mod error_reply;
 mod statement;
 mod table;
-mod words;
+mod duration;
 
 pub use self::{
     check::{Check, CheckName, Outcome},

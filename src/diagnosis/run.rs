@@ -5,8 +5,8 @@ use aws_sdk_s3::{Client, config::retry::RetryConfig};
 use super::{
     Check, CheckName, Options, Outcome,
     advice::Others,
-    course::Course,
-    facts::Facts,
+    checklist::Checklist,
+    context::Facts,
     probes,
     redact::Secrets,
     report::{MountReport, Report},
@@ -14,14 +14,14 @@ use super::{
 use crate::{
     config::{Mount, S3ProxyConfig},
     object::BucketName,
-    origin::Way,
+    origin::Route,
     route::BucketSource,
 };
 
 /// Whom the questions are about.
 pub(super) struct Subject<'s> {
     pub(super) mount: &'s Mount,
-    pub(super) way: Way,
+    pub(super) way: Route,
     pub(super) facts: Facts,
 }
 
@@ -58,7 +58,7 @@ impl Mount {
                 options.bucket.as_ref().filter(|bucket| source.may_be(bucket))
             }
         };
-        let mut course = Course::new(options);
+        let mut course = Checklist::new(options);
         match bucket {
             Some(bucket) => self.walk(bucket, &mut course).await,
             None => probes::credentials::alone(&mut course, self).await,
@@ -77,7 +77,7 @@ impl Mount {
         }
     }
 
-    async fn walk(&self, bucket: &BucketName, course: &mut Course<'_>) {
+    async fn walk(&self, bucket: &BucketName, course: &mut Checklist<'_>) {
         let way = match self.0.origin.way(bucket) {
             Ok(way) => way,
             Err(why) => {
@@ -116,9 +116,9 @@ impl S3ProxyConfig {
     }
 }
 
-// === impl Course ===
+// === impl Checklist ===
 
-impl Course<'_> {
+impl Checklist<'_> {
     /// What the permissions that were tried say of the rest.
     pub(super) fn others(&self) -> Others {
         let is_granted = |name| self.outcome(name) == Some(Outcome::Pass);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    blame::{Blame, Policy},
-    facts::{ExternalIdGiven, Facts},
+    context::{ExternalIdGiven, Facts},
+    denial::{Blame, Policy},
 };
 use crate::{
     policies::{self, Partition, PolicyRequest},
@@ -118,7 +118,7 @@ fn text(statement: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::facts::{Role, Server};
+    use crate::diagnosis::context::{Role, Server};
 
     fn read(statement: Option<String>) -> Value {
         serde_json::from_str(&statement.unwrap()).unwrap()

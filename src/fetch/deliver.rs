@@ -11,7 +11,7 @@ use super::{
 use crate::{
     body::{ExactBody, ObjectBody},
     error::{Failure, ProxyError, ProxyErrorKind},
-    origin::{Asked, BodyLength, Extent, Misfit, WireBody},
+    origin::{Asked, BodyLength, Extent, Mismatch, WireBody},
     response::HeaderPolicy,
 };
 
@@ -21,7 +21,7 @@ pub(super) enum Doubt {
     Settled(Box<Failure>),
     /// It is a part of another state of the object than the one that `If-Range` names.
     OtherState,
-    Misfit(Misfit),
+    Mismatch(Mismatch),
 }
 
 impl Read {
@@ -41,7 +41,7 @@ impl Read {
         let asked = if fits { asked } else { Asked { range: None, ..asked } };
         let length = BodyLength::of(&origin, &body);
         let extent = Extent::of(asked, origin.status, &origin.headers, length)
-            .map_err(|misfit| if fits { Doubt::Misfit(misfit) } else { Doubt::OtherState })?;
+            .map_err(|mismatch| if fits { Doubt::Mismatch(mismatch) } else { Doubt::OtherState })?;
         let mut headers = self.fields(&origin.headers);
         let (status, body) = match extent {
             Extent::Whole { length: Some(length), end } => {

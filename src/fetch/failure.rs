@@ -11,7 +11,7 @@ use crate::{
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
     object::{BucketName, ObjectKey},
-    origin::{Absence, Misfit, OriginError, Refusal, S3ErrorCode, Target},
+    origin::{Absence, Mismatch, OriginError, Refusal, S3ErrorCode, Target},
     request::ReadMethod,
     response::{self, DeniedAnswer},
     route::BucketSource,
@@ -184,8 +184,8 @@ impl Failure {
         Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }
     }
 
-    pub(super) fn misfit(misfit: Misfit) -> Self {
-        ProxyError::from_source(ProxyErrorKind::OriginBroken, misfit).into()
+    pub(super) fn mismatch(mismatch: Mismatch) -> Self {
+        ProxyError::from_source(ProxyErrorKind::OriginBroken, mismatch).into()
     }
 }
 

@@ -57,7 +57,7 @@ impl Object {
             PartError::Changed => FillError::Changed,
             PartError::Refused(refusal) => FillError::Refused(Box::new(self.mount.to_failure(*refusal))),
             PartError::Origin(error) => FillError::Refused(Box::new(from_origin_error(error).into())),
-            PartError::Misfit(misfit) => FillError::Broken(misfit.to_string().into()),
+            PartError::Mismatch(mismatch) => FillError::Broken(mismatch.to_string().into()),
             PartError::NoRanges => FillError::Broken(why.to_string().into()),
         })
     }

@@ -10,7 +10,7 @@ use crate::{
     cache::{AskedAt, Found, Head, MountCache},
     error::Failure,
     object::Validators,
-    origin::{Answer, Asked, BodyLength, Extent, Misfit, Refusal, S3ErrorCode, WireBody},
+    origin::{Answer, Asked, BodyLength, Extent, Mismatch, Refusal, S3ErrorCode, WireBody},
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
 };
 
@@ -75,7 +75,7 @@ impl Read {
         let stale = before.and_then(|head| head.found());
         match self.ask(&Question::head()).await? {
             Answer::Found(answer) => self.store_head(cache, stale, answer, asked).await,
-            Answer::NotModified(_) => Err(Failure::misfit(Misfit::UNASKED)),
+            Answer::NotModified(_) => Err(Failure::mismatch(Mismatch::UNASKED)),
             Answer::Refused(refusal) => {
                 Err(self.refused(cache, before, ReadMethod::Head, refusal, asked).await)
             }
@@ -145,7 +145,7 @@ impl Read {
         asked: AskedAt,
     ) -> Result<Forwarded, Failure> {
         if answer.status() != StatusCode::OK {
-            return Err(Failure::misfit(Misfit::UNASKED));
+            return Err(Failure::mismatch(Mismatch::UNASKED));
         }
         match self.object.found_by_head(cache, answer.headers(), stale, asked) {
             HeadFor::Store(found) if self.may_leave(&found) => {
@@ -191,8 +191,8 @@ impl Read {
             }
             Ok(Extent::Part { range, total, skip, end }) => Some((Some(range), total, skip, end)),
             Ok(Extent::Whole { length: None, .. } | Extent::Unsatisfiable { .. }) => None,
-            Err(misfit) => {
-                self.warn_of(misfit);
+            Err(mismatch) => {
+                self.warn_of(mismatch);
                 let response = Box::pin(self.head_first()).await?;
                 return Ok(Forwarded::Answered(Box::new(response)));
             }
@@ -245,7 +245,7 @@ impl Read {
         let response = match self.deliver(answer, Asked { range, total: None }) {
             Ok(response) => response,
             Err(Doubt::Settled(failure)) => return Err(*failure),
-            Err(Doubt::OtherState | Doubt::Misfit(_)) => Box::pin(self.head_first()).await?,
+            Err(Doubt::OtherState | Doubt::Mismatch(_)) => Box::pin(self.head_first()).await?,
         };
         Ok(Forwarded::Answered(Box::new(response)))
     }

@@ -139,7 +139,7 @@ impl Read {
         match asked {
             Ok(response) => Ok(Some(response)),
             Err(Doubt::Settled(failure)) => Err(*failure),
-            Err(Doubt::OtherState | Doubt::Misfit(_)) => Ok(None),
+            Err(Doubt::OtherState | Doubt::Mismatch(_)) => Ok(None),
         }
     }
 }

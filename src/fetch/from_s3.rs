@@ -6,7 +6,7 @@ use super::{deliver::Doubt, from_origin_error, read::Read};
 use crate::{
     body::ObjectBody,
     error::Failure,
-    origin::{Answer, Asked, Misfit, S3ErrorCode},
+    origin::{Answer, Asked, Mismatch, S3ErrorCode},
     request::{Opening, Question, ReadMethod},
 };
 
@@ -22,15 +22,15 @@ impl Read {
         match self.ask(&question).await? {
             Answer::Found(answer) if read.method == ReadMethod::Head => match answer.status() {
                 StatusCode::OK => self.head(answer.headers()),
-                _ => Err(Failure::misfit(Misfit::UNASKED)),
+                _ => Err(Failure::mismatch(Mismatch::UNASKED)),
             },
             Answer::Found(answer) => {
                 match self.deliver(answer, Asked { range: question.range, total: None }) {
                     Ok(response) => Ok(response),
                     Err(Doubt::Settled(failure)) => Err(*failure),
                     Err(Doubt::OtherState) => Box::pin(self.whole()).await,
-                    Err(Doubt::Misfit(misfit)) => {
-                        self.warn_of(misfit);
+                    Err(Doubt::Mismatch(mismatch)) => {
+                        self.warn_of(mismatch);
                         Box::pin(self.head_first()).await
                     }
                 }
@@ -61,7 +61,7 @@ impl Read {
             Answer::Found(answer) => match self.deliver(answer, Asked { range: None, total: None }) {
                 Ok(response) => return Ok(response),
                 Err(Doubt::Settled(failure)) => return Err(*failure),
-                Err(Doubt::OtherState | Doubt::Misfit(_)) => {}
+                Err(Doubt::OtherState | Doubt::Mismatch(_)) => {}
             },
             Answer::NotModified(_) => {}
             Answer::Refused(refusal) => return Err(self.explain(refusal).await),
@@ -82,8 +82,8 @@ impl Read {
         self.object.ask(question).await.map_err(|error| from_origin_error(error).into())
     }
 
-    pub(super) fn warn_of(&self, misfit: Misfit) {
+    pub(super) fn warn_of(&self, mismatch: Mismatch) {
         let (bucket, key) = (&self.object.bucket, self.object.key.as_str());
-        tracing::warn!(%bucket, key, %misfit, "asking again");
+        tracing::warn!(%bucket, key, %mismatch, "asking again");
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     body::{MultipartBody, ObjectBody},
     error::Failure,
-    origin::{Answer, Asked, Misfit, Refusal, S3ErrorCode, content_length},
+    origin::{Answer, Asked, Mismatch, Refusal, S3ErrorCode, content_length},
     request::{ByteRange, Question, RangeSpec, ReadMethod},
     response::{Boundary, Multipart},
 };
@@ -29,17 +29,19 @@ impl Read {
         for _ in 0..ATTEMPTS {
             let head = match self.ask(&Question::head()).await? {
                 Answer::Found(answer) if answer.status() == StatusCode::OK => answer.into_parts().0.headers,
-                Answer::Found(_) | Answer::NotModified(_) => return Err(Failure::misfit(Misfit::UNASKED)),
+                Answer::Found(_) | Answer::NotModified(_) => {
+                    return Err(Failure::mismatch(Mismatch::UNASKED));
+                }
                 Answer::Refused(refusal) => return Err(self.explain_head(refusal).await),
             };
             match self.with_head(&head).await {
                 Ok(response) => return Ok(response),
                 Err(Doubt::Settled(failure)) => return Err(*failure),
-                Err(Doubt::OtherState | Doubt::Misfit(Misfit::CHANGED)) => {}
-                Err(Doubt::Misfit(misfit)) => return Err(Failure::misfit(misfit)),
+                Err(Doubt::OtherState | Doubt::Mismatch(Mismatch::CHANGED)) => {}
+                Err(Doubt::Mismatch(mismatch)) => return Err(Failure::mismatch(mismatch)),
             }
         }
-        Err(Failure::misfit(Misfit::CHANGED))
+        Err(Failure::mismatch(Mismatch::CHANGED))
     }
 
     async fn with_head(&self, head: &HeaderMap) -> Result<Response<ObjectBody>, Doubt> {
@@ -89,7 +91,7 @@ impl Read {
         let range = range.map(RangeSpec::from);
         match self.ask(&Question::get(range, Vec::new())).await? {
             Answer::Found(answer) => self.deliver(answer, Asked { range, total }),
-            Answer::NotModified(_) => Err(Doubt::Misfit(Misfit::UNASKED)),
+            Answer::NotModified(_) => Err(Doubt::Mismatch(Mismatch::UNASKED)),
             Answer::Refused(refusal) => match refusal.code {
                 S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => Err(Doubt::OtherState),
                 _ => Err(self.explain(refusal).await.into()),
@@ -111,8 +113,8 @@ impl Read {
             Err(PartError::Origin(error)) => return Err(Failure::from(from_origin_error(error)).into()),
             Err(PartError::Refused(refusal)) => return Err(self.explain(*refusal).await.into()),
             Err(PartError::NoRanges) => return self.ask_for(None, Some(total)).await,
-            Err(PartError::Changed) => return Err(Doubt::Misfit(Misfit::CHANGED)),
-            Err(PartError::Misfit(misfit)) => return Err(Doubt::Misfit(misfit)),
+            Err(PartError::Changed) => return Err(Doubt::Mismatch(Mismatch::CHANGED)),
+            Err(PartError::Mismatch(mismatch)) => return Err(Doubt::Mismatch(mismatch)),
         };
         let planned = Plan::Parts(plan);
         let (status, headers) = planned.head(fields, total);

@@ -10,7 +10,7 @@ use crate::{
     cache::{MountCache, ObjectRef},
     config::Mount,
     object::{BucketName, Edition, EntityTag, ObjectKey, Validators},
-    origin::{Answer, Asked, BodyLength, Extent, Misfit, OriginError, Refusal, S3ErrorCode, Target},
+    origin::{Answer, Asked, BodyLength, Extent, Mismatch, OriginError, Refusal, S3ErrorCode, Target},
     request::{ByteRange, Question},
 };
 
@@ -50,7 +50,7 @@ pub(super) enum PartError {
     Refused(Box<Refusal>),
     /// S3 sends the whole object, and that is too much to cut the part out of it.
     NoRanges,
-    Misfit(Misfit),
+    Mismatch(Mismatch),
     Origin(OriginError),
 }
 
@@ -67,7 +67,7 @@ impl Object {
         let question = Question::part(range, of.tag());
         let answer = match self.ask(&question).await.map_err(PartError::Origin)? {
             Answer::Found(answer) => answer,
-            Answer::NotModified(_) => return Err(PartError::Misfit(Misfit::UNASKED)),
+            Answer::NotModified(_) => return Err(PartError::Mismatch(Mismatch::UNASKED)),
             Answer::Refused(refusal) => {
                 return Err(match refusal.code {
                     S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => PartError::Changed,
@@ -85,7 +85,7 @@ impl Object {
         }
         let asked = Asked { range: question.range, total: Some(of.total) };
         let extent = Extent::of(asked, head.status, &head.headers, BodyLength::of(&head, &body));
-        match extent.map_err(PartError::Misfit)? {
+        match extent.map_err(PartError::Mismatch)? {
             Extent::Part { range: held, skip, end, .. } if held == range => {
                 Ok(ExactBody::new(body, skip, range.len(), end))
             }
@@ -147,7 +147,7 @@ impl fmt::Display for PartError {
         match self {
             Self::Changed => f.write_str("the object has changed since its head was read"),
             Self::Refused(refusal) => write!(f, "S3 refused a part of the object: {}", refusal.status),
-            Self::NoRanges | Self::Origin(_) | Self::Misfit(_) => {
+            Self::NoRanges | Self::Origin(_) | Self::Mismatch(_) => {
                 f.write_str("a part of the object could not be read")
             }
         }
@@ -158,7 +158,7 @@ impl std::error::Error for PartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Origin(error) => Some(error),
-            Self::Misfit(misfit) => Some(misfit),
+            Self::Mismatch(mismatch) => Some(mismatch),
             Self::Changed | Self::Refused(_) | Self::NoRanges => None,
         }
     }
@@ -236,13 +236,13 @@ mod tests {
             ((206, &[OTHER, RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
             ((206, &[("etag", "W/\"1\""), RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
             ((206, &[RANGE], "cdef"), 10, Cut::Any, Err("Changed")),
-            ((206, &[TAG, ("content-range", "bytes 2-5/11")], "cdef"), 10, Cut::Any, Err("Misfit")),
+            ((206, &[TAG, ("content-range", "bytes 2-5/11")], "cdef"), 10, Cut::Any, Err("Mismatch")),
             ((412, &[], "<Error><Code>PreconditionFailed</Code></Error>"), 10, Cut::Any, Err("Changed")),
             ((416, &[], "<Error><Code>InvalidRange</Code></Error>"), 10, Cut::Any, Err("Changed")),
-            ((304, &[TAG], ""), 10, Cut::Any, Err("Misfit")),
+            ((304, &[TAG], ""), 10, Cut::Any, Err("Mismatch")),
             // Another part.
-            ((206, &[TAG, ("content-range", "bytes 3-6/10")], "defg"), 10, Cut::Any, Err("Misfit")),
-            ((206, &[TAG, ("content-range", "bytes 2-4/10")], "cde"), 10, Cut::Any, Err("Misfit")),
+            ((206, &[TAG, ("content-range", "bytes 3-6/10")], "defg"), 10, Cut::Any, Err("Mismatch")),
+            ((206, &[TAG, ("content-range", "bytes 2-4/10")], "cde"), 10, Cut::Any, Err("Mismatch")),
             // No part at all.
             ((503, &[], "<Error><Code>SlowDown</Code></Error>"), 10, Cut::Any, Err("refused: 503")),
             ((403, &[], "<Error><Code>AccessDenied</Code></Error>"), 10, Cut::Any, Err("refused: 403")),

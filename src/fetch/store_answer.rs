@@ -12,7 +12,7 @@ use crate::{
     cache::{Asked, AskedAt, Found, Head, Lead, MountCache, ObjectId, Turn},
     error::Failure,
     object::Validators,
-    origin::{Answer, Misfit, content_length},
+    origin::{Answer, Mismatch, content_length},
     request::Question,
 };
 
@@ -138,7 +138,7 @@ impl Object {
                 return Ok(());
             }
             Ok(Answer::Refused(refusal)) => self.mount.to_failure(refusal),
-            Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::misfit(Misfit::UNASKED),
+            Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::mismatch(Mismatch::UNASKED),
             Err(error) => from_origin_error(error).into(),
         };
         let failure = self.lost(cache, Some(stale), failure);

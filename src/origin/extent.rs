@@ -50,14 +50,14 @@ pub(crate) enum End {
 
 /// An answer that does not fit the question, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Misfit(&'static str);
+pub(crate) struct Mismatch(&'static str);
 
 /// So many bytes are read and dropped, to cut a part out of an answer with more. Beyond it a client is sent more than it
 /// asked for, as it has to expect (RFC 9110 §14.2).
 const PASSED_WHOLE: u64 = 1024 * 1024;
 
 /// What the body of an answer holds, by its fields.
-enum Holds {
+enum Content {
     Whole(Option<u64>),
     Part(ByteRange, u64),
 }
@@ -74,57 +74,57 @@ impl Extent {
         status: StatusCode,
         headers: &HeaderMap,
         body: BodyLength,
-    ) -> Result<Self, Misfit> {
-        let holds = Holds::of(asked.total, status, headers, body)?;
+    ) -> Result<Self, Mismatch> {
+        let holds = Content::of(asked.total, status, headers, body)?;
         let end = match body {
             BodyLength::Told(_) => End::Told,
             BodyLength::Framed | BodyLength::Unframed => End::Awaited,
         };
         let Some(range) = asked.range else {
             return match holds {
-                Holds::Whole(length) => Ok(Self::Whole { length, end }),
-                Holds::Part(range, total) if range.len() == total => {
+                Content::Whole(length) => Ok(Self::Whole { length, end }),
+                Content::Part(range, total) if range.len() == total => {
                     Ok(Self::Whole { length: Some(total), end })
                 }
                 // RFC 9110 §15.3.7: never in answer to a request without Range.
-                Holds::Part(..) => Err(Misfit("a part instead of the object")),
+                Content::Part(..) => Err(Mismatch("a part instead of the object")),
             };
         };
         let (held, total) = match holds {
-            Holds::Whole(length @ (None | Some(0))) => return Ok(Self::Whole { length, end }),
+            Content::Whole(length @ (None | Some(0))) => return Ok(Self::Whole { length, end }),
             // The range was reckoned from another length.
-            Holds::Whole(Some(total)) if asked.total.is_some_and(|known| known != total) => {
-                return Err(Misfit::CHANGED);
+            Content::Whole(Some(total)) if asked.total.is_some_and(|known| known != total) => {
+                return Err(Mismatch::CHANGED);
             }
-            Holds::Whole(Some(total)) => (ByteRange::new(0, total - 1), total),
-            Holds::Part(range, total) => (Some(range), total),
+            Content::Whole(Some(total)) => (ByteRange::new(0, total - 1), total),
+            Content::Part(range, total) => (Some(range), total),
         };
-        let held = held.ok_or(Misfit("an impossible length"))?;
+        let held = held.ok_or(Mismatch("an impossible length"))?;
         let Some(wanted) = range.resolve(total) else { return Ok(Self::Unsatisfiable { total }) };
         if wanted.first() < held.first() || held.last() < wanted.last() {
-            return Err(Misfit("another part than the one asked for"));
+            return Err(Mismatch("another part than the one asked for"));
         }
         // Behind a slice there is more, in any case.
         let end = if held == wanted { end } else { End::Told };
         match wanted.first() - held.first() {
             skip @ ..=PASSED_WHOLE => Ok(Self::Part { range: wanted, total, skip, end }),
             _ if held.len() == total => Ok(Self::Whole { length: Some(total), end }),
-            _ => Err(Misfit("much more than the part asked for")),
+            _ => Err(Mismatch("much more than the part asked for")),
         }
     }
 }
 
-// === impl Holds ===
+// === impl Content ===
 
-impl Holds {
+impl Content {
     fn of(
         known_total: Option<u64>,
         status: StatusCode,
         headers: &HeaderMap,
         body: BodyLength,
-    ) -> Result<Self, Misfit> {
+    ) -> Result<Self, Mismatch> {
         if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-            return Err(Misfit("a status that no read has"));
+            return Err(Mismatch("a status that no read has"));
         }
         let Some(field) = headers.get(CONTENT_RANGE) else {
             return match status {
@@ -132,20 +132,20 @@ impl Holds {
                     (BodyLength::Told(length), _) => Ok(Self::Whole(Some(length))),
                     (BodyLength::Framed, known) => Ok(Self::Whole(known)),
                     (BodyLength::Unframed, Some(total)) => Ok(Self::Whole(Some(total))),
-                    (BodyLength::Unframed, None) => Err(Misfit("an object that ends with the connection")),
+                    (BodyLength::Unframed, None) => Err(Mismatch("an object that ends with the connection")),
                 },
-                _ => Err(Misfit("a part without Content-Range")),
+                _ => Err(Mismatch("a part without Content-Range")),
             };
         };
         match ContentRange::parse(field) {
             Some(ContentRange::Range { range, total }) => match (total.or(known_total), known_total) {
-                (Some(total), Some(known)) if total != known => Err(Misfit::CHANGED),
-                _ if !body.may_be(range.len()) => Err(Misfit("a body that is not as long as its part")),
+                (Some(total), Some(known)) if total != known => Err(Mismatch::CHANGED),
+                _ if !body.may_be(range.len()) => Err(Mismatch("a body that is not as long as its part")),
                 (Some(total), _) if range.is_within(total) => Ok(Self::Part(range, total)),
-                (Some(_), _) => Err(Misfit("a part outside of the object")),
-                (None, _) => Err(Misfit("a part of an object of unknown length")),
+                (Some(_), _) => Err(Mismatch("a part outside of the object")),
+                (None, _) => Err(Mismatch("a part of an object of unknown length")),
             },
-            Some(ContentRange::Unsatisfied { .. }) | None => Err(Misfit("a malformed Content-Range")),
+            Some(ContentRange::Unsatisfied { .. }) | None => Err(Mismatch("a malformed Content-Range")),
         }
     }
 }
@@ -181,21 +181,21 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-// === impl Misfit ===
+// === impl Mismatch ===
 
-impl Misfit {
+impl Mismatch {
     /// Between two questions, or in spite of a condition.
     pub(crate) const CHANGED: Self = Self("another state of the object each time");
     pub(crate) const UNASKED: Self = Self("what nobody asked for");
 }
 
-impl fmt::Display for Misfit {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the origin sent {}", self.0)
     }
 }
 
-impl std::error::Error for Misfit {}
+impl std::error::Error for Mismatch {}
 
 #[cfg(test)]
 mod tests {

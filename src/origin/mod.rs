@@ -1,15 +1,15 @@
 //! Get it from S3: where the bucket is, whose signature, over which wire.
 
-mod canary;
+mod absent_keys;
 mod clock;
 mod credentials;
 mod endpoint;
 mod error;
 mod extent;
-mod lane;
+mod s3;
 mod list;
 #[cfg(feature = "diagnosis")]
-mod once;
+mod probe;
 mod recovery;
 mod refusal;
 mod request;
@@ -24,15 +24,15 @@ mod wire;
 
 pub use self::transport::{Transport, TransportBuilder};
 pub(crate) use self::{
-    canary::Absence,
+    absent_keys::Absence,
     clock::OriginClock,
     credentials::{CredentialCache, Identity, RefreshPolicy},
     endpoint::{Addressing, AuthScheme},
     error::OriginError,
-    extent::{Asked, BodyLength, End, Extent, Misfit, content_length},
-    lane::{Answer, S3Origin, Target, WireClient},
+    extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
     list::{list_refusal, listed_key},
     refusal::Refusal,
+    s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
     transport::trusted,
@@ -41,7 +41,7 @@ pub(crate) use self::{
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{
-    once::{Once, Way},
+    probe::{Probe, Route},
     wire::TlsFault,
 };
 #[cfg(feature = "__internals")]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target,
-    lane::{Place, Sent},
+    s3::{BucketEndpoint, Sent},
 };
 use crate::{
     object::BucketName,
@@ -69,7 +69,7 @@ impl S3Origin {
         &self,
         target: Target<'_>,
         question: &Question,
-        place: &Place,
+        place: &BucketEndpoint,
         refusal: Refusal,
     ) -> Result<Refusal, OriginError> {
         let is_ambiguous = matches!(

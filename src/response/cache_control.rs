@@ -37,7 +37,7 @@ enum Mode {
 
 /// The rules of a mount: overrides go before defaults; among each, the first that fits wins.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CachePolicy {
+pub(crate) struct CacheControlPolicy {
     rules: Vec<Rule>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Applies<'p> {
 
 /// A rule that makes no sense, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InvalidCacheRule(String);
+pub(crate) struct InvalidCacheControlRule(String);
 
 // === impl CacheControlRule ===
 
@@ -103,8 +103,8 @@ impl CacheControlRule {
         self
     }
 
-    fn compile(self) -> Result<Rule, InvalidCacheRule> {
-        let invalid = |why: String| InvalidCacheRule(why);
+    fn compile(self) -> Result<Rule, InvalidCacheControlRule> {
+        let invalid = |why: String| InvalidCacheControlRule(why);
         let value = HeaderValue::try_from(&self.value)
             .ok()
             .filter(|value| value.to_str().is_ok_and(|text| !text.trim().is_empty()))
@@ -123,10 +123,12 @@ impl CacheControlRule {
     }
 }
 
-// === impl CachePolicy ===
+// === impl CacheControlPolicy ===
 
-impl CachePolicy {
-    pub(crate) fn new(rules: impl IntoIterator<Item = CacheControlRule>) -> Result<Self, InvalidCacheRule> {
+impl CacheControlPolicy {
+    pub(crate) fn new(
+        rules: impl IntoIterator<Item = CacheControlRule>,
+    ) -> Result<Self, InvalidCacheControlRule> {
         let rules = rules.into_iter().map(CacheControlRule::compile).collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
@@ -188,23 +190,23 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("max-age=31536000, immut
 /// An error may be over in a moment; 404 would otherwise be kept by heuristics (RFC 9111 §4.2.2).
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-// === impl InvalidCacheRule ===
+// === impl InvalidCacheControlRule ===
 
-impl fmt::Display for InvalidCacheRule {
+impl fmt::Display for InvalidCacheControlRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for InvalidCacheRule {}
+impl std::error::Error for InvalidCacheControlRule {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::object::CacheBust;
 
-    fn policy() -> CachePolicy {
-        CachePolicy::new([
+    fn policy() -> CacheControlPolicy {
+        CacheControlPolicy::new([
             CacheControlRule::override_with("immutable").key("assets/**"),
             CacheControlRule::override_with("html").key("*.html"),
             CacheControlRule::override_with("css").content_type("text/css"),
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn a_stored_expires_stands_against_a_default() {
         let mut headers = HeaderMap::from_iter([(EXPIRES, HeaderValue::from_static("soon"))]);
-        let policy = CachePolicy::new([CacheControlRule::default_to("default")]).unwrap();
+        let policy = CacheControlPolicy::new([CacheControlRule::default_to("default")]).unwrap();
         policy.apply(&ObjectKey::new("a").unwrap(), &Edition::default(), None, &mut headers);
         assert!(!headers.contains_key(CACHE_CONTROL) && headers.contains_key(EXPIRES));
     }
@@ -256,7 +258,7 @@ mod tests {
     fn an_edition_that_cannot_change_has_a_default_of_its_own() {
         let immutable = Edition { bust: CacheBust::split("--2/a").0, ..Edition::default() };
         let key = ObjectKey::new("a").unwrap();
-        let policy = |rules: Vec<CacheControlRule>| CachePolicy::new(rules).unwrap();
+        let policy = |rules: Vec<CacheControlRule>| CacheControlPolicy::new(rules).unwrap();
         for (rules, stored, sent) in [
             (vec![], None, "max-age=31536000, immutable"),
             (vec![CacheControlRule::default_to("max-age=60")], None, "max-age=31536000, immutable"),
@@ -285,7 +287,7 @@ mod tests {
     #[test]
     fn on_the_key_alone_only_an_override_is_certain() {
         let key = ObjectKey::new("a.html").unwrap();
-        let on = |rules: Vec<CacheControlRule>| CachePolicy::new(rules).unwrap();
+        let on = |rules: Vec<CacheControlRule>| CacheControlPolicy::new(rules).unwrap();
         let certain =
             on(vec![CacheControlRule::default_to("d"), CacheControlRule::override_with("o").key("*.html")]);
         assert_eq!(
@@ -313,7 +315,7 @@ mod tests {
             CacheControlRule::default_to("a").status(200),
             CacheControlRule::default_to("a").status(404).content_type("image/*"),
         ] {
-            assert!(CachePolicy::new([rule.clone()]).is_err(), "{rule:?}");
+            assert!(CacheControlPolicy::new([rule.clone()]).is_err(), "{rule:?}");
         }
     }
 }

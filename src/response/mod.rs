@@ -13,7 +13,7 @@ mod multipart;
 
 pub use answers::{BadPathAnswer, DeniedAnswer, Fallback};
 pub use cache_control::CacheControlRule;
-pub(crate) use cache_control::{Applies, CachePolicy};
+pub(crate) use cache_control::{Applies, CacheControlPolicy};
 pub use content_type::ContentTypeFix;
 pub use cors::Cors;
 pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};

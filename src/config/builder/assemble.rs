@@ -14,7 +14,7 @@ use crate::{
         Addressing, ConnectTo, CredentialCache, OriginClock, ReadBuffer, RefreshPolicy, S3Origin, WireClient,
         check_url,
     },
-    response::{CacheControlRule, CachePolicy, CorsPolicy, HeaderPolicy, InvalidCors},
+    response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
     terms::BucketTerms,
 };
@@ -71,10 +71,11 @@ impl MountBuilder {
         };
         let general = self.override_cache_control.map(CacheControlRule::override_with);
         let default = self.default_cache_control.map(CacheControlRule::default_to);
-        let cache_control = CachePolicy::new(
-            self.cache_control_rules.into_iter().chain(general).chain(default),
-        )
-        .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}")))?;
+        let cache_control =
+            CacheControlPolicy::new(self.cache_control_rules.into_iter().chain(general).chain(default))
+                .map_err(|why| {
+                    ConfigError::new(ConfigErrorKind::InvalidValue, format!("a cache rule: {why}"))
+                })?;
         let general_ttl = self.cache_ttl.map(CacheTtl::new);
         let freshness =
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)

@@ -1,7 +1,7 @@
 //! What keeps a connection from coming about.
 
 use crate::{
-    diagnosis::facts::{Facts, Server},
+    diagnosis::context::{Facts, Server},
     origin::TlsFault,
 };
 

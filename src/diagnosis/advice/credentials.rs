@@ -1,6 +1,6 @@
 //! Why a source has no credentials, by what it says.
 
-use crate::diagnosis::facts::{ExternalIdGiven, Facts};
+use crate::diagnosis::context::{ExternalIdGiven, Facts};
 
 /// Why there are no credentials, by what the provider says.
 pub(in crate::diagnosis) fn no_credentials(facts: &Facts, why: &str) -> String {

@@ -1,9 +1,9 @@
 //! Which policy denies, or does not allow.
 
 use crate::diagnosis::{
-    blame::{Blame, Policy},
-    facts::{Facts, Server, Signer},
-    said::Said,
+    context::{Facts, Server, Signer},
+    denial::{Blame, Policy},
+    error_reply::Said,
 };
 
 /// Of a permission that is missing. `action` is what was tried.

@@ -2,7 +2,7 @@ use http::StatusCode;
 
 use super::*;
 use crate::{
-    diagnosis::facts::{ExternalIdGiven, Role},
+    diagnosis::context::{ExternalIdGiven, Role},
     object::BucketName,
     origin::TlsFault,
 };

@@ -5,12 +5,15 @@ use std::time::{Duration, SystemTime};
 use http::header::{DATE, SERVER};
 
 use crate::{
-    diagnosis::{Check, CheckName, course::Course, facts::field, run::Subject, said::chain, words::in_words},
+    diagnosis::{
+        Check, CheckName, checklist::Checklist, context::field, duration::in_words, error_reply::chain,
+        run::Subject,
+    },
     object::parse_date,
-    origin::Once,
+    origin::Probe,
 };
 
-pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) -> Option<Once> {
+pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subject<'_>) -> Option<Probe> {
     let mut contact = None;
     let (mut before, mut after) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
     if course.may(CheckName::Http) {
@@ -30,7 +33,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject
     contact
 }
 
-fn http(answer: Result<&Once, &String>) -> Check {
+fn http(answer: Result<&Probe, &String>) -> Check {
     let name = CheckName::Http;
     match answer {
         Ok(once) => {

@@ -6,16 +6,16 @@ use crate::{
     config::Mount,
     diagnosis::{
         Check, CheckName, advice,
-        course::Course,
-        facts::{Facts, Signer},
+        checklist::Checklist,
+        context::{Facts, Signer},
+        duration::in_words,
         run::Subject,
-        words::in_words,
     },
     object::BucketName,
     origin::Identity,
 };
 
-pub(in crate::diagnosis) async fn load(course: &mut Course<'_>, subject: &Subject<'_>) -> Signer {
+pub(in crate::diagnosis) async fn load(course: &mut Checklist<'_>, subject: &Subject<'_>) -> Signer {
     if !course.may(CheckName::Credentials) {
         return Signer::Nobody;
     }
@@ -23,7 +23,7 @@ pub(in crate::diagnosis) async fn load(course: &mut Course<'_>, subject: &Subjec
 }
 
 /// Of a mount whose bucket each request names: nothing else can be asked.
-pub(in crate::diagnosis) async fn alone(course: &mut Course<'_>, mount: &Mount) {
+pub(in crate::diagnosis) async fn alone(course: &mut Checklist<'_>, mount: &Mount) {
     for name in CheckName::ALL {
         match name {
             CheckName::Credentials => {
@@ -41,7 +41,7 @@ pub(in crate::diagnosis) async fn alone(course: &mut Course<'_>, mount: &Mount) 
     }
 }
 
-async fn take(course: &mut Course<'_>, mount: &Mount, facts: &Facts) -> Signer {
+async fn take(course: &mut Checklist<'_>, mount: &Mount, facts: &Facts) -> Signer {
     let name = CheckName::Credentials;
     let origin = &mount.0.origin;
     let Some(cache) = origin.credential_cache() else {

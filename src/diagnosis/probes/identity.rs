@@ -3,15 +3,15 @@
 use crate::{
     diagnosis::{
         Check, CheckName, Outcome, advice,
-        course::Course,
-        facts::{Facts, Server, Signer},
+        checklist::Checklist,
+        context::{Facts, Server, Signer},
+        error_reply::{Problem, Said},
         run::Subject,
-        said::{Problem, Said},
     },
     origin::S3ErrorCode,
 };
 
-pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) {
+pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subject<'_>) {
     let name = CheckName::Identity;
     if !course.may(name) {
         return;

@@ -6,10 +6,10 @@ use crate::{
     diagnosis::{
         Check, CheckName, Outcome, advice,
         advice::Others,
-        course::Course,
-        facts::Signer,
+        checklist::Checklist,
+        context::Signer,
+        error_reply::{Problem, Said},
         run::Subject,
-        said::{Problem, Said},
         statement::Need,
     },
     object::ObjectKey,
@@ -17,7 +17,10 @@ use crate::{
 };
 
 /// The first key below the prefix, if there is one.
-pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) -> Option<ObjectKey> {
+pub(in crate::diagnosis) async fn ask(
+    course: &mut Checklist<'_>,
+    subject: &Subject<'_>,
+) -> Option<ObjectKey> {
     let name = CheckName::List;
     if !course.may(name) {
         return None;

@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 use crate::{
     diagnosis::{
         Check, CheckName, advice,
-        course::{Course, TooLate},
-        facts::{Facts, Server},
+        checklist::{Checklist, TooLate},
+        context::{Facts, Server},
         run::Subject,
     },
-    origin::{TlsFault, Way},
+    origin::{Route, TlsFault},
 };
 
-pub(in crate::diagnosis) async fn walk(course: &mut Course<'_>, subject: &Subject<'_>) {
+pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Subject<'_>) {
     let Subject { way, facts, .. } = subject;
     if course.may(CheckName::Endpoint) {
         course.note(endpoint(facts, way));
@@ -76,7 +76,7 @@ fn connect(facts: &Facts, host: &str, port: u16, connected: Result<&TcpStream, &
     }
 }
 
-fn endpoint(facts: &Facts, way: &Way) -> Check {
+fn endpoint(facts: &Facts, way: &Route) -> Check {
     let is_virtual = way.host.starts_with(&format!("{}.", facts.bucket));
     let style = match () {
         () if facts.bucket.as_str().starts_with("arn:") => "a host of its own",

@@ -7,21 +7,21 @@ use crate::{
     diagnosis::{
         Check, CheckName, Outcome, advice,
         answer::Answer,
-        course::Course,
-        facts::{BUCKET_REGION, Facts, Server, Signer, field},
+        checklist::Checklist,
+        context::{BUCKET_REGION, Facts, Server, Signer, field},
+        error_reply::Said,
         run::Subject,
-        said::Said,
         statement::Need,
     },
-    origin::{Once, S3ErrorCode},
+    origin::{Probe, S3ErrorCode},
     response::DeniedAnswer,
 };
 
 /// What is said of a key that does not exist; `None` if nothing was.
 pub(in crate::diagnosis) async fn ask(
-    course: &mut Course<'_>,
+    course: &mut Checklist<'_>,
     subject: &Subject<'_>,
-    contact: Option<&Once>,
+    contact: Option<&Probe>,
 ) -> Option<Said> {
     let Subject { mount, facts, way } = subject;
     let names = [CheckName::Bucket, CheckName::Region, CheckName::Signature];
@@ -143,7 +143,11 @@ fn taken(facts: &Facts) -> Check {
 }
 
 /// What clients are told of keys that do not exist.
-pub(in crate::diagnosis) fn absent_keys(course: &mut Course<'_>, subject: &Subject<'_>, said: Option<&Said>) {
+pub(in crate::diagnosis) fn absent_keys(
+    course: &mut Checklist<'_>,
+    subject: &Subject<'_>,
+    said: Option<&Said>,
+) {
     let name = CheckName::AbsentKeys;
     if !course.may(name) {
         return;

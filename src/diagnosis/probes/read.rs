@@ -7,11 +7,11 @@ use crate::{
         Check, CheckName, Outcome, advice,
         advice::Others,
         answer::Answer,
-        blame::Blame,
-        course::Course,
-        facts::{Facts, field},
+        checklist::Checklist,
+        context::{Facts, field},
+        denial::Blame,
+        error_reply::Said,
         run::Subject,
-        said::Said,
         statement::Need,
     },
     object::{ObjectKey, VersionId},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(in crate::diagnosis) async fn ask(
-    course: &mut Course<'_>,
+    course: &mut Checklist<'_>,
     subject: &Subject<'_>,
     listed: Option<ObjectKey>,
 ) {
@@ -187,7 +187,11 @@ const SSE_CUSTOMER: HeaderName = HeaderName::from_static("x-amz-server-side-encr
 const VERSION: HeaderName = HeaderName::from_static("x-amz-version-id");
 
 /// The same byte by its version, which is another permission.
-async fn versions(course: &Course<'_>, subject: &Subject<'_>, read: Option<(&Canary, HeaderMap)>) -> Check {
+async fn versions(
+    course: &Checklist<'_>,
+    subject: &Subject<'_>,
+    read: Option<(&Canary, HeaderMap)>,
+) -> Check {
     let name = CheckName::Versions;
     if subject.mount.0.query.versions == VersionPolicy::Ignored {
         return Check::unknown(name, "not tried: the mount does not allow versions");

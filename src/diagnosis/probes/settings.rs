@@ -5,16 +5,16 @@ use aws_sdk_s3::types::{BucketVersioningStatus, ObjectOwnership};
 use crate::{
     diagnosis::{
         Check, CheckName, Outcome,
-        course::{Course, TooLate},
-        facts::Facts,
+        checklist::{Checklist, TooLate},
+        context::Facts,
+        error_reply::Problem,
         run::Subject,
-        said::Problem,
         statement::Need,
     },
     request::VersionPolicy,
 };
 
-pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) {
+pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subject<'_>) {
     let facts = &subject.facts;
     let bucket = facts.bucket.as_str();
     let client = match subject.client() {

@@ -8,16 +8,16 @@ use crate::{
     diagnosis::{
         Check, CheckName, Outcome, WriteProbe, advice,
         advice::Others,
-        course::Course,
-        facts::Facts,
+        checklist::Checklist,
+        context::Facts,
+        error_reply::{Problem, Said},
         run::Subject,
-        said::{Problem, Said},
         statement::Need,
     },
     terms::Grant,
 };
 
-pub(in crate::diagnosis) async fn ask(course: &mut Course<'_>, subject: &Subject<'_>) {
+pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subject<'_>) {
     let mut of_delete = Check::unknown(CheckName::Delete, "not tried, since nothing was put");
     if course.may(CheckName::Put) {
         let lines = match (subject.mount.0.grant, course.options.write_probe) {
@@ -43,7 +43,7 @@ fn untried(why: &str) -> [Check; 2] {
     [CheckName::Put, CheckName::Delete].map(|name| Check::unknown(name, why))
 }
 
-async fn try_both(course: &Course<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
+async fn try_both(course: &Checklist<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
     let facts = subject.facts.clone();
     let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
     let probe = Probe { client, facts, key, limit: course.options.time_limit, others: course.others() };

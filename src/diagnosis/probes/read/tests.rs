@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::diagnosis::facts::Server;
+use crate::diagnosis::context::Server;
 
 fn facts() -> Facts {
     Facts::sample("media", "films", Server::Aws)

@@ -19,7 +19,7 @@ pub(crate) enum Absence {
 
 /// What a bucket says of absent keys, asked for once in a while and once at a time.
 #[derive(Debug, Default)]
-pub(super) struct Canary(Mutex<Option<(Instant, Answered)>>);
+pub(super) struct AbsentKeys(Mutex<Option<(Instant, Answered)>>);
 
 /// `None` if S3 said neither.
 type Answered = Arc<OnceCell<Option<Absence>>>;
@@ -30,9 +30,9 @@ const KEPT: Duration = Duration::from_secs(5 * 60);
 /// S3 is not asked again at once where it had no answer.
 const SILENT: Duration = Duration::from_secs(5);
 
-// === impl Canary ===
+// === impl AbsentKeys ===
 
-impl Canary {
+impl AbsentKeys {
     fn cell(&self) -> Answered {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let life = |cell: &Answered| if cell.get() == Some(&None) { SILENT } else { KEPT };
@@ -51,7 +51,7 @@ impl S3Origin {
     /// Asks for `absent`, a key that nobody has, unless that is known already. `None` if S3 says neither.
     pub(crate) async fn absence(&self, absent: Target<'_>) -> Option<Absence> {
         let place = self.place(absent.bucket).ok()?;
-        let cell = place.canary.cell();
+        let cell = place.absent_keys.cell();
         let asked = cell.get_or_init(|| async {
             match self.read(absent, &Question::first_byte()).await {
                 Ok(Answer::Refused(refusal)) => match refusal.code {

@@ -4,16 +4,16 @@ use super::{Check, CheckName, Options, Outcome};
 
 /// The steps taken so far, and which of the next can be.
 #[derive(Debug)]
-pub(super) struct Course<'o> {
+pub(super) struct Checklist<'o> {
     pub(super) options: &'o Options,
     checks: Vec<Check>,
     /// The vital step that failed.
     blocked: Option<CheckName>,
 }
 
-// === impl Course ===
+// === impl Checklist ===
 
-impl<'o> Course<'o> {
+impl<'o> Checklist<'o> {
     pub(super) fn new(options: &'o Options) -> Self {
         Self { options, checks: Vec::new(), blocked: None }
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn what_is_behind_a_failure_is_not_tried() {
         let options = Options::new().skip(CheckName::Cors);
-        let mut course = Course::new(&options);
+        let mut course = Checklist::new(&options);
         assert!(course.may(CheckName::Dns));
         course.note(Check::fail(CheckName::Dns, "no such host"));
         assert!(!course.may(CheckName::Connect));
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_permission_that_is_missing_blocks_no_other() {
         let options = Options::new();
-        let mut course = Course::new(&options);
+        let mut course = Checklist::new(&options);
         course.note(Check::fail(CheckName::List, "403"));
         assert!(course.may(CheckName::Read));
     }

@@ -13,7 +13,7 @@ use http::{
 
 use super::{
     Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp, WireBody,
-    canary::Canary,
+    absent_keys::AbsentKeys,
     endpoint::{AuthScheme, Endpoint, EndpointError},
     recovery::Explainer,
     wire::{Reuse, SdkClient, Wire, WireErrorKind},
@@ -36,7 +36,7 @@ pub(crate) struct S3Origin {
     term_fields: TermFields,
     pub(super) explainer: Explainer,
     /// Places found so far. Fixed buckets are found when the configuration is built.
-    places: RwLock<HashMap<BucketName, Arc<Place>>>,
+    places: RwLock<HashMap<BucketName, Arc<BucketEndpoint>>>,
 }
 
 /// What requests are sent with.
@@ -64,20 +64,20 @@ pub(crate) enum Answer {
 }
 
 /// A bucket's endpoint, what carries requests to it, and what was learnt of it.
-pub(super) struct Place {
+pub(super) struct BucketEndpoint {
     pub(super) region: String,
     pub(super) endpoint: Endpoint,
     /// Those of the origin, or of a session with the bucket.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) wire: Wire,
-    pub(super) canary: Canary,
+    pub(super) absent_keys: AbsentKeys,
 }
 
 /// An answer as it came, and what it was asked with.
 pub(super) struct Sent {
     pub(super) answer: Response<WireBody>,
     pub(super) identity: Option<Arc<Identity>>,
-    pub(super) place: Arc<Place>,
+    pub(super) place: Arc<BucketEndpoint>,
     /// When it was asked, by the clock that the signature goes by.
     pub(super) at: SystemTime,
 }
@@ -194,7 +194,7 @@ impl S3Origin {
         }
     }
 
-    pub(super) fn place(&self, bucket: &BucketName) -> Result<Arc<Place>, EndpointError> {
+    pub(super) fn place(&self, bucket: &BucketName) -> Result<Arc<BucketEndpoint>, EndpointError> {
         if let Some(place) = self.places.read().unwrap_or_else(PoisonError::into_inner).get(bucket) {
             return Ok(Arc::clone(place));
         }
@@ -211,7 +211,11 @@ impl S3Origin {
         self.put_place(bucket, &addressing).map(drop)
     }
 
-    fn put_place(&self, bucket: &BucketName, addressing: &Addressing) -> Result<Arc<Place>, EndpointError> {
+    fn put_place(
+        &self,
+        bucket: &BucketName,
+        addressing: &Addressing,
+    ) -> Result<Arc<BucketEndpoint>, EndpointError> {
         let endpoint = addressing.resolve(bucket)?;
         let wire = match &self.client {
             WireClient::Pools(pools) => {
@@ -221,7 +225,13 @@ impl S3Origin {
         };
         let region = addressing.region.clone();
         let credentials = self.credentials_for(bucket, endpoint.auth, &region);
-        let place = Arc::new(Place { region, endpoint, credentials, wire, canary: Canary::default() });
+        let place = Arc::new(BucketEndpoint {
+            region,
+            endpoint,
+            credentials,
+            wire,
+            absent_keys: AbsentKeys::default(),
+        });
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= MAX_PLACES {
             places.clear();
@@ -231,9 +241,9 @@ impl S3Origin {
     }
 }
 
-// === impl Place ===
+// === impl BucketEndpoint ===
 
-impl Place {
+impl BucketEndpoint {
     pub(super) fn auth(&self) -> AuthScheme {
         self.endpoint.auth
     }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::{
     CredentialCache, OriginError, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
     endpoint::EndpointError,
-    lane::Sent,
+    s3::Sent,
     transport::trusted,
     wire::{Pool, PooledClient, Reuse, Wire},
 };
@@ -18,7 +18,7 @@ use crate::{error::ConfigError, object::BucketName, request::Question, terms::Te
 
 /// An answer of S3, without the object's bytes.
 #[derive(Debug)]
-pub(crate) struct Once {
+pub(crate) struct Probe {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// What an answer without success says.
@@ -27,7 +27,7 @@ pub(crate) struct Once {
 
 /// How a bucket is reached.
 #[derive(Debug)]
-pub(crate) struct Way {
+pub(crate) struct Route {
     /// What the URLs of objects begin with.
     pub(crate) url: String,
     /// The host of the URL, without the port.
@@ -70,10 +70,10 @@ impl S3Origin {
         self.clock.uncorrected()
     }
 
-    pub(crate) fn way(&self, bucket: &BucketName) -> Result<Way, EndpointError> {
+    pub(crate) fn way(&self, bucket: &BucketName) -> Result<Route, EndpointError> {
         let place = self.place(bucket)?;
         let endpoint = &place.endpoint;
-        Ok(Way {
+        Ok(Route {
             url: format!(
                 "{}://{}{}",
                 endpoint.scheme,
@@ -91,25 +91,25 @@ impl S3Origin {
     }
 
     /// Asks for the head of the bucket without a signature: who is there, and what time is it?
-    pub(crate) async fn contact(&self, bucket: &BucketName) -> Result<Once, OriginError> {
+    pub(crate) async fn contact(&self, bucket: &BucketName) -> Result<Probe, OriginError> {
         let place = self.place(bucket).map_err(OriginError::Endpoint)?;
         let path = format!("{}/", place.endpoint.base_path);
         let at = Timestamp::new(self.now());
         let request = place.endpoint.request(&Question::head(), path, None, &TermFields::default(), &at)?;
         let answer =
             place.wire.send(&place.endpoint, request, Reuse::Fresh).await.map_err(OriginError::Wire)?;
-        Ok(Once { status: answer.status(), headers: answer.headers().clone(), refusal: None })
+        Ok(Probe { status: answer.status(), headers: answer.headers().clone(), refusal: None })
     }
 
     /// Asks for the first byte of an object, which is not read.
-    pub(crate) async fn ask_once(&self, target: Target<'_>) -> Result<Once, OriginError> {
+    pub(crate) async fn ask_once(&self, target: Target<'_>) -> Result<Probe, OriginError> {
         let Sent { answer, .. } = self.send(target, &Question::first_byte()).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let refusal = match status.is_success() {
             true => None,
             false => Some(Refusal::read(answer).await),
         };
-        Ok(Once { status, headers, refusal })
+        Ok(Probe { status, headers, refusal })
     }
 
     /// A client of STS with the same credentials; `None` if nothing is signed. It never goes through a `connect_to`,
@@ -143,9 +143,9 @@ impl S3Origin {
     }
 }
 
-// === impl Way ===
+// === impl Route ===
 
-impl Way {
+impl Route {
     /// The host and port that connections go to; `None` if a client of the user's decides that.
     pub(crate) fn address(&self) -> Option<(&str, u16)> {
         self.pool.as_ref().map(Pool::address)
