@@ -7,63 +7,36 @@ use super::{
     denial::{Blame, Policy},
 };
 use crate::{
-    policies::{self, Partition, PolicyRequest},
+    policies::{Partition, Permission, PolicyRequest},
     terms::KmsKeyArn,
 };
 
-/// What a step needs to be allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need<'n> {
-    Read,
-    ReadVersion,
-    List,
-    Write,
-    Delete,
-    /// By this key, if it is known.
-    Decrypt(Option<&'n str>),
-    Versioning,
-    Cors,
-    Ownership,
-    /// Of a directory bucket.
-    CreateSession,
-}
-
 impl Facts {
-    /// A statement as JSON, of those that the [policies](crate::policies::PolicyRequest) of the mount are made of. `None` if it can't
-    /// be said in a policy.
-    pub(super) fn statement(&self, need: Need<'_>) -> Option<String> {
-        let granted = |request: &PolicyRequest, need| {
-            let policies = request.build().ok()?;
-            Some(policies.granting(need)?.to_json())
-        };
-        let request = &self.policies;
-        match need {
-            Need::Read => granted(request, policies::Need::Read),
-            Need::ReadVersion => granted(request, policies::Need::ReadVersion),
-            Need::List => granted(request, policies::Need::List),
-            Need::Write => granted(request, policies::Need::Write),
-            Need::Delete => granted(request, policies::Need::Delete),
-            Need::Decrypt(key) => {
-                let arn = key.and_then(|key| KmsKeyArn::parse(key).ok());
-                let known =
-                    arn.and_then(|arn| granted(&request.clone().kms_key(arn), policies::Need::Decrypt));
-                let any = || format!("arn:{}:kms:{}:ACCOUNT:key/KEY_ID", self.partition().name, self.region);
-                known.or_else(|| {
-                    let key = key.map_or_else(any, str::to_owned);
-                    Some(text(&json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key })))
-                })
-            }
-            Need::CreateSession => granted(request, policies::Need::CreateSession),
-            Need::Versioning => Some(self.of_bucket("s3:GetBucketVersioning")),
-            Need::Cors => Some(self.of_bucket("s3:GetBucketCORS")),
-            Need::Ownership => Some(self.of_bucket("s3:GetBucketOwnershipControls")),
-        }
+    /// The statement that grants a permission, as JSON: one of those that the [policies](PolicyRequest) of the mount are
+    /// made of. `None` if no policy can say it.
+    pub(super) fn statement(&self, permission: Permission) -> Option<String> {
+        granting(&self.policies, permission)
+    }
+
+    /// The statement that lets S3 decrypt by this key, if it is known.
+    fn decryption(&self, key: Option<&str>) -> String {
+        let arn = key.and_then(|key| KmsKeyArn::parse(key).ok());
+        let known = arn.and_then(|arn| granting(&self.policies.clone().kms_key(arn), Permission::Decrypt));
+        known.unwrap_or_else(|| {
+            let any = || format!("arn:{}:kms:{}:ACCOUNT:key/KEY_ID", self.partition().name, self.region);
+            let key = key.map_or_else(any, str::to_owned);
+            text(&json!({ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key }))
+        })
     }
 
     /// The statement that would mend a denial with this message; `None` where no statement that allows can.
-    pub(super) fn missing(&self, message: &str, need: Need<'_>) -> Option<String> {
-        let is_mendable = Blame::of(message).policy.is_none_or(Policy::is_mended_by_allowing);
-        is_mendable.then(|| self.statement(need)).flatten()
+    pub(super) fn missing(&self, message: &str, permission: Permission) -> Option<String> {
+        is_mendable(message).then(|| self.statement(permission)).flatten()
+    }
+
+    /// As [`missing`](Self::missing), of a denial that is about a key.
+    pub(super) fn missing_key(&self, message: &str, key: Option<&str>) -> Option<String> {
+        is_mendable(message).then(|| self.decryption(key))
     }
 
     /// A statement for the trust policy of the role that the mount assumes. The External ID is not told here: a report may be
@@ -99,8 +72,8 @@ impl Facts {
         Partition::of_region(&self.region)
     }
 
-    /// A permission that nothing but a line of the report needs.
-    fn of_bucket(&self, action: &str) -> String {
+    /// A statement for an action that nothing but a line of the report needs.
+    pub(super) fn of_bucket(&self, action: &str) -> String {
         let bucket = self.bucket.as_str();
         let resource = match bucket.starts_with("arn:") {
             true => bucket.to_owned(),
@@ -109,6 +82,14 @@ impl Facts {
         // On one line: it is no more than a note.
         json!({ "Effect": "Allow", "Action": action, "Resource": resource }).to_string()
     }
+}
+
+fn granting(policies: &PolicyRequest, permission: Permission) -> Option<String> {
+    Some(policies.build().ok()?.granting(permission)?.to_json())
+}
+
+fn is_mendable(message: &str) -> bool {
+    Blame::of(message).policy.is_none_or(Policy::is_mended_by_allowing)
 }
 
 fn text(statement: &Value) -> String {
@@ -158,7 +139,7 @@ mod tests {
             ("because public access is blocked by BlockPublicAccess", false),
             ("", true),
         ] {
-            let statement = facts.missing(&format!("{who} {why}"), Need::Read);
+            let statement = facts.missing(&format!("{who} {why}"), Permission::Read);
             assert_eq!(statement.is_some(), is_mended, "{why}");
         }
     }
@@ -171,8 +152,8 @@ mod tests {
             ("us-gov-west-1", "arn:aws-us-gov:s3:::media", "arn:aws-us-gov:kms:us-gov-west-1:"),
         ] {
             let facts = Facts { region: region.to_owned(), ..Facts::sample("media", "", Server::Aws) };
-            assert_eq!(read(facts.statement(Need::Versioning))["Resource"], bucket);
-            let decrypt = read(facts.statement(Need::Decrypt(None)));
+            assert_eq!(read(Some(facts.of_bucket("s3:GetBucketVersioning")))["Resource"], bucket);
+            let decrypt = read(facts.missing_key("", None));
             assert!(decrypt["Resource"].as_str().unwrap().starts_with(key), "{decrypt}");
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Need, PolicyDialect,
+    Permission, PolicyDialect,
     facts::{Facts, Network},
     pattern,
     place::Place,
@@ -13,27 +13,28 @@ use crate::terms::{Grant, KmsKeyArn};
 
 /// What S3 has to allow.
 pub(super) fn by_s3(facts: &Facts) -> Vec<PolicyStatement> {
-    facts.needs().into_iter().map(|need| of_s3(need, facts)).collect()
+    facts.permissions().into_iter().map(|permission| of_s3(permission, facts)).collect()
 }
 
-fn of_s3(need: Need, facts: &Facts) -> PolicyStatement {
-    let (actions, resources) = match need {
-        Need::Read => (vec!["s3:GetObject"], facts.objects()),
-        Need::ReadVersion => (vec!["s3:GetObjectVersion"], facts.objects()),
-        Need::List => (vec!["s3:ListBucket"], facts.buckets()),
-        Need::Write => (vec!["s3:PutObject"], facts.objects()),
-        Need::Delete => (vec!["s3:DeleteObject"], facts.objects()),
-        Need::EndUpload => (ends_of_uploads(facts.dialect), facts.objects()),
-        Need::CreateSession => (vec!["s3express:CreateSession"], facts.buckets()),
-        Need::Decrypt | Need::Encrypt => (Vec::new(), Vec::new()),
+fn of_s3(permission: Permission, facts: &Facts) -> PolicyStatement {
+    let (actions, resources) = match permission {
+        Permission::Read => (vec!["s3:GetObject"], facts.objects()),
+        Permission::ReadVersion => (vec!["s3:GetObjectVersion"], facts.objects()),
+        Permission::List => (vec!["s3:ListBucket"], facts.buckets()),
+        Permission::Write => (vec!["s3:PutObject"], facts.objects()),
+        Permission::Delete => (vec!["s3:DeleteObject"], facts.objects()),
+        Permission::EndUpload => (ends_of_uploads(facts.dialect), facts.objects()),
+        Permission::CreateSession => (vec!["s3express:CreateSession"], facts.buckets()),
+        Permission::Decrypt | Permission::Encrypt => (Vec::new(), Vec::new()),
     };
-    let mut statement = PolicyStatement::allow(need, actions, resources).because(why(need, facts));
-    if need == Need::List && !facts.prefix.is_empty() {
+    let mut statement =
+        PolicyStatement::allow(permission, actions, resources).because(why(permission, facts));
+    if permission == Permission::List && !facts.prefix.is_empty() {
         // S3 compares it with the key, too, when it decides whether to tell that a key does not exist.
         statement =
             statement.only_if(Condition::new("StringLike", "s3:prefix", [format!("{}*", facts.prefix)]));
     }
-    if need == Need::CreateSession && facts.grant == Grant::Read {
+    if permission == Permission::CreateSession && facts.grant == Grant::Read {
         statement = statement.only_if(Condition::new("StringEquals", "s3express:SessionMode", ["ReadOnly"]));
     }
     if let (Place::Buckets(patterns), Some(owner)) = (&facts.place, &facts.owner)
@@ -57,36 +58,36 @@ fn ends_of_uploads(dialect: PolicyDialect) -> Vec<&'static str> {
     }
 }
 
-fn why(need: Need, facts: &Facts) -> Cow<'static, str> {
-    let mut why = String::from(match need {
-        Need::Read => "For every GET and HEAD: without it nothing is served.",
-        Need::ReadVersion => {
+fn why(permission: Permission, facts: &Facts) -> Cow<'static, str> {
+    let mut why = String::from(match permission {
+        Permission::Read => "For every GET and HEAD: without it nothing is served.",
+        Permission::ReadVersion => {
             "For requests with versionId (allow_versions). It also opens what was overwritten or deleted."
         }
-        Need::List => {
+        Permission::List => {
             "For lists of keys (warming, a check of the mount), and for S3 to say that a key does not exist: without it \
              S3 says for a missing key what it says for a denied one, AccessDenied."
         }
-        Need::Write => {
+        Permission::Write => {
             "For writing objects, in one piece or in parts: beginning, filling and completing an upload is this action, too."
         }
-        Need::Delete => "For deleting objects. In a bucket with versions it only hides them.",
-        Need::EndUpload => {
+        Permission::Delete => "For deleting objects. In a bucket with versions it only hides them.",
+        Permission::EndUpload => {
             "For uploads in parts that broke off: what was sent is paid for until it is taken back."
         }
-        Need::CreateSession => {
+        Permission::CreateSession => {
             "For the session that every request to a directory bucket needs. Its objects have no permissions of their \
              own, so a prefix cannot be allowed alone."
         }
-        Need::Decrypt | Need::Encrypt => "",
+        Permission::Decrypt | Permission::Encrypt => "",
     });
-    if need == Need::CreateSession && facts.grant == Grant::Read {
+    if permission == Permission::CreateSession && facts.grant == Grant::Read {
         why.push_str(" Sessions that write are left out.");
     }
-    if need == Need::List && !facts.prefix.is_empty() {
+    if permission == Permission::List && !facts.prefix.is_empty() {
         why.push_str(" Only what is under the prefix can be listed.");
     }
-    if matches!(need, Need::Read | Need::CreateSession) {
+    if matches!(permission, Permission::Read | Permission::CreateSession) {
         why.push_str(&caveats(facts));
     }
     why.into()
@@ -133,7 +134,7 @@ fn caveats(facts: &Facts) -> String {
 pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> {
     let keys = facts.kms.keys.iter().filter(|key| !is_managed_by_aws(key));
     let (by_alias, by_id): (Vec<_>, Vec<_>) = keys.partition(|key| key.is_alias());
-    let decrypt = [(by_id, Need::Decrypt.sid()), (by_alias, "DecryptByAlias")];
+    let decrypt = [(by_id, Permission::Decrypt.sid()), (by_alias, "DecryptByAlias")];
     // S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS) in directory buckets": to read takes both.
     let is_directory = matches!(facts.place, Place::Directory { .. });
     let (actions, why) = match is_directory {
@@ -153,12 +154,12 @@ pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> 
         if keys.is_empty() || (written == WrittenIn::Key && !statements.is_empty()) {
             continue;
         }
-        let statement = of_kms(Need::Decrypt, actions, &keys, facts, written).named(sid);
+        let statement = of_kms(Permission::Decrypt, actions, &keys, facts, written).named(sid);
         statements.push(statement.because(why));
     }
     let written_by = facts.kms.writes.as_ref().filter(|key| !is_managed_by_aws(key));
     if let Some(key) = written_by.filter(|_| facts.grant == Grant::ReadWrite && !is_directory) {
-        let mut encrypt = of_kms(Need::Encrypt, &["kms:GenerateDataKey"], &[key], facts, written).because(
+        let mut encrypt = of_kms(Permission::Encrypt, &["kms:GenerateDataKey"], &[key], facts, written).because(
             "For writing with SSE-KMS: S3 has KMS make the key of each object, or of the bucket, in the name of who writes.",
         );
         for (name, value) in &facts.kms.context {
@@ -179,7 +180,7 @@ pub(super) enum WrittenIn {
 }
 
 fn of_kms(
-    need: Need,
+    permission: Permission,
     actions: &[&'static str],
     keys: &[&KmsKeyArn],
     facts: &Facts,
@@ -187,10 +188,10 @@ fn of_kms(
 ) -> PolicyStatement {
     let mut statement = match written {
         // The key that the policy belongs to.
-        WrittenIn::Key => PolicyStatement::allow(need, actions.to_vec(), vec!["*".to_owned()]),
+        WrittenIn::Key => PolicyStatement::allow(permission, actions.to_vec(), vec!["*".to_owned()]),
         WrittenIn::Role => {
             let statement = PolicyStatement::allow(
-                need,
+                permission,
                 actions.to_vec(),
                 keys.iter().map(|key| resource(key)).collect(),
             );

@@ -1,5 +1,5 @@
 use super::{
-    Need, PolicyDialect,
+    Permission, PolicyDialect,
     partition::Partition,
     place::Place,
     principal::{Caller, Principal},
@@ -103,19 +103,21 @@ pub(super) enum PlainHttp {
 // === impl Facts ===
 
 impl Facts {
-    /// What the mount needs of the bucket, in the order of its statements.
-    pub(super) fn needs(&self) -> Vec<Need> {
+    /// Those that the mount needs of the bucket, in the order of its statements.
+    pub(super) fn permissions(&self) -> Vec<Permission> {
         if matches!(self.place, Place::Directory { .. }) {
-            return vec![Need::CreateSession];
+            return vec![Permission::CreateSession];
         }
-        let mut needs = vec![Need::Read];
-        needs.extend((self.versions == Versions::Read).then_some(Need::ReadVersion));
-        needs.extend((self.listing == Listing::Needed).then_some(Need::List));
+        let mut permissions = vec![Permission::Read];
+        permissions.extend((self.versions == Versions::Read).then_some(Permission::ReadVersion));
+        permissions.extend((self.listing == Listing::Needed).then_some(Permission::List));
         match self.grant {
             Grant::Read => {}
-            Grant::ReadWrite => needs.extend([Need::Write, Need::Delete, Need::EndUpload]),
+            Grant::ReadWrite => {
+                permissions.extend([Permission::Write, Permission::Delete, Permission::EndUpload]);
+            }
         }
-        needs
+        permissions
     }
 
     pub(super) fn objects(&self) -> Vec<String> {

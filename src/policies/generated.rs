@@ -50,9 +50,9 @@ impl Policies {
 
     /// The statement that allows what the mount needs: the role's, or else the bucket's.
     #[cfg(feature = "diagnosis")]
-    pub(crate) fn granting(&self, need: super::Need) -> Option<&super::PolicyStatement> {
+    pub(crate) fn granting(&self, permission: super::Permission) -> Option<&super::PolicyStatement> {
         let mut statements = self.documents.iter().flat_map(PolicyDocument::statements);
-        statements.find(|statement| statement.need == Some(need))
+        statements.find(|statement| statement.permission == Some(permission))
     }
 
     pub(super) fn of(mount: String, facts: &Facts) -> Self {

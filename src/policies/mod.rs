@@ -7,7 +7,7 @@ mod dialect;
 mod document;
 mod facts;
 mod generated;
-mod need;
+mod permission;
 mod partition;
 mod pattern;
 mod place;
@@ -20,9 +20,9 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::need::Need;
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::partition::Partition;
+pub(crate) use self::permission::Permission;
 pub use self::{
     dialect::PolicyDialect,
     document::{PolicyDocument, PolicyKind},

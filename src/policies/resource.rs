@@ -1,7 +1,7 @@
 //! The policies of what the role comes across: bucket, access point, key, VPC endpoint.
 
 use super::{
-    Need, PolicyDialect, PolicyDocument, PolicyKind,
+    Permission, PolicyDialect, PolicyDocument, PolicyKind,
     allowed::{WrittenIn, by_kms, by_s3},
     facts::{Elsewhere, Facts, Network, PlainHttp, Signer},
     pattern::BucketPattern,
@@ -63,7 +63,7 @@ fn delegation(point: &AccessPoint, facts: &Facts) -> PolicyStatement {
     let name = point.bucket.as_ref().map_or("", |bucket| bucket.as_str());
     let bucket = format!("arn:{}:s3:::{name}", facts.partition.name);
     let actions = by_s3(facts).into_iter().flat_map(|statement| statement.body.action).collect();
-    PolicyStatement::allow(Need::Read, actions, vec![bucket.clone(), format!("{bucket}/*")])
+    PolicyStatement::allow(Permission::Read, actions, vec![bucket.clone(), format!("{bucket}/*")])
         .named("LeaveToAccessPoint")
         .of(Principal::Anyone)
         .only_if(Condition::new("StringEquals", "s3:DataAccessPointArn", [&point.arn]))
@@ -96,7 +96,7 @@ fn denials(facts: &Facts) -> Vec<PolicyStatement> {
 }
 
 fn elsewhere(network: &Network, facts: &Facts) -> PolicyStatement {
-    let allowed = by_s3(facts).into_iter().filter(|statement| statement.need != Some(Need::List));
+    let allowed = by_s3(facts).into_iter().filter(|statement| statement.permission != Some(Permission::List));
     let actions = allowed.flat_map(|statement| statement.body.action).collect();
     let resources = match &facts.place {
         Place::AccessPoint(_) => of_bucket(facts),

@@ -2,12 +2,12 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{Need, principal::Principal};
+use super::{Permission, principal::Principal};
 
 /// One sentence of a policy, and what it is for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PolicyStatement {
-    pub(super) need: Option<Need>,
+    pub(super) permission: Option<Permission>,
     pub(super) why: Cow<'static, str>,
     pub(super) body: Body,
 }
@@ -67,16 +67,16 @@ impl PolicyStatement {
         serde_json::to_string_pretty(&self.body).expect("it is made of texts")
     }
 
-    pub(super) fn allow(need: Need, action: Vec<&'static str>, resource: Vec<String>) -> Self {
+    pub(super) fn allow(permission: Permission, action: Vec<&'static str>, resource: Vec<String>) -> Self {
         let body = Body {
-            sid: need.sid(),
+            sid: permission.sid(),
             effect: Effect::Allow,
             principal: None,
             action,
             resource,
             condition: Conditions::new(),
         };
-        Self { need: Some(need), why: Cow::Borrowed(""), body }
+        Self { permission: Some(permission), why: Cow::Borrowed(""), body }
     }
 
     pub(super) fn deny(sid: &'static str, action: Vec<&'static str>, resource: Vec<String>) -> Self {
@@ -88,7 +88,7 @@ impl PolicyStatement {
             resource,
             condition: Conditions::new(),
         };
-        Self { need: None, why: Cow::Borrowed(""), body }
+        Self { permission: None, why: Cow::Borrowed(""), body }
     }
 
     /// Of a trust policy, which is about the role that has it.
@@ -101,12 +101,12 @@ impl PolicyStatement {
             resource: Vec::new(),
             condition: Conditions::new(),
         };
-        Self { need: None, why: Cow::Borrowed(""), body }
+        Self { permission: None, why: Cow::Borrowed(""), body }
     }
 
     /// It allows nothing by itself.
     pub(super) fn without_need(mut self) -> Self {
-        self.need = None;
+        self.permission = None;
         self
     }
 

@@ -141,19 +141,19 @@ fn each_thing_that_a_mount_does_has_a_statement_of_its_own() {
             },
         ])
     );
-    for (need, sid) in [
-        (Need::Read, "ReadObjects"),
-        (Need::ReadVersion, "ReadVersions"),
-        (Need::List, "ListKeys"),
-        (Need::Write, "WriteObjects"),
-        (Need::Delete, "DeleteObjects"),
-        (Need::EndUpload, "EndUploads"),
-        (Need::Decrypt, "DecryptObjects"),
-        (Need::Encrypt, "EncryptObjects"),
+    for (permission, sid) in [
+        (Permission::Read, "ReadObjects"),
+        (Permission::ReadVersion, "ReadVersions"),
+        (Permission::List, "ListKeys"),
+        (Permission::Write, "WriteObjects"),
+        (Permission::Delete, "DeleteObjects"),
+        (Permission::EndUpload, "EndUploads"),
+        (Permission::Decrypt, "DecryptObjects"),
+        (Permission::Encrypt, "EncryptObjects"),
     ] {
-        assert_eq!(policies.granting(need).map(PolicyStatement::sid), Some(sid));
+        assert_eq!(policies.granting(permission).map(PolicyStatement::sid), Some(sid));
     }
-    assert_eq!(policies.granting(Need::CreateSession), None);
+    assert_eq!(policies.granting(Permission::CreateSession), None);
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn a_key_allows_the_role_through_s3_and_says_what_cannot_be_shared() {
 
     let managed = KmsKeyArn::parse("arn:aws:kms:us-west-2:999988887777:alias/aws/s3").unwrap();
     let policies = ask(mount("media")).role(ROLE).kms_key(managed).build().unwrap();
-    assert_eq!(policies.granting(Need::Decrypt), None);
+    assert_eq!(policies.granting(Permission::Decrypt), None);
     assert!(policies.left_out().iter().any(|what| what.contains("AWS manages that key")));
 }
 
@@ -422,7 +422,7 @@ fn a_directory_bucket_is_entered_by_sessions_and_never_under_a_prefix_alone() {
         "Condition": { "StringEquals": { "s3express:SessionMode": ["ReadOnly"] } },
     });
     assert_eq!(statements(&reads, PolicyKind::Role), json!([expected]));
-    let why = reads.granting(Need::CreateSession).unwrap().why();
+    let why = reads.granting(Permission::CreateSession).unwrap().why();
     assert!(why.contains("a prefix cannot be allowed alone") && why.contains("The star stands for"), "{why}");
 
     let owner = crate::bucket::AccountId::parse("111122223333").unwrap();
@@ -451,7 +451,7 @@ fn many_buckets_are_patterns_that_say_where_they_are_wider() {
             "Condition": { "StringEquals": { "s3:ResourceAccount": ["111122223333"] } },
         }])
     );
-    let why = policies.granting(Need::Read).unwrap().why();
+    let why = policies.granting(Permission::Read).unwrap().why();
     assert!(why.contains("no word for the classes") && why.contains("a star matches slashes"), "{why}");
     assert!(policies.left_out().iter().any(|what| what.contains("Name the bucket")));
 
@@ -603,11 +603,11 @@ proptest! {
         let begin = format!("{prefix}{slash}");
         let inside = format!("{begin}{key}");
         let policies = PolicyRequest::for_mount(&mount).build().unwrap();
-        let statement = |need| {
-            let json = policies.granting(need).unwrap().to_json();
+        let statement = |permission| {
+            let json = policies.granting(permission).unwrap().to_json();
             with_lists(&serde_json::from_str(&json).unwrap())
         };
-        let (read, list) = (statement(Need::Read), statement(Need::List));
+        let (read, list) = (statement(Permission::Read), statement(Permission::List));
         let patterns = [
             read["Resource"][0].as_str().unwrap().strip_prefix("arn:aws:s3:::media/").unwrap(),
             list["Condition"]["StringLike"]["s3:prefix"][0].as_str().unwrap(),

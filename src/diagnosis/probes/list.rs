@@ -10,10 +10,10 @@ use crate::{
         context::Signer,
         error_reply::{Problem, Said},
         run::Subject,
-        statement::Need,
     },
     object::ObjectKey,
     origin::listed_key,
+    policies::Permission,
 };
 
 /// The first key below the prefix, if there is one.
@@ -78,7 +78,7 @@ fn refused(subject: &Subject<'_>, said: &Said) -> Check {
     let facts = &subject.facts;
     // Reads come after it: nothing is known of them.
     let advice = advice::denied(facts, said, "s3:ListBucket", Others::Granted);
-    check.advise(format!("{WITHOUT} {advice}")).grant(facts.missing(&said.message, Need::List))
+    check.advise(format!("{WITHOUT} {advice}")).grant(facts.missing(&said.message, Permission::List))
 }
 
 const WITHOUT: &str = "Reads do without it. But S3 then says of keys that do not exist what it says of denied ones, and \

@@ -11,9 +11,9 @@ use crate::{
         context::{BUCKET_REGION, Facts, Server, Signer, field},
         error_reply::Said,
         run::Subject,
-        statement::Need,
     },
     origin::{Probe, S3ErrorCode},
+    policies::Permission,
     response::DeniedAnswer,
 };
 
@@ -131,7 +131,7 @@ fn no_session(facts: &Facts, check: Check) -> Check {
     }
     check
         .advise("A directory bucket is read by sessions: the policy of the role or user has to allow s3express:CreateSession.")
-        .grant(facts.statement(Need::CreateSession))
+        .grant(facts.statement(Permission::CreateSession))
 }
 
 fn taken(facts: &Facts) -> Check {

@@ -12,10 +12,10 @@ use crate::{
         denial::Blame,
         error_reply::Said,
         run::Subject,
-        statement::Need,
     },
     object::{ObjectKey, VersionId},
     origin::S3ErrorCode,
+    policies::Permission,
     request::VersionPolicy,
 };
 
@@ -100,7 +100,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
         let refused =
             Check::answered(decrypt, Outcome::Fail, said).advise(advice::cannot_decrypt(facts, said));
         let refused = match said.is_denied() {
-            true => refused.grant(facts.missing(&said.message, Need::Decrypt(key_arn))),
+            true => refused.grant(facts.missing_key(&said.message, key_arn)),
             false => refused,
         };
         return [Check::pass(read, format!("S3 lets {key} be read, but for its key")), refused];
@@ -142,7 +142,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
             }
             let denied = Check::answered(read, Outcome::Fail, said)
                 .advise(advice)
-                .grant(facts.missing(&said.message, Need::Read));
+                .grant(facts.missing(&said.message, Permission::Read));
             [denied, Check::unknown(decrypt, untried)]
         }
         _ => {
@@ -214,7 +214,7 @@ async fn versions(
         Answer::Silence(why) => Check::fail(name, why),
         Answer::Said(said) if said.is_denied() => Check::answered(name, Outcome::Fail, &said)
             .advise(advice::denied(&subject.facts, &said, "s3:GetObjectVersion", Others::Granted))
-            .grant(subject.facts.missing(&said.message, Need::ReadVersion)),
+            .grant(subject.facts.missing(&said.message, Permission::ReadVersion)),
         Answer::Said(said) => Check::answered(name, Outcome::Fail, &said),
     }
 }

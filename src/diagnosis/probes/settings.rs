@@ -9,7 +9,6 @@ use crate::{
         context::Facts,
         error_reply::Problem,
         run::Subject,
-        statement::Need,
     },
     request::VersionPolicy,
 };
@@ -33,7 +32,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
         let honoured = subject.mount.0.query.versions == VersionPolicy::Honoured;
-        let check = settle(facts, CheckName::Versioning, Need::Versioning, answer, |found| {
+        let check = settle(facts, CheckName::Versioning, "s3:GetBucketVersioning", answer, |found| {
             let status = found.as_ref().and_then(|found| found.status());
             versioning(status, honoured)
         });
@@ -44,7 +43,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
         let own = if subject.mount.0.cors.is_some() { "the mount has its own" } else { "the mount has none" };
-        let check = settle(facts, CheckName::Cors, Need::Cors, answer, |found| match found {
+        let check = settle(facts, CheckName::Cors, "s3:GetBucketCORS", answer, |found| match found {
             Some(found) => {
                 let rules = found.cors_rules().len();
                 Check::pass(
@@ -60,7 +59,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
         let question = client.get_bucket_ownership_controls().bucket(bucket);
         let asked = course.in_time(question.send()).await;
         let answer = asked.map(|answer| answer.map_err(|error| Problem::of_sdk(&error)));
-        let check = settle(facts, CheckName::Ownership, Need::Ownership, answer, |found| {
+        let check = settle(facts, CheckName::Ownership, "s3:GetBucketOwnershipControls", answer, |found| {
             let rule = found.as_ref().and_then(|found| found.ownership_controls()?.rules().first());
             ownership(rule.map(|rule| rule.object_ownership()))
         });
@@ -68,11 +67,11 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
     }
 }
 
-/// `make` gets `None` if the bucket has no such setting.
+/// `action` is what the question takes; `make` gets `None` if the bucket has no such setting.
 fn settle<T>(
     facts: &Facts,
     name: CheckName,
-    need: Need<'_>,
+    action: &str,
     answer: Result<Result<T, Problem>, TooLate>,
     make: impl FnOnce(Option<T>) -> Check,
 ) -> Check {
@@ -87,7 +86,7 @@ fn settle<T>(
         _ if said.is_not_implemented() => Check::unknown(name, "the server does not know the question"),
         _ if said.is_denied() => Check::answered(name, Outcome::Unknown, &said)
             .advise("Nothing needs it but this line:")
-            .grant(facts.statement(need)),
+            .grant(Some(facts.of_bucket(action))),
         _ => Check::answered(name, Outcome::Unknown, &said),
     }
 }

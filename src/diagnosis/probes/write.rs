@@ -12,8 +12,8 @@ use crate::{
         context::Facts,
         error_reply::{Problem, Said},
         run::Subject,
-        statement::Need,
     },
+    policies::Permission,
     terms::Grant,
 };
 
@@ -139,7 +139,7 @@ impl Probe {
                         let advice = advice::denied(&self.facts, &said, "s3:DeleteObject", self.others);
                         check
                             .advise(format!("{left} {advice}"))
-                            .grant(self.facts.missing(&said.message, Need::Delete))
+                            .grant(self.facts.missing(&said.message, Permission::Delete))
                     }
                     false => check.advise(left),
                 }
@@ -185,7 +185,7 @@ impl Put {
                             "{} A Deny may also ask for an encryption that the mount does not name (encryption).",
                             advice::denied(&probe.facts, &said, "s3:PutObject", probe.others)
                         ))
-                        .grant(probe.facts.missing(&said.message, Need::Write)),
+                        .grant(probe.facts.missing(&said.message, Permission::Write)),
                     false => check,
                 }
             }

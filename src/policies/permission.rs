@@ -1,6 +1,6 @@
-/// What a mount does that has to be allowed, and that one statement allows.
+/// A permission that a mount needs, and that one statement grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Need {
+pub(crate) enum Permission {
     /// To read objects.
     Read,
     /// To read what objects were before.
@@ -21,9 +21,9 @@ pub(crate) enum Need {
     CreateSession,
 }
 
-// === impl Need ===
+// === impl Permission ===
 
-impl Need {
+impl Permission {
     /// The `Sid` of its statement: letters and digits, as IAM wants them.
     pub(super) fn sid(self) -> &'static str {
         match self {
