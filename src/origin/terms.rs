@@ -22,7 +22,7 @@ pub(super) struct TellTerms {
 }
 
 /// The operations that carry an object's bytes, and take the key that they are encrypted by (S3 user guide, "SSE-C").
-const WITH_CUSTOMER_KEY: [&str; 7] = [
+const WITH_CUSTOMER_KEY: [&str; 9] = [
     "GetObject",
     "HeadObject",
     "GetObjectAttributes",
@@ -30,6 +30,8 @@ const WITH_CUSTOMER_KEY: [&str; 7] = [
     "CopyObject",
     "CreateMultipartUpload",
     "UploadPart",
+    "UploadPartCopy",
+    "SelectObjectContent",
 ];
 
 /// The operations that say how what they write is encrypted (S3 user guide, "Specifying server-side encryption").
@@ -106,7 +108,7 @@ mod tests {
             assert_eq!(names(&encrypted, operation), [&both[..], &by_kms].concat(), "{operation}");
             assert_eq!(names(&keyed, operation), by_key, "{operation}");
         }
-        for operation in ["GetObject", "HeadObject", "UploadPart"] {
+        for operation in ["GetObject", "HeadObject", "UploadPart", "UploadPartCopy"] {
             assert_eq!(names(&keyed, operation), by_key, "{operation}");
         }
         for operation in ["ListObjectsV2", "DeleteObject", "CompleteMultipartUpload"] {

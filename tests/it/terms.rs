@@ -102,10 +102,23 @@ async fn a_listing_is_on_the_same_terms() {
     };
     let agreed = mount(&s3).requester_pays(true).expected_bucket_owner(account(OWNER));
     assert_eq!(warm(agreed).await, Ok(1));
+    let listings: Vec<_> = s3.log().into_iter().filter(|seen| seen.uri.contains("list-type=2")).collect();
+    assert_eq!(listings.len(), 1);
+    for (name, value) in [("x-amz-request-payer", "requester"), ("x-amz-expected-bucket-owner", OWNER)] {
+        assert!(is_signed(&listings[0], name, value), "{name}: {:?}", listings[0]);
+    }
     for terms in [mount(&s3), mount(&s3).requester_pays(true).expected_bucket_owner(account(OTHER))] {
         let why = warm(terms).await.unwrap_err();
         assert!(why.contains("AccessDenied"), "{why}");
     }
+}
+
+/// Whether a request says this, and its signature covers it: what no proxy in between can add or take away.
+fn is_signed(seen: &SeenRequest, name: &str, value: &str) -> bool {
+    let field = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok());
+    let authorization = field("authorization").unwrap_or_default();
+    let signed = authorization.split_once("SignedHeaders=").and_then(|(_, rest)| rest.split(',').next());
+    field(name) == Some(value) && signed.unwrap_or_default().split(';').any(|signed| signed == name)
 }
 
 #[tokio::test]
