@@ -1,11 +1,8 @@
 use http::{HeaderMap, StatusCode};
 
-use super::{
-    checklist::Checklist,
-    error_reply::{Said, chain},
-    run::Subject,
-};
+use super::{checklist::Checklist, error_reply::Said, run::Subject};
 use crate::{
+    error::in_one_line,
     object::{ObjectKey, VersionId},
     origin::{Probe, Target},
 };
@@ -35,7 +32,7 @@ impl Subject<'_> {
         let target = Target { bucket: &self.facts.bucket, key, version };
         match course.in_time(self.mount.0.origin.ask_once(target)).await {
             Err(late) => Answer::Silence(late.to_string()),
-            Ok(Err(why)) => Answer::Silence(chain(&why)),
+            Ok(Err(why)) => Answer::Silence(in_one_line(&why)),
             Ok(Ok(Probe { refusal: Some(refusal), .. })) => Answer::Said(Said::new(refusal)),
             Ok(Ok(Probe { refusal: None, status, headers })) => Answer::Found { status, headers },
         }

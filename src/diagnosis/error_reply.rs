@@ -7,7 +7,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use http::StatusCode;
 
-use crate::origin::{Refusal, S3ErrorCode};
+use crate::{
+    error::in_one_line,
+    origin::{Refusal, S3ErrorCode},
+};
 
 /// What an error answer of S3 or STS says.
 #[derive(Debug, Clone)]
@@ -89,30 +92,13 @@ impl Problem {
         match error.raw_response() {
             // It should have been good.
             Some(raw) if raw.status().is_success() => {
-                Self::Silence(format!("an answer that can't be read: {}", chain(error)))
+                Self::Silence(format!("an answer that can't be read: {}", in_one_line(error)))
             }
             Some(raw) => {
                 let (status, headers) = (raw.status().as_u16(), raw.headers());
                 Self::Said(Box::new(Said::of_sdk(error.code(), error.message(), status, headers)))
             }
-            None => Self::Silence(chain(error)),
+            None => Self::Silence(in_one_line(error)),
         }
     }
-}
-
-/// An error and its causes, each once.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        next = error.source();
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
-    }
-    text
 }

@@ -1,10 +1,11 @@
 //! Why a configuration is refused, and why a request is answered with an error.
 
+mod chain;
 mod config;
 mod failure;
 mod proxy;
 
-pub(crate) use self::failure::Failure;
+pub(crate) use self::{chain::in_one_line, failure::Failure};
 pub use self::{
     config::{ConfigError, ConfigErrorKind},
     proxy::{BoxError, ProxyError, ProxyErrorKind},

@@ -144,7 +144,7 @@ impl Mount {
         if self.0.denied != DeniedAnswer::Auto {
             return None;
         }
-        let key = self.0.keys.key(&format!("tower-s3-proxy-canary-{:016x}", fastrand::u64(..))).ok()?;
+        let key = self.0.keys.absent_key(fastrand::u64(..))?;
         self.0.origin.absence(Target { bucket, key: &key, version: None }).await
     }
 }

@@ -1,14 +1,14 @@
 //! Listing a bucket, through the SDK's own client.
 
 use aws_sdk_s3::{
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
     types::{EncodingType, Object},
 };
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use percent_encoding::percent_decode_str;
 
-use super::S3Origin;
+use super::{S3Origin, sdk_error::call_refusal};
 use crate::{
     error::BoxError,
     object::{BucketName, ObjectKey},
@@ -27,18 +27,9 @@ impl S3Origin {
     }
 }
 
-/// Why S3 did not list, in one line; the SDK's own account of it is the whole answer.
+/// Why S3 did not list, in one line.
 pub(crate) fn list_refusal(error: &SdkError<ListObjectsV2Error>) -> String {
-    match (error.code(), error.message()) {
-        (Some("AccessDenied"), message) => {
-            format!("AccessDenied: {} (it takes s3:ListBucket)", message.unwrap_or("no reason given"))
-        }
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
-        (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": "),
-    }
+    call_refusal(error, "s3:ListBucket")
 }
 
 /// `None` for a key that no request could name.

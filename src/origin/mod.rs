@@ -2,6 +2,7 @@
 
 mod absent_keys;
 mod clock;
+mod connection;
 mod credentials;
 mod endpoint;
 mod error;
@@ -14,6 +15,7 @@ mod recovery;
 mod refusal;
 mod request;
 mod s3_error;
+mod sdk_error;
 mod session;
 mod sigv4;
 mod terms;
@@ -26,6 +28,7 @@ pub use self::transport::{Transport, TransportBuilder};
 pub(crate) use self::{
     absent_keys::Absence,
     clock::OriginClock,
+    connection::{is_nominated, is_of_connection},
     credentials::{CredentialCache, Identity, RefreshPolicy},
     endpoint::{Addressing, AuthScheme},
     error::OriginError,

@@ -16,7 +16,7 @@ use aws_sdk_s3::{
 };
 use aws_smithy_async::time::SharedTimeSource;
 
-use super::{AuthScheme, CredentialCache, RefreshPolicy, S3ErrorCode, S3Origin};
+use super::{AuthScheme, CredentialCache, RefreshPolicy, S3ErrorCode, S3Origin, sdk_error::call_refusal};
 use crate::{object::BucketName, terms::Grant};
 
 /// Opens sessions with one bucket.
@@ -86,20 +86,9 @@ impl Sessions {
         Ok(request.session_mode(self.mode.clone()).send().await?.credentials)
     }
 
-    /// In one line; the SDK's own account of it is the whole answer.
     fn refusal(&self, error: &SdkError<CreateSessionError>) -> String {
-        let said = match (error.code(), error.message()) {
-            (Some(code), message) => format!("{code}: {}", message.unwrap_or("no reason given")),
-            (None, _) => std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source())
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(": "),
-        };
-        let needed = match error.code() {
-            Some("AccessDenied") => " (it takes s3express:CreateSession)",
-            _ => "",
-        };
-        format!("no session with the bucket {}: {said}{needed}", self.bucket)
+        let why = call_refusal(error, "s3express:CreateSession");
+        format!("no session with the bucket {}: {why}", self.bucket)
     }
 }
 

@@ -5,14 +5,16 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
         ACCEPT_ENCODING, ACCEPT_RANGES, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AGE,
-        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-        CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, ORIGIN,
-        PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+        CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+        CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, ORIGIN, VARY,
     },
 };
 
-use super::list::{members, without};
-use crate::object::EntityTag;
+use super::list::without;
+use crate::{
+    object::EntityTag,
+    origin::{is_nominated, is_of_connection},
+};
 
 /// Which of S3's fields a client sees: those of the object itself, and what the mount allows besides.
 #[derive(Debug, Clone, Default)]
@@ -111,15 +113,9 @@ fn is_content_field(name: &HeaderName) -> bool {
 /// Fields of the connection (RFC 9110 §7.6.1), of the framing, or of CORS, which is the mount's to decide: never taken
 /// from S3 by a rule.
 fn is_ours(name: &HeaderName) -> bool {
-    CONNECTION_FIELDS.contains(name)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+    is_of_connection(name)
+        || [CONTENT_LENGTH, CONTENT_RANGE].contains(name)
         || name.as_str().starts_with("access-control-")
-}
-
-/// Whether S3's `Connection` says that a field is meant for us alone (RFC 9110 §7.6.1).
-fn is_nominated(name: &HeaderName, origin: &HeaderMap) -> bool {
-    let mut nominated = origin.get_all(CONNECTION).iter().flat_map(members);
-    nominated.any(|member| member.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// A value of S3 as clients get it; `None` if nothing is left of it.
@@ -175,18 +171,6 @@ const CONTENT_FIELDS: [HeaderName; 7] = [
     CONTENT_RANGE,
     CONTENT_DISPOSITION,
     CONTENT_LANGUAGE,
-];
-
-const CONNECTION_FIELDS: [HeaderName; 9] = [
-    CONNECTION,
-    TRANSFER_ENCODING,
-    TE,
-    TRAILER,
-    UPGRADE,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    CONTENT_LENGTH,
-    CONTENT_RANGE,
 ];
 
 // === impl InvalidHeaderRule ===

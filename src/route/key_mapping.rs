@@ -40,6 +40,11 @@ impl KeyMapping {
         &self.prefix
     }
 
+    /// A key below the prefix that nobody has, by a random number; `None` if the prefix leaves no room for it.
+    pub(crate) fn absent_key(&self, random: u64) -> Option<ObjectKey> {
+        self.key(&format!("tower-s3-proxy-canary-{random:016x}")).ok()
+    }
+
     /// The key that `rest` names, where that can have no cache-bust segment.
     pub(crate) fn key(&self, rest: &str) -> Result<ObjectKey, InvalidKey> {
         let name = decode_once(rest)?;

@@ -1,10 +1,9 @@
 use http::{
     HeaderMap, HeaderName,
-    header::{
-        AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-        PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG},
 };
+
+use crate::origin::{is_nominated, is_of_connection};
 
 /// The stored fields of an answer that a 304 has confirmed, brought up to date by those of the 304 (RFC 9111 §3.2,
 /// §4.3.4). That the 304 is of the stored state is the caller's to know.
@@ -23,7 +22,7 @@ pub(crate) fn merged(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap 
     headers.remove(AGE);
     headers.remove(DATE);
     for name in not_modified.keys() {
-        if KEPT.contains(name) || is_of_the_connection(name, not_modified) {
+        if KEPT.contains(name) || is_of_connection(name) || is_nominated(name, not_modified) {
             continue;
         }
         headers.remove(name);
@@ -35,21 +34,6 @@ pub(crate) fn merged(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap 
 }
 
 const KEPT: [HeaderName; 5] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG];
-
-/// RFC 9110 §7.6.1, and the fields of authentication at a proxy (RFC 9111 §3.1).
-fn is_of_the_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
-    let is_nominated = || {
-        let lines = headers.get_all(CONNECTION).iter();
-        let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        members.any(|member| member.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
-    };
-    CONNECTION_FIELDS.contains(name)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "proxy-authentication-info")
-        || is_nominated()
-}
-
-const CONNECTION_FIELDS: [HeaderName; 7] =
-    [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,8 @@ use std::time::{Duration, SystemTime};
 use http::header::{DATE, SERVER};
 
 use crate::{
-    diagnosis::{
-        Check, CheckName, checklist::Checklist, context::field, duration::in_words, error_reply::chain,
-        run::Subject,
-    },
+    diagnosis::{Check, CheckName, checklist::Checklist, context::field, duration::in_words, run::Subject},
+    error::in_one_line,
     object::parse_date,
     origin::Probe,
 };
@@ -21,8 +19,9 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
         before = origin.machine_time();
         let answer = course.in_time(origin.contact(&subject.facts.bucket)).await;
         after = origin.machine_time();
-        let answer =
-            answer.map_err(|late| late.to_string()).and_then(|answer| answer.map_err(|why| chain(&why)));
+        let answer = answer
+            .map_err(|late| late.to_string())
+            .and_then(|answer| answer.map_err(|why| in_one_line(&why)));
         course.note(http(answer.as_ref()));
         contact = answer.ok();
     }
