@@ -33,7 +33,9 @@ pub struct MountBuilder {
     host: Option<String>,
     prefix: String,
     cache_bust_segment: bool,
+    /// All but the endpoint URL, which is read when the mount is built.
     addressing: Addressing,
+    endpoint_url: Option<String>,
     connect_to: Option<String>,
     credentials: Option<CredentialsSource>,
     transport: Transport,
@@ -89,6 +91,7 @@ impl MountBuilder {
             prefix: String::new(),
             cache_bust_segment: false,
             addressing: Addressing::default(),
+            endpoint_url: None,
             connect_to: None,
             credentials: None,
             transport: Transport::shared(),

@@ -16,7 +16,7 @@ use aws_types::region::Region;
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
     error::ConfigError,
-    origin::{PoolSettings, PooledClient, Pools, check_url, trusted},
+    origin::{EndpointUrl, PoolSettings, PooledClient, Pools, trusted},
 };
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.
@@ -78,8 +78,9 @@ pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, Co
     let mut client = imds::Client::builder().configure(&config);
     if let Some(url) = endpoint_url {
         const FIELD: &str = "the metadata endpoint URL";
-        check_url(FIELD, url)?;
-        client = client.endpoint(url).map_err(|why| ConfigError::invalid(FIELD, url, &why).caused_by(why))?;
+        let url = EndpointUrl::parse(FIELD, url)?.to_string();
+        let invalid = |why| ConfigError::invalid(FIELD, &url, &why).caused_by(why);
+        client = client.endpoint(&url).map_err(invalid)?;
     }
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     Ok(CredentialsSource::new(SourceKind::Instance, provider))

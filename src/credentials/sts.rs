@@ -7,7 +7,7 @@ use aws_types::{SdkConfig, region::Region};
 use super::chain::http_client;
 use crate::{
     error::{ConfigError, ConfigErrorKind},
-    origin::check_url,
+    origin::EndpointUrl,
 };
 
 /// Where STS is, and what time it is there.
@@ -27,9 +27,9 @@ impl Sts {
         let mut loader =
             aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?).no_credentials();
         if let Some(url) = self.endpoint_url {
-            check_url("the STS endpoint URL", &url)?;
+            let url = EndpointUrl::parse("the STS endpoint URL", url)?;
             // Servers that speak STS's protocol rarely care.
-            loader = loader.endpoint_url(url).region(Region::from_static("us-east-1"));
+            loader = loader.endpoint_url(url.to_string()).region(Region::from_static("us-east-1"));
         }
         if let Some(region) = self.region {
             loader = loader.region(Region::new(region));

@@ -97,7 +97,7 @@ fn server(addressing: &Addressing) -> Server {
     match &addressing.endpoint_url {
         None => Server::Aws,
         // AWS's own names, as someone may give them for a VPC endpoint.
-        Some(url) if url.contains(".amazonaws.com") => Server::Aws,
+        Some(url) if url.is_of_aws() => Server::Aws,
         Some(_) => Server::Compatible,
     }
 }

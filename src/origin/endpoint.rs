@@ -11,7 +11,10 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use http::{HeaderName, HeaderValue, Uri, uri::Scheme};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::sigv4::{SigningKey, SigningScope};
+use super::{
+    EndpointUrl,
+    sigv4::{SigningKey, SigningScope},
+};
 use crate::{
     object::{BucketName, ObjectKey, VersionId},
     terms::Arn,
@@ -21,7 +24,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Addressing {
     pub(crate) region: String,
-    pub(crate) endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<EndpointUrl>,
     pub(crate) path_style: bool,
     pub(crate) fips: bool,
     pub(crate) dual_stack: bool,
@@ -94,7 +97,7 @@ impl Addressing {
         let params = Params::builder()
             .bucket(bucket.as_str())
             .region(self.region.clone())
-            .set_endpoint(self.endpoint_url.as_deref().map(with_final_slash))
+            .set_endpoint(self.endpoint_url.as_ref().map(EndpointUrl::with_final_slash))
             .force_path_style(self.path_style)
             .use_fips(self.fips)
             .use_dual_stack(self.dual_stack)
@@ -141,11 +144,6 @@ impl AuthScheme {
             Self::Session => const { HeaderName::from_static("x-amz-s3session-token") },
         }
     }
-}
-
-/// The rules append the bucket to the URL's path as it is: `/s3` would become `/s3media`.
-pub(super) fn with_final_slash(url: &str) -> String {
-    format!("{}/", url.trim_end_matches('/'))
 }
 
 /// The output of a future that is ready at once, as those of the SDK's own resolver are.
@@ -232,11 +230,15 @@ mod tests {
         Ok((url, endpoint.scope.region().to_owned()))
     }
 
+    fn url(text: &str) -> EndpointUrl {
+        EndpointUrl::parse("the endpoint URL", text).unwrap()
+    }
+
     const KEY_PATH: &str = "/a%20b//%C3%BC%2B/~x";
 
     #[test]
     fn the_sdks_rules_place_every_kind_of_bucket() {
-        let minio = |a: &mut Addressing| a.endpoint_url = Some("http://minio.local:9000".to_owned());
+        let minio = |a: &mut Addressing| a.endpoint_url = Some(url("http://minio.local:9000"));
         type Row = (&'static str, fn(&mut Addressing), &'static str);
         let rows: [Row; 8] = [
             ("media", |_| {}, "https://media.s3.us-west-2.amazonaws.com"),
@@ -267,7 +269,7 @@ mod tests {
             ("https://10.0.0.1:443/s3/", "https://10.0.0.1/s3/media"),
             ("https://10.0.0.1/s3/v1", "https://10.0.0.1/s3/v1/media"),
         ] {
-            let (url, _) = resolve("media", |a| a.endpoint_url = Some(endpoint.to_owned())).unwrap();
+            let (url, _) = resolve("media", |a| a.endpoint_url = Some(url(endpoint))).unwrap();
             assert_eq!(url, format!("{base}{KEY_PATH}"));
         }
     }

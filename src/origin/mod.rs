@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod credentials;
 mod endpoint;
+mod endpoint_url;
 mod error;
 mod extent;
 mod s3;
@@ -21,7 +22,6 @@ mod sigv4;
 mod terms;
 mod transport;
 mod typed;
-mod url;
 mod wire;
 
 pub use self::transport::{Transport, TransportBuilder};
@@ -31,6 +31,7 @@ pub(crate) use self::{
     connection::{is_nominated, is_of_connection},
     credentials::{CredentialCache, Identity, RefreshPolicy},
     endpoint::{Addressing, AuthScheme},
+    endpoint_url::EndpointUrl,
     error::OriginError,
     extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
     list::{list_refusal, listed_key},
@@ -38,16 +39,17 @@ pub(crate) use self::{
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    transport::trusted,
-    url::check_url,
-    wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, WireBody, bare},
+    wire::{ConnectTo, Pools, ReadBuffer, WireBody},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{
     probe::{Probe, Route},
     wire::TlsFault,
 };
+#[cfg(feature = "aws-config")]
+pub(crate) use self::{
+    transport::trusted,
+    wire::{PoolSettings, PooledClient},
+};
 #[cfg(feature = "__internals")]
 pub(crate) use sigv4::SigningScope;
-#[cfg(feature = "aws-config")]
-pub(crate) use wire::PooledClient;

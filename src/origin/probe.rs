@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::net::TcpStream;
 
 use super::{
-    CredentialCache, OriginError, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
+    CredentialCache, EndpointUrl, OriginError, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
     endpoint::EndpointError,
     s3::Sent,
     transport::trusted,
@@ -124,17 +124,15 @@ impl S3Origin {
             .retry_config(RetryConfig::disabled())
             .time_source(self.clock.clone())
             .sleep_impl(TokioSleep::new());
-        let config = match url {
-            Some(url) => config.endpoint_url(url),
+        let url = url.map(|url| EndpointUrl::parse("the STS endpoint URL", url)).transpose()?;
+        let config = match &url {
+            Some(url) => config.endpoint_url(url.to_string()),
             None => config,
         };
         let config = match &self.client {
             WireClient::Sdk(client) => config.http_client(client.client.clone()),
             WireClient::Pools(pools) => {
-                let tls = match url {
-                    Some(url) if url.starts_with("http:") => None,
-                    Some(_) | None => Some(trusted()?),
-                };
+                let tls = if url.is_none_or(|url| url.is_tls()) { Some(trusted()?) } else { None };
                 let pools = pools.clone().connecting_to(None).with_tls(tls);
                 config.http_client(PooledClient::new(pools))
             }

@@ -12,7 +12,8 @@ use http::{
 };
 
 use super::{
-    Addressing, CredentialCache, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp, WireBody,
+    Addressing, CredentialCache, EndpointUrl, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp,
+    WireBody,
     absent_keys::AbsentKeys,
     endpoint::{AuthScheme, Endpoint, EndpointError},
     recovery::Explainer,
@@ -129,7 +130,7 @@ impl S3Origin {
 
     /// Whether any request could travel over TLS.
     pub(crate) fn needs_tls(addressing: &Addressing) -> bool {
-        !addressing.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http:"))
+        addressing.endpoint_url.as_ref().is_none_or(EndpointUrl::is_tls)
     }
 
     /// How buckets are found.

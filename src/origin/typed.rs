@@ -11,8 +11,8 @@ use aws_sdk_s3::{
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use super::{
-    AuthScheme, CredentialCache, S3Origin, WireClient,
-    endpoint::{Addressing, EndpointError, with_final_slash},
+    AuthScheme, CredentialCache, EndpointUrl, S3Origin, WireClient,
+    endpoint::{Addressing, EndpointError},
     terms::TellTerms,
     wire::PooledClient,
 };
@@ -45,7 +45,7 @@ impl S3Origin {
             .time_source(self.clock.clone())
             .sleep_impl(TokioSleep::new())
             .interceptor(TellTerms::new(&self.terms));
-        config.set_endpoint_url(endpoint_url.as_deref().map(with_final_slash));
+        config.set_endpoint_url(endpoint_url.as_ref().map(EndpointUrl::with_final_slash));
         let config = match &self.client {
             WireClient::Pools(pools) => config.http_client(PooledClient::new(pools.clone())),
             WireClient::Sdk(client) => config.http_client(client.client.clone()),

@@ -11,8 +11,8 @@ use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, OriginClock, ReadBuffer, RefreshPolicy, S3Origin, WireClient,
-        check_url,
+        Addressing, ConnectTo, CredentialCache, EndpointUrl, OriginClock, ReadBuffer, RefreshPolicy,
+        S3Origin, WireClient,
     },
     response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -42,7 +42,7 @@ impl MountBuilder {
         let source = own_credentials.clone();
         self.check_sets()?;
         self.check_payer(own_credentials)?;
-        self.check_customer_key()?;
+        self.check_customer_key(ingredients.addressing.endpoint_url.as_ref())?;
         // Where the bucket is not known yet, any name shows whether region and options are good.
         let sample = match &self.bucket {
             BucketChoice::Fixed(name) => name.clone(),
@@ -149,14 +149,13 @@ impl MountBuilder {
 
     /// What the origins of all credentials of a mount share.
     fn ingredients(&self) -> Result<Ingredients, ConfigError> {
-        let addressing = self.addressing.clone();
-        if addressing.region.is_empty() {
+        if self.addressing.region.is_empty() {
             let message = "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
-        if let Some(url) = &addressing.endpoint_url {
-            check_url("the endpoint URL", url)?;
-        }
+        let endpoint_url = self.endpoint_url.as_deref();
+        let endpoint_url = endpoint_url.map(|url| EndpointUrl::parse("the endpoint URL", url)).transpose()?;
+        let addressing = Addressing { endpoint_url, ..self.addressing.clone() };
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
         Ok(Ingredients { addressing, client, clock, terms: self.terms.of_bucket.clone() })

@@ -15,7 +15,7 @@ impl MountBuilder {
 
     /// The URL of an S3-compatible server, instead of AWS: `http://127.0.0.1:9000`.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
-        self.addressing.endpoint_url = Some(url.into());
+        self.endpoint_url = Some(url.into());
         self
     }
 
@@ -59,7 +59,7 @@ impl MountBuilder {
             self.addressing.region = region.to_string();
         }
         if let Some(url) = config.endpoint_url() {
-            self.addressing.endpoint_url = Some(url.to_owned());
+            self.endpoint_url = Some(url.to_owned());
         }
         self.addressing.fips = config.use_fips().unwrap_or(self.addressing.fips);
         self.addressing.dual_stack = config.use_dual_stack().unwrap_or(self.addressing.dual_stack);

@@ -2,13 +2,11 @@
 
 use std::net::IpAddr;
 
-use http::{Uri, uri::Scheme};
-
 use super::MountBuilder;
 use crate::{
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind},
-    origin::{ConnectTo, bare},
+    origin::{ConnectTo, EndpointUrl},
     terms::{AccountId, BucketTerms, CustomerKey, Encryption, Grant, Payer},
 };
 
@@ -65,7 +63,7 @@ impl MountBuilder {
         self
     }
 
-    pub(super) fn check_customer_key(&self) -> Result<(), ConfigError> {
+    pub(super) fn check_customer_key(&self, endpoint: Option<&EndpointUrl>) -> Result<(), ConfigError> {
         let contradiction = |message: &str| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         if self.terms.of_bucket.customer_key.is_none() {
             return Ok(());
@@ -76,8 +74,8 @@ impl MountBuilder {
             );
         }
         // S3 user guide, "SSE-C": "S3 rejects any requests made over HTTP when using SSE-C".
-        let is_plain = self.addressing.endpoint_url.as_ref().is_some_and(|url| !is_tls(url));
-        if is_plain && !self.connects_to_loopback() {
+        let plain = endpoint.filter(|url| !url.is_tls());
+        if plain.is_some_and(|url| !self.connects_to_loopback(url)) {
             return contradiction(
                 "a customer key must not be sent without TLS: give an endpoint URL that begins with \"https://\"",
             );
@@ -85,16 +83,14 @@ impl MountBuilder {
         Ok(())
     }
 
-    fn connects_to_loopback(&self) -> bool {
+    fn connects_to_loopback(&self, endpoint: &EndpointUrl) -> bool {
         // An HTTP client of the program's own connects where it likes.
         if self.transport.has_own_client() {
             return false;
         }
-        let endpoint = self.addressing.endpoint_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
-        match (&self.connect_to, endpoint.as_ref().and_then(Uri::host)) {
-            (Some(address), _) => address.parse::<ConnectTo>().is_ok_and(|to| is_loopback(to.host())),
-            (None, Some(host)) => is_loopback(host),
-            (None, None) => false,
+        match &self.connect_to {
+            Some(address) => address.parse::<ConnectTo>().is_ok_and(|to| is_loopback(to.host())),
+            None => is_loopback(endpoint.host()),
         }
     }
 
@@ -109,12 +105,7 @@ impl MountBuilder {
     }
 }
 
-fn is_tls(url: &str) -> bool {
-    url.parse::<Uri>().is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS))
-}
-
 fn is_loopback(host: &str) -> bool {
-    let host = bare(host);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

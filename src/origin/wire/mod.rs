@@ -19,10 +19,11 @@ use http_body::{Body, Frame, SizeHint};
 use self::pool::PooledBody;
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::pool::TlsFault;
+pub(super) use self::stream::bare;
 pub(crate) use self::{
     pool::{Pool, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_client::SdkClient,
-    stream::{ConnectTo, bare, tls_connector},
+    stream::{ConnectTo, tls_connector},
 };
 use super::endpoint::Endpoint;
 use crate::error::BoxError;

@@ -126,7 +126,7 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki
 }
 
 /// The host of a URL, without the brackets of an IPv6 address (RFC 3986 §3.2.2).
-pub(crate) fn bare(host: &str) -> &str {
+pub(in crate::origin) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 

@@ -22,9 +22,9 @@ impl PolicyRequest {
     pub(super) fn facts(&self) -> Result<Facts, ConfigError> {
         let parts = &*self.mount.0;
         let addressing = parts.origin.addressing();
-        let dialect = self.dialect.unwrap_or(match addressing.endpoint_url.as_deref() {
+        let dialect = self.dialect.unwrap_or(match &addressing.endpoint_url {
             None => PolicyDialect::Aws,
-            Some(url) if is_of_aws(url) => PolicyDialect::Aws,
+            Some(url) if url.is_of_aws() => PolicyDialect::Aws,
             Some(_) => PolicyDialect::Compatible,
         });
         let partition = Partition::of_region(&addressing.region);
@@ -50,7 +50,9 @@ impl PolicyRequest {
                 "requests from elsewhere cannot be denied without a VPC or a VPC endpoint: name one",
             );
         }
-        if self.plain_http == PlainHttp::Denied && addressing.endpoint_url.as_deref().is_some_and(is_plain) {
+        if self.plain_http == PlainHttp::Denied
+            && addressing.endpoint_url.as_ref().is_some_and(|url| !url.is_tls())
+        {
             return contradiction(
                 "denying plain HTTP would shut out this mount, whose endpoint is plain HTTP",
             );
@@ -192,16 +194,6 @@ impl PolicyRequest {
             }
         }
     }
-}
-
-/// Endpoints of AWS that are named by URL are those of VPC endpoints, for the most part.
-fn is_of_aws(url: &str) -> bool {
-    let host = url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
-    host.is_some_and(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
-}
-
-fn is_plain(url: &str) -> bool {
-    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
 }
 
 fn invalid(what: &str, text: &str, why: &str) -> ConfigError {

@@ -108,7 +108,7 @@ async fn build(spec: &SourceSpec, _by: Option<CredentialsSource>) -> Result<Cred
         SourceSpec::Keys(keys) => Ok(from_keys(keys.clone())),
         _ => {
             let message = "credentials of this type need the feature \"aws-config\"";
-            Err(ConfigError::new(crate::config::ConfigErrorKind::InvalidValue, message))
+            Err(ConfigError::new(crate::error::ConfigErrorKind::InvalidValue, message))
         }
     }
 }
