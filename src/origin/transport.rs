@@ -16,6 +16,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// Mounts that are given none share the default one, and with it the connections to the hosts that they have in common.
 /// Certificates are loaded once for all. Clones are the same transport.
 ///
+/// A connection serves the Tokio runtime that opened it: programs and tests with several runtimes can share a transport.
+///
 /// ```
 /// use std::time::Duration;
 ///

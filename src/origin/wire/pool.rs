@@ -25,7 +25,10 @@ use hyper::{
     body::Incoming,
     client::conn::http1::{self, Connection, SendRequest},
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    runtime::{self, Handle},
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_rustls::TlsConnector;
 
 #[cfg(feature = "diagnosis")]
@@ -105,6 +108,8 @@ pub(crate) enum Reuse {
 struct Conn {
     sender: SendRequest<SdkBody>,
     driver: Option<Connection<Stream, SdkBody>>,
+    /// The one that tells of what the socket can do: while it stands still, or is gone, nothing arrives.
+    runtime: Option<runtime::Id>,
 }
 
 /// The body of an answer, together with the connection that it is read from.
@@ -210,13 +215,18 @@ impl Pool {
         };
         let (sender, driver) =
             http.handshake(stream).await.map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
-        Ok(Box::new(Conn { sender, driver: Some(driver) }))
+        Ok(Box::new(Conn { sender, driver: Some(driver), runtime: this_runtime() }))
     }
 
-    /// A kept connection that is still open.
+    /// A kept connection of this runtime that is still open.
     fn check_out(&self) -> Option<Box<Conn>> {
+        let runtime = this_runtime();
         loop {
-            let (mut conn, since) = self.idle().pop()?;
+            let (mut conn, since) = {
+                let mut idle = self.idle();
+                let newest = idle.iter().rposition(|(conn, _)| conn.runtime == runtime)?;
+                idle.remove(newest)
+            };
             if since.elapsed() < self.0.settings.idle_timeout && conn.is_idle() {
                 return Some(conn);
             }
@@ -282,6 +292,11 @@ impl Conn {
         let driven = drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         driven.is_ok() && self.driver.is_some() && self.sender.is_ready()
     }
+}
+
+/// `None` outside of any.
+fn this_runtime() -> Option<runtime::Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 /// Lets the connection read and write what it can.

@@ -3,6 +3,7 @@ use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    runtime::{self, Runtime},
     sync::mpsc,
 };
 
@@ -342,4 +343,24 @@ fn a_pool_goes_with_the_last_who_refers_to_it() {
     let other = pools.pool(&Scheme::HTTP, "b.test", 80);
     assert_eq!(pools.shared.by_host.lock().unwrap().len(), 1);
     drop(other);
+}
+
+/// A runtime that is not being driven, or is gone, makes no progress on its connections.
+#[test]
+fn a_connection_is_for_the_runtime_that_opened_it() {
+    let server = Runtime::new().unwrap();
+    let [first, other] =
+        [(); 2].map(|()| runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let mut origin = server.block_on(Origin::start(&[OK, OK, OK], After::Wait));
+    let pool = pool(PoolSettings { response_timeout: Duration::from_secs(2), ..settings() }, origin.port);
+    let ask = async || read(pool.send(request(), Reuse::Allowed).await.unwrap()).await;
+    assert_eq!(first.block_on(ask()), "hello");
+    assert_eq!(other.block_on(ask()), "hello", "while the first runtime stands still");
+    assert_eq!(pool.idle().len(), 2);
+    assert_eq!(first.block_on(ask()), "hello");
+    drop(first);
+    assert_eq!(other.block_on(ask()), "hello", "once the first runtime is gone");
+    let seen = [(); 6].map(|()| server.block_on(origin.next()));
+    let connections = seen.iter().filter(|event| **event == Event::Accepted).count();
+    assert_eq!(connections, 2, "{seen:?}");
 }
