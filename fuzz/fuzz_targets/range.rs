@@ -6,7 +6,7 @@ use http::HeaderValue;
 use libfuzzer_sys::fuzz_target;
 use tower_s3_proxy::internals;
 
-#[path = "../../src/request/range/model.rs"]
+#[path = "../../src/request/range/tests/model.rs"]
 mod model;
 
 fuzz_target!(|input: (u64, &[u8])| {

@@ -303,6 +303,4 @@ impl fmt::Debug for Identity {
 }
 
 #[cfg(test)]
-mod life;
-#[cfg(test)]
 mod tests;

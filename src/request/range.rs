@@ -277,6 +277,4 @@ impl ContentRange {
 }
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod tests;

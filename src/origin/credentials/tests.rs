@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
+mod life;
+
 /// Seconds since the epoch, set by the test.
 #[derive(Debug, Clone, Default)]
 struct Clock(Arc<AtomicU64>);

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod model;
+
 fn headers(value: &str) -> HeaderMap {
     HeaderMap::from_iter([(RANGE, HeaderValue::from_str(value).unwrap())])
 }

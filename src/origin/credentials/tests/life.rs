@@ -8,7 +8,7 @@ use std::{
 use aws_credential_types::provider::{error::CredentialsError, future};
 use aws_smithy_async::time::TimeSource;
 
-use super::*;
+use super::super::*;
 
 #[derive(Debug, Clone, Copy)]
 struct Clock(Instant);
