@@ -25,8 +25,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::Tls`] if the system has no trusted certificates. Whether there are credentials shows when
-/// they are first needed.
+/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates. Whether there are
+/// credentials shows when they are first needed.
 pub async fn default_chain(region: Option<&str>) -> Result<CredentialsSource, ConfigError> {
     let mut chain = DefaultCredentialsChain::builder().configure(provider_config(region).await?);
     if let Some(region) = region {
@@ -45,7 +45,7 @@ pub fn from_environment() -> CredentialsSource {
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::Tls`] if the system has no trusted certificates.
+/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> {
     let config = provider_config(None).await?;
     let provider = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config).build();
@@ -58,7 +58,7 @@ pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> 
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::Tls`] if the system has no trusted certificates.
+/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub fn from_container() -> Result<CredentialsSource, ConfigError> {
     let config = ProviderConfig::default().with_http_client(http_client()?);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
@@ -71,8 +71,8 @@ pub fn from_container() -> Result<CredentialsSource, ConfigError> {
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::InvalidValue`] for what is no URL; [`ConfigErrorKind::Tls`] if the system has no trusted
-/// certificates.
+/// [`ConfigErrorKind::InvalidValue`](crate::ConfigErrorKind::InvalidValue) for what is no URL;
+/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, ConfigError> {
     let config = ProviderConfig::default().with_http_client(http_client()?);
     let mut client = imds::Client::builder().configure(&config);
