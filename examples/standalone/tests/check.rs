@@ -156,7 +156,7 @@ async fn what_cannot_be_tried_is_told_apart() {
         (&["check", "-o", "miss=inner"], "-o miss: `miss` is called `fallback` now"),
         (&["check", "--config", "/nonexistent/proxy.toml"], "/nonexistent/proxy.toml"),
         (&["check", "--bucket", "media", "--region", "us-west-2", "--canary", "../x"], "--canary"),
-        (&["check", "--skip", "nothing"], "the steps are endpoint, dns"),
+        (&["check", "--skip", "nothing"], "[possible values: endpoint, dns"),
         (&["--ping-path", "/p", "check"], "cannot be used with"),
     ] {
         let run = standalone(args, &[]).await;

@@ -2,6 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tower_s3_proxy::{
     BucketName,
     bucket::ObjectKey,
@@ -35,8 +36,8 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "BUCKET")]
     for_bucket: Option<String>,
 
-    /// Skip this step, like list; can be repeated
-    #[arg(long, value_name = "STEP", value_parser = parse_step)]
+    /// Skip this step; can be repeated
+    #[arg(long, value_name = "STEP", value_parser = steps())]
     skip: Vec<CheckName>,
 
     /// How long a response can take: seconds, or like 10s, 1m
@@ -98,10 +99,10 @@ impl CheckArgs {
     }
 }
 
-fn parse_step(text: &str) -> Result<CheckName, String> {
-    let named = CheckName::ALL.into_iter().find(|name| name.as_str() == text);
-    named.ok_or_else(|| {
-        let names: Vec<_> = CheckName::ALL.into_iter().map(CheckName::as_str).collect();
-        format!("the steps are {}", names.join(", "))
+/// The names of the steps; `--help` and messages list them.
+fn steps() -> impl TypedValueParser<Value = CheckName> {
+    PossibleValuesParser::new(CheckName::ALL.map(CheckName::as_str)).try_map(|text| {
+        let named = CheckName::ALL.into_iter().find(|name| name.as_str() == text);
+        named.ok_or("no step")
     })
 }
