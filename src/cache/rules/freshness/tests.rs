@@ -185,11 +185,7 @@ fn what_is_not_for_a_shared_cache_is_not_stored() {
         ("5.2.2.4", &[("cache-control", "no-cache")], None),
         ("4.1: *", &[("vary", "*")], Some(Vary)),
         ("4.1: among others", &[("vary", "origin"), ("vary", "Accept-Encoding, X")], Some(Vary)),
-        (
-            "4.1: what S3 never gets",
-            &[("vary", "Origin, , access-control-request-method"), ("vary", "accept-encoding")],
-            None,
-        ),
+        ("4.1: no member", &[("vary", ", "), ("vary", "")], None),
         ("7.3", &[("set-cookie", "a=b"), ("cache-control", "max-age=5")], Some(SetCookie)),
         ("7.3: public", &[("set-cookie", "a=b"), ("cache-control", "public, max-age=5")], None),
         (
