@@ -136,7 +136,7 @@ impl Claimed<'_, '_> {
         {
             return self.answer(fetch.finish, response);
         }
-        match self.mount.0.fallback {
+        match self.mount.0.answers.fallback {
             Fallback::None => Admission::Fetch(fetch),
             Fallback::Inner => Admission::FetchOrInner(fetch),
         }
@@ -167,7 +167,7 @@ impl Claimed<'_, '_> {
     }
 
     fn falls_back(&self) -> bool {
-        self.mount.0.fallback == Fallback::Inner
+        self.mount.0.answers.fallback == Fallback::Inner
     }
 
     /// What a request to the inner service makes of what is stored; `None` if nothing.
@@ -211,7 +211,7 @@ impl Mount {
         if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {
             return Err(ProxyErrorKind::NotFound);
         }
-        let (key, bust) = name.map_err(|why| match (why, self.0.bad_path) {
+        let (key, bust) = name.map_err(|why| match (why, self.0.answers.bad_path) {
             (InvalidKey::Empty, _) | (_, BadPathAnswer::NotFound) => ProxyErrorKind::NotFound,
             (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
         })?;

@@ -1,9 +1,3 @@
-//! Bodies: the inner service's own, and those of objects.
-
-mod multipart;
-mod object;
-mod exact;
-
 use std::{
     fmt,
     pin::Pin,
@@ -14,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-pub(crate) use self::{exact::ExactBody, multipart::MultipartBody, object::ObjectBody};
+use super::ObjectBody;
 use crate::error::BoxError;
 
 pin_project! {

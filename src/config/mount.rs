@@ -1,14 +1,6 @@
-//! The configuration: mounts, assembled from values that their own modules parse.
-
-mod builder;
-#[cfg(feature = "toml")]
-mod file;
-
 use std::{sync::Arc, time::Duration};
 
-pub use self::builder::MountBuilder;
-#[cfg(feature = "toml")]
-pub use self::file::ConfigFile;
+use super::MountBuilder;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     cache::MountCache,
@@ -17,10 +9,7 @@ use crate::{
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
-    response::{
-        BadPathAnswer, CacheControlPolicy, ContentTypeFix, CorsPolicy, DeniedAnswer, ErrorFormat, Fallback,
-        HeaderPolicy,
-    },
+    response::{Answers, CacheControlPolicy, CorsPolicy, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
     terms::{Encryption, Grant},
 };
@@ -59,12 +48,8 @@ pub(crate) struct MountParts {
     pub(crate) headers: HeaderPolicy,
     pub(crate) cache_control: CacheControlPolicy,
     pub(crate) cors: Option<CorsPolicy>,
-    pub(crate) content_type: ContentTypeFix,
+    pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
-    pub(crate) denied: DeniedAnswer,
-    pub(crate) bad_path: BadPathAnswer,
-    pub(crate) fallback: Fallback,
-    pub(crate) errors: ErrorFormat,
     pub(crate) cache: Option<MountCache>,
     /// How long S3 may be silent while the cache is filled.
     pub(crate) silence: Duration,
@@ -158,7 +143,7 @@ impl Mount {
         self.0.origin.terms.encryption.as_ref()
     }
 
-    fn place(&self) -> (Option<&HostName>, &MountPath) {
+    pub(super) fn place(&self) -> (Option<&HostName>, &MountPath) {
         (self.0.host.as_ref(), &self.0.path)
     }
 }

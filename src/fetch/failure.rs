@@ -41,7 +41,7 @@ impl Mount {
             tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         }
         let cache_control = self.0.cache_control.for_error(error.status(), key);
-        response::error_response(error, self.0.errors, method, cache_control).map(ObjectBody::from)
+        response::error_response(error, self.0.answers.errors, method, cache_control).map(ObjectBody::from)
     }
 
     /// The answer to a failed read of an object.
@@ -99,7 +99,7 @@ impl Mount {
                 BucketSource::Fixed(_) => ProxyErrorKind::OriginMisconfigured,
                 BucketSource::FromPath(_) | BucketSource::Resolver(_) => ProxyErrorKind::NotFound,
             },
-            S3ErrorCode::AccessDenied => match (self.0.denied, absence) {
+            S3ErrorCode::AccessDenied => match (self.0.answers.denied, absence) {
                 (DeniedAnswer::Forbidden, _) | (DeniedAnswer::Auto, Some(Absence::Told)) => {
                     ProxyErrorKind::Forbidden
                 }
@@ -141,7 +141,7 @@ impl Mount {
 
     /// What S3 says of keys that do not exist, if an error's kind depends on it.
     pub(crate) async fn absence(&self, bucket: &BucketName) -> Option<Absence> {
-        if self.0.denied != DeniedAnswer::Auto {
+        if self.0.answers.denied != DeniedAnswer::Auto {
             return None;
         }
         let key = self.0.keys.absent_key(fastrand::u64(..))?;

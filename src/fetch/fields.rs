@@ -19,7 +19,7 @@ impl Mount {
     pub(super) fn object_fields(&self, key: &ObjectKey, edition: &Edition, origin: &HeaderMap) -> HeaderMap {
         let mut headers = self.0.headers.select(origin);
         let stored = headers.remove(CONTENT_TYPE);
-        let content_type = self.0.content_type.apply(key, stored);
+        let content_type = self.0.answers.content_type.apply(key, stored);
         self.0.cache_control.apply(key, edition, content_type.as_ref(), &mut headers);
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, content_type);

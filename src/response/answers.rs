@@ -1,3 +1,15 @@
+use super::{ContentTypeFix, ErrorFormat};
+
+/// What clients are told, where a mount can choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Answers {
+    pub(crate) content_type: ContentTypeFix,
+    pub(crate) denied: DeniedAnswer,
+    pub(crate) bad_path: BadPathAnswer,
+    pub(crate) fallback: Fallback,
+    pub(crate) errors: ErrorFormat,
+}
+
 /// What a client is told about an object that S3 denies.
 ///
 /// S3 says `AccessDenied` for a missing key, too, to whoever may not list the bucket.

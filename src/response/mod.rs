@@ -11,6 +11,7 @@ mod headers;
 mod list;
 mod multipart;
 
+pub(crate) use answers::Answers;
 pub use answers::{BadPathAnswer, DeniedAnswer, Fallback};
 pub use cache_control::CacheControlRule;
 pub(crate) use cache_control::{Applies, CacheControlPolicy};

@@ -51,31 +51,31 @@ impl MountBuilder {
 
     /// What to do about objects without a useful content type.
     pub fn content_type(mut self, fix: ContentTypeFix) -> Self {
-        self.content_type = fix;
+        self.answers.content_type = fix;
         self
     }
 
     /// What clients are told about an object that S3 denies.
     pub fn denied(mut self, answer: DeniedAnswer) -> Self {
-        self.denied = answer;
+        self.answers.denied = answer;
         self
     }
 
     /// What clients are told about a path that cannot name a key.
     pub fn bad_path(mut self, answer: BadPathAnswer) -> Self {
-        self.bad_path = answer;
+        self.answers.bad_path = answer;
         self
     }
 
     /// The service that answers where the bucket has nothing to serve; none by default.
     pub fn fallback(mut self, fallback: Fallback) -> Self {
-        self.fallback = fallback;
+        self.answers.fallback = fallback;
         self
     }
 
     /// How errors are told.
     pub fn error_format(mut self, format: ErrorFormat) -> Self {
-        self.errors = format;
+        self.answers.errors = format;
         self
     }
 }

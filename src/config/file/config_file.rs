@@ -1,30 +1,18 @@
-//! The configuration as a TOML file: text, then tables with their lines, then builders, then mounts.
-
-mod byte_size;
-mod cache;
-mod credentials;
-mod expand;
-mod mount;
-mod source;
-mod table;
-mod terms;
-mod transport;
-
-#[cfg(test)]
-mod tests;
-
 use std::{collections::BTreeMap, env, fmt};
 
 use aws_credential_types::Credentials;
 
-use self::{
-    credentials::NamedCredentials,
+use super::{
+    cache,
+    credentials::{self, NamedCredentials},
+    mount,
     source::{Places, Source},
     table::FileTable,
+    transport,
 };
-use super::{Mount, MountBuilder, S3ProxyConfig};
 use crate::{
     cache::Cache,
+    config::{Mount, MountBuilder, S3ProxyConfig},
     credentials::{CredentialsSource, from_keys},
     error::{ConfigError, ConfigErrorKind},
     origin::Transport,
@@ -75,27 +63,27 @@ pub struct ConfigFile {
     region: Option<String>,
     cache: Option<Cache>,
     credentials: NamedCredentials,
-    mounts: Vec<FileMount>,
+    pub(super) mounts: Vec<FileMount>,
 }
 
 /// What a file says for all of its mounts.
-struct Shared<'f> {
-    region: Option<&'f str>,
-    cache: Option<&'f Cache>,
-    transport: Option<&'f Transport>,
-    credentials: &'f NamedCredentials,
+pub(super) struct Shared<'f> {
+    pub(super) region: Option<&'f str>,
+    pub(super) cache: Option<&'f Cache>,
+    pub(super) transport: Option<&'f Transport>,
+    pub(super) credentials: &'f NamedCredentials,
 }
 
 /// A mount of the file, complete but for credentials.
-struct FileMount {
+pub(super) struct FileMount {
     /// Where it stands in the file, as error messages begin: `line 7, mount 2 (at "/docs")`.
-    place: String,
-    region: Option<String>,
-    credentials: FileCredentials,
-    builder: MountBuilder,
+    pub(super) place: String,
+    pub(super) region: Option<String>,
+    pub(super) credentials: FileCredentials,
+    pub(super) builder: MountBuilder,
 }
 
-enum FileCredentials {
+pub(super) enum FileCredentials {
     Anonymous,
     Keys(Credentials),
     Named(String),

@@ -9,8 +9,9 @@ use aws_credential_types::Credentials;
 
 use super::*;
 use crate::{
-    BucketName, Cors,
+    BucketName, Cache, ConfigError, ConfigErrorKind, Cors, Mount, S3ProxyConfig, Transport,
     cache::{CacheTtl, ClientControl},
+    credentials::CredentialsSource,
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
 };
 

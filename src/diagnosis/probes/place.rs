@@ -151,7 +151,7 @@ pub(in crate::diagnosis) fn absent_keys(
     if !course.may(name) {
         return;
     }
-    let denied = match subject.mount.0.denied {
+    let denied = match subject.mount.0.answers.denied {
         DeniedAnswer::NotFound | DeniedAnswer::Auto => "clients get 404 for either",
         DeniedAnswer::Forbidden => "clients get 403 for either",
     };

@@ -67,7 +67,7 @@ impl PolicyRequest {
                 VersionPolicy::Honoured => Versions::Read,
                 VersionPolicy::Ignored => Versions::Ignored,
             },
-            listing: match self.listing.unwrap_or(parts.denied == DeniedAnswer::Auto) {
+            listing: match self.listing.unwrap_or(parts.answers.denied == DeniedAnswer::Auto) {
                 true => Listing::Needed,
                 false => Listing::NotNeeded,
             },

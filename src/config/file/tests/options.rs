@@ -99,7 +99,7 @@ fn the_methods_of_a_mount_are_there() {
         include_str!("../../builder/cache.rs"),
         include_str!("../../builder/origin.rs"),
         include_str!("../../builder/terms.rs"),
-        include_str!("../../mod.rs"),
+        include_str!("../../mount.rs"),
     ];
     for row in &tables()["key of `[[mount]]`"] {
         let method = row[3].trim_matches('`').trim_start_matches("Mount::");

@@ -1,0 +1,18 @@
+//! The configuration as a TOML file: text, then tables with their lines, then builders, then mounts.
+
+mod byte_size;
+mod cache;
+mod config_file;
+mod credentials;
+mod expand;
+mod mount;
+mod source;
+mod table;
+mod terms;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::config_file::ConfigFile;
+use self::config_file::{FileCredentials, FileMount, Shared};

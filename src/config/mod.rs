@@ -1,0 +1,14 @@
+//! The configuration: mounts, assembled from values that their own modules parse.
+
+mod builder;
+#[cfg(feature = "toml")]
+mod file;
+mod mount;
+
+#[cfg(feature = "toml")]
+pub use self::file::ConfigFile;
+pub(crate) use self::mount::{AccessRules, MountParts};
+pub use self::{
+    builder::MountBuilder,
+    mount::{Mount, S3ProxyConfig},
+};
