@@ -289,3 +289,38 @@ impl super::store::Purger for Shared {
         self.purge_all(target, mode)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{cache::store::StateId, request::ByteRange};
+
+    const MIB: u64 = 1 << 20;
+    const BLOCK: u32 = 64 * 1024;
+
+    #[test]
+    fn the_store_leaves_room_for_what_arrives_until_it_has_it() {
+        let cache = Cache::builder(4 * MIB).block_size(BLOCK).build().unwrap();
+        let shared = &cache.0;
+        let block = Bytes::from(vec![7; BLOCK as usize]);
+        let fill_up = || {
+            (0..200).for_each(|_| shared.store.put_blocks(StateId::unique(), 0, [block.clone()]));
+            shared.store.usage().bytes
+        };
+        assert!(fill_up() > 3 * MIB);
+        let range = ByteRange::new(0, 2 * MIB - 1).unwrap();
+        let ((), fill) = shared.fills.begin(StateId::unique(), range, || Some(())).unwrap();
+        let reader = fill.reader(range);
+        shared.make_room();
+        assert!(shared.store.usage().bytes <= 2 * MIB);
+        assert!(fill_up() <= 2 * MIB);
+        (0..32).for_each(|_| fill.push(block.clone()));
+        assert_eq!(fill.blocks().len(), 32);
+        fill.reserve(0);
+        shared.make_room();
+        assert!(fill_up() > 3 * MIB, "though it is still read");
+        drop(reader);
+    }
+}
