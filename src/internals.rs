@@ -1,4 +1,4 @@
-//! Pure parts, opened for the benches and fuzz targets of this repository. Not API: anything here may change at any
+//! Pure parts, exposed to the benches and fuzz targets of this repository. Not API: anything here may change at any
 //! time.
 
 use std::{sync::Arc, time::SystemTime};
@@ -22,7 +22,7 @@ use crate::{
     route::KeyMapping,
 };
 
-/// The rest of a path to its key, behind a prefix.
+/// The key, with its prefix, that the rest of a path names.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn map_key(rest: &str) -> Result<ObjectKey, InvalidKey> {
     KeyMapping::default().key(rest)
 }
 
-/// How many fields of a GET are carried to S3.
+/// The number of fields of a GET that reach S3.
 pub fn read_request(headers: &HeaderMap) -> usize {
     match ReadRequest::new(ReadMethod::Get, headers).opening() {
         Opening::Ask(question) => question.fields().count(),
@@ -52,8 +52,8 @@ pub fn range_members(value: &HeaderValue) -> Option<Vec<(Option<u64>, Option<u64
     })
 }
 
-/// First and last byte of each part that a `Range` gets of an object of `total` bytes. `None` is the whole object; no
-/// part is unsatisfiable. Those that are no more than `gap` bytes apart are one.
+/// First and last byte of each part that a `Range` selects from an object of `total` bytes. `None` is the whole object;
+/// an empty list is unsatisfiable. Parts at most `gap` bytes apart are joined.
 pub fn range_parts(value: &HeaderValue, total: u64, gap: u64) -> Option<Vec<(u64, u64)>> {
     match ranges(value)?.resolve(total, || gap) {
         Resolved::Whole => None,
@@ -72,7 +72,7 @@ fn ranges(value: &HeaderValue) -> Option<Ranges> {
 /// First and last byte of a part, and the length of its object.
 pub type Told = (Option<(u64, u64)>, Option<u64>);
 
-/// What a `Content-Range` tells.
+/// The contents of a `Content-Range`.
 pub fn content_range(value: &HeaderValue) -> Option<Told> {
     Some(match ContentRange::parse(value)? {
         ContentRange::Range { range, total } => (Some((range.first(), range.last())), total),
@@ -111,7 +111,7 @@ pub fn s3_error(xml: &[u8]) -> (String, String) {
     (code, message)
 }
 
-/// A signer with the day's key at hand, as a mount has it.
+/// A signer that has already derived the day's key, as a mount's has.
 #[derive(Debug)]
 pub struct Signer {
     key: SigningKey,
@@ -154,7 +154,7 @@ struct Inline(Bytes);
 // === impl CachedObjects ===
 
 impl CachedObjects {
-    /// Nothing yet, and room for so many bytes.
+    /// An empty map with room for this many bytes.
     pub fn new(budget_bytes: u64) -> Self {
         let bucket = BucketName::parse("studio-media").expect("it is a bucket's name");
         Self { store: Store::new(budget_bytes, 64 * 1024), bucket }
@@ -172,7 +172,7 @@ impl CachedObjects {
         Some(self.store.head(id)?.0.clone())
     }
 
-    /// Bytes that all of it weighs.
+    /// The weight of all entries, in bytes.
     pub fn weight(&self) -> u64 {
         self.store.usage().bytes
     }
@@ -198,7 +198,7 @@ impl Weigh for Inline {
     }
 }
 
-/// A service over what stands in for the cache: its purges, and its counters as JSON.
+/// The admin service over a stand-in for the cache: its purges, and its counters as JSON.
 #[cfg(feature = "purge")]
 pub fn cache_admin(
     token: AdminToken,

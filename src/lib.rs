@@ -62,7 +62,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// In the order in which a request passes them: a stage imports only stages before it, and CI checks that.
+// In the order in which a request passes them. A stage imports only stages before it; CI checks that.
 pub mod error;
 mod object;
 mod terms;

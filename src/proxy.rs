@@ -14,29 +14,29 @@ use crate::{
     terms::CUSTOMER_KEY,
 };
 
-/// What the services of a layer share.
+/// The state that the services of a layer share.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     mounts: Vec<Mount>,
 }
 
-/// What becomes of a request, as far as it can be said without waiting.
+/// The outcome of a request, as far as it is known without waiting.
 pub(crate) enum Admission {
     NotOurs,
-    /// The inner service's to answer, and with it what is kept of the object may be over.
+    /// For the inner service, whose response may invalidate what the cache has of the object.
     Changing(Box<Invalidation>),
     Answered(Response<ObjectBody>),
     Fetch(Fetch),
     FetchOrInner(Fetch),
 }
 
-/// A request that a mount claims, and what its path says behind the mount.
+/// A request that a mount claims, and the rest of its path after the mount.
 struct Claimed<'m, 'r> {
     mount: &'m Mount,
     rest: &'r str,
 }
 
-/// What a request names.
+/// The object that a request names.
 struct Named {
     bucket: Bucket,
     key: ObjectKey,
@@ -51,12 +51,12 @@ impl Proxy {
         Self { mounts: config.mounts }
     }
 
-    /// Decides at once whether a request is ours, and which object it asks for.
+    /// Decides at once whether the request is ours, and which object it names.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
         self.claim(request).map_or(Admission::NotOurs, |claimed| claimed.admit(request))
     }
 
-    /// The mount that wants the request.
+    /// The mount that claims the request.
     fn claim<'r, B>(&self, request: &'r Request<B>) -> Option<Claimed<'_, 'r>> {
         let path = request.uri().path();
         self.mounts.iter().find_map(|mount| {
@@ -142,7 +142,7 @@ impl Claimed<'_, '_> {
         }
     }
 
-    /// What the request names; else the kind of error that it is.
+    /// The object that the request names, or the kind of error to respond with.
     fn name<B>(&self, request: &Request<B>) -> Result<Named, ProxyErrorKind> {
         let (bucket, key, bust) = self.mount.name(self.rest, request)?;
         let query = Query::parse(request.uri().query(), self.mount.0.query)?;
@@ -158,7 +158,7 @@ impl Claimed<'_, '_> {
         asks
     }
 
-    /// An answer about an object, where the inner service is not the one to give it.
+    /// A response about an object, unless the inner service gives it.
     fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
         if self.falls_back() && is_missing(&response) {
             return Admission::NotOurs;
@@ -170,7 +170,7 @@ impl Claimed<'_, '_> {
         self.mount.0.answers.fallback == Fallback::Inner
     }
 
-    /// What a request to the inner service makes of what is stored; `None` if nothing.
+    /// The invalidation that a request to the inner service can cause; `None` if it changes nothing.
     fn invalidation<B>(&self, request: &Request<B>) -> Option<Box<Invalidation>> {
         let cache = self.mount.0.cache.as_ref()?;
         let (bucket, key, _) = self.mount.name(self.rest, request).ok()?;
@@ -182,7 +182,7 @@ impl Claimed<'_, '_> {
     }
 }
 
-/// Whether an answer says that there is no such object. A denial that says 404 does not: it is the answer.
+/// Whether a response says that there is no such object. A denial with 404 does not: it is final.
 pub(crate) fn is_missing<B>(response: &Response<B>) -> bool {
     let error = response.extensions().get::<ProxyError>();
     error.is_some_and(|error| error.kind() == ProxyErrorKind::NotFound)
@@ -191,7 +191,7 @@ pub(crate) fn is_missing<B>(response: &Response<B>) -> bool {
 // === impl Mount ===
 
 impl Mount {
-    /// Which object the rest of a path names; else the kind of error that it is.
+    /// The object that the rest of a path names, or the kind of error to respond with.
     fn name<B>(
         &self,
         rest: &str,
@@ -225,7 +225,7 @@ impl Mount {
         response
     }
 
-    /// Asks for one byte of a key that need not exist: any answer about the key shows that S3 takes our requests.
+    /// Requests one byte of a key that need not exist: any response about the key shows that S3 accepts our requests.
     pub(crate) async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
         let key = self.0.keys.key(PROBE_KEY).map_err(|_| ProxyError::new(ProxyErrorKind::BadRequest))?;
         let target = Target { bucket, key: &key, version: None };
@@ -252,8 +252,8 @@ const SOAP: &str = "soap";
 
 const PROBE_KEY: &str = "tower-s3-proxy-ready";
 
-/// Who sends a key means an object that no other key opens. Without a look at the field, such a client would be answered
-/// from memory, or be told of an error of S3's for want of the key that it sent.
+/// A client that sends a key means an object that only this key decrypts. If the field were ignored, the client would
+/// be answered from memory, or get an error of S3 for lack of the very key that it sent.
 fn refuse_customer_key(headers: &HeaderMap) -> Result<(), ProxyErrorKind> {
     if headers.contains_key(CUSTOMER_KEY) { Err(ProxyErrorKind::CustomerKey) } else { Ok(()) }
 }
@@ -271,7 +271,7 @@ fn preflight(fields: HeaderMap) -> Response<ObjectBody> {
     response
 }
 
-/// The head of a request, for a resolver: the request itself has to stay whole for the inner service.
+/// The head of a request, for a resolver: the request itself must stay whole for the inner service.
 fn head_of<B>(request: &Request<B>) -> request::Parts {
     let mut head = Request::new(());
     *head.method_mut() = request.method().clone();
@@ -312,7 +312,7 @@ mod tests {
         fields.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(()).unwrap()
     }
 
-    /// What becomes of a request, in words.
+    /// The outcome of a request, in words.
     fn told(proxy: &Proxy, request: &Request<()>) -> String {
         match proxy.admit(request) {
             Admission::NotOurs => "inner".to_owned(),
@@ -336,10 +336,10 @@ mod tests {
             ("HEAD", "/media/a%20b", &[], ["fetch a b", "fetch a b or inner", "fetch a b or inner"]),
             ("GET", "/other", &[], ["inner"; 3]),
             ("GET", "/mediax", &[], ["inner"; 3]),
-            // What can't name a key.
+            // Paths that cannot name a key.
             ("GET", "/media/", &[], ["404", "inner", "inner"]),
             ("GET", "/media/../a", &[], ["404", "inner", "inner"]),
-            // What S3 would answer otherwise.
+            // A parameter that would change S3's response.
             ("GET", "/media/a?partNumber=1", &[], ["400", "inner", "inner"]),
             ("GET", "/media/a", &own_key, ["400", "inner", "inner"]),
             // Methods that do not read.

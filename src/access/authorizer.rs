@@ -8,10 +8,10 @@ use crate::{
     object::{BucketName, ObjectKey},
 };
 
-/// An async function of the user's that says whether a client may have an object.
+/// An async function of yours that decides whether a client may have an object.
 ///
-/// It is asked for each GET and HEAD, before the cache, so that private objects can be served from one shared cache. An
-/// error is logged and answered with 503. See `examples/authorize.rs`.
+/// The proxy calls it for each GET and HEAD before it consults the cache, so one shared cache can serve private
+/// objects. An error is logged, and the response is 503. See `examples/authorize.rs`.
 ///
 /// ```
 /// use tower_s3_proxy::access::{Access, Authorizer, Denial};
@@ -40,7 +40,7 @@ pub struct Authorizer(Arc<AuthorizeFn>);
 type AuthorizeFn = dyn Fn(AccessRequest) -> AuthorizeFuture + Send + Sync;
 type AuthorizeFuture = Pin<Box<dyn Future<Output = Result<Access, BoxError>> + Send>>;
 
-/// Who wants what.
+/// A request for an object, for an [`Authorizer`] to decide on.
 #[derive(Debug)]
 pub struct AccessRequest {
     pub(crate) head: request::Parts,
@@ -75,7 +75,7 @@ impl fmt::Debug for Authorizer {
 // === impl AccessRequest ===
 
 impl AccessRequest {
-    /// The request's head as it came: method, URI, headers, and what layers in front have put into its extensions.
+    /// The request's head as it came: method, URI, headers, and the extensions that layers in front have added.
     pub fn head(&self) -> &request::Parts {
         &self.head
     }
@@ -90,12 +90,12 @@ impl AccessRequest {
         &self.bucket
     }
 
-    /// The key, with the mount's prefix, and decoded: what S3 will be asked for.
+    /// The key that S3 will be asked for: decoded, with the mount's prefix.
     pub fn key(&self) -> &ObjectKey {
         &self.key
     }
 
-    /// The head, for those who have to take it apart.
+    /// The head, by value.
     pub fn into_head(self) -> request::Parts {
         self.head
     }

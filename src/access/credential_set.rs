@@ -3,10 +3,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 use crate::credentials::CredentialsSource;
 
 /// Credentials of a mount besides its own, for the requests that a [selector](crate::access::CredentialSelector) or an
-/// [authorizer](crate::access::Authorizer) gives to them: one for each tenant, say.
+/// [authorizer](crate::access::Authorizer) assigns to them: one set for each tenant, say.
 ///
-/// What was read with them is kept in the cache apart from what was read with others, so that nobody is answered with
-/// what S3 would have denied to them.
+/// The cache keeps objects that were read with them apart from all others, so that nobody gets what S3 would have
+/// denied to them.
 ///
 /// ```
 /// use tower_s3_proxy::{access::CredentialSet, credentials::Credentials};
@@ -31,11 +31,11 @@ pub struct CredentialSetName(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCredentialSetName(());
 
-/// Which part of the cache belongs to a set.
+/// The part of the cache that belongs to a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheShare {
     Own,
-    /// That of the mount's own credentials.
+    /// The part of the mount's own credentials.
     Mount,
 }
 
@@ -47,8 +47,8 @@ impl CredentialSet {
         Self { name, source: source.into(), cache: CacheShare::Own }
     }
 
-    /// Shares what is in the cache with the mount's own credentials, and with the other sets that say so. Only for
-    /// credentials to which S3 allows the same objects: what one of them has read, all are answered with.
+    /// Shares the cache's objects with the mount's own credentials, and with the other sets that do so. Only for
+    /// credentials to which S3 allows the same objects: each serves what another of them has read.
     #[must_use]
     pub fn share_cache(mut self) -> Self {
         self.cache = CacheShare::Mount;
@@ -68,7 +68,7 @@ impl CredentialSetName {
     ///
     /// # Errors
     ///
-    /// [`InvalidCredentialSetName`] if it is empty, longer than 128 bytes, or has other than visible ASCII characters.
+    /// [`InvalidCredentialSetName`] if it is empty, longer than 128 bytes, or has characters other than visible ASCII.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidCredentialSetName> {
         let name = name.into();
         let is_name = (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());

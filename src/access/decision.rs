@@ -7,24 +7,24 @@ use http::{
 
 use super::CredentialSetName;
 
-/// Whether a client may have an object, and with whose credentials S3 is asked for it.
+/// Whether a client may have an object, and with whose credentials the proxy requests it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Access {
-    /// It is answered, by the credentials that the request has so far: the mount's own, or those that its
+    /// Serves the object with the credentials that the request has so far: the mount's own, or those that its
     /// [selector](crate::MountBuilder::select_credentials) named.
     Allow,
-    /// It is answered, by the credentials of this [set](crate::MountBuilder::credential_set). A mount that has no such
-    /// set answers with 503.
+    /// Serves the object with the credentials of this [set](crate::MountBuilder::credential_set). If the mount has no
+    /// such set, the response is 503.
     AllowAs(CredentialSetName),
-    /// It is turned away, before the cache or S3 is asked.
+    /// Turns the client away, before the cache or S3 is asked.
     Deny(Denial),
 }
 
 /// How a client is turned away: a status from 300 on, and fields.
 ///
-/// The body is the mount's usual one for errors. Nobody keeps it: it has `Cache-Control: no-store`, unless a rule of the
-/// mount gives its status another value.
+/// The body is the mount's usual one for errors. No cache keeps it: it has `Cache-Control: no-store`, unless a rule of
+/// the mount gives its status another value.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode};
@@ -42,7 +42,7 @@ pub struct Denial {
     headers: HeaderMap,
 }
 
-/// A status that turns nobody away: below 300, or 304.
+/// A status that is not a denial: below 300, or 304.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidDenial(StatusCode);
 
@@ -59,24 +59,24 @@ impl Denial {
         Self::new(StatusCode::NOT_FOUND)
     }
 
-    /// 401, with what the client has to show (RFC 9110 §11.6.1): `Bearer`, `Basic realm="media"`.
+    /// 401, with a challenge (RFC 9110 §11.6.1): `Bearer`, `Basic realm="media"`.
     pub fn unauthorized(challenge: HeaderValue) -> Self {
         Self::new(StatusCode::UNAUTHORIZED).with_header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// 303 to where a person can log in. The next request there is a GET.
+    /// 303 to a log-in page, which the browser requests by GET.
     pub fn redirect(location: HeaderValue) -> Self {
         Self::new(StatusCode::SEE_OTHER).with_header(LOCATION, location)
     }
 
-    /// Adds a field to the answer.
+    /// Adds a field to the response.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -105,7 +105,7 @@ impl TryFrom<StatusCode> for Denial {
 
 impl fmt::Display for InvalidDenial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the status {} turns nobody away: give one from 300 on, but not 304", self.0.as_u16())
+        write!(f, "the status {} is not a denial: give one from 300 on, but not 304", self.0.as_u16())
     }
 }
 

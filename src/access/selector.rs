@@ -4,10 +4,10 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 use super::Access;
 
-/// A function of the user's that says, without waiting, with whose credentials S3 is asked for a request.
+/// A function of yours that says, without waiting, with whose credentials the proxy serves a request.
 ///
-/// It is asked for each GET and HEAD of an object, before the cache. What has to wait for something is for an
-/// [`Authorizer`](crate::access::Authorizer).
+/// The proxy calls it for each GET and HEAD of an object, before it consults the cache. A decision that must wait for
+/// something needs an [`Authorizer`](crate::access::Authorizer).
 ///
 /// ```
 /// use tower_s3_proxy::access::{Access, CredentialSelector, CredentialSetName, Denial};
@@ -26,7 +26,7 @@ pub struct CredentialSelector(Arc<SelectFn>);
 
 type SelectFn = dyn Fn(&RequestHead<'_>) -> Access + Send + Sync;
 
-/// The head of a request as it came, to look at.
+/// The head of a request as it came.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'r> {
@@ -36,7 +36,7 @@ pub struct RequestHead<'r> {
     pub uri: &'r Uri,
     /// The client's.
     pub headers: &'r HeaderMap,
-    /// What layers in front have put there: a user's identity, say.
+    /// Set by layers in front: a user's identity, say.
     pub extensions: &'r Extensions,
 }
 

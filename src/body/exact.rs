@@ -17,20 +17,20 @@ use crate::{
 pub(crate) struct ExactBody {
     body: WireBody,
     remaining: u64,
-    /// Boxed: S3's body is mostly exact by itself.
+    /// Boxed, since S3's body is usually exact already.
     trim: Option<Box<Trim>>,
 }
 
-/// What must be trimmed where it is not.
+/// What to trim where it is not.
 #[derive(Debug, Default)]
 struct Trim {
-    /// So many bytes stand before the exact ones.
+    /// The number of bytes before the exact ones.
     skip: u64,
-    /// The last bytes, until S3's body has ended behind them; `None` if that need not be awaited.
+    /// The last bytes, held until S3's body has ended after them; `None` if that end need not be awaited.
     held_back: Option<Bytes>,
 }
 
-/// S3's body was not as long as it had to be.
+/// S3's body had the wrong length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WrongLength {
     Missing(u64),
@@ -60,7 +60,7 @@ impl ExactBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = ready!(self.poll_bytes(cx));
         if let Some(Err(_)) = &polled {
-            // Nothing comes behind an error.
+            // Nothing follows an error.
             self.remaining = 0;
         }
         Poll::Ready(polled.map(|data| data.map(Frame::data)))
@@ -70,7 +70,7 @@ impl ExactBody {
         while self.remaining > 0 {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
             let Some(frame) = frame else { return Poll::Ready(Some(self.end())) };
-            // Trailers are fields of S3's that no policy has let through.
+            // Trailers are fields of S3 that no policy has let through.
             let Ok(data) = frame.into_data() else { continue };
             let taken = match &mut self.trim {
                 Some(trim) => trim.take(data, self.remaining)?,
@@ -85,7 +85,7 @@ impl ExactBody {
         Poll::Ready(None)
     }
 
-    /// The last bytes, if S3's body ended where it had to.
+    /// The last bytes, if S3's body ended where it should.
     fn end(&mut self) -> Result<Bytes, BoxError> {
         let last = self.trim.take().and_then(|trim| trim.held_back).unwrap_or_default();
         match self.remaining - last.len() as u64 {
@@ -98,7 +98,7 @@ impl ExactBody {
     }
 }
 
-/// The first of the bytes, at most so many.
+/// The first bytes, at most this many.
 fn first(mut data: Bytes, at_most: u64) -> Bytes {
     data.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
     data
@@ -107,7 +107,7 @@ fn first(mut data: Bytes, at_most: u64) -> Bytes {
 // === impl Trim ===
 
 impl Trim {
-    /// What of a frame can be sent now.
+    /// The part of a frame that can be sent now.
     fn take(&mut self, mut data: Bytes, remaining: u64) -> Result<Bytes, WrongLength> {
         let skipped = self.skip.min(data.len() as u64);
         self.skip -= skipped;
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// What S3 sends: bytes, or a failure, or trailers.
+    /// What S3 sends: bytes, a failure, or trailers.
     #[derive(Debug, Clone, Copy)]
     enum Sent {
         Bytes(&'static str),
@@ -201,7 +201,7 @@ mod tests {
             (&[Bytes("abcd")], 0, 6, End::Told, "abcd", Some(early)),
             (&[Bytes("abcd"), Break], 0, 6, End::Told, "abcd", Some("reset")),
             (&[], 0, 0, End::Told, "", None),
-            // What comes behind is nobody's, if that was said beforehand.
+            // The rest is dropped, if that was said beforehand.
             (&[Bytes("abcdef")], 0, 4, End::Told, "abcd", None),
             (&[Bytes("abcd"), Break], 0, 4, End::Told, "abcd", None),
             // A part is cut out.
@@ -227,7 +227,7 @@ mod tests {
             let row = format!("{sent:?} {skip} {length} {end:?}");
             assert_eq!((&*got, ended.as_deref()), (expected, error), "{row}");
             assert_eq!(body.remaining(), 0, "{row}");
-            assert_eq!(poll(&mut body), None, "nothing comes behind the end: {row}");
+            assert_eq!(poll(&mut body), None, "nothing follows the end: {row}");
         }
     }
 

@@ -16,24 +16,24 @@ use crate::{
     response::Multipart,
 };
 
-/// A `multipart/byteranges` body, whose parts are read from S3 one after the other, and those that are close to each other
-/// in one go.
+/// A `multipart/byteranges` body. Its parts are read from S3 one after the other; parts close to each other share a
+/// read.
 pub(crate) struct MultipartBody {
     plan: Multipart,
     read: Box<dyn Fn(ByteRange) -> PartFuture + Send>,
-    /// The spans that are not yet asked for.
+    /// The spans that are not yet requested.
     later: VecDeque<Span>,
-    /// The span that is being sent, and those asked for ahead of their turn. No more than their heads are awaited:
-    /// their bytes stay with S3 until they are wanted, but for what a connection's buffer takes.
+    /// The span that is being sent, and those requested ahead of their turn. Only the heads of the latter are awaited:
+    /// their bytes stay with S3 until their turn, except what a connection's buffer takes.
     asked: VecDeque<AskedSpan>,
-    /// How many part heads were sent.
+    /// The number of part heads sent.
     begun: usize,
-    /// What is left of the part that is being sent.
+    /// The rest of the part that is being sent.
     part: Option<ByteRange>,
     remaining: u64,
 }
 
-/// The answer to a question for a span.
+/// The response to the request for a span.
 pub(crate) type PartFuture = Pin<Box<dyn Future<Output = Result<ExactBody, BoxError>> + Send>>;
 
 struct AskedSpan {
@@ -49,18 +49,18 @@ enum SpanAnswer {
 /// The bytes of a span, those between its parts included.
 struct SpanBody {
     body: ExactBody,
-    /// Came, but is not used yet.
+    /// Received, but not used yet.
     rest: Bytes,
-    /// Where in the object the rest begins.
+    /// The offset in the object at which `rest` begins.
     at: u64,
-    /// Parts whose heads were not sent.
+    /// Parts whose heads are not sent yet.
     parts: usize,
 }
 
-/// More would ask S3 for what the client may never take.
+/// With more, S3 would be asked for bytes that the client may never take.
 const AT_ONCE: usize = 3;
 
-/// In bytes: what is left of a span when the next ones are asked for.
+/// In bytes: the rest of a span at which the next ones are requested.
 const NEAR: u64 = 256 * 1024;
 
 // === impl MultipartBody ===
@@ -101,7 +101,7 @@ impl MultipartBody {
                 Some(Ok(Frame::data(data)))
             }
             Some(Err(error)) => {
-                // There is no going back on the length: nothing comes behind an error.
+                // The promised length cannot be taken back: nothing follows an error.
                 self.remaining = 0;
                 self.asked.clear();
                 self.later.clear();
@@ -140,7 +140,8 @@ impl MultipartBody {
         }
     }
 
-    /// Keeps a few questions under way, when what is being sent comes to its end: S3 closes connections that nobody reads.
+    /// Keeps a few requests in flight when the current span nears its end. Not earlier: S3 closes connections that
+    /// nobody reads.
     fn ask_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
         let is_near = self.asked.iter().all(|asked| match &asked.answer {
             SpanAnswer::Awaited(_) => true,
@@ -170,7 +171,7 @@ impl SpanBody {
         Self { body, rest: Bytes::new(), at: span.range.first(), parts: span.parts }
     }
 
-    /// The next bytes of what is left of a part; those before it are dropped.
+    /// The next bytes of the rest of a part; bytes before it are dropped.
     fn poll_part(&mut self, part: ByteRange, cx: &mut Context<'_>) -> Poll<Result<Bytes, BoxError>> {
         loop {
             let between = usize::try_from(part.first() - self.at).unwrap_or(usize::MAX);
@@ -185,7 +186,7 @@ impl SpanBody {
             }
             match ready!(self.body.poll_frame(cx)).transpose()? {
                 Some(frame) => self.rest = frame.into_data().unwrap_or_default(),
-                None => return Poll::Ready(Err("a part is not within what was read for it".into())),
+                None => return Poll::Ready(Err("a part lies outside the range that was read for it".into())),
             }
         }
     }

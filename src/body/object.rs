@@ -14,12 +14,12 @@ use crate::{cache::Segments, error::BoxError, origin::WireBody};
 pub(crate) enum ObjectBody {
     #[default]
     Empty,
-    /// That of an answer to HEAD without a length: no framework shall take the nothing for a length of zero.
+    /// The body of a response to HEAD without a length: no framework must take its emptiness for a length of zero.
     Untold,
     Full(Bytes),
-    /// As much of an object as was promised.
+    /// Exactly as much of an object as was promised.
     Exact(ExactBody),
-    /// An object whose length S3 did not tell.
+    /// An object whose length S3 did not give.
     Wire(WireBody),
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
@@ -45,7 +45,7 @@ impl ObjectBody {
             Self::Segments(body) => body.poll_data(cx).map_ok(Frame::data).map_err(Into::into),
             Self::Wire(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
-                // Trailers are fields of S3's that no policy has let through; they end a body.
+                // Trailers are fields of S3 that no policy has let through; they end a body.
                 Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
             }
         }
@@ -81,7 +81,7 @@ impl From<Bytes> for ObjectBody {
     }
 }
 
-/// Without a box where it is one piece.
+/// Without a box if it is one piece.
 impl From<Segments> for ObjectBody {
     fn from(segments: Segments) -> Self {
         match segments.into_single() {

@@ -12,10 +12,10 @@ use super::ObjectBody;
 use crate::error::BoxError;
 
 pin_project! {
-    /// The body of an answer: the inner service's own, or an object.
+    /// The body of a response: the inner service's own, or an object.
     ///
     /// An object's frames are the very `Bytes` that were read from S3. They are read as the client takes them, and
-    /// dropping the body ends the request to S3. A body that S3 breaks off ends in an error, never in a clean end.
+    /// dropping the body ends the request to S3. If S3 breaks off, the body ends in an error, never cleanly.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -42,7 +42,7 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// An empty body: what `tower-http`'s time-out, for one, answers with.
+/// An empty body, as in the response of `tower-http`'s time-out, for one.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::object(ObjectBody::Empty)

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::BoxError;
 
-/// A configuration that is refused, and what would be allowed instead.
+/// A refused configuration. The message says what is allowed instead.
 #[derive(Debug)]
 pub struct ConfigError {
     kind: ConfigErrorKind,
@@ -14,19 +14,19 @@ pub struct ConfigError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
-    /// A value is not of its form; the message says what is allowed.
+    /// A value is malformed; the message says what is allowed.
     InvalidValue,
-    /// A value that is needed is not there.
+    /// A required value is missing.
     Missing,
     /// Two values contradict each other.
     Contradiction,
-    /// Two mounts answer to the same host and path.
+    /// Two mounts have the same host and path.
     DuplicateMount,
-    /// The SDK's endpoint rules know no place for such a bucket.
+    /// The SDK's endpoint rules have no endpoint for such a bucket.
     Endpoint,
     /// No TLS client can be set up.
     Tls,
-    /// The file is not of the form of a configuration; the message names the line.
+    /// The file is not a valid configuration; the message names the line.
     File,
 }
 

@@ -8,9 +8,9 @@ pub(crate) struct Failure {
     pub(crate) error: ProxyError,
     /// The object's length, of a 416 (RFC 9110 §15.5.17).
     pub(crate) total: Option<u64>,
-    /// S3's own wish, which goes before ours.
+    /// S3's own value, which takes precedence over ours.
     pub(crate) retry_after: Option<HeaderValue>,
-    /// Of a denial.
+    /// The fields of a denial.
     pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
@@ -23,17 +23,18 @@ impl Failure {
         Self { total: Some(total), ..error.into() }
     }
 
-    /// S3 has not answered yet.
+    /// S3 has not responded yet.
     pub(crate) fn late() -> Self {
         ProxyError::new(ProxyErrorKind::OriginTimeout).into()
     }
 
-    /// Whether a stale object may stand in for it: what S3 says of the object is an answer, not an outage (RFC 5861 §4).
+    /// Whether a stale object may stand in for it. A statement of S3 about the object is a response, not an outage (RFC
+    /// 5861 §4).
     pub(crate) fn is_outage(&self) -> bool {
         self.error.kind().status().is_server_error()
     }
 
-    /// Whether neither the cache nor S3 was asked, or the cache alone.
+    /// Whether S3 was not asked: at most the cache was.
     pub(crate) fn is_unasked(&self) -> bool {
         matches!(
             self.error.kind(),

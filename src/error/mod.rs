@@ -1,4 +1,4 @@
-//! Why a configuration is refused, and why a request is answered with an error.
+//! Why a configuration is refused, and why a request fails.
 
 mod chain;
 mod config;

@@ -5,9 +5,9 @@ use http::StatusCode;
 /// An error of any kind, as `tower` and `http-body` users pass them on.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why the proxy answered with an error: carried in the extensions of that response.
+/// Why the proxy responded with an error. That response carries it in its extensions.
 ///
-/// The service itself never fails because of S3; it answers. A layer around it can look here:
+/// The service itself never fails because of S3: it responds with an error. A layer around it can look here:
 ///
 /// ```
 /// use http::Response;
@@ -22,59 +22,59 @@ pub struct ProxyError(Arc<Inner>);
 
 struct Inner {
     kind: ProxyErrorKind,
-    /// What a denial says in place of the kind's own.
+    /// The status of a denial, in place of the kind's own.
     status: Option<StatusCode>,
     id: String,
     origin_code: Option<String>,
     source: Option<BoxError>,
 }
 
-/// What went wrong, in terms of what to do about it.
+/// What went wrong, by what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyErrorKind {
-    /// 404: there is no such object, or S3 denied it and the mount says "not found" to that. Nothing to do.
+    /// 404: there is no such object, or S3 denied it and the mount reports that as "not found". Nothing to do.
     NotFound,
-    /// 403: S3 denied the object and the mount says so. Check the policy of the role and of the bucket.
+    /// 403: S3 denied the object, and the mount reports that. Check the policies of the role and of the bucket.
     Forbidden,
-    /// 403: the object is archived (Glacier, Deep Archive) and has to be restored first.
+    /// 403: the object is archived (Glacier, Deep Archive) and must be restored first.
     Archived,
-    /// 400: the path cannot name a key. The client has to change it.
+    /// 400: the path cannot name a key. The client must change it.
     BadRequest,
-    /// 400: a parameter of the query is not allowed here (`partNumber`, `response-content-type` and its like), or its value
-    /// is malformed. The client has to leave it out; `response-content-disposition` can be allowed
+    /// 400: a parameter of the query is not allowed here (`partNumber`, `response-content-type` and the like), or its
+    /// value is malformed. The client must leave it out; `response-content-disposition` can be allowed
     /// ([`allow_downloads`](crate::MountBuilder::allow_downloads)).
     BadQuery,
-    /// 400: the client sent a key of its own to decrypt the object by (SSE-C), which the proxy passes on to nobody. The
-    /// client has to leave it out; a mount can have a key ([`customer_key`](crate::MountBuilder::customer_key)).
+    /// 400: the client sent its own key to decrypt the object (SSE-C), which the proxy never passes on. The client must
+    /// leave it out; a mount can have a key ([`customer_key`](crate::MountBuilder::customer_key)).
     CustomerKey,
-    /// 405: a mount serves GET, HEAD and OPTIONS.
+    /// 405: a mount serves only GET, HEAD and OPTIONS.
     MethodNotAllowed,
-    /// 412: `If-Match` or `If-Unmodified-Since` of the client does not hold.
+    /// 412: the client's `If-Match` or `If-Unmodified-Since` does not hold.
     PreconditionFailed,
-    /// 416: the range of the client lies outside of the object.
+    /// 416: the client's range lies outside the object.
     RangeNotSatisfiable,
     /// 503: the credentials provider has no credentials. Look at its error in the log.
     Credentials,
     /// 502: S3 refuses the credentials, the signature or the clock. Check keys, session token and time.
     OriginRefused,
-    /// 502: the bucket does not exist, is in a region that S3 does not name, its encryption key can't be used, or it is
-    /// not the one that objects are encrypted by ([`customer_key`](crate::MountBuilder::customer_key)). Check
-    /// the configuration.
+    /// 502: the bucket does not exist, is in a region that S3 does not name, its encryption key can't be used, or that
+    /// key is not the one that encrypts the objects ([`customer_key`](crate::MountBuilder::customer_key)). Check the
+    /// configuration.
     OriginMisconfigured,
-    /// 503: S3 asks for fewer requests or has trouble of its own. Try again later.
+    /// 503: S3 asks for fewer requests, or has a fault. Try again later.
     OriginBusy,
-    /// 502: no connection, or an answer that is not HTTP or that does not fit the question.
+    /// 502: no connection, or a response that is not HTTP or does not match the request.
     OriginBroken,
-    /// 504: no answer in time.
+    /// 504: no response in time.
     OriginTimeout,
     /// 503: the bucket resolver failed.
     Resolver,
-    /// 403, or what the denial says: the mount's authorizer or selector turned the client away.
+    /// 403, or the denial's own status: the mount's authorizer or selector turned the client away.
     Denied,
-    /// 503: the mount's authorizer failed, or a credential set was named that the mount does not have.
+    /// 503: the mount's authorizer failed, or named a credential set that the mount does not have.
     Authorizer,
-    /// 504: the client wanted an answer from the cache alone, and there is none.
+    /// 504: the client required a response from the cache alone, and there is none.
     NotCached,
 }
 
@@ -119,12 +119,12 @@ impl ProxyError {
         self.0.status.unwrap_or(self.0.kind.status())
     }
 
-    /// The id that the client was shown and the log bears: 16 hexadecimal digits.
+    /// The id that is in the response and in the log: 16 hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.0.id
     }
 
-    /// S3's own error code, if S3 answered with one. Not shown to clients.
+    /// S3's own error code, if S3 responded with one. Clients do not see it.
     pub fn origin_code(&self) -> Option<&str> {
         self.0.origin_code.as_deref()
     }
@@ -207,22 +207,22 @@ impl ProxyErrorKind {
         match self {
             Self::NotFound => "there is no such object",
             Self::Forbidden => "access to the object is denied",
-            Self::Archived => "the object is archived and has to be restored first",
+            Self::Archived => "the object is archived and must be restored first",
             Self::BadRequest => "the path cannot name an object",
             Self::BadQuery => "a query parameter, or its value, is not allowed here",
-            Self::CustomerKey => "objects are not decrypted here by keys of the client",
-            Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are answered here",
+            Self::CustomerKey => "this server does not decrypt objects with a client's key",
+            Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are allowed here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
-            Self::RangeNotSatisfiable => "the range lies outside of the object",
-            Self::Credentials => "the storage cannot be asked at the moment",
+            Self::RangeNotSatisfiable => "the range lies outside the object",
+            Self::Credentials => "the storage cannot be reached at the moment",
             Self::OriginRefused | Self::OriginMisconfigured => "the storage refused the proxy",
             Self::OriginBusy => "the storage is busy",
-            Self::OriginBroken => "the storage gave no usable answer",
-            Self::OriginTimeout => "the storage did not answer in time",
+            Self::OriginBroken => "the storage gave no usable response",
+            Self::OriginTimeout => "the storage did not respond in time",
             Self::Resolver => "the storage is not known at the moment",
             Self::Denied => "the request is not allowed",
-            Self::Authorizer => "it cannot be said at the moment whether the request is allowed",
-            Self::NotCached => "the cache has no answer to that",
+            Self::Authorizer => "access to the object cannot be checked at the moment",
+            Self::NotCached => "the cache has no response to this request",
         }
     }
 

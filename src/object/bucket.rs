@@ -1,11 +1,11 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// The name of a bucket, a directory bucket's too, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
+/// The name of a bucket or directory bucket, or an access point's alias or ARN: whatever S3's `Bucket` parameter takes.
 ///
-/// A name is 3 to 63 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit
-/// ([S3 user guide, "Bucket naming rules"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html));
-/// upper-case letters and `_` are let through for S3-compatible servers and buckets of before 2018.
-/// What an ARN may be is decided by the SDK's endpoint rules when the mount is built.
+/// A name is 3 to 63 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit ([S3 user guide, "Bucket
+/// naming rules"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)); upper-case letters
+/// and `_` are allowed, for S3-compatible servers and buckets made before 2018. The SDK's endpoint rules check an ARN
+/// when the mount is built.
 ///
 /// ```
 /// use tower_s3_proxy::BucketName;

@@ -8,7 +8,7 @@ pub(crate) fn parse_date(value: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
-/// The nearest date that HTTP can tell.
+/// The nearest date that HTTP can express.
 pub(crate) fn http_date(at: SystemTime) -> HttpDate {
     at.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST).into()
 }

@@ -6,7 +6,7 @@ use super::InvalidKey;
 
 /// Percent-decodes exactly once; `+` is a plus sign in a path (RFC 3986 §3.3).
 ///
-/// A broken escape is refused: passed on as it stands it would name the same key as its encoded form.
+/// A broken escape is refused: taken literally, it would name the same key as its encoded form.
 pub(crate) fn decode_once(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
     let mut bytes = text.bytes();
     while let Some(b) = bytes.next() {

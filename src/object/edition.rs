@@ -1,26 +1,26 @@
 use super::VersionId;
 
-/// Which edition of an object a URL asks for: by default the one that its key holds now.
+/// The edition of an object that a URL names: by default the one that its key holds now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Edition {
     pub(crate) version: Option<VersionId>,
     pub(crate) bust: Option<CacheBust>,
 }
 
-/// A segment `--[0-9A-Za-z._-]+` of a path, without its dashes: it makes the URL new for caches, ours too.
+/// A segment `--[0-9A-Za-z._-]+` of a path, without its dashes: it makes the URL new to caches, including ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CacheBust(Box<str>);
 
 // === impl Edition ===
 
 impl Edition {
-    /// Whether it is what the key holds now, under the object's plain name.
+    /// Whether it is the current object under its plain name.
     pub(crate) fn is_plain(&self) -> bool {
         self.version.is_none() && self.bust.is_none()
     }
 
-    /// Whether its URL stands for one state for ever: a version does, but for `null`, which later writes replace (S3
-    /// user guide, "How S3 Versioning works"); with a cache-bust segment its author says so.
+    /// Whether its URL names one state for ever. A version does, except `null`, which later writes replace (S3 user
+    /// guide, "How S3 Versioning works"); with a cache-bust segment, the author of the URL says so.
     pub(crate) fn is_immutable(&self) -> bool {
         self.bust.is_some() || self.version.as_ref().is_some_and(|version| version.as_str() != "null")
     }

@@ -8,15 +8,15 @@ pub(crate) struct EntityTag<'v> {
     opaque: &'v [u8],
 }
 
-/// What `If-Match` or `If-None-Match` lists (RFC 9110 §13.1.1, §13.1.2).
+/// The value of `If-Match` or `If-None-Match` (RFC 9110 §13.1.1, §13.1.2).
 #[derive(Debug, Clone)]
 pub(crate) enum EntityTags<'v> {
-    /// `*`: whatever there is.
+    /// `*`: any existing object.
     Any,
     List(Members<'v>),
 }
 
-/// The members of a list that are tags. What is not is skipped: it matches nothing.
+/// The members of a list that are tags. Other members are skipped: they match nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<'v>(&'v [u8]);
 
@@ -25,7 +25,7 @@ pub(crate) struct Members<'v>(&'v [u8]);
 impl<'v> EntityTag<'v> {
     /// The tag that stands in a field alone: an origin's `ETag`, or `If-Range`.
     ///
-    /// A tag without quotes counts as if it had them: some servers send such tags, and S3 takes them.
+    /// A tag without quotes counts as if it had them: some servers send such tags, and S3 accepts them.
     pub(crate) fn parse(value: &'v HeaderValue) -> Option<Self> {
         let text = value.as_bytes().trim_ascii();
         match quoted(text) {
@@ -44,17 +44,17 @@ impl<'v> EntityTag<'v> {
         self.opaque
     }
 
-    /// Both are strong and the same (RFC 9110 §8.8.3.2).
+    /// Strong comparison (RFC 9110 §8.8.3.2): both are strong and equal.
     pub(crate) fn strong_eq(self, other: EntityTag<'_>) -> bool {
         !self.is_weak && !other.is_weak && self.opaque == other.opaque
     }
 
-    /// Both are the same, however strong.
+    /// Weak comparison: both are equal, weak or strong.
     pub(crate) fn weak_eq(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 
-    /// The tag as it is to be written, if it is not already (RFC 9110 §8.8.3).
+    /// The tag in its proper form (RFC 9110 §8.8.3); `None` if it has that form already.
     pub(crate) fn mended(value: &'v HeaderValue) -> Option<HeaderValue> {
         if value.as_bytes().ends_with(b"\"") {
             return None;
@@ -64,8 +64,8 @@ impl<'v> EntityTag<'v> {
         HeaderValue::from_bytes(&[prefix, tag.opaque, b"\""].concat()).ok()
     }
 
-    /// The tag with quotes and without `W/`: S3's own are strong. `None` if S3 and we could read it differently:
-    /// only visible ASCII survives every signature check.
+    /// The tag with quotes and without `W/`: S3's own tags are strong. `None` if S3 could read it differently than we
+    /// do: only visible ASCII survives every signature check.
     pub(crate) fn to_s3(self) -> Option<HeaderValue> {
         let is_ascii = self.opaque.iter().all(u8::is_ascii_graphic);
         is_ascii.then(|| HeaderValue::from_bytes(&[b"\"", self.opaque, b"\""].concat()).ok()).flatten()
@@ -98,7 +98,7 @@ impl<'v> Iterator for Members<'v> {
                 self.0 = rest.get(1..).unwrap_or_default();
                 return Some(tag);
             }
-            // Not a tag: on with what follows the next comma.
+            // Not a tag: continue after the next comma.
             let comma = rest.iter().position(|byte| *byte == b',');
             self.0 = comma.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
         }
@@ -106,7 +106,7 @@ impl<'v> Iterator for Members<'v> {
     }
 }
 
-/// `"…"` or `W/"…"`, and what follows.
+/// `"…"` or `W/"…"`, and the rest.
 fn quoted(text: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
     let strong = text.strip_prefix(b"W/");
     let inner = strong.unwrap_or(text).strip_prefix(b"\"")?;
@@ -116,14 +116,14 @@ fn quoted(text: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
     opaque.iter().all(|byte| is_etagc(*byte)).then(|| (tag, rest.get(1..).unwrap_or_default()))
 }
 
-/// A tag that lacks its quotes, up to a comma or a space, and what follows.
+/// A tag that lacks its quotes, up to a comma or a space, and the rest.
 fn bare(text: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
     let end = text.iter().position(|byte| matches!(byte, b',' | b' ' | b'\t')).unwrap_or(text.len());
     let (tag, rest) = text.split_at(end);
     Some((unquoted(tag)?, rest))
 }
 
-/// All of the text, as if it stood in quotes.
+/// The whole text, as if it were in quotes.
 fn unquoted(text: &[u8]) -> Option<EntityTag<'_>> {
     let weak = text.strip_prefix(b"W/");
     let opaque = weak.unwrap_or(text);

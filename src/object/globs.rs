@@ -5,14 +5,14 @@ use http::HeaderValue;
 
 use super::ObjectKey;
 
-/// Which objects a rule is for, as it is written: by key, by content type, by both, or all.
+/// The objects that a rule is for, as configured: by key, by content type, by both, or all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ObjectGlobs {
     pub(crate) key: Option<String>,
     pub(crate) content_type: Option<String>,
 }
 
-/// The same, to be asked.
+/// The same, compiled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ObjectMatcher {
     key: Option<GlobMatcher>,
@@ -29,7 +29,7 @@ impl ObjectGlobs {
     pub(crate) fn compile(&self) -> Result<ObjectMatcher, InvalidGlobs> {
         let key = self.key.as_deref().map(|glob| match glob.contains('/') {
             true => compile(glob),
-            // Without a slash it is for the last segment.
+            // Without a slash it matches the last segment.
             false => compile(&format!("**/{glob}")),
         });
         let content_type = self.content_type.as_deref().map(compile);
@@ -53,7 +53,7 @@ impl ObjectMatcher {
         self.key.as_ref().is_none_or(|glob| glob.is_match(key.as_str()))
     }
 
-    /// By type and subtype, without parameters; a glob fits no object without a type.
+    /// Compares type and subtype, without parameters; an object without a type matches no glob.
     fn fits_type(&self, content_type: Option<&HeaderValue>) -> bool {
         self.content_type.as_ref().is_none_or(|glob| {
             let essence = content_type.and_then(|value| value.to_str().ok()).map(essence);

@@ -8,8 +8,8 @@ pub(crate) const MAX_KEY_BYTES: usize = 1024;
 ///
 /// Keys are compared byte by byte: nothing is normalised, `a//b`, `a/` and `a` are three keys.
 ///
-/// S3 itself would accept a dot segment, yet clients, proxies and many S3-compatible servers resolve
-/// them, so that such a key could name another object than the one that was asked for.
+/// S3 itself would accept a dot segment, but clients, proxies and many S3-compatible servers resolve it, so such a key
+/// could name another object than the requested one.
 ///
 /// ```
 /// use tower_s3_proxy::bucket::ObjectKey;
@@ -22,7 +22,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 1024;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
-/// Why a text is no [`ObjectKey`].
+/// Why a text is not an [`ObjectKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidKey {
@@ -32,7 +32,7 @@ pub enum InvalidKey {
     TooLong,
     /// The decoded bytes are not UTF-8.
     NotUtf8,
-    /// A `%` that two hexadecimal digits do not follow.
+    /// A `%` without two hexadecimal digits after it.
     BadEscape,
     /// A segment is `.` or `..`, between slashes or backslashes.
     DotSegment,
@@ -47,7 +47,7 @@ impl ObjectKey {
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`] says which rule is broken.
+    /// [`InvalidKey`] says which rule the text breaks.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidKey> {
         let key = key.into();
         match key.len() {
@@ -70,7 +70,7 @@ impl ObjectKey {
     }
 }
 
-/// Whether a segment is `.` or `..`. Backslashes count as separators too: servers on Windows resolve them.
+/// Whether a segment is `.` or `..`. Backslashes also count as separators: servers on Windows resolve them.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }

@@ -1,4 +1,4 @@
-//! The nouns: what an object is called, where it lives, what tells its states apart. Pure values without I/O.
+//! The nouns: the name of an object, its place, and the validators of its states. Pure values without I/O.
 
 mod bucket;
 mod date;

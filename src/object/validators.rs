@@ -6,7 +6,7 @@ use httpdate::HttpDate;
 
 use super::{EntityTag, http_date, parse_date};
 
-/// What tells one state of an object from another (RFC 9110 §8.8), borrowed from the fields of an answer.
+/// The validators, which tell one state of an object from another (RFC 9110 §8.8), borrowed from a response's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validators<'h> {
     pub(crate) tag: Option<EntityTag<'h>>,
@@ -23,7 +23,7 @@ impl<'h> Validators<'h> {
         }
     }
 
-    /// Whether both are of one state for certain: by strong entity tag.
+    /// Whether both certainly belong to one state, by a strong entity tag.
     pub(crate) fn is_same_state(self, other: Validators<'_>) -> bool {
         self.tag.zip(other.tag).is_some_and(|(one, other)| one.strong_eq(other))
     }

@@ -7,14 +7,14 @@ use super::decode_once;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct VersionId(String);
 
-/// The text is no version id, so that no object has such a version.
+/// The text is not a version id, so no object has such a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidVersionId(());
 
 // === impl VersionId ===
 
 impl VersionId {
-    /// Takes the value of a query's parameter. Ids are opaque, and some have a plus sign: it is one here.
+    /// Takes the value of a query parameter. Ids are opaque, and some have a plus sign, so `+` is not a space here.
     pub(crate) fn decode(value: &str) -> Result<Self, InvalidVersionId> {
         let id = decode_once(value).map_err(|_| InvalidVersionId(()))?;
         let is_id = (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());

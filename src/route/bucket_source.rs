@@ -17,17 +17,17 @@ pub(crate) enum BucketSource {
     Resolver(BucketResolver),
 }
 
-/// The names of buckets that a path may begin with.
+/// The bucket names with which a path may begin.
 #[derive(Clone)]
 pub(crate) struct BucketGlobs {
     set: GlobSet,
     texts: Vec<String>,
 }
 
-/// A function of the user's that names the bucket of a request, for example by a tenant's host name.
+/// A function of yours that names the bucket of a request, for example by a tenant's host name.
 ///
-/// It sees the request as it came (method, URI, headers, extensions). `Ok(None)` means that there is no such
-/// bucket: the answer is 404. An error is logged and answered with 503.
+/// It sees the request as it came (method, URI, headers, extensions). `Ok(None)` means that there is no such bucket:
+/// the response is 404. An error is logged, and the response is 503.
 ///
 /// ```
 /// use tower_s3_proxy::{BucketName, bucket::BucketResolver};

@@ -1,13 +1,13 @@
 use http::{HeaderMap, Uri, header::HOST};
 
-/// The host name that a mount answers to, in lower case, without a port.
+/// The host name of a mount, in lower case, without a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct HostName(String);
 
 // === impl HostName ===
 
 impl HostName {
-    /// `None` if the text is no host name.
+    /// `None` if the text is not a host name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let proper = !name.is_empty()

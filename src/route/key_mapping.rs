@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::object::{CacheBust, InvalidKey, MAX_KEY_BYTES, ObjectKey, decode_once, has_dot_segment};
 
-/// How the rest of a path, after the mount, becomes a key: decoded once, behind the prefix.
+/// Maps the rest of a path, after the mount, to a key: decodes it once, and puts the prefix in front.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyMapping {
     /// Empty, or ending with a slash.
@@ -10,7 +10,7 @@ pub(crate) struct KeyMapping {
     cache_bust_segment: bool,
 }
 
-/// The text is no key prefix.
+/// The text is not a key prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidPrefix(());
 
@@ -35,17 +35,17 @@ impl KeyMapping {
         Ok((self.key(rest)?, bust))
     }
 
-    /// What stands before every key: empty, or ending with a slash.
+    /// The prefix of every key: empty, or ending with a slash.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// A key below the prefix that nobody has, by a random number; `None` if the prefix leaves no room for it.
+    /// A key below the prefix that does not exist, made of a random number; `None` if the prefix leaves no room for it.
     pub(crate) fn absent_key(&self, random: u64) -> Option<ObjectKey> {
         self.key(&format!("tower-s3-proxy-canary-{random:016x}")).ok()
     }
 
-    /// The key that `rest` names, where that can have no cache-bust segment.
+    /// The key that `rest` names, without regard to cache-bust segments.
     pub(crate) fn key(&self, rest: &str) -> Result<ObjectKey, InvalidKey> {
         let name = decode_once(rest)?;
         if name.is_empty() {
@@ -66,7 +66,7 @@ impl KeyMapping {
 impl fmt::Display for InvalidPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "must be shorter than 1024 bytes, not begin with \"/\", and hold no dot segment and no NUL",
+            "must be shorter than 1024 bytes, not begin with \"/\", and have no dot segment and no NUL",
         )
     }
 }
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(mapping.name("--1/../a"), Err(InvalidKey::DotSegment));
     }
 
-    /// Texts made of the pieces that traversal attacks are made of.
+    /// Texts made of the pieces of traversal attacks.
     fn nasty_path() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             Just("..".to_owned()),

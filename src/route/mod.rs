@@ -1,4 +1,4 @@
-//! Does the request concern a mount, and which bucket and key does it name? Pure.
+//! Is the request for a mount, and which bucket and key does it name? Pure.
 
 mod bucket_source;
 mod host;

@@ -8,7 +8,7 @@ use crate::object::has_dot_segment;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct MountPath(String);
 
-/// The text is no mount path.
+/// The text is not a mount path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidMountPath(());
 
@@ -25,7 +25,7 @@ impl MountPath {
         if proper { Ok(Self(trimmed.to_owned())) } else { Err(InvalidMountPath(())) }
     }
 
-    /// What follows the mount and its slash; `None` if the path lies elsewhere.
+    /// The rest of the path after the mount and its slash; `None` if the path lies elsewhere.
     pub(crate) fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = path.strip_prefix(self.0.as_str())?;
         if rest.is_empty() {
@@ -34,13 +34,13 @@ impl MountPath {
         rest.strip_prefix('/')
     }
 
-    /// Segments of the path, for ordering: the longest mount that matches wins.
+    /// The number of segments, for ordering: the longest matching mount wins.
     pub(crate) fn depth(&self) -> usize {
         self.0.matches('/').count()
     }
 }
 
-/// `pchar` and `/` of RFC 3986 §3.3, without `%`, whose spelling is not unique.
+/// `pchar` and `/` of RFC 3986 §3.3, without `%`, since an escape has several spellings.
 fn is_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&b)
 }

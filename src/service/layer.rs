@@ -5,9 +5,9 @@ use tower::Layer;
 use super::S3Proxy;
 use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy};
 
-/// Puts the mounts of a configuration in front of a service.
+/// A layer that puts the mounts of a configuration in front of a service.
 ///
-/// Requests that no mount claims reach the inner service untouched. Clones, and the services that it makes, share
+/// Requests that no mount claims reach the inner service untouched. Its clones and the services that it makes share
 /// connections and credentials.
 #[derive(Debug, Clone)]
 pub struct S3ProxyLayer {
@@ -22,12 +22,12 @@ impl S3ProxyLayer {
         Self { proxy: Arc::new(Proxy::new(config.into())) }
     }
 
-    /// Whether requests can be served: each mount has credentials, and S3 answers for the bucket of each mount that has
-    /// a fixed one. Asks S3 for a byte of a key that need not exist.
+    /// Whether requests can be served: each mount has credentials, and S3 responds for the bucket of each mount with a
+    /// fixed one. Requests a byte of a key that need not exist.
     ///
     /// # Errors
     ///
-    /// What a request to the first mount that is not ready would be answered with.
+    /// The error that a request to the first mount that is not ready would get.
     pub async fn ready(&self) -> Result<(), ProxyError> {
         self.proxy.ready().await
     }

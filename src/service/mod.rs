@@ -1,4 +1,4 @@
-//! The tower side: the layer, the service that it makes, and what that answers with.
+//! The tower side: the layer, the service that it makes, and that service's future.
 
 mod future;
 mod layer;

@@ -17,22 +17,23 @@ use crate::{
     proxy::{Admission, Proxy},
 };
 
-/// The service that [`S3ProxyLayer`](crate::S3ProxyLayer) makes: it answers what its mounts claim, and passes on the rest.
+/// The service that [`S3ProxyLayer`](crate::S3ProxyLayer) makes: it answers the requests that its mounts claim, and
+/// passes on the rest.
 #[derive(Debug, Clone)]
 pub struct S3Proxy<S = NotFound> {
     proxy: Arc<Proxy>,
     inner: S,
 }
 
-/// Answers everything with an empty 404: what stands behind an [`S3Proxy`] of its own.
+/// A service that answers everything with an empty 404: the inner service of a stand-alone [`S3Proxy`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NotFound;
 
 // === impl S3Proxy ===
 
 impl S3Proxy<NotFound> {
-    /// A service of its own, for example for `axum::Router::nest_service`. There the path under which it is nested is
-    /// already gone, so the mount belongs at `/`.
+    /// A stand-alone service, for example for `axum::Router::nest_service`. That strips the path under which the
+    /// service is nested, so the mount belongs at `/`.
     pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
         Self::over(Arc::new(Proxy::new(config.into())), NotFound)
     }
@@ -70,7 +71,7 @@ where
             Admission::Answered(response) => ResponseFuture::ready(response),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::FetchOrInner(fetch) => {
-                // The service that was polled ready is the one to call; the clone takes its place.
+                // The service that was polled ready must be the one that is called; the clone takes its place.
                 let clone = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, clone);
                 ResponseFuture::fetch_or_inner(fetch.run(), inner, request)

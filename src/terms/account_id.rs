@@ -26,7 +26,7 @@ impl AccountId {
     ///
     /// # Errors
     ///
-    /// [`InvalidAccountId`] if it is anything else, also with hyphens between the digits.
+    /// [`InvalidAccountId`] for anything else, including hyphens between the digits.
     pub fn parse(digits: &str) -> Result<Self, InvalidAccountId> {
         let id: [u8; 12] = digits.as_bytes().try_into().map_err(|_| InvalidAccountId(()))?;
         if id.iter().all(u8::is_ascii_digit) { Ok(Self(id)) } else { Err(InvalidAccountId(())) }

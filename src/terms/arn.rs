@@ -1,5 +1,5 @@
-/// The parts of an ARN, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, of which region and account can be empty
-/// ([IAM user guide, "Amazon Resource Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
+/// The parts of an ARN, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, where region and account can be empty ([IAM
+/// user guide, "Amazon Resource Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arn<'t> {
     pub(crate) partition: &'t str,
@@ -22,7 +22,7 @@ impl<'t> Arn<'t> {
     }
 }
 
-/// Whether it can be the name of a partition or a region.
+/// Whether the text can be the name of a partition or a region.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }

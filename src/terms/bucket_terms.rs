@@ -5,13 +5,13 @@ use super::{AccountId, CustomerKey, Encryption, Grant};
 /// The terms on which a mount uses its bucket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BucketTerms {
-    /// Which sessions a directory bucket is asked for.
+    /// Decides the mode of a directory bucket's sessions.
     pub(crate) grant: Grant,
     pub(crate) payer: Payer,
     pub(crate) expected_owner: Option<AccountId>,
-    /// By which S3 encrypts what is written.
+    /// How S3 encrypts new objects.
     pub(crate) encryption: Option<Encryption>,
-    /// By which the objects are encrypted, where S3 keeps no key.
+    /// The key of the objects, where S3 keeps none.
     pub(crate) customer_key: Option<CustomerKey>,
 }
 
@@ -19,18 +19,18 @@ pub(crate) struct BucketTerms {
 /// ([S3 user guide, "Requester Pays"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Payer {
-    /// Whoever the bucket says.
+    /// The bucket decides.
     #[default]
     AsTheBucketSays,
     Requester,
 }
 
-/// The fields of a read's terms, made once.
+/// The fields that a read needs under these terms, made once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TermFields {
-    /// Invariant: in the order of their names, all before those of the credentials' token.
+    /// Invariant: sorted by name, all before the field of the credentials' token.
     before_token: Vec<(HeaderName, HeaderValue)>,
-    /// Invariant: the same, all after it.
+    /// Invariant: sorted by name, all after it.
     after_token: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -47,13 +47,13 @@ impl BucketTerms {
         TermFields { before_token: owner.into_iter().chain(payer).collect(), after_token: key.collect() }
     }
 
-    /// What may be behind it when S3 denies an object, for the log: S3 does not say which of its reasons it was.
+    /// A likely reason for a denial, for the log: S3 does not say which one it was.
     pub(crate) fn why_denied(&self) -> Option<&'static str> {
         match (&self.expected_owner, &self.customer_key, self.payer) {
             (Some(_), _, _) => Some("the bucket may be of another account than expected_bucket_owner says"),
             (None, Some(_), _) => Some("the object may be encrypted by another customer_key"),
             (None, None, Payer::Requester) => {
-                Some("a requester who pays needs a policy of its own account, too")
+                Some("a requester who pays also needs a policy in its own account")
             }
             (None, None, Payer::AsTheBucketSays) => None,
         }

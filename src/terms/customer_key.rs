@@ -4,10 +4,10 @@ use aws_smithy_types::base64;
 use http::{HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 
-/// A key of 256 bits by which S3 encrypts objects and that S3 does not keep (SSE-C): whoever reads them has to send it
-/// ([S3 user guide, "SSE-C"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html)).
+/// A key of 256 bits by which S3 encrypts objects and that S3 does not keep (SSE-C): every read must send it ([S3 user
+/// guide, "SSE-C"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html)).
 ///
-/// It does not show in `Debug` output.
+/// `Debug` output does not show it.
 ///
 /// ```
 /// use tower_s3_proxy::encryption::CustomerKey;
@@ -28,7 +28,7 @@ pub struct CustomerKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidCustomerKey(());
 
-/// The field in which a request bears a key.
+/// The field in which a request carries a key.
 pub(crate) const CUSTOMER_KEY: HeaderName =
     HeaderName::from_static("x-amz-server-side-encryption-customer-key");
 const CUSTOMER_ALGORITHM: HeaderName =
@@ -42,19 +42,19 @@ impl CustomerKey {
     ///
     /// # Errors
     ///
-    /// [`InvalidCustomerKey`] if it is anything else.
+    /// [`InvalidCustomerKey`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidCustomerKey> {
         let bytes = base64::decode(text).map_err(|_| InvalidCustomerKey(()))?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| InvalidCustomerKey(()))?;
         Ok(Self::from(bytes))
     }
 
-    /// What a read says to S3, in the order of the names.
+    /// The fields of a read, sorted by name.
     pub(super) fn fields(&self) -> [(HeaderName, HeaderValue); 3] {
         [
             (CUSTOMER_ALGORITHM, const { HeaderValue::from_static("AES256") }),
             (CUSTOMER_KEY, self.key.clone()),
-            // Not a secret, but of use to whoever guesses at the key.
+            // Not a secret, but useful to anyone who guesses at the key.
             (CUSTOMER_KEY_MD5, self.md5.clone()),
         ]
     }

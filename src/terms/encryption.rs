@@ -2,10 +2,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::{KmsKeyArn, encryption_context::EncryptionContext};
 
-/// How the objects of a bucket are encrypted by S3, by keys that S3 or KMS keeps.
+/// How S3 encrypts the objects of a bucket, with keys that S3 or KMS keeps.
 ///
-/// A read needs none of it: S3 decrypts, if the credentials may use the key. It is for what writes, and for what has to
-/// know the key: policies, and a check of the mount.
+/// A read needs none of it: S3 decrypts if the credentials may use the key. Writes need it, and so do policies and
+/// checks of the mount, which must know the key.
 ///
 /// ```
 /// use tower_s3_proxy::encryption::{Encryption, KmsKeyArn};
@@ -18,7 +18,7 @@ use super::{KmsKeyArn, encryption_context::EncryptionContext};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encryption(Kind);
 
-/// Encryption by a key of KMS (SSE-KMS), which becomes an [`Encryption`].
+/// Encryption with a key of KMS (SSE-KMS). It converts into an [`Encryption`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsEncryption {
     key: KmsKeyArn,
@@ -35,18 +35,18 @@ enum Kind {
 // === impl Encryption ===
 
 impl Encryption {
-    /// By keys that S3 keeps (SSE-S3).
+    /// With keys that S3 keeps (SSE-S3).
     pub fn s3_managed() -> Self {
         Self(Kind::S3Managed)
     }
 
-    /// By a key of KMS (SSE-KMS).
+    /// With a key of KMS (SSE-KMS).
     #[must_use]
     pub fn kms(key: KmsKeyArn) -> KmsEncryption {
         KmsEncryption { key, bucket_key: None, context: EncryptionContext::default() }
     }
 
-    /// The key of KMS, if it is one of KMS.
+    /// The key, for SSE-KMS.
     pub fn kms_key(&self) -> Option<&KmsKeyArn> {
         match &self.0 {
             Kind::S3Managed => None,
@@ -54,7 +54,7 @@ impl Encryption {
         }
     }
 
-    /// What KMS is told besides the key, in the order of the names.
+    /// The encryption context, sorted by name.
     pub fn context(&self) -> impl Iterator<Item = (&str, &str)> {
         let context = match &self.0 {
             Kind::S3Managed => None,
@@ -63,12 +63,12 @@ impl Encryption {
         context.into_iter().flatten()
     }
 
-    /// What of it directory buckets do not have
-    /// ([S3 user guide, "SSE-KMS in directory buckets"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-UsingKMSEncryption.html)).
+    /// The setting that directory buckets do not have, if there is one ([S3 user guide, "SSE-KMS in directory
+    /// buckets"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-UsingKMSEncryption.html)).
     pub(crate) fn not_for_directory_buckets(&self) -> Option<&'static str> {
         let Kind::Kms(kms) = &self.0 else { return None };
         if kms.key.is_alias() {
-            return Some("it takes no aliases of keys, so give the key's own ARN");
+            return Some("it does not take an alias of a key: give the key's own ARN");
         }
         if kms.context.encoded().is_some() {
             return Some("it takes no encryption context but its own");
@@ -79,8 +79,8 @@ impl Encryption {
         }
     }
 
-    /// The fields that ask S3 for it, in a PutObject, CopyObject or CreateMultipartUpload. A read must not have them:
-    /// S3 answers it with 400 (S3 API, GetObject, "Encryption").
+    /// The fields that request it, in a PutObject, CopyObject or CreateMultipartUpload. A read must not have them: S3
+    /// would respond with 400 (S3 API, GetObject, "Encryption").
     ///
     /// ```
     /// use tower_s3_proxy::encryption::Encryption;
@@ -116,17 +116,17 @@ const SSE_CONTEXT: HeaderName = HeaderName::from_static("x-amz-server-side-encry
 // === impl KmsEncryption ===
 
 impl KmsEncryption {
-    /// Whether S3 asks KMS through a key of the bucket, which saves most of the requests to KMS
-    /// ([S3 user guide, "Bucket Keys"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html)). As the
-    /// bucket says, if this is not called.
+    /// Whether S3 uses a bucket key, which saves most of the requests to KMS ([S3 user guide, "Bucket
+    /// Keys"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html)). Without this call, the bucket's
+    /// own setting applies.
     #[must_use]
     pub fn bucket_key(mut self, on: bool) -> Self {
         self.bucket_key = Some(on);
         self
     }
 
-    /// What KMS is told besides the key: it is in KMS's log, and policies can ask for it. Of two values for a name the
-    /// later counts. Not a secret, and not a place for one.
+    /// Adds to the encryption context, which KMS logs and policies can require. Of two values for a name, the later
+    /// counts. The context is not a place for secrets.
     #[must_use]
     pub fn context<K: Into<String>, V: Into<String>>(
         mut self,

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use aws_smithy_types::base64;
 
-/// What KMS is told of data besides the key, and what it can be asked for in policies and logs. Not a secret.
+/// The encryption context: it accompanies the key to KMS, and appears in its log and in policies. Not a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct EncryptionContext(BTreeMap<String, String>);
 
@@ -13,7 +13,7 @@ impl EncryptionContext {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// As S3 wants it in `x-amz-server-side-encryption-context`: the Base64 of UTF-8 of a JSON object of texts (S3 API,
+    /// The value of `x-amz-server-side-encryption-context`: the Base64 of UTF-8 of a JSON object of texts (S3 API,
     /// PutObject). `None` for an empty one.
     pub(super) fn encoded(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| base64::encode(self.json()))

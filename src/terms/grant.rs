@@ -1,7 +1,6 @@
-/// What the credentials of a mount are meant to be allowed to do in its bucket.
+/// The permissions that the credentials of a mount should have in its bucket.
 ///
-/// The proxy only reads. The grant is for what surrounds it: what a check of the mount tries out, and what its policies
-/// allow.
+/// The proxy only reads. The grant decides what a check of the mount tries, and what the mount's policies allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Grant {

@@ -5,7 +5,7 @@ use super::{
     arn::{Arn, is_name},
 };
 
-/// A key of AWS KMS, by its ARN or the ARN of an alias of it.
+/// A key of AWS KMS, by its own ARN or the ARN of an alias.
 ///
 /// ```
 /// use tower_s3_proxy::encryption::KmsKeyArn;
@@ -18,7 +18,7 @@ use super::{
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KmsKeyArn {
-    /// Invariant: it can stand in a header field and in JSON as it is.
+    /// Invariant: needs no escaping in a header field or in JSON.
     text: String,
     region: String,
     account: AccountId,
@@ -37,8 +37,8 @@ impl KmsKeyArn {
     ///
     /// # Errors
     ///
-    /// [`InvalidKmsKeyArn`] if it is none of these. A key's id or an alias alone is refused, too: S3 would look for it in
-    /// the account that asks, not in the bucket's.
+    /// [`InvalidKmsKeyArn`] if it is none of these. A mere key id or alias is also refused: S3 would look for it in the
+    /// requester's account, not in the bucket's.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidKmsKeyArn> {
         let text = text.into();
         let (region, account, is_alias) = read(&text).ok_or(InvalidKmsKeyArn(()))?;
@@ -50,17 +50,17 @@ impl KmsKeyArn {
         &self.text
     }
 
-    /// The region of the key: also the bucket's, since S3 uses no keys of other regions.
+    /// The region of the key, and of the bucket: S3 does not use keys of other regions.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The account that has the key. Only if it is the bucket's can the key be one that AWS manages.
+    /// The account that has the key. An AWS managed key is always in the bucket's account.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// Whether it names an alias. A policy grants nothing on a key by the ARN of its alias.
+    /// Whether it names an alias. A policy cannot grant a key by the ARN of its alias.
     pub fn is_alias(&self) -> bool {
         self.is_alias
     }
@@ -107,7 +107,7 @@ impl fmt::Display for InvalidKmsKeyArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID, or alias/NAME in place of key/ID; \
-             an id or an alias alone does not say whose key it is",
+             a mere id or alias does not say whose key it is",
         )
     }
 }

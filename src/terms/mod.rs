@@ -1,4 +1,4 @@
-//! On what terms the owner lets a bucket be used: who may do what there, who pays, how objects are encrypted.
+//! The owner's terms for a bucket: the permissions, the payer, the encryption.
 
 mod account_id;
 mod arn;
