@@ -29,7 +29,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// # }
 /// ```
 ///
-/// A role that another role assumes (role chaining) has the other one as its [source](Self::source).
+/// For role chaining, the [source](Self::source) is the role that assumes this one.
 #[must_use = "a builder does nothing before `build`"]
 #[derive(Debug)]
 pub struct AssumeRole {
@@ -46,7 +46,7 @@ pub struct AssumeRole {
 // === impl AssumeRole ===
 
 impl AssumeRole {
-    /// A session with this role, as the default chain may have it, of one hour.
+    /// A session of one hour with this role, assumed by the default chain's credentials.
     pub fn new(role: RoleArn) -> Self {
         Self {
             role,
@@ -60,67 +60,67 @@ impl AssumeRole {
         }
     }
 
-    /// What the role's trust policy wants to hear (`sts:ExternalId`).
+    /// The External ID that the role's trust policy requires (`sts:ExternalId`).
     pub fn external_id(mut self, id: ExternalId) -> Self {
         self.external_id = Some(id);
         self
     }
 
-    /// What the owner of the role sees in CloudTrail; `tower-s3-proxy` by default. 2 to 64 letters, digits and characters
-    /// of `_+=,.@-`.
+    /// The session name, which the role's owner sees in CloudTrail; `tower-s3-proxy` by default. 2 to 64 letters,
+    /// digits and characters of `_+=,.@-`.
     pub fn session_name(mut self, name: impl Into<String>) -> Self {
         self.session_name = Some(name.into());
         self
     }
 
-    /// How long a session lives, in whole seconds: 15 minutes to 12 hours, at most what the role allows, and at most one
-    /// hour for a role that another role assumes. STS's default is one hour.
+    /// How long a session lasts, in whole seconds: 15 minutes to 12 hours, at most what the role allows, and at most
+    /// one hour for a role that another role assumes. STS's default is one hour.
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
     }
 
-    /// A policy that the session is held to besides the role's: JSON, at most 2048 characters.
+    /// A policy that limits the session further than the role's own: JSON, at most 2048 characters.
     pub fn session_policy(mut self, json: impl Into<String>) -> Self {
         self.session_policy = Some(json.into());
         self
     }
 
-    /// Adds a managed policy that the session is held to besides the role's; at most ten.
+    /// Adds a managed policy that limits the session further than the role's own; at most ten.
     pub fn policy_arn(mut self, arn: impl Into<String>) -> Self {
         self.policy_arns.push(arn.into());
         self
     }
 
-    /// Whose credentials STS gets to see: any source, another role among them; the default chain if none is given.
+    /// The credentials that assume the role: any source, including another role; the default chain by default.
     pub fn source(mut self, source: impl Into<CredentialsSource>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The region whose STS is asked. Without it that of the environment or the profile counts.
+    /// The region of the STS endpoint; by default that of the environment or the profile.
     pub fn region(mut self, name: impl Into<String>) -> Self {
         self.sts.region = Some(name.into());
         self
     }
 
-    /// The URL of STS, for a server that is not AWS's, or an endpoint of one's own.
+    /// The URL of STS, for a server other than AWS's or an endpoint of your own.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.sts.endpoint_url = Some(url.into());
         self
     }
 
-    /// The clock that requests to STS are signed by; the system's by default.
+    /// The clock for signing requests to STS; the system's by default.
     pub fn time_source(mut self, clock: impl TimeSource + 'static) -> Self {
         self.sts.clock = Some(SharedTimeSource::new(clock));
         self
     }
 
-    /// Checks everything. STS is not asked: whether it lets the role be assumed shows when credentials are first needed.
+    /// Checks everything without asking STS: the first need for credentials shows whether the role can be assumed.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::InvalidValue`] if the session name, the duration, a policy or the URL is not what STS takes;
+    /// [`ConfigErrorKind::InvalidValue`] if STS would refuse the session name, the duration, a policy or the URL;
     /// [`ConfigErrorKind::Contradiction`] if the source signs nothing, or is a role and the duration is above one hour;
     /// [`ConfigErrorKind::Missing`] if no region is known; [`ConfigErrorKind::Tls`] if the system has no trusted
     /// certificates.

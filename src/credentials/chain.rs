@@ -1,4 +1,4 @@
-//! The SDK's usual sources, asked over the proxy's own HTTP and TLS stack.
+//! The SDK's usual sources, over the proxy's own HTTP and TLS stack.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use crate::{
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.
 ///
-/// `region` is where STS is asked; `None` leaves it to the environment and the profile.
+/// `region` is that of the STS endpoint; `None` leaves it to the environment and the profile.
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates. Whether there are
-/// credentials shows when they are first needed.
+/// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates. Missing credentials
+/// show only when they are first needed.
 pub async fn default_chain(region: Option<&str>) -> Result<CredentialsSource, ConfigError> {
     let mut chain = DefaultCredentialsChain::builder().configure(provider_config(region).await?);
     if let Some(region) = region {
@@ -52,9 +52,10 @@ pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> 
     Ok(CredentialsSource::new(SourceKind::Profile(name.to_owned()), provider))
 }
 
-/// What the platform offers to a container: an ECS task role, or EKS Pod Identity. `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`
-/// or `AWS_CONTAINER_CREDENTIALS_FULL_URI`, with the token of `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or
-/// `AWS_CONTAINER_AUTHORIZATION_TOKEN`, are read when credentials are needed.
+/// The credentials that the platform offers to a container: an ECS task role, or EKS Pod Identity.
+/// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI`, with the token of
+/// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or `AWS_CONTAINER_AUTHORIZATION_TOKEN`, are read when credentials are
+/// needed.
 ///
 /// # Errors
 ///
@@ -67,11 +68,12 @@ pub fn from_container() -> Result<CredentialsSource, ConfigError> {
 
 /// The role of an EC2 instance, from its metadata service (IMDSv2: never without a token).
 ///
-/// `endpoint_url` is where that service is, if neither `AWS_EC2_METADATA_SERVICE_ENDPOINT` nor the usual address is right.
+/// `endpoint_url` is the URL of that service, if neither `AWS_EC2_METADATA_SERVICE_ENDPOINT` nor the usual address is
+/// right.
 ///
 /// # Errors
 ///
-/// [`ConfigErrorKind::InvalidValue`](crate::ConfigErrorKind::InvalidValue) for what is no URL;
+/// [`ConfigErrorKind::InvalidValue`](crate::ConfigErrorKind::InvalidValue) for a malformed URL;
 /// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, ConfigError> {
     let config = ProviderConfig::default().with_http_client(http_client()?);
@@ -86,10 +88,10 @@ pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, Co
     Ok(CredentialsSource::new(SourceKind::Instance, provider))
 }
 
-/// A command whose output are credentials, in the form of `credential_process` (AWS SDKs and Tools Reference Guide,
-/// "Process credential provider"). It is run by `sh -c` when credentials are needed.
+/// A command that prints credentials in the form of `credential_process` (AWS SDKs and Tools Reference Guide, "Process
+/// credential provider"). `sh -c` runs it when credentials are needed.
 ///
-/// What it writes to its standard error is logged if it fails.
+/// If it fails, its standard error is logged.
 pub fn from_process(command: impl Into<String>) -> CredentialsSource {
     CredentialsSource::new(SourceKind::Process, CredentialProcessProvider::new(command.into()))
 }

@@ -1,10 +1,10 @@
 use std::{fmt, str::FromStr};
 
-/// What the owner of a role wants to hear from whoever assumes it, so that nobody can be tricked into using the role on
-/// another's behalf (IAM User Guide, "Access to AWS accounts owned by third parties").
+/// An identifier that a role's owner requires of those who assume the role, so that nobody can be tricked into using it
+/// on another's behalf (IAM User Guide, "Access to AWS accounts owned by third parties").
 ///
-/// 2 to 1224 characters: letters, digits and `_+=,.@:/-` (STS API, AssumeRole). It is agreed between two parties, though
-/// no secret to AWS; so neither `Debug` nor any message of this crate shows it.
+/// 2 to 1224 characters: letters, digits and `_+=,.@:/-` (STS API, AssumeRole). Two parties agree on it. AWS does not
+/// treat it as a secret, but neither `Debug` nor any message of this crate shows it.
 ///
 /// ```
 /// use tower_s3_proxy::credentials::ExternalId;
@@ -28,8 +28,8 @@ impl ExternalId {
     ///
     /// # Errors
     ///
-    /// [`InvalidExternalId`] if it is shorter than 2 or longer than 1224 characters, or has others than
-    /// `A-Z a-z 0-9 _ + = , . @ : / -`.
+    /// [`InvalidExternalId`] if it is shorter than 2 or longer than 1224 characters, or has characters other than `A-Z
+    /// a-z 0-9 _ + = , . @ : / -`.
     pub fn parse(id: impl Into<String>) -> Result<Self, InvalidExternalId> {
         let id = id.into();
         let is_id = (2..=1224).contains(&id.len()) && id.bytes().all(is_allowed);

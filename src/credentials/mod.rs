@@ -1,8 +1,8 @@
 //! Where credentials come from.
 //!
-//! Anything that is the SDK's [`ProvideCredentials`] fits [`MountBuilder::credentials`](crate::MountBuilder::credentials):
-//! [`Credentials`] themselves for fixed keys, the providers of `aws-config`, or your own (see `examples/credentials.rs`).
-//! The functions and builders of this module make sources that can say what they are.
+//! [`MountBuilder::credentials`](crate::MountBuilder::credentials) takes every [`ProvideCredentials`] of the SDK:
+//! [`Credentials`] themselves for fixed keys, the providers of `aws-config`, or your own (see
+//! `examples/credentials.rs`). The functions and builders of this module make sources that can describe themselves.
 //!
 //! | credentials of | source |
 //! |---|---|
@@ -18,7 +18,7 @@
 //! | an EC2 instance | `from_instance` |
 //! | a command that prints them | `from_process` |
 //!
-//! Those from `default_chain` on need the feature `aws-config` (on by default), and ask over the proxy's own HTTP and TLS
+//! Those from `default_chain` on need the feature `aws-config` (on by default), and use the proxy's own HTTP and TLS
 //! stack.
 
 #[cfg(feature = "aws-config")]

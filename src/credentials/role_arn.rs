@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 /// The name of a role: `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
 ///
-/// The account is 12 digits; S3-compatible servers have others, or none.
+/// The account is 12 digits; S3-compatible servers have other forms, or none.
 ///
 /// ```
 /// use tower_s3_proxy::credentials::RoleArn;
@@ -33,7 +33,7 @@ impl RoleArn {
     ///
     /// # Errors
     ///
-    /// [`InvalidRoleArn`] if it is not of the form above, or longer than 2048 bytes.
+    /// [`InvalidRoleArn`] if it does not have the form above, or is longer than 2048 bytes.
     pub fn parse(arn: impl Into<String>) -> Result<Self, InvalidRoleArn> {
         let arn = arn.into();
         let is_role = arn.len() <= LONGEST

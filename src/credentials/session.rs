@@ -1,4 +1,4 @@
-//! What can be asked of a session with a role, checked before STS is asked (STS API, AssumeRole).
+//! The parameters of a session with a role, checked before STS sees them (STS API, AssumeRole).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) fn session_name(name: Option<String>) -> Result<String, ConfigError> 
 
 const DEFAULT_NAME: &str = "tower-s3-proxy";
 
-/// How long the session lives; STS makes it one hour if it is not told.
+/// How long the session lasts; one hour by STS's default.
 pub(super) fn check_duration(duration: Option<Duration>, is_chained: bool) -> Result<(), ConfigError> {
     let Some(duration) = duration else { return Ok(()) };
     let secs = duration.as_secs();

@@ -8,10 +8,10 @@ use aws_credential_types::{
 
 use super::{ExternalId, RoleArn};
 
-/// Where the credentials of a mount come from: any provider of the SDK, together with what is known of it.
+/// Where the credentials of a mount come from: any provider of the SDK, and a description of it.
 ///
-/// Every [`ProvideCredentials`] becomes one; the functions of this [module](crate::credentials) make such that can say
-/// what they are, which diagnosis and policies tell.
+/// Every [`ProvideCredentials`] converts into one. The functions of this [module](crate::credentials) make sources that
+/// describe themselves, for diagnosis and policies.
 ///
 /// ```
 /// use tower_s3_proxy::credentials::{self, Credentials, CredentialsSource};
@@ -26,7 +26,7 @@ pub struct CredentialsSource {
     signing: Signing,
 }
 
-/// What a source is, for people. Holds no secret.
+/// The description of a source, for people. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SourceKind {
     Anonymous,
@@ -62,7 +62,7 @@ pub(crate) enum Signing {
     By(SharedCredentialsProvider),
 }
 
-/// Keys that stay as they are. `session_token` is `None` for those of an IAM user.
+/// Keys that never change. `session_token` is `None` for those of an IAM user.
 ///
 /// ```
 /// use tower_s3_proxy::credentials;
@@ -82,7 +82,7 @@ pub(crate) fn from_keys(keys: Credentials) -> CredentialsSource {
     CredentialsSource::new(SourceKind::Keys, keys)
 }
 
-/// An async function of the program, asked when credentials are needed and again before they expire.
+/// An async function of yours, called when credentials are needed and again before they expire.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -114,7 +114,7 @@ impl CredentialsSource {
 
     pub(super) fn new(kind: SourceKind, provider: impl ProvideCredentials + 'static) -> Self {
         let provider = match (&provider as &dyn Any).downcast_ref::<SharedCredentialsProvider>() {
-            // Wrapped twice it would lose what it falls back on when it takes too long.
+            // Wrapped twice, it would lose its fallback for when it takes too long.
             Some(shared) => shared.clone(),
             None => SharedCredentialsProvider::new(provider),
         };
@@ -130,7 +130,7 @@ impl CredentialsSource {
         }
     }
 
-    /// What the role's owner is told when it is assumed.
+    /// The External ID with which the source assumes its role, if any.
     pub fn external_id(&self) -> Option<&ExternalId> {
         match &self.kind {
             #[cfg(feature = "aws-config")]
@@ -171,7 +171,7 @@ impl fmt::Debug for CredentialsSource {
 
 #[cfg(feature = "aws-config")]
 impl SourceKind {
-    /// Whether its credentials are surely those of a session: what they assume is then a chained role.
+    /// Whether its credentials certainly belong to a session: a role that they assume is then a chained role.
     pub(super) fn is_session(&self) -> bool {
         match self {
             Self::Role { .. } | Self::WebIdentity(_) | Self::Container | Self::Instance => true,

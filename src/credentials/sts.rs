@@ -1,4 +1,4 @@
-//! Where STS is asked, over the proxy's own HTTP and TLS stack.
+//! The way to STS, over the proxy's own HTTP and TLS stack.
 
 use aws_config::BehaviorVersion;
 use aws_smithy_async::time::SharedTimeSource;
@@ -10,7 +10,7 @@ use crate::{
     origin::EndpointUrl,
 };
 
-/// Where STS is, and what time it is there.
+/// The endpoint of STS, and the clock for its signatures.
 #[derive(Debug, Default)]
 pub(super) struct Sts {
     pub(super) region: Option<String>,
@@ -21,8 +21,8 @@ pub(super) struct Sts {
 // === impl Sts ===
 
 impl Sts {
-    /// What an STS client is made of. Where nothing is given, the environment and the profile count, as for every AWS
-    /// tool.
+    /// The configuration of an STS client. For options that are not set, the environment and the profile count, as for
+    /// every AWS tool.
     pub(super) async fn sdk_config(self) -> Result<SdkConfig, ConfigError> {
         let mut loader =
             aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?).no_credentials();

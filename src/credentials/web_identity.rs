@@ -9,8 +9,8 @@ use aws_sdk_sts::Client;
 use super::{CredentialsSource, RoleArn, session, source::SourceKind, sts::Sts};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// A role that is assumed with a token of an identity provider, read anew from its file each time: IAM roles for service
-/// accounts (IRSA) on EKS, and everything else with OpenID Connect.
+/// A role that is assumed with a token of an identity provider, for IAM roles for service accounts (IRSA) on EKS and
+/// other OpenID Connect set-ups. The token is read from its file each time.
 ///
 /// ```no_run
 /// use tower_s3_proxy::credentials::{RoleArn, WebIdentity};
@@ -32,7 +32,7 @@ pub struct WebIdentity {
     sts: Sts,
 }
 
-/// The SDK's own knows neither another endpoint nor a duration.
+/// The SDK's own provider has no option for the endpoint or the duration.
 struct Provider {
     role: RoleArn,
     token_file: PathBuf,
@@ -44,17 +44,18 @@ struct Provider {
 // === impl WebIdentity ===
 
 impl WebIdentity {
-    /// A session with this role, of one hour, by the token in this file.
+    /// A session of one hour with this role, by the token in this file.
     pub fn new(role: RoleArn, token_file: impl Into<PathBuf>) -> Self {
         Self { role, token_file: token_file.into(), session_name: None, duration: None, sts: Sts::default() }
     }
 
-    /// What EKS tells its pods: `AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`, and `AWS_ROLE_SESSION_NAME` if set.
+    /// The variables that EKS sets in its pods: `AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`, and
+    /// `AWS_ROLE_SESSION_NAME` if set.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::Missing`] if one of the first two is not set; [`ConfigErrorKind::InvalidValue`] if the role is
-    /// none.
+    /// [`ConfigErrorKind::Missing`] if one of the first two is not set; [`ConfigErrorKind::InvalidValue`] if the role's
+    /// ARN is malformed.
     pub fn from_environment() -> Result<Self, ConfigError> {
         Self::from_variables(|name| env::var(name).ok())
     }
@@ -75,33 +76,33 @@ impl WebIdentity {
         Ok(identity)
     }
 
-    /// What the owner of the role sees in CloudTrail; `tower-s3-proxy` by default. 2 to 64 letters, digits and characters
-    /// of `_+=,.@-`.
+    /// The session name, which the role's owner sees in CloudTrail; `tower-s3-proxy` by default. 2 to 64 letters,
+    /// digits and characters of `_+=,.@-`.
     pub fn session_name(mut self, name: impl Into<String>) -> Self {
         self.session_name = Some(name.into());
         self
     }
 
-    /// How long a session lives, in whole seconds: 15 minutes to 12 hours, and at most what the role allows. STS's default
-    /// is one hour.
+    /// How long a session lasts, in whole seconds: 15 minutes to 12 hours, and at most what the role allows. STS's
+    /// default is one hour.
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = Some(duration);
         self
     }
 
-    /// The region whose STS is asked. Without it that of the environment or the profile counts.
+    /// The region of the STS endpoint; by default that of the environment or the profile.
     pub fn region(mut self, name: impl Into<String>) -> Self {
         self.sts.region = Some(name.into());
         self
     }
 
-    /// The URL of STS, for a server that is not AWS's, or an endpoint of one's own.
+    /// The URL of STS, for a server other than AWS's or an endpoint of your own.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.sts.endpoint_url = Some(url.into());
         self
     }
 
-    /// Checks everything but the file, which is read when credentials are needed.
+    /// Checks everything except the file, which is read when credentials are needed.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl Provider {
             .map_err(CredentialsError::provider_error)?;
         let keys = assumed
             .credentials
-            .ok_or_else(|| CredentialsError::unhandled("STS's answer has no credentials"))?;
+            .ok_or_else(|| CredentialsError::unhandled("STS's response has no credentials"))?;
         let expiry = keys.expiration.try_into().map_err(CredentialsError::unhandled)?;
         Ok(Credentials::new(
             keys.access_key_id,

@@ -7,8 +7,8 @@ use httpdate::HttpDate;
 
 use crate::object::{EntityTag, EntityTags, Validators, http_date, parse_date};
 
-/// The conditions of a request (RFC 9110 §13.1), read once. A date that is none is as if it were not there; a list with no
-/// tag in it matches nothing.
+/// The conditions of a request (RFC 9110 §13.1), read once. An invalid date counts as absent; a list without a tag
+/// matches nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions(Option<Box<Fields>>);
 
@@ -32,7 +32,7 @@ enum Unless {
     NotModifiedSince(HttpDate),
 }
 
-/// What the conditions make of an answer that would be a success without them.
+/// The outcome of the conditions for a response that would be a success without them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Proceed,
@@ -42,22 +42,22 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// Which state of the object the range of a request is for (RFC 9110 §13.1.5).
+/// The state of the object to which the range of a request applies (RFC 9110 §13.1.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfRange {
     /// Strong: a weak tag never matches.
     Tag(HeaderValue),
     Date(HttpDate),
-    /// Neither: no state of the object fits.
+    /// Neither: no state of the object matches.
     Never,
 }
 
 /// The conditions that S3 can be asked to check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ForS3 {
-    /// Sorted by name. What is left out is checked on the answer, as is what is in.
+    /// Sorted by name. Every condition, sent or not, is checked again on the response.
     Fields(Vec<(HeaderName, HeaderValue)>),
-    /// The object's head decides more cheaply than an answer that may carry the object in vain.
+    /// The object's head decides more cheaply than a response that may carry the object in vain.
     HeadFirst,
 }
 
@@ -101,14 +101,14 @@ impl Conditions {
         }
         let is_known = match &fields.unless {
             Some(Unless::Match(list)) => lists(list, |tag| object.tag.is_some_and(|own| own.weak_eq(tag))),
-            // A date that is yet to come counts as any other: §13.1.3 knows no exception, as RFC 2616 §14.25 did.
+            // A date in the future counts like any other: §13.1.3 has no exception for it, unlike RFC 2616 §14.25.
             Some(Unless::NotModifiedSince(since)) => object.last_modified.is_some_and(|own| own <= *since),
             None => false,
         };
         if is_known { Verdict::NotModified } else { Verdict::Proceed }
     }
 
-    /// Whether these validators are all that `evaluate` looks at: S3-like servers send a 304 without some.
+    /// Whether these validators are all that `evaluate` needs: some S3-like servers leave validators out of a 304.
     pub(crate) fn are_decided_by(&self, object: Validators<'_>) -> bool {
         let Some(fields) = &self.0 else { return true };
         let needs_tag =
@@ -118,7 +118,7 @@ impl Conditions {
         (!needs_tag || object.tag.is_some()) && (!needs_date || object.last_modified.is_some())
     }
 
-    /// What S3 is asked to check, to save the bytes of an answer that nobody wants. Servers differ in lists, `*`, weak
+    /// The conditions for S3 to check, which save the bytes of an unwanted response. Servers differ in lists, `*`, weak
     /// tags and combinations, so at most one strong tag or one date of each kind is sent.
     pub(crate) fn for_s3(&self) -> ForS3 {
         let Some(fields) = &self.0 else { return ForS3::Fields(Vec::new()) };
@@ -129,7 +129,7 @@ impl Conditions {
                 OneTag::Strong(tag) => sent.extend(tag.to_s3().map(|tag| (IF_MATCH, tag))),
                 // Never matches.
                 OneTag::Weak(_) => return ForS3::HeadFirst,
-                // Mostly such a condition holds, and then the bytes are wanted.
+                // Such a condition usually holds, and then the bytes are wanted.
                 OneTag::Several | OneTag::Any => {}
             },
             Some(Must::UnmodifiedSince(since)) => sent.push((IF_UNMODIFIED_SINCE, written(*since))),
@@ -142,7 +142,7 @@ impl Conditions {
                     Some(tag) => sent.push((IF_NONE_MATCH, tag)),
                     None => return ForS3::HeadFirst,
                 },
-                // Mostly such a condition does not hold, and then the bytes are not wanted.
+                // Such a condition usually does not hold, and then the bytes are not wanted.
                 OneTag::Several | OneTag::Any => return ForS3::HeadFirst,
             },
             Some(Unless::NotModifiedSince(since)) => sent.push((IF_MODIFIED_SINCE, written(*since))),
@@ -178,7 +178,7 @@ fn one_tag(list: &HeaderValue) -> OneTag<'_> {
     }
 }
 
-/// The lines of a list are one list (RFC 9110 §5.3).
+/// Several field lines make one list (RFC 9110 §5.3).
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     let first = lines.next()?;
@@ -194,14 +194,14 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     HeaderValue::from_maybe_shared(Bytes::from(list)).ok()
 }
 
-/// A date, if it is one and stands alone (RFC 9110 §13.1.3, §13.1.4).
+/// A date, if the field is one valid date (RFC 9110 §13.1.3, §13.1.4).
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<HttpDate> {
     let mut lines = headers.get_all(name).iter();
     let (first, None) = (lines.next()?, lines.next()) else { return None };
     parse_date(first).map(http_date)
 }
 
-/// In the one form that is to be sent (RFC 9110 §5.6.7).
+/// In the one form that may be sent (RFC 9110 §5.6.7).
 fn written(date: HttpDate) -> HeaderValue {
     HeaderValue::try_from(date.to_string()).expect("a date is visible ASCII and spaces")
 }
@@ -215,7 +215,7 @@ impl IfRange {
         Some(match (EntityTag::parse(first), parse_date(first)) {
             _ if lines.next().is_some() => Self::Never,
             (_, Some(date)) => Self::Date(http_date(date)),
-            // No date shall be taken for a tag without its quotes.
+            // A date must not pass for a tag without quotes.
             (Some(tag), None) if !tag.is_weak() && first.as_bytes().starts_with(b"\"") => {
                 Self::Tag(first.clone())
             }
@@ -223,15 +223,15 @@ impl IfRange {
         })
     }
 
-    /// Whether the range applies to the object of an answer (RFC 9110 §13.1.5).
+    /// Whether the range applies to the object in a response (RFC 9110 §13.1.5).
     pub(crate) fn fits(&self, answer: &HeaderMap) -> bool {
         let object = Validators::of(answer);
         match self {
             Self::Tag(tag) => {
                 EntityTag::parse(tag).zip(object.tag).is_some_and(|(one, own)| own.strong_eq(one))
             }
-            // A date is a strong validator only if the object can't have changed again within that second: one second
-            // before the answer was made at the least (§8.8.2.2).
+            // A date is a strong validator only if the object can't have changed again within that second: it must be
+            // at least one second older than the response (§8.8.2.2).
             Self::Date(date) => {
                 let made = answer.get(DATE).and_then(parse_date).map(http_date);
                 object.last_modified == Some(*date) && made.is_some_and(|made| *date < made)
@@ -240,7 +240,7 @@ impl IfRange {
         }
     }
 
-    /// The condition with which S3 gives the range or 412; `None` if there is none, and so no range.
+    /// The condition that makes S3 respond with the range or 412; `None` if there is none, and so no range.
     pub(crate) fn for_s3(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::Tag(tag) => EntityTag::parse(tag)?.to_s3().map(|tag| (IF_MATCH, tag)),

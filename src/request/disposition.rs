@@ -1,45 +1,45 @@
 use crate::object::decode_once;
 
-/// What a request asks to be done with the object, instead of what is stored with it.
+/// The disposition that a request asks for, in place of the stored one.
 ///
-/// The name is as the client wrote it. What is sent of it is for the stage of responses to say.
+/// The name is as the client wrote it; the response stage decides how much of it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Disposition {
     pub(crate) kind: DispositionKind,
     pub(crate) name: DownloadName,
 }
 
-/// Of the types of a disposition (RFC 6266 §4.2) those that browsers know.
+/// The types of a disposition (RFC 6266 §4.2) that browsers know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DispositionKind {
     Attachment,
     Inline,
 }
 
-/// Which name the file shall get.
+/// The name for the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DownloadName {
-    /// What the browser makes of the URL.
+    /// Left to the browser, which derives it from the URL.
     Unsaid,
     /// The last segment of the object's key.
     OfKey,
     Given(String),
 }
 
-/// The text is no disposition of a kind that is allowed.
+/// The text is not a disposition of an allowed type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidDisposition(());
 
 // === impl Disposition ===
 
 impl Disposition {
-    /// A download under this name, or under that of the key if it is empty.
+    /// A download under this name, or under the key's if it is empty.
     pub(super) fn download(name: String) -> Self {
         let name = if name.is_empty() { DownloadName::OfKey } else { DownloadName::Given(name) };
         Self { kind: DispositionKind::Attachment, name }
     }
 
-    /// Reads a value of `Content-Disposition`, strictly, so that nothing is taken for what it may not be.
+    /// Reads a value of `Content-Disposition`, strictly, so that nothing is misread.
     pub(crate) fn parse(field: &str) -> Result<Self, InvalidDisposition> {
         parse(field).ok_or(InvalidDisposition(()))
     }
@@ -101,14 +101,14 @@ impl Value<'_> {
         }
     }
 
-    /// What stands behind `name*=`: `charset "'" [ language ] "'" value-chars` (RFC 8187 §3.2.1). Its characters are
-    /// all of a token's; it is never quoted.
+    /// The text after `name*=`: `charset "'" [ language ] "'" value-chars` (RFC 8187 §3.2.1). It is always a token,
+    /// never quoted.
     fn extended(self) -> Option<String> {
         let Self::Token(text) = self else { return None };
         let (charset, text) = text.split_once('\'')?;
         let (language, text) = text.split_once('\'')?;
         let is_language = language.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        // Others than UTF-8 need not be understood (RFC 8187 §3.2.1).
+        // Only UTF-8 must be supported (RFC 8187 §3.2.1).
         if !charset.eq_ignore_ascii_case("UTF-8") || !is_language || text.contains(['\'', '*']) {
             return None;
         }
@@ -129,8 +129,8 @@ fn value(text: &str) -> Option<(Value<'_>, &str)> {
     }
 }
 
-/// Reads to the closing quotation mark, and resolves escapes (RFC 9110 §5.6.4). Beyond ASCII any character may stand, as
-/// in that grammar; the query says that it is UTF-8.
+/// Reads to the closing quotation mark, and resolves escapes (RFC 9110 §5.6.4). Any character beyond ASCII is allowed,
+/// as in that grammar; the query is UTF-8.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut unquoted = String::new();
     let mut chars = text.chars();

@@ -2,11 +2,11 @@ use http::{HeaderValue, Method};
 
 use super::ReadMethod;
 
-/// What a mount makes of a request's method.
+/// How a mount treats a request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AskedMethod {
     Read(ReadMethod),
-    /// Answered here: S3 is not asked about options (RFC 9110 §9.3.7).
+    /// Answered here, without asking S3 (RFC 9110 §9.3.7).
     Options,
     /// 405 with `Allow` (RFC 9110 §15.5.6).
     NotAllowed,

@@ -1,4 +1,4 @@
-//! What is asked of the object? Pure.
+//! What does the client ask of the object? Pure.
 
 mod conditions;
 mod disposition;

@@ -8,17 +8,17 @@ use crate::{
     object::{VersionId, decode_once},
 };
 
-/// What a mount understands of a query.
+/// The query parameters that a mount understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct QueryPolicy {
     pub(crate) versions: VersionPolicy,
     pub(crate) downloads: DownloadPolicy,
 }
 
-/// Whether `versionId` of a request is understood.
+/// Whether requests can use `versionId`.
 ///
-/// Off by default: reading versions needs `s3:GetObjectVersion`, and an old version may hold what was removed
-/// on purpose.
+/// Off by default: reading versions needs `s3:GetObjectVersion`, and an old version may contain something that was
+/// removed on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum VersionPolicy {
     #[default]
@@ -26,9 +26,9 @@ pub(crate) enum VersionPolicy {
     Honoured,
 }
 
-/// Whether `download` and `response-content-disposition` of a request are understood.
+/// Whether requests can use `download` and `response-content-disposition`.
 ///
-/// Off by default: whoever writes a link would choose the name under which the site's visitors store a file.
+/// Off by default: the author of a link would choose the name under which the site's visitors store a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum DownloadPolicy {
     #[default]
@@ -36,7 +36,7 @@ pub(crate) enum DownloadPolicy {
     Honoured,
 }
 
-/// What is asked by the query of a request. Of this only the version reaches S3.
+/// The contents of a request's query. Only the version reaches S3.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Query {
     pub(crate) version: Option<VersionId>,
@@ -46,9 +46,9 @@ pub(crate) struct Query {
 /// Why a request is not served because of its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QueryRefusal {
-    /// It has a parameter by which S3 would be told to answer otherwise.
+    /// It has a parameter that would change S3's response.
     NotAllowed,
-    /// It asks for a disposition that can't be read.
+    /// It asks for a malformed disposition.
     MalformedDisposition,
     /// It names a version that no object has.
     NoSuchVersion,
@@ -57,11 +57,11 @@ pub(crate) enum QueryRefusal {
 // === impl Query ===
 
 impl Query {
-    /// Reads a query. Of a parameter that is repeated the first counts, and of `download` and
-    /// `response-content-disposition` the one that stands first; an empty `versionId` is none.
+    /// Reads a query. Of a repeated parameter the first counts, and of `download` and `response-content-disposition`
+    /// the one that comes first; an empty `versionId` counts as absent.
     ///
-    /// What is not understood is ignored, but for what S3 would understand: a client that asks for another content type
-    /// must not take the stored one for it.
+    /// Unknown parameters are ignored, except those that S3 would understand: a client that asks for another content
+    /// type must not get the stored one unawares.
     pub(crate) fn parse(query: Option<&str>, policy: QueryPolicy) -> Result<Self, QueryRefusal> {
         let mut asked = Self::default();
         let Some(query) = query else { return Ok(asked) };
@@ -107,20 +107,20 @@ fn decode_form(value: &str) -> Result<String, QueryRefusal> {
     Ok(decoded.into_owned())
 }
 
-/// A parameter that means something, here or to S3.
+/// A parameter with a meaning, here or to S3.
 enum Parameter {
     VersionId,
     Download,
     Disposition,
-    /// Refused always.
+    /// Always refused.
     OfS3,
 }
 
 // === impl Parameter ===
 
 impl Parameter {
-    /// Finds a parameter by its name in the query, which may be encoded. S3's names are matched in any case, though S3
-    /// itself knows but one: a server of another make may not be so strict.
+    /// Finds a parameter by its name in the query, which may be encoded. S3's names match in any case: S3 itself
+    /// accepts only one, but another server may be less strict.
     fn named(name: &str) -> Option<Self> {
         let name: Cow<'_, [u8]> = percent_decode_str(name).into();
         match name.as_ref() {
@@ -133,9 +133,9 @@ impl Parameter {
     }
 }
 
-/// The parameters of `GetObject` and `HeadObject` that change the answer: a `response-content-type` of `text/html` makes
-/// a page of the site's own out of anything that was ever uploaded; a part's length is not the object's
-/// ([S3 API, `GetObject`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)).
+/// The parameters of `GetObject` and `HeadObject` that change the response: a `response-content-type` of `text/html`
+/// turns any upload into a page of the site; a part's length is not the object's ([S3 API,
+/// `GetObject`](https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)).
 const OF_S3: [&str; 7] = [
     "partNumber",
     "response-cache-control",

@@ -6,12 +6,12 @@ use http::{
 use super::{ByteRange, RangeSpec, ReadMethod};
 use crate::object::EntityTag;
 
-/// What S3 is asked about one object: the method, a range, and conditions for it to check.
+/// A request to S3 about one object: the method, a range, and conditions for S3 to check.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
     pub(crate) method: ReadMethod,
     pub(crate) range: Option<RangeSpec>,
-    /// Invariant: sorted by name; each is a condition, and so stands before `Range`.
+    /// Invariant: sorted by name; each is a condition, and so sorts before `Range`.
     conditions: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -33,12 +33,12 @@ impl Question {
         Self::get(None, Vec::new())
     }
 
-    /// A read of the first byte, for what S3 says of it rather than for the byte.
+    /// A read of the first byte, for S3's response rather than for the byte.
     pub(crate) fn first_byte() -> Self {
         Self::get(Some(RangeSpec::FromTo(0, 0)), Vec::new())
     }
 
-    /// A part of the very object that has this tag.
+    /// A part of exactly the state with this tag.
     pub(crate) fn part(range: ByteRange, tag: Option<EntityTag<'_>>) -> Self {
         let pin = tag.filter(|tag| !tag.is_weak()).and_then(EntityTag::to_s3);
         let conditions = pin.map(|tag| (IF_MATCH, tag)).into_iter().collect();
@@ -49,7 +49,7 @@ impl Question {
         !self.conditions.is_empty()
     }
 
-    /// The fields for S3, sorted by name, as SigV4 wants them.
+    /// The fields for S3, sorted by name, as SigV4 requires.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let range = self.range.map(|range| (RANGE, range.header_value()));
         self.conditions.iter().cloned().chain(range)

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderValue, header::RANGE};
 
-/// What the `Range` of a GET asks for: at least one part (RFC 9110 §14.2).
+/// The members of the `Range` of a GET, at least one (RFC 9110 §14.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ranges {
     One(RangeSpec),
@@ -9,39 +9,39 @@ pub(crate) enum Ranges {
 
 /// One member of a `Range`, before the object's length is known (RFC 9110 §14.1.1).
 ///
-/// A number beyond [`u64::MAX`] is that: no object is as long.
+/// A number beyond [`u64::MAX`] counts as that: no object is that long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RangeSpec {
     /// From the first to the last byte, inclusive.
     FromTo(u64, u64),
     /// From this byte to the end.
     From(u64),
-    /// So many bytes at the end.
+    /// This many bytes at the end.
     Suffix(u64),
 }
 
 /// The first and the last byte of a part, inclusive.
-// Invariant: first <= last < u64::MAX, so that there is a byte, and the length is a u64.
+// Invariant: first <= last < u64::MAX, so the part has a byte, and its length fits a u64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ByteRange {
     first: u64,
     last: u64,
 }
 
-/// What is to be sent of an object of a certain length.
+/// The part of an object of known length that the response carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resolved {
-    /// All of it, as if nothing had been asked: 200.
+    /// All of it, as if there were no `Range`: 200.
     Whole,
-    /// 206, though it were all of the object: Safari plays nothing else.
+    /// 206, even if it is the whole object: Safari plays nothing else.
     One(ByteRange),
-    /// 206 with these parts, apart from each other, in the order in which they were asked for.
+    /// 206 with these parts, apart from each other, in the order of the request.
     Several(Vec<ByteRange>),
     /// 416: the object has none of it.
     Unsatisfiable,
 }
 
-/// Parts of a response that are read from S3 in one go.
+/// Parts of a response that are read from S3 in one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     /// From the first byte of the first part to the last byte of the last.
@@ -50,10 +50,10 @@ pub(crate) struct Span {
     pub(crate) parts: usize,
 }
 
-/// What an answer says of its part (RFC 9110 §14.4).
+/// The `Content-Range` of a response (RFC 9110 §14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContentRange {
-    /// The part, and the length of the object if it is told. The part lies within the object.
+    /// The part, and the length of the object if it is known. The part lies within the object.
     Range { range: ByteRange, total: Option<u64> },
     /// There is no such part in an object of this length.
     Unsatisfied { total: u64 },
@@ -62,12 +62,12 @@ pub(crate) enum ContentRange {
 // === impl Ranges ===
 
 impl Ranges {
-    /// `None` if the whole object is the answer: no `Range`, or one that is to be ignored, which are those of unknown
-    /// units, those that are not understood (RFC 9110 §14.2), and those of an attack (§17.15).
+    /// `None` for the whole object: without a `Range`, or with one that must be ignored because its unit is unknown, it
+    /// is malformed (RFC 9110 §14.2), or it is an attack (§17.15).
     pub(crate) fn parse(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(RANGE).iter();
         let line = lines.next()?;
-        // Which of them a cache or S3 would take is anyone's guess.
+        // Nobody knows which of them a cache or S3 would take.
         if lines.next().is_some() {
             return None;
         }
@@ -85,16 +85,16 @@ impl Ranges {
             if specs.len() == MAX_MEMBERS {
                 return None;
             }
-            // One that is wrong makes all of them wrong (§14.1.1).
+            // One malformed member makes the whole field malformed (§14.1.1).
             specs.push(RangeSpec::parse(member)?);
         }
         Some(Self::Several(specs.into_boxed_slice()))
     }
 
-    /// What is to be sent of an object of `total` bytes. Parts are joined if no more than `gap` bytes lie between
+    /// The response's part of an object of `total` bytes. Parts are joined if no more than `gap` bytes lie between
     /// them.
     pub(crate) fn resolve(&self, total: u64, gap: impl FnOnce() -> u64) -> Resolved {
-        // No 206 can tell of an empty part.
+        // No 206 can express an empty part.
         if total == 0 {
             return Resolved::Whole;
         }
@@ -111,23 +111,23 @@ impl Ranges {
     }
 }
 
-/// The only unit there is.
+/// The only range unit in use.
 const UNIT: &str = "bytes";
 
 /// Optional whitespace (RFC 9110 §5.6.3).
 const OWS: [char; 2] = [' ', '\t'];
 
-/// More are an attack rather than a question.
+/// More are an attack rather than a request.
 const MAX_MEMBERS: usize = 256;
 
-/// Each is a request to S3: with more, the whole object is the lesser work.
+/// Each is a request to S3: with more, the whole object is less work.
 const MAX_SPANS: usize = 16;
 
-/// In bytes: so much is rather read in vain between two parts than left out, since the part behind it would be one more
+/// In bytes: a gap of up to this size between two parts is read in vain, since leaving it out would cost one more
 /// request to S3.
 const SPANNED: u64 = 8 * 1024;
 
-/// Groups parts that stand in the order of their bytes, close to each other.
+/// Groups parts that are close to each other and in the order of their bytes.
 pub(crate) fn spans(parts: impl IntoIterator<Item = ByteRange>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for part in parts {
@@ -144,7 +144,7 @@ pub(crate) fn spans(parts: impl IntoIterator<Item = ByteRange>) -> Vec<Span> {
     spans
 }
 
-/// Makes one of those that overlap or have at most `gap` bytes between them. It stands where the first of them stood.
+/// Joins parts that overlap or have at most `gap` bytes between them. The joined part takes the place of the first.
 ///
 /// ```text
 /// asked   8-9  0-1  20-29  3-4      gap 1
@@ -182,7 +182,7 @@ impl RangeSpec {
         }
     }
 
-    /// The bytes of an object of `total` bytes that are meant; `None` if it has none of them (RFC 9110 §14.1.2).
+    /// The selected bytes of an object of `total` bytes; `None` if it has none of them (RFC 9110 §14.1.2).
     pub(crate) fn resolve(self, total: u64) -> Option<ByteRange> {
         let end = total.checked_sub(1)?;
         match self {
@@ -192,7 +192,7 @@ impl RangeSpec {
         }
     }
 
-    /// The `Range` that asks for this alone.
+    /// The `Range` with this member alone.
     pub(crate) fn header_value(self) -> HeaderValue {
         ascii_value(match self {
             Self::FromTo(first, last) => format!("bytes={first}-{last}"),
@@ -219,7 +219,7 @@ fn ascii_value(text: String) -> HeaderValue {
 // === impl ByteRange ===
 
 impl ByteRange {
-    /// `None` if `last` lies before `first`, or is the one number that leaves no room for a length.
+    /// `None` if `last` lies before `first`, or is `u64::MAX`, which leaves no room for a length.
     pub(crate) fn new(first: u64, last: u64) -> Option<Self> {
         (first <= last && last < u64::MAX).then_some(Self { first, last })
     }
@@ -232,12 +232,12 @@ impl ByteRange {
         self.last
     }
 
-    /// How many bytes: never none.
+    /// The number of bytes, never 0.
     pub(crate) fn len(self) -> u64 {
         self.last - self.first + 1
     }
 
-    /// What is left of it behind its first `count` bytes; `None` if that is nothing.
+    /// The rest after its first `count` bytes; `None` if that is empty.
     pub(crate) fn after(self, count: u64) -> Option<Self> {
         Self::new(self.first.checked_add(count)?, self.last)
     }
@@ -256,8 +256,8 @@ impl ByteRange {
 // === impl ContentRange ===
 
 impl ContentRange {
-    /// `None` if the value is not exactly what RFC 9110 §14.4 asks for: a part that is not known for certain must not
-    /// be put together with others.
+    /// `None` if the value is not exactly what RFC 9110 §14.4 defines: a part that is not certain must not be combined
+    /// with others.
     pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
         let number = |digits| is_number(digits).then(|| digits.parse().ok()).flatten();
         let (unit, answer) = value.to_str().ok()?.split_once(' ')?;

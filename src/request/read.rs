@@ -9,7 +9,7 @@ pub(crate) enum ReadMethod {
     Head,
 }
 
-/// What a client asks of one object. Of all that its request says, nothing else has a bearing on what S3 is asked.
+/// A client's request for one object. Nothing else in that request influences the requests to S3.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadRequest {
     pub(crate) method: ReadMethod,
@@ -20,11 +20,11 @@ pub(crate) struct ReadRequest {
     pub(crate) if_range: Option<Box<IfRange>>,
 }
 
-/// How a request begins at S3.
+/// The first request to S3.
 #[derive(Debug)]
 pub(crate) enum Opening {
     Ask(Question),
-    /// The object's head has to be seen first.
+    /// The object's head is needed first.
     HeadFirst,
 }
 
@@ -44,10 +44,10 @@ impl ReadRequest {
         Self { method, conditions, if_range: if_range.filter(|_| ranges.is_some()), ranges }
     }
 
-    /// The first question to S3: one that is answered with what the client gets, wherever that can be told.
+    /// The first request to S3: where possible, one whose response is what the client gets.
     pub(crate) fn opening(&self) -> Opening {
         if self.method == ReadMethod::Head {
-            // Its answer has all that conditions are about and costs no bytes: there is nothing for S3 to check.
+            // Its response has every validator and no body: there is nothing for S3 to check.
             return Opening::Ask(Question::head());
         }
         let mut fields = Vec::new();
@@ -59,12 +59,12 @@ impl ReadRequest {
         }
         let range = match &self.ranges {
             None => None,
-            // `bytes=-0` asks for nothing: 416 has to say how long the object is.
+            // `bytes=-0` selects nothing: the 416 must give the object's length.
             Some(Ranges::Several(_) | Ranges::One(RangeSpec::Suffix(0))) => return Opening::HeadFirst,
             Some(Ranges::One(range)) => Some(*range),
         };
         if let Some(if_range) = &self.if_range {
-            // A 412 can't stand for two conditions.
+            // A 412 would not say which of two conditions failed.
             if self.conditions.has_must() {
                 return Opening::HeadFirst;
             }
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields of the first question; `None` if the head comes first.
+    /// The fields of the first request; `None` if the head comes first.
     fn asked(method: ReadMethod, fields: &[(HeaderName, &'static str)]) -> Option<Vec<HeaderName>> {
         let headers = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let read = ReadRequest::new(method, &headers.collect());

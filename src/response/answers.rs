@@ -1,6 +1,6 @@
 use super::{ContentTypeFix, ErrorFormat};
 
-/// What clients are told, where a mount can choose.
+/// The responses that a mount can choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Answers {
     pub(crate) content_type: ContentTypeFix,
@@ -10,9 +10,9 @@ pub(crate) struct Answers {
     pub(crate) errors: ErrorFormat,
 }
 
-/// What a client is told about an object that S3 denies.
+/// The response for an object that S3 denies.
 ///
-/// S3 says `AccessDenied` for a missing key, too, to whoever may not list the bucket.
+/// S3 also says `AccessDenied` for a missing key, to credentials that may not list the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DeniedAnswer {
@@ -21,12 +21,12 @@ pub enum DeniedAnswer {
     NotFound,
     /// 403.
     Forbidden,
-    /// 403 if the bucket tells missing keys from denied ones, else 404. Which of them is found out by asking for a key
+    /// 403 if the bucket tells missing keys from denied ones, else 404. The proxy finds that out by requesting a key
     /// that does not exist, when S3 first denies an object, and again every five minutes.
     Auto,
 }
 
-/// What a client is told about a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
+/// The response for a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum BadPathAnswer {
@@ -37,7 +37,7 @@ pub enum BadPathAnswer {
     BadRequest,
 }
 
-/// The service that answers where the bucket has nothing to serve.
+/// The service that answers requests that the bucket cannot serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Fallback {
@@ -46,6 +46,6 @@ pub enum Fallback {
     None,
     /// The inner service. It gets the request as it came, for a GET or HEAD of a missing object, for a query that the
     /// mount refuses, and for every other method. When it answers an unsafe method without an error, the mount's cache
-    /// drops the object (RFC 9111 §4.4).
+    /// evicts the object (RFC 9111 §4.4).
     Inner,
 }

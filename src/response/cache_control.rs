@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL, header::EX
 
 use crate::object::{Edition, ObjectGlobs, ObjectKey, ObjectMatcher};
 
-/// A value for `Cache-Control`, and the answers that it is for.
+/// A value for `Cache-Control`, and the responses that get it.
 ///
-/// Every condition of a rule has to hold. A rule without a status is for answers that carry an object (200, 206) or
+/// Every condition of a rule must hold. A rule without a status is for responses that carry an object (200, 206) or
 /// confirm one (304); a rule with a status is for that status alone.
 ///
 /// ```
@@ -35,7 +35,7 @@ enum Mode {
     Override,
 }
 
-/// The rules of a mount: overrides go before defaults; among each, the first that fits wins.
+/// The rules of a mount: overrides precede defaults; among each, the first that matches wins.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CacheControlPolicy {
     rules: Vec<Rule>,
@@ -49,28 +49,28 @@ struct Rule {
     status: Option<StatusCode>,
 }
 
-/// Which value a policy gives to an answer whose content type is not known.
+/// The value that a policy gives to a response whose content type is not known.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Applies<'p> {
     Value(&'p HeaderValue),
-    /// It depends on what is stored with the object.
+    /// It depends on the object's stored fields.
     Depends,
     Nothing,
 }
 
-/// A rule that makes no sense, and why.
+/// An invalid rule, and why it is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidCacheControlRule(String);
 
 // === impl CacheControlRule ===
 
 impl CacheControlRule {
-    /// A value for answers about whose caching S3 says nothing, by neither `Cache-Control` nor `Expires`.
+    /// A value for responses to which S3 gives neither `Cache-Control` nor `Expires`.
     pub fn default_to(value: impl Into<String>) -> Self {
         Self::new(value.into(), Mode::Default)
     }
 
-    /// A value that replaces what S3 says; a stored `Expires` is dropped, since it would contradict.
+    /// A value that replaces S3's; a stored `Expires` is dropped, since it would contradict the value.
     pub fn override_with(value: impl Into<String>) -> Self {
         Self::new(value.into(), Mode::Override)
     }
@@ -96,7 +96,7 @@ impl CacheControlRule {
         self
     }
 
-    /// Only for error answers with this status (400 to 599).
+    /// Only for error responses with this status (400 to 599).
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
@@ -109,14 +109,14 @@ impl CacheControlRule {
             .ok()
             .filter(|value| value.to_str().is_ok_and(|text| !text.trim().is_empty()))
             .ok_or_else(|| {
-                invalid(format!("{:?} is no header value: give directives like \"max-age=60\"", self.value))
+                invalid(format!("{:?} is not a field value: give directives like \"max-age=60\"", self.value))
             })?;
         let status = self.status.map(|status| match StatusCode::from_u16(status) {
             Ok(status) if status.is_client_error() || status.is_server_error() => Ok(status),
-            _ => Err(invalid(format!("{status} is no error status: give one of 400 to 599"))),
+            _ => Err(invalid(format!("{status} is not an error status: give one of 400 to 599"))),
         });
         if status.is_some() && self.globs.content_type.is_some() {
-            return Err(invalid("a rule for a status can't ask for a content type".to_owned()));
+            return Err(invalid("a rule with a status can't have a content type".to_owned()));
         }
         let objects = self.globs.compile().map_err(|why| invalid(why.to_string()))?;
         Ok(Rule { value, mode: self.mode, objects, status: status.transpose()? })
@@ -133,8 +133,8 @@ impl CacheControlPolicy {
         Ok(Self { rules })
     }
 
-    /// Applies the policy to the fields of an answer that carries or confirms an object. `content_type` is the type
-    /// that a 200 would have. Of an edition that can't change, the default is not the mount's.
+    /// Applies the policy to the fields of a response that carries or confirms an object. `content_type` is the type
+    /// that a 200 would have. The mount's default does not apply to an edition that can't change.
     pub(crate) fn apply(
         &self,
         key: &ObjectKey,
@@ -148,7 +148,7 @@ impl CacheControlPolicy {
             headers.insert(CACHE_CONTROL, rule.value.clone());
             headers.remove(EXPIRES);
         } else if headers.contains_key(CACHE_CONTROL) || headers.contains_key(EXPIRES) {
-            // What S3 says goes before every default.
+            // S3's value precedes every default.
         } else if edition.is_immutable() {
             headers.insert(CACHE_CONTROL, IMMUTABLE);
         } else if let Some(rule) = fitting.next() {
@@ -156,7 +156,7 @@ impl CacheControlPolicy {
         }
     }
 
-    /// What the policy says on the key alone, where neither the stored type nor the stored fields are known.
+    /// The value by the key alone, where neither the stored type nor the stored fields are known.
     pub(crate) fn on_key_alone(&self, key: &ObjectKey, edition: &Edition) -> Applies<'_> {
         let mut fitting =
             self.rules.iter().filter(|rule| rule.status.is_none() && rule.objects.fits_key(key)).peekable();
@@ -169,7 +169,7 @@ impl CacheControlPolicy {
         }
     }
 
-    /// The value for an error answer.
+    /// The value for an error response.
     pub(crate) fn for_error(&self, status: StatusCode, key: Option<&ObjectKey>) -> HeaderValue {
         let fits_key = |rule: &&Rule| match key {
             Some(key) => rule.objects.fits_key(key),
@@ -184,10 +184,10 @@ impl CacheControlPolicy {
     }
 }
 
-/// A year, as for ever is written (RFC 8246 §2).
+/// A year, which stands for "for ever" (RFC 8246 §2).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
 
-/// An error may be over in a moment; 404 would otherwise be kept by heuristics (RFC 9111 §4.2.2).
+/// An error may be over in a moment; otherwise caches could keep a 404 by heuristics (RFC 9111 §4.2.2).
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 // === impl InvalidCacheControlRule ===

@@ -2,11 +2,11 @@ use http::HeaderValue;
 
 use crate::object::ObjectKey;
 
-/// What to do about an object that was stored without a useful `Content-Type`.
+/// The treatment of an object that was stored without a useful `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ContentTypeFix {
-    /// If S3 has none, or its own `binary/octet-stream`, the type is guessed by the key's extension.
+    /// If S3 has none, or its own `binary/octet-stream`, the proxy guesses the type from the key's extension.
     #[default]
     ByExtension,
     /// The type is passed on as stored.
@@ -26,7 +26,7 @@ impl ContentTypeFix {
     }
 }
 
-/// What S3 stores if the uploader names no type.
+/// The type that S3 stores if the uploader names none.
 const S3_DEFAULT: &str = "binary/octet-stream";
 
 fn by_extension(key: &ObjectKey) -> Option<HeaderValue> {

@@ -16,11 +16,11 @@ use http::{
 
 pub(crate) use self::policy::{CorsGrant, CorsPolicy, InvalidCors};
 
-/// Which pages of other origins may read what a mount answers (CORS, as the
-/// [Fetch standard](https://fetch.spec.whatwg.org/#http-cors-protocol) has it).
+/// The pages of other origins that may read a mount's responses (CORS, as in the [Fetch
+/// standard](https://fetch.spec.whatwg.org/#http-cors-protocol)).
 ///
-/// The proxy decides that itself: it answers preflights, and S3 sees no `Origin`. It does not restrict who gets an
-/// answer, only what a browser lets a page read.
+/// The proxy decides that itself: it answers preflights, and S3 sees no `Origin`. It does not restrict who gets a
+/// response, only what a browser lets a page read.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct Cors {
     credentials: CredentialsMode,
 }
 
-/// Whether pages may send cookies and HTTP authentication, and read the answer.
+/// Whether pages may send cookies and HTTP authentication, and read the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CredentialsMode {
     Omitted,
@@ -63,9 +63,10 @@ impl Cors {
     /// Pages of these origins: exact ones, as browsers send them (`https://app.example.com`, `http://localhost:3000`), or
     /// globs, in which `*` is any run of characters but `/`, `?` is one, and `{a,b}` is either.
     ///
-    /// `https://*.example.com` is every host below `example.com`, and not that host itself. A port belongs to the
-    /// origin: `http://localhost:*` is every port but the scheme's own, which browsers leave out. `null`, as sandboxed
-    /// frames and files send it, is allowed if it is in the list. `*` alone is [`any_origin`](Self::any_origin).
+    /// `https://*.example.com` is every host below `example.com`, but not that host itself. A port belongs to the
+    /// origin: `http://localhost:*` is every port but the scheme's own, which browsers leave out. `null`, which
+    /// sandboxed frames and files send, is allowed only if it is in the list. `*` alone is
+    /// [`any_origin`](Self::any_origin).
     pub fn origins<O: Into<String>>(allowed: impl IntoIterator<Item = O>) -> Self {
         Self {
             origins: owned(allowed),
@@ -82,7 +83,7 @@ impl Cors {
         Self::origins([origins::ANY])
     }
 
-    /// The methods that pages may use, instead of GET and HEAD. Only those that the mount answers.
+    /// The methods that pages may use, instead of GET and HEAD. Only methods that the mount answers are allowed.
     pub fn methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
         self.methods = owned(methods);
         self
@@ -101,7 +102,7 @@ impl Cors {
         self
     }
 
-    /// Pages may send whatever request fields they like: a preflight is told the names it asks for.
+    /// Pages may send any request fields: the response to a preflight allows the names that it asks for.
     pub fn allow_any_header(self) -> Self {
         self.allow_only_headers([ANY_HEADER])
     }
@@ -120,15 +121,15 @@ impl Cors {
         self
     }
 
-    /// How long a browser may go by the answer to a preflight, in whole seconds; one hour by default, and not at all
-    /// for zero. Browsers have limits of their own: two hours in Chromium, a day in Firefox.
+    /// How long a browser may reuse the response to a preflight, in whole seconds; one hour by default, and not at all
+    /// for zero. Browsers have their own limits: two hours in Chromium, a day in Firefox.
     pub fn max_age(mut self, limit: Duration) -> Self {
         self.max_age = limit;
         self
     }
 
-    /// Pages may send cookies and HTTP authentication, and read the answers to that. Needs a list of origins, without
-    /// `null`: any page could read what its visitor may see.
+    /// Pages may send cookies and HTTP authentication, and read the responses. Needs a list of origins without `null`:
+    /// otherwise any page could read what its visitor may see.
     pub fn allow_credentials(mut self) -> Self {
         self.credentials = CredentialsMode::Allowed;
         self
@@ -139,14 +140,14 @@ fn owned<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Vec<String> {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// What a media player or a cache of a page sends with a read.
+/// The fields that a page's media player or cache sends with a read.
 const REQUEST_HEADERS: [HeaderName; 6] =
     [RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE];
 
-/// What a media player needs to know of an object.
+/// The fields that a media player needs.
 const EXPOSED_HEADERS: [HeaderName; 4] = [ETAG, CONTENT_RANGE, ACCEPT_RANGES, CONTENT_LENGTH];
 
-/// Less than every browser's limit but long enough for a session: without the field it would be five seconds.
+/// Less than every browser's limit but long enough for a session: the default without the field is five seconds.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
 const ANY_HEADER: &str = "*";

@@ -6,11 +6,11 @@ use crate::{
     request::{Disposition, DispositionKind, DownloadName},
 };
 
-/// Puts the disposition that a request asks for in the place of the stored one, in an answer that carries the object.
+/// Replaces the stored disposition by the one that the request asks for, in a response that carries the object.
 ///
-/// Nothing of the request is copied: the field is written from the type and a clean name.
+/// Nothing is copied from the request: the field is written anew from the type and a clean name.
 pub(crate) fn apply_disposition(asked: &Disposition, key: &ObjectKey, headers: &mut HeaderMap) {
-    // Many a site stores uploads as attachments, so that none of them becomes a page of the site. A link must not undo
+    // Many sites store uploads as attachments, so that none of them becomes a page of the site. A link must not undo
     // that.
     if asked.kind == DispositionKind::Inline && !headers.get_all(CONTENT_DISPOSITION).iter().all(is_inline) {
         return;
@@ -23,7 +23,7 @@ pub(crate) fn apply_disposition(asked: &Disposition, key: &ObjectKey, headers: &
     headers.insert(CONTENT_DISPOSITION, field(asked.kind, name.and_then(FileName::clean).as_ref()));
 }
 
-/// A type that nobody knows is that of an attachment (RFC 6266 §4.2).
+/// An unknown type counts as an attachment (RFC 6266 §4.2).
 fn is_inline(stored: &HeaderValue) -> bool {
     let kind = stored.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
     kind.trim_ascii().eq_ignore_ascii_case(b"inline")
@@ -33,7 +33,7 @@ fn is_inline(stored: &HeaderValue) -> bool {
 /// attachment; filename="_ 100_.txt"; filename*=UTF-8''%E2%82%AC%20100%25.txt
 /// ```
 ///
-/// `filename*` is for names that not every browser takes from `filename` as they are (RFC 6266 appendix D): some take it
+/// `filename*` is for names that not every browser reads correctly from `filename` (RFC 6266 appendix D): some take it
 /// for Latin-1, some decode `%41`, some don't know escapes.
 fn field(kind: DispositionKind, name: Option<&FileName>) -> HeaderValue {
     let kind = match kind {
@@ -57,7 +57,7 @@ fn field(kind: DispositionKind, name: Option<&FileName>) -> HeaderValue {
     HeaderValue::try_from(text).expect("every character of it is printable ASCII")
 }
 
-/// All but `attr-char` (RFC 8187 §3.2.1).
+/// Everything except `attr-char` (RFC 8187 §3.2.1).
 const NOT_IN_EXT_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -72,10 +72,10 @@ const NOT_IN_EXT_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// A name that a file may be stored under: 1 to 255 bytes of UTF-8 without separators, control characters and those that
-/// turn the direction of text; neither blank at an end nor all dots.
+/// A name that a file may be stored under: 1 to 255 bytes of UTF-8 without separators, control characters and
+/// characters that change the direction of text; no blank at either end, and not only dots.
 ///
-/// A leading dot is kept, as are names and characters that one system alone reserves (`CON`, `:`): browsers replace what
+/// A leading dot is kept, as are names and characters that only one system reserves (`CON`, `:`): browsers replace what
 /// their system can't store (RFC 6266 §4.3).
 #[derive(Debug, PartialEq, Eq)]
 struct FileName(String);
@@ -83,7 +83,7 @@ struct FileName(String);
 // === impl FileName ===
 
 impl FileName {
-    /// The name that is left of a text; `None` if that is nothing, or a folder's (`.`, `..`).
+    /// The text reduced to a valid name; `None` if nothing is left, or a folder's name (`.`, `..`).
     fn clean(text: &str) -> Option<Self> {
         let kept = text.chars().filter(|c| !is_invisible(*c));
         let name: String = kept.map(|c| if matches!(c, '/' | '\\') { '_' } else { c }).collect();
@@ -92,12 +92,12 @@ impl FileName {
     }
 }
 
-/// Controls, and what makes `txt.exe` look like `exe.txt`: line separators, embeddings, overrides, isolates.
+/// Controls, and characters that make `txt.exe` look like `exe.txt`: line separators, embeddings, overrides, isolates.
 fn is_invisible(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Shortens a name to what file systems store, between characters and before the extension.
+/// Shortens a name to the length that file systems store, between characters and before the extension.
 fn cut(name: &str) -> String {
     if name.len() <= MAX_NAME_BYTES {
         return name.to_owned();
@@ -112,7 +112,7 @@ fn cut(name: &str) -> String {
 
 const MAX_NAME_BYTES: usize = 255;
 
-/// With its dot. What is longer is hardly an extension.
+/// With its dot. A longer suffix is hardly an extension.
 const MAX_EXTENSION_BYTES: usize = 17;
 
 #[cfg(test)]

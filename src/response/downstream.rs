@@ -3,9 +3,9 @@ use http::{HeaderMap, HeaderName, header::CACHE_CONTROL};
 use super::list::joined;
 use crate::cache::Directives;
 
-/// Takes an answer away from shared caches (RFC 9111 §5.2.2.7).
+/// Keeps a response out of shared caches (RFC 9111 §5.2.2.7).
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
-    // A cache that knows one of these does not look at `Cache-Control` (RFC 9213 §2.2).
+    // A cache that knows one of these ignores `Cache-Control` (RFC 9213 §2.2).
     let targeted: Vec<HeaderName> = headers.keys().filter(|name| is_targeted(name)).cloned().collect();
     for name in targeted {
         headers.remove(name);
@@ -17,7 +17,7 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
         if is("no-store") {
             return;
         }
-        // `private="field"` would leave the rest to others.
+        // `private="field"` would let others keep the rest.
         let is_for_shared = is("public") || is("s-maxage") || is("proxy-revalidate") || is("private");
         if !is_for_shared && !directive.is_empty() {
             kept.push(directive);
@@ -28,13 +28,13 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a field is for caches in front alone. By custom, the names of targeted fields end alike (RFC 9213 §2.1); the
-/// others are older than these.
+/// Whether a field is for caches in front alone. By convention, the names of targeted fields have the same ending (RFC
+/// 9213 §2.1); the other fields are older.
 fn is_targeted(name: &HeaderName) -> bool {
     name.as_str().ends_with("-cache-control") || OLDER.contains(&name.as_str())
 }
 
-/// Of Edge Architecture, nginx and Akamai.
+/// From Edge Architecture, nginx and Akamai.
 const OLDER: [&str; 3] = ["surrogate-control", "x-accel-expires", "edge-control"];
 
 #[cfg(test)]

@@ -9,18 +9,18 @@ use crate::{
     request::ReadMethod,
 };
 
-/// How an error is told to the client. Neither form says anything about the bucket.
+/// The form of an error's body. Neither form reveals anything about the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ErrorFormat {
-    /// A line of text: the status, a phrase, and the id that the log bears too.
+    /// A line of text: the status, a phrase, and the id that is also in the log.
     #[default]
     Plain,
     /// `application/problem+json` (RFC 9457), with the members `code` and `id`.
     ProblemJson,
 }
 
-/// The answer to a request that failed; the error itself goes into the extensions.
+/// The response to a request that failed; the error itself goes into the extensions.
 pub(crate) fn error_response(
     error: ProxyError,
     format: ErrorFormat,
@@ -37,7 +37,7 @@ pub(crate) fn error_response(
     *response.status_mut() = error.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    // Said, since a framework would take a HEAD's empty body for the length (RFC 9110 §8.6).
+    // Explicit, since a framework would take the length of a HEAD's empty body (RFC 9110 §8.6).
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, cache_control);
     if matches!(
@@ -47,7 +47,7 @@ pub(crate) fn error_response(
             | ProxyErrorKind::Resolver
             | ProxyErrorKind::Authorizer
     ) {
-        // Spread out, so that those who were turned away together do not come back together.
+        // Random, so that clients that were turned away together do not come back together.
         headers.insert(RETRY_AFTER, HeaderValue::from(fastrand::u16(1..=5)));
     }
     response.extensions_mut().insert(error);
@@ -60,7 +60,7 @@ impl ErrorFormat {
     fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
         let (id, status) = (error.id(), error.status());
         let kind = match (error.kind(), status) {
-            // Told as what it is to be taken for.
+            // Reported as a missing object, as the denial intends.
             (ProxyErrorKind::Denied, StatusCode::NOT_FOUND) => ProxyErrorKind::NotFound,
             (kind, _) => kind,
         };

@@ -16,7 +16,7 @@ use crate::{
     origin::{is_nominated, is_of_connection},
 };
 
-/// Which of S3's fields a client sees: those of the object itself, and what the mount allows besides.
+/// Selects the fields of S3 that clients see: those of the object itself, and those that the mount also allows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeaderPolicy {
     forwarded: GlobSet,
@@ -45,12 +45,12 @@ impl HeaderPolicy {
         Ok(Self { forwarded, metadata })
     }
 
-    /// The fields of an answer that carries an object (or would, to GET).
+    /// The fields of a response that carries an object, or would for GET.
     pub(crate) fn select(&self, origin: &HeaderMap) -> HeaderMap {
         self.filter(origin, is_object_field)
     }
 
-    /// The fields of a 304: what a 200 would have, without those that describe the content (RFC 9110 §15.4.5).
+    /// The fields of a 304: those of a 200, without those that describe the content (RFC 9110 §15.4.5).
     pub(crate) fn select_for_not_modified(&self, origin: &HeaderMap) -> HeaderMap {
         self.filter(origin, |name| is_object_field(name) && !is_content_field(name))
     }
@@ -93,7 +93,7 @@ fn metadata_rule(from: &str, to: &str) -> Result<(HeaderName, HeaderName), Inval
     let from = from.to_ascii_lowercase();
     let full = if from.starts_with("x-amz-meta-") { from } else { format!("x-amz-meta-{from}") };
     let name = |text: &str| {
-        HeaderName::try_from(text).map_err(|_| InvalidHeaderRule(format!("{text:?} is no header name")))
+        HeaderName::try_from(text).map_err(|_| InvalidHeaderRule(format!("{text:?} is not a field name")))
     };
     let (from, to) = (name(&full)?, name(to)?);
     if is_ours(&to) || is_object_field(&to) {
@@ -110,32 +110,32 @@ fn is_content_field(name: &HeaderName) -> bool {
     CONTENT_FIELDS.contains(name)
 }
 
-/// Fields of the connection (RFC 9110 §7.6.1), of the framing, or of CORS, which is the mount's to decide: never taken
-/// from S3 by a rule.
+/// Fields of the connection (RFC 9110 §7.6.1), of the framing, or of CORS, which the mount decides. No rule can take
+/// them from S3.
 fn is_ours(name: &HeaderName) -> bool {
     is_of_connection(name)
         || [CONTENT_LENGTH, CONTENT_RANGE].contains(name)
         || name.as_str().starts_with("access-control-")
 }
 
-/// A value of S3 as clients get it; `None` if nothing is left of it.
+/// A value of S3, corrected for clients; `None` if nothing is left of it.
 fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     if name == ETAG {
         Some(EntityTag::mended(value).unwrap_or_else(|| value.clone()))
     } else if name == VARY {
         without(value, is_unknown_to_s3)
     } else if name == CONTENT_ENCODING {
-        // Of an upload in chunks that the server did not undo: no coding that a client could (S3 API, PutObject).
+        // From an upload in chunks that the server did not decode: clients cannot decode it (S3 API, PutObject).
         without(value, |coding| coding.eq_ignore_ascii_case(b"aws-chunked"))
     } else if name == X_AMZ_EXPIRATION && value == "NotImplemented" {
-        // Of directory buckets, which have no such thing (S3 API, GetObject).
+        // From directory buckets, which have no such thing (S3 API, GetObject).
         None
     } else {
         Some(value.clone())
     }
 }
 
-/// Whether a member of `Vary` names a field of clients that S3 never gets, so that no answer can vary by it.
+/// Whether a member of `Vary` names a client's field that S3 never gets, so that no response can vary by it.
 fn is_unknown_to_s3(member: &[u8]) -> bool {
     UNKNOWN_TO_S3.iter().any(|name| name.as_str().as_bytes().eq_ignore_ascii_case(member))
 }

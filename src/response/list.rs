@@ -8,7 +8,7 @@ pub(super) fn members(list: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     list.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// The list without some of its members; `None` if none is left. A list that has none of them is not touched.
+/// The list without some of its members; `None` if none is left. A list with nothing to drop stays as it is.
 pub(super) fn without(list: &HeaderValue, is_dropped: impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
     if !members(list).any(&is_dropped) {
         return Some(list.clone());

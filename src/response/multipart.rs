@@ -30,7 +30,7 @@ struct Part {
     range: ByteRange,
 }
 
-/// What stands between the parts, and within none of them: 32 hexadecimal digits.
+/// The boundary between the parts, which occurs in none of them: 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Boundary(u128);
 
@@ -52,35 +52,35 @@ impl Multipart {
         Self { boundary, parts }
     }
 
-    /// How many bytes a part of an object of `total` bytes takes besides its own, at most: ranges that are no further apart
-    /// are better joined (RFC 9110 §15.3.7.2).
+    /// The largest overhead of a part of an object of `total` bytes, in bytes: ranges that are no further apart are
+    /// better joined (RFC 9110 §15.3.7.2).
     pub(crate) fn overhead(total: u64, content_type: Option<&HeaderValue>) -> u64 {
         let last = total.saturating_sub(1);
         let widest = ByteRange::new(last, last);
         widest.map_or(0, |range| head(Boundary(0), false, range, total, content_type).len() as u64)
     }
 
-    /// What is read from S3 for them.
+    /// The spans to read from S3.
     pub(crate) fn spans(&self) -> Vec<Span> {
         spans(self.ranges())
     }
 
-    /// The parts in their order, each behind its [`part_head`](Self::part_head).
+    /// The parts in their order, each after its [`part_head`](Self::part_head).
     pub(crate) fn ranges(&self) -> impl ExactSizeIterator<Item = ByteRange> {
         self.parts.iter().map(|part| part.range)
     }
 
-    /// What stands before the `n`th part, counted from 0; `None` behind the last, where [`end`](Self::end) stands.
+    /// The bytes before the `n`th part, counted from 0; `None` after the last, where [`end`](Self::end) follows.
     pub(crate) fn part_head(&self, n: usize) -> Option<Bytes> {
         self.parts.get(n).map(|part| part.head.clone())
     }
 
-    /// What stands behind the last part.
+    /// The bytes after the last part.
     pub(crate) fn end(&self) -> Bytes {
         Bytes::from(format!("\r\n--{}--\r\n", self.boundary))
     }
 
-    /// How many bytes all of it has.
+    /// The length of the whole body.
     pub(crate) fn content_length(&self) -> u64 {
         let len = |bytes: &Bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let parts = self.parts.iter().map(|part| len(&part.head).saturating_add(part.range.len()));
@@ -93,7 +93,7 @@ impl Multipart {
     }
 }
 
-/// What stands before a part.
+/// The bytes before a part.
 fn head(
     boundary: Boundary,
     is_first: bool,
@@ -127,7 +127,7 @@ fn put_field(head: &mut BytesMut, name: &str, value: &HeaderValue) {
 // === impl Boundary ===
 
 impl Boundary {
-    /// One that no object has by chance.
+    /// A boundary that no object contains by chance.
     pub(crate) fn random() -> Self {
         Self(fastrand::u128(..))
     }

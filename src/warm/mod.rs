@@ -1,4 +1,4 @@
-//! Objects into the cache before anybody asks for them, the way that requests take.
+//! Reads objects into the cache before a client asks for them, the same way as requests do.
 
 mod readers;
 mod warming;

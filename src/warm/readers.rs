@@ -17,22 +17,22 @@ use crate::{
     request::{ReadMethod, ReadRequest},
 };
 
-/// The reads of a warming that are under way.
+/// The reads of a warming that are in flight.
 pub(super) struct Readers {
     mount: Mount,
     bucket: BucketName,
     concurrency: NonZeroUsize,
-    /// Each tells what room was left for it.
+    /// Each returns the room that was reserved for it.
     tasks: JoinSet<(u64, Outcome)>,
-    /// In bytes, for all of them.
+    /// In bytes, for all reads in flight.
     room_taken: u64,
-    /// Of all objects that were dealt with and are in the cache, as the cache counts.
+    /// The weight, as the cache counts it, of all processed objects that are in the cache.
     weight: u64,
     report: WarmReport,
     on_progress: Box<dyn FnMut(&WarmReport) + Send>,
 }
 
-/// What became of one key.
+/// The outcome of one key.
 enum Outcome {
     Kept { bytes: u64, weight: u64 },
     Fresh { weight: u64 },
@@ -63,8 +63,8 @@ impl Readers {
         }
     }
 
-    /// Begins to read an object as soon as that may be; `false` if the cache has no room for it beside those that were
-    /// read before. The size is what a listing tells.
+    /// Starts to read an object as soon as possible; `false` if the cache has no room for it beside the objects read
+    /// before. The size is that of the listing, if any.
     pub(super) async fn read(&mut self, key: ObjectKey, size: Option<u64>) -> bool {
         let Some(cache) = &self.mount.0.cache else { return false };
         let Limits { capacity, room: most_room, max_object } = cache.limits();
@@ -73,7 +73,7 @@ impl Readers {
             return true;
         }
         let room = size.unwrap_or(max_object);
-        // For what is beyond that, S3 would be asked past the cache.
+        // Reads beyond that would bypass the cache.
         while self.tasks.len() >= self.concurrency.get()
             || (self.room_taken.saturating_add(room) > most_room && !self.tasks.is_empty())
         {
@@ -81,7 +81,7 @@ impl Readers {
         }
         let with_it = self.weight.saturating_add(self.room_taken).saturating_add(size.unwrap_or(0));
         if with_it >= capacity {
-            // A guess by their largest sizes: what they really are shows when they are there.
+            // An estimate by their largest possible sizes; the real ones show once they are read.
             while !self.tasks.is_empty() {
                 self.join().await;
             }
@@ -109,7 +109,7 @@ impl Readers {
     }
 
     async fn join(&mut self) {
-        // Nobody aborts them, and a panic has had its message.
+        // No task is aborted, and a panic has already been reported.
         if let Some(Ok((room, outcome))) = self.tasks.join_next().await {
             self.room_taken -= room;
             self.count(outcome);
@@ -147,7 +147,7 @@ impl Readers {
 
 const MAX_FAILURES: usize = 100;
 
-/// As a client would, but for one that takes nothing stale: what S3 can't confirm is not warm.
+/// Like a client that accepts nothing stale: an object that S3 can't confirm is not warm.
 const FRESH: RequestControl = RequestControl {
     no_cache: false,
     no_store: false,
@@ -200,7 +200,7 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
     }
 }
 
-/// A denied key may be answered as a missing one, too, to clients.
+/// Clients may get the response for a missing key also for a denied one.
 fn says_missing(error: &ProxyError) -> bool {
     let is_denied =
         error.origin_code().is_some_and(|code| S3ErrorCode::parse(code) == S3ErrorCode::AccessDenied);

@@ -10,7 +10,7 @@ use crate::{
     origin::{list_refusal, listed_key},
 };
 
-/// Which objects to warm a cache with.
+/// The objects with which to warm a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WarmTarget {
@@ -30,7 +30,7 @@ pub enum WarmTarget {
     },
 }
 
-/// A warming that is to be [run](Self::run).
+/// A warming, started by [`run`](Self::run).
 #[must_use = "nothing is read before `run`"]
 pub struct Warming {
     mount: Mount,
@@ -39,7 +39,7 @@ pub struct Warming {
     on_progress: Box<dyn FnMut(&WarmReport) + Send>,
 }
 
-/// How far a [`Warming`] has come. Each key is in one of the counts.
+/// The progress of a [`Warming`]. Each key is in one of the counts.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct WarmReport {
@@ -49,7 +49,7 @@ pub struct WarmReport {
     pub fresh: u64,
     /// Objects that are larger than those that the cache keeps.
     pub too_large: u64,
-    /// Objects that must not be kept, as their `Cache-Control` says, that found no room, or that no URL can name.
+    /// Objects that must not be kept, by their `Cache-Control`, that found no room, or that no URL can name.
     pub not_kept: u64,
     /// Keys that S3 does not have. (Those that it denies have failed.)
     pub missing: u64,
@@ -57,7 +57,7 @@ pub struct WarmReport {
     pub failed: u64,
     /// Bytes of the bodies of those that are kept.
     pub bytes: u64,
-    /// It ended early: more would have pushed out what came before.
+    /// It ended early: more objects would have evicted the earlier ones.
     pub is_full: bool,
     /// The first of the failures, at most 100.
     pub failures: Vec<WarmFailure>,
@@ -73,7 +73,7 @@ pub struct WarmFailure {
     pub error: ProxyError,
 }
 
-/// The listing broke off. What was read before is in the cache.
+/// The listing broke off. The objects read before are in the cache.
 #[derive(Debug)]
 pub struct WarmError {
     report: WarmReport,
@@ -83,13 +83,13 @@ pub struct WarmError {
 // === impl Mount ===
 
 impl Mount {
-    /// Reads objects into the mount's cache, the way that clients' reads take: by the same rules, joined to theirs, and
-    /// counted as theirs.
+    /// Reads objects into the mount's cache as clients' reads do: by the same rules, joined to clients' reads, and
+    /// counted with them.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::Missing`] if the mount has no cache, [`ConfigErrorKind::InvalidValue`] if it does not serve the
-    /// bucket, or a key or the prefix lies outside of its own prefix.
+    /// [`ConfigErrorKind::Missing`] if the mount has no cache, [`ConfigErrorKind::InvalidValue`] if it does not serve
+    /// the bucket, or a key or the prefix lies outside its own prefix.
     ///
     /// ```no_run
     /// # async fn warm(media: tower_s3_proxy::Mount) -> Result<(), Box<dyn std::error::Error>> {
@@ -114,7 +114,7 @@ impl Mount {
 }
 
 impl Mount {
-    /// What no request could ask for would only take room.
+    /// An object that no request can name would only take room.
     fn check(&self, target: &WarmTarget) -> Result<(), ConfigError> {
         let invalid = |message| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         let (WarmTarget::Keys { bucket, .. } | WarmTarget::Prefix { bucket, .. }) = target;
@@ -132,7 +132,7 @@ impl Mount {
         };
         match outside {
             Some(text) => invalid(format!(
-                "{text:?} lies outside of what the mount serves: keys are S3's own, here with {prefix:?} in front"
+                "{text:?} lies outside what the mount serves: keys are S3's own, here with {prefix:?} in front"
             )),
             None => Ok(()),
         }
@@ -144,7 +144,7 @@ const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(8).expect("it is not zero");
 // === impl WarmReport ===
 
 impl WarmReport {
-    /// Keys that were dealt with.
+    /// The number of keys processed.
     pub fn seen(&self) -> u64 {
         let Self { kept, fresh, too_large, not_kept, missing, failed, .. } = self;
         kept + fresh + too_large + not_kept + missing + failed
@@ -154,26 +154,25 @@ impl WarmReport {
 // === impl Warming ===
 
 impl Warming {
-    /// How many objects are read at the same time; 8 by default. Fewer, where all of them together would take more memory
-    /// than half of the cache: for keys, whose sizes are not known, as many as the largest object that is kept fits into
-    /// that.
+    /// How many objects are read at the same time; 8 by default. Fewer, if together they would take more than half of
+    /// the cache's memory. The sizes of keys are not known, so each counts as the largest object that is kept.
     pub fn concurrency(mut self, objects: NonZeroUsize) -> Self {
         self.concurrency = objects;
         self
     }
 
-    /// Called after each object.
+    /// Calls a function after each object.
     pub fn on_progress(mut self, report: impl FnMut(&WarmReport) + Send + 'static) -> Self {
         self.on_progress = Box::new(report);
         self
     }
 
-    /// Reads them. Dropping the future ends the reads that clients do not share.
+    /// Reads the objects. Dropping the future ends the reads that clients do not share.
     ///
     /// # Errors
     ///
-    /// [`WarmError`] if S3 does not list the prefix, with the report of what was done until then. Objects that can't be
-    /// read are in the report.
+    /// [`WarmError`] if S3 does not list the prefix, with the report up to that point. Objects that can't be read are
+    /// in the report.
     pub async fn run(self) -> Result<WarmReport, WarmError> {
         let Self { mount, target, concurrency, on_progress } = self;
         let (bucket, prefix) = match target {
@@ -198,7 +197,7 @@ impl Warming {
     }
 }
 
-/// Reads what S3 lists, up to the end, or until the cache is full.
+/// Reads what S3 lists, to the end or until the cache is full.
 async fn read_listed(
     mount: &Mount,
     bucket: &BucketName,
@@ -208,8 +207,8 @@ async fn read_listed(
     let mut pages = mount.0.origin.list(bucket, prefix)?;
     let mut page = match pages.next().await {
         Some(Err(_)) => {
-            // What S3 refuses to a read teaches where the bucket is, what time it is, and that credentials are spent;
-            // what it refuses to the SDK's own client does not.
+            // From a refused read the proxy learns the bucket's region, S3's clock and that credentials have expired;
+            // from a refusal to the SDK's own client it does not.
             let _ = mount.probe(bucket).await;
             pages = mount.0.origin.list(bucket, prefix)?;
             pages.next().await
@@ -248,7 +247,7 @@ impl fmt::Debug for Warming {
 // === impl WarmError ===
 
 impl WarmError {
-    /// How far it had come.
+    /// The progress up to the error.
     pub fn report(&self) -> &WarmReport {
         &self.report
     }

@@ -149,8 +149,8 @@ fn a_range_applies_to_its_own_state_of_the_object_only() {
     assert_eq!(IfRange::new(&HeaderMap::new()), None);
     let date = IfRange::Date(at(OWN));
     let fresh = fields(&[("last-modified", OWN), ("date", OWN)]);
-    assert!(!date.fits(&fresh), "written within the second of the answer: it may change again");
-    assert!(!date.fits(&fields(&[("last-modified", OWN)])), "no telling when the answer was made");
+    assert!(!date.fits(&fresh), "written within the second of the response: it may change again");
+    assert!(!date.fits(&fields(&[("last-modified", OWN)])), "the time of the response is unknown");
     let weak = fields(&[("etag", "W/\"a\"")]);
     assert!(!IfRange::new(&fields(&[("if-range", "\"a\"")])).unwrap().fits(&weak));
 }
@@ -223,7 +223,7 @@ proptest! {
         };
         let conditions = Conditions::new(&headers);
         prop_assert_eq!(conditions.evaluate(Validators::of(&object)), model(), "{:?}", asked);
-        // What S3 is asked must never be stricter than the client.
+        // The request to S3 must never be stricter than the client's.
         if let ForS3::Fields(sent) = conditions.for_s3() {
             let sent = Conditions::new(&HeaderMap::from_iter(sent));
             if model() == Verdict::Proceed {

@@ -84,7 +84,7 @@ fn what_is_malformed_is_refused() {
     }
 }
 
-/// A naive model: cuts the text at every semicolon outside of quotes, then looks at the pieces.
+/// A naive model: cuts the text at every semicolon outside quotes, then looks at the pieces.
 fn model(field: &str) -> Option<(DispositionKind, Option<String>)> {
     let mut pieces = vec![String::new()];
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -167,7 +167,7 @@ fn model_of_extended(value: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(String::from)
 }
 
-/// Texts made of the pieces of the grammar, and of others.
+/// Texts made of pieces of the grammar and of other pieces.
 fn field() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => prop::sample::select(vec![

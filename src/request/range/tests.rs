@@ -288,7 +288,7 @@ fn any_spec(below: u64) -> impl Strategy<Value = RangeSpec> {
     ]
 }
 
-/// The bytes of a small object that a member means.
+/// The bytes of a small object that a member selects.
 fn bytes_of(spec: RangeSpec, total: u64) -> BTreeSet<u64> {
     (0..total).filter(|&byte| model::means(spec.into(), byte, total)).collect()
 }

@@ -3,7 +3,7 @@ use http::HeaderValue;
 
 use super::InvalidCors;
 
-/// Which origins may read: all, or those of a list.
+/// The origins that may read: all, or those of a list.
 #[derive(Debug, Clone)]
 pub(super) enum AllowedOrigins {
     Any,
@@ -16,10 +16,10 @@ pub(super) struct OriginList {
     globs: GlobSet,
 }
 
-/// How every origin is written.
+/// The notation for every origin.
 pub(super) const ANY: &str = "*";
 
-/// What a browser says of a page whose origin it does not tell: a file, a sandboxed frame (HTML, "origin").
+/// The value that browsers send for a page whose origin they do not reveal: a file, a sandboxed frame (HTML, "origin").
 const OPAQUE: &str = "null";
 
 // === impl AllowedOrigins ===
@@ -39,7 +39,7 @@ impl AllowedOrigins {
         }
     }
 
-    /// Whether pages may read that do not tell their origin.
+    /// Whether pages with an opaque origin may read.
     pub(super) fn has_opaque(&self) -> bool {
         match self {
             Self::Any => true,
@@ -61,7 +61,7 @@ impl OriginList {
                 exact.push(origin.clone());
                 continue;
             }
-            // Brackets are those of an IPv6 address, and no class of characters.
+            // Brackets belong to an IPv6 address, not to a character class.
             let mut glob = origin.replace('[', "\\[").replace(']', "\\]");
             // Two of them would match slashes.
             while glob.contains("**") {
@@ -79,7 +79,7 @@ impl OriginList {
         Ok(Self { exact, globs })
     }
 
-    /// Whether the value of an `Origin` is in the list. Scheme and host are compared without regard to case.
+    /// Whether the value of an `Origin` is in the list. Scheme and host are compared case-insensitively.
     pub(super) fn contains(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
         self.exact.iter().any(|exact| exact.eq_ignore_ascii_case(origin))
@@ -87,7 +87,7 @@ impl OriginList {
     }
 }
 
-/// Refuses what could never be the origin that a browser sends (RFC 6454 §6.2), wildcards aside.
+/// Refuses what a browser could never send as an origin (RFC 6454 §6.2), wildcards aside.
 fn check(origin: &str) -> Result<(), &'static str> {
     if origin == OPAQUE {
         return Ok(());
@@ -104,7 +104,7 @@ fn check(origin: &str) -> Result<(), &'static str> {
     }
     match (scheme.to_ascii_lowercase().as_str(), authority.rsplit_once(':')) {
         ("http", Some((_, "80"))) | ("https", Some((_, "443"))) => {
-            Err("must leave out the port, as browsers do if it is the scheme's own")
+            Err("must leave out the port, as browsers do if it is the scheme's default")
         }
         _ => Ok(()),
     }

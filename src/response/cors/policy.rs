@@ -13,7 +13,7 @@ use crate::{
     response::list::{joined, members},
 };
 
-/// The policy of a mount, with its field values ready to be sent.
+/// The policy of a mount, with its field values ready to send.
 #[derive(Debug, Clone)]
 pub(crate) struct CorsPolicy {
     origins: AllowedOrigins,
@@ -23,14 +23,14 @@ pub(crate) struct CorsPolicy {
     allow_methods: HeaderValue,
     expose_headers: Option<HeaderValue>,
     max_age: HeaderValue,
-    /// What it was made of.
+    /// The configuration that it was made from.
     #[cfg(feature = "policies")]
     told: Cors,
 }
 
 #[derive(Debug, Clone)]
 enum AllowedHeaders {
-    /// Whatever a preflight asks for.
+    /// Any that a preflight asks for.
     Any,
     Listed {
         names: Vec<HeaderName>,
@@ -38,9 +38,9 @@ enum AllowedHeaders {
     },
 }
 
-/// What the fields of an answer will say of CORS; decided from the request.
+/// The CORS fields that a response will have, as decided from the request.
 #[derive(Debug)]
-#[must_use = "an answer of a mount with CORS varies by origin, whether it is allowed or not"]
+#[must_use = "a response of a mount with CORS varies by origin, allowed or not"]
 pub(crate) struct CorsGrant(Option<Allowed>);
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Allowed {
     expose_headers: Option<HeaderValue>,
 }
 
-/// CORS that makes no sense, and what would.
+/// An invalid CORS configuration; the message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InvalidCors {
     Value(String),
@@ -76,7 +76,7 @@ impl CorsPolicy {
             }
             if exposed.iter().any(|name| name == ANY_HEADER) {
                 return contradiction(
-                    "exposing \"*\" and credentials contradict each other: browsers take it for a name; list the names",
+                    "exposing \"*\" and credentials contradict each other: browsers take it for a field name; list the names",
                 );
             }
         }
@@ -95,16 +95,16 @@ impl CorsPolicy {
         })
     }
 
-    /// The policy as it was given.
+    /// The configuration as given.
     #[cfg(feature = "policies")]
     pub(crate) fn told(&self) -> &Cors {
         &self.told
     }
 
-    /// The fields of the answer to a preflight: an OPTIONS with `Origin` and `Access-Control-Request-Method` (Fetch,
-    /// "CORS-preflight request"). `None` to any other.
+    /// The fields of the response to a preflight: an OPTIONS with `Origin` and `Access-Control-Request-Method` (Fetch,
+    /// "CORS-preflight request"). `None` for any other request.
     ///
-    /// What is not allowed is told by silence: a browser wants to see each permission.
+    /// A denial is the absence of a field: a browser needs each permission spelled out.
     pub(crate) fn preflight(&self, headers: &HeaderMap) -> Option<HeaderMap> {
         if !headers.contains_key(ORIGIN) || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -126,7 +126,7 @@ impl CorsPolicy {
         Some(answer)
     }
 
-    /// What a request with these fields is granted.
+    /// The grant for a request with these fields.
     pub(crate) fn grant(&self, headers: &HeaderMap) -> CorsGrant {
         CorsGrant(self.allowed_origin(headers).map(|origin| Allowed {
             origin,
@@ -135,12 +135,12 @@ impl CorsPolicy {
         }))
     }
 
-    /// The value of `Access-Control-Allow-Origin`. Any origin is told to requests without one, too: the answer may be
-    /// kept by a cache that does not look at `Vary`.
+    /// The value of `Access-Control-Allow-Origin`. `*` also goes to requests without an origin, since a cache that
+    /// ignores `Vary` may keep the response.
     fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut lines = headers.get_all(ORIGIN).iter();
         match (&self.origins, lines.next(), lines.next()) {
-            // No browser sends two: whose they are is anyone's guess.
+            // No browser sends two, so they cannot be trusted.
             (_, _, Some(_)) => None,
             (AllowedOrigins::Any, _, None) => Some(ANY_ORIGIN),
             (AllowedOrigins::Listed(list), Some(origin), None) => {
@@ -172,9 +172,7 @@ fn methods(names: &[String]) -> Result<Vec<Method>, InvalidCors> {
     }
     let method = |name: &String| match Method::from_bytes(name.as_bytes()) {
         Ok(method) if AskedMethod::from(&method) != AskedMethod::NotAllowed => Ok(method),
-        _ => Err(InvalidCors::Value(format!(
-            "the method {name:?}: the mount does not answer it, but only {ALLOW:?}"
-        ))),
+        _ => Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {ALLOW:?}"))),
     };
     names.iter().map(method).collect()
 }
@@ -224,8 +222,8 @@ impl AllowedHeaders {
         })
     }
 
-    /// Adds the names to the answer. Never `*`, which is a mere name with credentials, and never `authorization`
-    /// (Fetch, "CORS-preflight fetch").
+    /// Adds the names to the response. Never `*`, which with credentials is a mere name, and never covers
+    /// `authorization` (Fetch, "CORS-preflight fetch").
     fn tell(&self, headers: &HeaderMap, answer: &mut HeaderMap) {
         match self {
             Self::Any => {
@@ -244,7 +242,7 @@ impl AllowedHeaders {
 // === impl CorsGrant ===
 
 impl CorsGrant {
-    /// Adds to an answer what is granted, and that it would be another one for another origin.
+    /// Adds to a response what is granted, and that it varies by origin.
     pub(crate) fn apply(self, headers: &mut HeaderMap) {
         vary_by_origin(headers);
         let Self(Some(allowed)) = self else { return };

@@ -94,7 +94,7 @@ fn long_names_are_cut_before_their_extension() {
     assert_eq!(FileName::clean(&".".repeat(300)), None);
 }
 
-/// A reference for what `field` writes, and for nothing else: reads the name, and the fallback beside it.
+/// A reference parser for the output of `field` alone: reads the name, and the fallback beside it.
 fn read_back(field: &str) -> (String, String) {
     let rest = field.strip_prefix("attachment; filename=\"").unwrap();
     let mut fallback = String::new();

@@ -31,7 +31,7 @@ fn read(content_type: &str, body: &[u8]) -> Vec<Read> {
     let (essence, boundary) = content_type.split_once("; boundary=").unwrap();
     assert_eq!(essence, "multipart/byteranges");
     assert!((1..=70).contains(&boundary.len()) && boundary.bytes().all(|b| b.is_ascii_alphanumeric()));
-    // The line break before a delimiter belongs to it, also where nothing stands before the first.
+    // The line break before a delimiter belongs to it, even where nothing precedes the first.
     let body = [b"\r\n", body].concat();
     let mut sections = split(&body, format!("\r\n--{boundary}").as_bytes()).into_iter();
     assert_eq!(sections.next().unwrap(), b"", "no preamble");

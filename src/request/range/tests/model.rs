@@ -1,9 +1,9 @@
-//! What `range.rs` does, written in the slowest and plainest way. The tests and the fuzz target compare the two.
+//! The behaviour of `range.rs`, written in the slowest and plainest way. The tests and the fuzz target compare the two.
 
 /// First and last: `(Some, Some)` is `a-b`, `(Some, None)` is `a-`, `(None, Some)` is `-n`.
 pub(super) type Spec = (Option<u64>, Option<u64>);
 
-/// The part of an answer, and the length of the object.
+/// The part in a response, and the length of the object.
 pub(super) type Told = (Option<(u64, u64)>, Option<u64>);
 
 /// The first and last byte of each part that is sent. `None` is the whole object; no part is unsatisfiable.
@@ -36,7 +36,7 @@ pub(super) fn parse(value: &[u8]) -> Option<Vec<Spec>> {
     }
 }
 
-/// What a `Content-Range` tells, byte by byte.
+/// The contents of a `Content-Range`, byte by byte.
 pub(super) fn content_range(value: &[u8]) -> Option<Told> {
     let mut rest = value;
     for expected in *b"bytes " {
@@ -79,7 +79,7 @@ fn take_number(rest: &mut &[u8]) -> Option<u128> {
     number
 }
 
-/// Whether a member means this byte of an object of `total` bytes.
+/// Whether a member selects this byte of an object of `total` bytes.
 pub(super) fn means(spec: Spec, byte: u64, total: u64) -> bool {
     match spec {
         (Some(first), last) => first <= byte && last.is_none_or(|last| byte <= last),
@@ -87,7 +87,7 @@ pub(super) fn means(spec: Spec, byte: u64, total: u64) -> bool {
     }
 }
 
-/// What is to be sent of an object of `total` bytes, without looking at each of them.
+/// The response's parts of an object of `total` bytes, without looking at each byte.
 pub(super) fn resolve(specs: &[Spec], total: u64, gap: u64) -> Parts {
     if total == 0 {
         return None;
@@ -106,7 +106,7 @@ pub(super) fn resolve(specs: &[Spec], total: u64, gap: u64) -> Parts {
     if specs.len() > 1 {
         while merge_two(&mut parts, gap) {}
     }
-    // Requests to S3: one goes over what lies between, if that is little.
+    // Requests to S3: one spans a small gap between parts.
     let new_requests = parts.windows(2).filter(|two| two[1].0 < two[0].1 || two[1].0 - two[0].1 - 1 > 8192);
     (new_requests.count() < 16).then_some(parts)
 }
