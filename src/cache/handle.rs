@@ -17,10 +17,10 @@ use crate::{
     object::ObjectKey,
 };
 
-/// A cache in memory, for the mounts that it is given to. Clones are the same cache.
+/// A cache in memory, which mounts can share. Clones are the same cache.
 ///
-/// It keeps objects as RFC 9111 says of shared caches, by what clients are told: `Cache-Control` after the mount's
-/// policy, or `Expires`. Objects of which neither says anything are kept, too, but confirmed with S3 each time.
+/// It keeps objects as RFC 9111 defines for shared caches, by the values that clients get: `Cache-Control` after the
+/// mount's policy, or `Expires`. Objects with neither are also kept, but revalidated with S3 each time.
 ///
 /// ```
 /// use tower_s3_proxy::{BucketName, Cache, Mount};
@@ -39,7 +39,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Cache(pub(super) Arc<Shared>);
 
-/// Collects what a [`Cache`] is made of.
+/// Builds a [`Cache`].
 #[must_use = "a builder does nothing before `build`"]
 #[derive(Debug, Clone)]
 pub struct CacheBuilder {
@@ -51,7 +51,7 @@ pub(super) struct Shared {
     pub(super) store: Store<Head>,
     pub(super) heads: Flights<Result<(), Failure>>,
     pub(super) fills: Fills,
-    /// What bodies are stored in.
+    /// The memory in which bodies are stored.
     pub(super) pages: Pages,
     pub(super) counters: Counters,
     pub(super) settings: Settings,
@@ -59,7 +59,7 @@ pub(super) struct Shared {
     scopes: AtomicU32,
 }
 
-/// When S3 was asked something.
+/// The time and the epoch of a request to S3.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AskedAt {
     pub(crate) time: SystemTime,
@@ -71,7 +71,7 @@ pub(super) struct Settings {
     pub(super) block_size: u32,
     pub(super) max_object: u64,
     pub(super) negative_ttl: Duration,
-    /// In percent of the bytes: a fill that has got so far goes on without readers.
+    /// In percent of the bytes: a fill that has come this far continues without readers.
     pub(super) background_fill_threshold: u64,
     pub(super) stale_if_error_after: Duration,
     pub(super) clients: ClientControl,
@@ -80,7 +80,7 @@ pub(super) struct Settings {
 // === impl Cache ===
 
 impl Cache {
-    /// Begins a cache of `size` bytes: bodies, fields, keys and what goes with them.
+    /// Builds a cache of `size` bytes, which include bodies, fields, keys and overhead.
     pub fn builder(size: u64) -> CacheBuilder {
         CacheBuilder {
             size,
@@ -95,41 +95,41 @@ impl Cache {
         }
     }
 
-    /// The counters of this moment.
+    /// The current values of the counters.
     pub fn snapshot(&self) -> CacheSnapshot {
         self.0.counters.snapshot(self.0.store.usage())
     }
 
-    /// Purges objects, and tells how many there were. What is being read at the time is not kept either.
+    /// Purges objects, and returns how many there were. Objects that are being read at that time are not kept either.
     pub fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize {
         self.0.purge_all(target, mode)
     }
 
-    /// Purges what an event notification of S3 names, and tells how many objects that were: the notification as S3,
-    /// EventBridge, SNS or SQS deliver it.
+    /// Purges the objects that an event notification of S3 names, and returns how many there were. The notification can
+    /// be as S3, EventBridge, SNS or SQS deliver it.
     ///
     /// # Errors
     ///
-    /// [`InvalidEvent`](crate::cache::InvalidEvent) if it is none.
+    /// [`InvalidEvent`](crate::cache::InvalidEvent) if it is not such a notification.
     #[cfg(feature = "purge")]
     pub fn apply_s3_event(&self, json: &[u8]) -> Result<usize, super::InvalidEvent> {
         Ok(super::S3Event::parse(json)?.purge(&*self.0, PurgeMode::Hard))
     }
 
-    /// A service to purge it over HTTP, by those who know the token.
+    /// A service that purges the cache over HTTP, for clients that know the token.
     #[cfg(feature = "purge")]
     pub fn admin(&self, token: super::AdminToken) -> super::CacheAdmin {
         let cache = self.clone();
         super::CacheAdmin::new(token, self.0.clone(), move || cache.snapshot().to_json())
     }
 
-    /// Mounts do not share what they keep: each has credentials and policies of its own.
+    /// Mounts do not share objects: each has its own credentials and policies.
     pub(super) fn new_scope(&self) -> u32 {
         self.0.scopes.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-/// In bytes: small enough for a range to bring little that was not asked for.
+/// In bytes: small enough that a range reads little besides the requested bytes.
 const BLOCK_SIZE: u32 = 128 * 1024;
 
 /// In bytes.
@@ -148,39 +148,39 @@ impl fmt::Debug for Cache {
 // === impl CacheBuilder ===
 
 impl CacheBuilder {
-    /// The largest object whose bytes are kept; 64 MiB by default, or a quarter of the cache. Of larger ones only the
-    /// head is. A read of an object that is kept takes up to that much memory besides, while it lasts.
+    /// The largest object whose bytes are kept; 64 MiB by default, or a quarter of the cache. Of larger objects only
+    /// the head is kept. While it lasts, the read of an object that is kept takes up to this much additional memory.
     pub fn max_object(mut self, bytes: u64) -> Self {
         self.settings.max_object = bytes;
         self
     }
 
-    /// In what pieces objects are kept and ranges are read; 128 KiB by default.
+    /// The unit in which objects are kept and ranges are read; 128 KiB by default.
     pub fn block_size(mut self, bytes: u32) -> Self {
         self.settings.block_size = bytes;
         self
     }
 
-    /// How long the cache remembers that an object does not exist; 5 s by default, zero for not at all. Only S3's own word
-    /// for it counts (`NoSuchKey`), never a denial.
+    /// How long the cache remembers that an object does not exist; 5 s by default, zero for not at all. Only S3's
+    /// explicit `NoSuchKey` counts, never a denial.
     pub fn negative_ttl(mut self, time: Duration) -> Self {
         self.settings.negative_ttl = time;
         self
     }
 
-    /// The share of a read, in percent, from which on it is completed although all its clients have gone; 75 by default.
+    /// The share of a read, in percent, beyond which it is completed even if all its clients have left; 75 by default.
     pub fn background_fill_threshold(mut self, percent: u8) -> Self {
         self.settings.background_fill_threshold = percent.into();
         self
     }
 
-    /// How long a stale object that may stand in for an error waits for S3 before it does; 2 s by default.
+    /// How long a request waits for S3 before it gets a stale object that may stand in for an error; 2 s by default.
     pub fn stale_if_error_after(mut self, time: Duration) -> Self {
         self.settings.stale_if_error_after = time;
         self
     }
 
-    /// What counts of the clients' `Cache-Control`.
+    /// Whether the clients' `Cache-Control` counts.
     pub fn clients(mut self, control: ClientControl) -> Self {
         self.settings.clients = control;
         self
@@ -188,7 +188,7 @@ impl CacheBuilder {
 
     /// # Errors
     ///
-    /// [`ConfigError`] names the first value that makes no sense, and what would.
+    /// [`ConfigError`] names the first invalid value, and says what is allowed.
     pub fn build(self) -> Result<Cache, ConfigError> {
         let Settings { block_size, max_object, background_fill_threshold, .. } = self.settings;
         let invalid = |message: String| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
@@ -229,7 +229,7 @@ impl CacheBuilder {
     }
 }
 
-/// So much may be, beside the size, pages that wait for their next use.
+/// The part of the size that spare pages may take in addition to it.
 const SPARE: u64 = 32;
 
 const MIN_SIZE: u64 = 1024 * 1024;
@@ -239,24 +239,24 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 // === impl Shared ===
 
 impl Shared {
-    /// Whether fills can take so many bytes more. One object can at any time, however large.
+    /// Whether fills can take this many more bytes. A single object always can, however large.
     pub(super) fn has_room_for(&self, bytes: u64) -> bool {
         let reserved = self.fills.reserved();
         reserved == 0 || reserved.saturating_add(bytes) <= self.room()
     }
 
-    /// In bytes: what fills can take, all together.
+    /// In bytes: the memory that all fills together can take.
     pub(super) fn room(&self) -> u64 {
         self.store.usage().capacity / 2
     }
 
-    /// What arrives is not the store's to evict, so the store leaves it a part of the budget. Called when a fill begins,
-    /// and when it ends.
+    /// The store cannot evict what fills hold, so it leaves them a part of the budget. Called when a fill begins and
+    /// when it ends.
     pub(super) fn make_room(&self) {
         self.store.lend(self.fills.reserved());
     }
 
-    /// The moment of a question.
+    /// The time and the epoch of a request to S3.
     pub(super) fn asked(&self, key: &ObjectKey, now: SystemTime) -> AskedAt {
         AskedAt { time: now, epoch: self.epochs.of(key) }
     }
@@ -274,9 +274,9 @@ impl Shared {
         self.epochs.purge(what, || self.store.purge(what, mode))
     }
 
-    /// Removes that very head, and what belongs to it.
+    /// Removes exactly this head, and everything that belongs to it.
     pub(super) fn remove_if(&self, id: &ObjectId, head: &Arc<Head>) {
-        // A newer one that comes in between goes, too: that costs a question to S3, and nothing else.
+        // A newer head that is stored in between is also removed: that costs only a request to S3.
         if self.store.head(id.borrowed()).is_some_and(|kept| Arc::ptr_eq(&kept, head)) {
             self.store.remove(id.borrowed());
         }

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::object::{BucketName, ObjectKey};
 
-/// What a request that may change an object makes of what is kept of it (RFC 9111 §4.4). `Location` and
-/// `Content-Location` may name more such objects; that they are left as they are is allowed.
+/// The invalidation of a stored object by a request that may change it (RFC 9111 §4.4). `Location` and
+/// `Content-Location` may name more such objects; the RFC allows us to leave them.
 #[derive(Debug)]
 pub(crate) struct Invalidation {
     cache: Cache,
-    /// Without one, the key in every bucket: too much is no fault.
+    /// `None` is the key in every bucket: purging too much does no harm.
     bucket: Option<BucketName>,
     key: ObjectKey,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Invalidation {
 // === impl Invalidation ===
 
 impl Invalidation {
-    /// `None` if the method changes nothing (RFC 9110 §9.2.1). One that nobody knows may.
+    /// `None` if the method is safe (RFC 9110 §9.2.1). An unknown method may not be.
     pub(crate) fn of(
         method: &Method,
         mount: &MountCache,
@@ -29,7 +29,7 @@ impl Invalidation {
         (!method.is_safe()).then(|| Self { cache: mount.cache().clone(), bucket, key })
     }
 
-    /// The request was answered with this status.
+    /// The response to the request had this status.
     pub(crate) fn answered(&self, status: StatusCode) {
         if status.is_client_error() || status.is_server_error() {
             return;

@@ -1,7 +1,7 @@
-//! Is it here already? One map for whole reads, ranges and HEADs, what can be in it and for how long, and the reads of
-//! S3 that fill it.
+//! Is the object here already? One map for whole reads, ranges and HEADs, the rules for what it keeps and for how long,
+//! and the reads of S3 that fill it.
 //!
-//! `MountCache` is the door: nothing outside of this folder reaches behind it.
+//! `MountCache` is the only way in: nothing outside this folder reaches past it.
 
 mod fill;
 mod handle;

@@ -20,7 +20,7 @@ use crate::{
     request::ByteRange,
 };
 
-/// A mount's part of a cache: the one door to it.
+/// A mount's part of a cache, and the only access to it.
 #[derive(Debug, Clone)]
 pub(crate) struct MountCache {
     cache: Cache,
@@ -28,21 +28,21 @@ pub(crate) struct MountCache {
     scope: u32,
 }
 
-/// What the cache has room for, and what an object weighs in it.
+/// The capacity of the cache, and the weight of objects in it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// In bytes, of all that is stored.
+    /// In bytes, for stored objects.
     pub(crate) capacity: u64,
-    /// In bytes, of all that is on its way.
+    /// In bytes, for fills.
     pub(crate) room: u64,
     /// In bytes: larger objects are not stored.
     pub(crate) max_object: u64,
 }
 
-/// How long it holds that an object must not be stored.
+/// How long the cache remembers that an object must not be stored.
 const HIT_FOR_PASS: Duration = Duration::from_secs(60);
 
-/// In bytes: so much S3 is asked for at once for a body whose blocks were evicted while it was read.
+/// In bytes: the size of a request to S3 for a body whose blocks were evicted while it was read.
 const REFILL: u64 = 1024 * 1024;
 
 // === impl MountCache ===
@@ -71,9 +71,9 @@ impl MountCache {
         ObjectRef { scope: self.scope, bucket, key, edition }
     }
 
-    // What is asked of it.
+    // Requests.
 
-    /// What a client asks of caches, as far as that counts here.
+    /// The client's cache directives, as far as they count here.
     pub(crate) fn control(&self, headers: &HeaderMap) -> RequestControl {
         RequestControl::new(headers, self.cache.0.settings.clients)
     }
@@ -96,8 +96,8 @@ impl MountCache {
         self.cache.0.settings.stale_if_error_after
     }
 
-    /// Whether the bytes of this object, or of this part of it, can be read by way of the cache now. Those that are on
-    /// their way already can be followed in any case.
+    /// Whether the bytes of this object, or of this part of it, can be read through the cache now. Bytes that are
+    /// already on their way can always be followed.
     pub(crate) fn has_room_for(&self, found: &Found, bytes: u64) -> bool {
         let shared = &self.cache.0;
         found.total <= shared.settings.max_object
@@ -110,28 +110,28 @@ impl MountCache {
         self.cache.0.store.head(object)
     }
 
-    /// Who asks S3 for the head. `is_due` checks under the lock whether that is still necessary.
+    /// Decides who requests the head from S3. `is_due` checks under the lock whether that is still necessary.
     pub(crate) fn turn(&self, id: &ObjectId, is_due: impl FnOnce() -> bool) -> Turn<Result<(), Failure>> {
         self.cache.0.heads.turn(id, is_due)
     }
 
-    /// A request waits for what another has begun to ask.
+    /// A request waits for another's request to S3.
     pub(crate) fn count_joined(&self) {
         self.cache.0.counters.coalesced.add(1);
     }
 
-    /// The moment of a question about an object.
+    /// The time and the epoch of a request to S3 for an object.
     pub(crate) fn asked(&self, key: &ObjectKey, now: SystemTime) -> AskedAt {
         self.cache.0.asked(key, now)
     }
 
-    /// Stores what S3 said to a question that was asked then; `None` if it is not kept: it was purged since, or it is too
+    /// Stores S3's response to a request of that time; `None` if it is not kept, because it was purged since or is too
     /// heavy.
     pub(crate) fn store(&self, id: &ObjectId, found: Found, asked: AskedAt) -> Option<Arc<Head>> {
         self.put(id, Head::Found(Box::new(found)), asked)
     }
 
-    /// As [`store`](Self::store), of an object that S3 confirmed.
+    /// Like [`store`](Self::store), for an object that S3 confirmed.
     pub(crate) fn store_confirmed(&self, id: &ObjectId, found: Found, asked: AskedAt) -> Option<Arc<Head>> {
         self.cache.0.counters.revalidated.add(1);
         self.store(id, found, asked)
@@ -142,7 +142,7 @@ impl MountCache {
         self.remember(id, Head::Missing, now, asked);
     }
 
-    /// S3 answered 404 to HEAD.
+    /// S3 responded to HEAD with 404.
     pub(crate) fn store_missing_unexplained(&self, id: &ObjectId, now: SystemTime, asked: AskedAt) {
         self.remember(id, Head::MissingUnexplained, now, asked);
     }
@@ -160,7 +160,7 @@ impl MountCache {
         self.put(id, Head::Uncacheable(Marker::new(now, HIT_FOR_PASS)), asked);
     }
 
-    /// Removes that very head, and what belongs to it.
+    /// Removes exactly this head, and everything that belongs to it.
     pub(crate) fn forget(&self, id: &ObjectId, head: &Arc<Head>) {
         self.cache.0.remove_if(id, head);
     }
@@ -194,8 +194,8 @@ impl MountCache {
         has_all
     }
 
-    /// Adds the bytes of a range: those that are stored, those that are coming, and those that S3 must be asked for.
-    /// `found` is what was stored of `object` a moment ago.
+    /// Adds the bytes of a range: stored ones, ones on their way, and ones to request from S3. `found` is the state of
+    /// `object` that was stored a moment ago.
     pub(crate) fn gather_or_ask(
         &self,
         object: ObjectRef<'_>,
@@ -222,7 +222,7 @@ impl MountCache {
         gathered
     }
 
-    /// The bytes from the first of a range on, as far as they lie in one block, if that is stored.
+    /// The bytes from the start of a range to the end of its first block, if that block is stored.
     pub(crate) fn stored(&self, object: ObjectRef<'_>, found: &Found, range: ByteRange) -> Option<Bytes> {
         let (number, _) = self.blocks(range);
         let block = self.stored_block(object, found, number)?;
@@ -231,8 +231,8 @@ impl MountCache {
         slice(&block, range.first() - begin, end - begin)
     }
 
-    /// As [`gather_or_ask`](Self::gather_or_ask), for the next bytes of a body that is read already: not too many, since
-    /// its client may be slow.
+    /// Like [`gather_or_ask`](Self::gather_or_ask), for the next bytes of a body that is already being read: not too
+    /// many, since its client may be slow.
     pub(crate) fn refill(
         &self,
         object: ObjectRef<'_>,
@@ -247,7 +247,7 @@ impl MountCache {
         }
     }
 
-    /// Stores the head of a new state, and begins the fill with the bytes that came with it. `None` if the head is not
+    /// Stores the head of a new state, and begins a fill with the bytes that come with it. `None` if the head is not
     /// kept.
     pub(crate) fn begin_fill(
         &self,
@@ -264,13 +264,13 @@ impl MountCache {
         begun
     }
 
-    /// Bytes came from S3 for a fill.
+    /// Adds bytes from S3 to a fill.
     pub(crate) fn receive(&self, fill: &Fill, data: Bytes) {
         self.cache.0.counters.bytes_fetched.add(data.len() as u64);
         fill.push(data);
     }
 
-    /// Gives up a fill that nobody follows any more, unless it is nearly done; whether it did.
+    /// Gives up a fill without readers, unless it is nearly done. Returns whether it did.
     pub(crate) fn abandon(&self, fill: &Fill) -> bool {
         let share = fill.range.len().saturating_mul(self.cache.0.settings.background_fill_threshold) / 100;
         fill.give_up(|received| received >= share)
@@ -293,7 +293,7 @@ impl MountCache {
         let Ok(first) = u32::try_from(fill.range.first() / self.block_size()) else {
             return fill.complete();
         };
-        // First: it is the store's to count now.
+        // First, since the store counts the bytes from now on.
         fill.reserve(0);
         shared.make_room();
         shared.store.put_blocks(found.state, first, blocks);
@@ -301,7 +301,7 @@ impl MountCache {
         if kept.is_some_and(|head| head.found().is_some_and(|now| now.state == found.state)) {
             fill.hand_over();
         } else {
-            // It was purged meanwhile: nobody would find them any more, but those who read them.
+            // The object was purged meanwhile: only current readers could still find the blocks.
             shared.store.forget_blocks(found.state, found.total);
             fill.reserve(fill.range.len());
             fill.complete();
@@ -316,12 +316,12 @@ impl MountCache {
         }
     }
 
-    /// What all of an object weighs, if all of it is stored, or about to be.
+    /// The weight of a whole object, if all of it is stored or about to be.
     pub(crate) fn weight(&self, object: ObjectRef<'_>) -> Option<u64> {
         let head = self.lookup(object)?;
         let found = head.found()?;
         let in_blocks = if found.body.is_some() { 0 } else { found.total };
-        // The fills first: a fill puts its blocks into the store before it leaves the list.
+        // Fills are checked first: a fill puts its blocks into the store before it leaves the list.
         let has_all = found.body.is_some()
             || self.cache.0.fills.has(found.state)
             || (0..found.total.div_ceil(self.block_size()))
@@ -329,9 +329,9 @@ impl MountCache {
         has_all.then(|| self.cache.0.store.weight(&object.to_owned(), &head, in_blocks))
     }
 
-    // What it tells.
+    // Reports.
 
-    /// Says in `Cache-Status` how the cache took part in an answer, and counts it.
+    /// Adds `Cache-Status` to a response, and counts it.
     pub(crate) fn report<B>(&self, response: &mut Response<B>, report: Report) {
         report.status.append_to(response.headers_mut());
         report.count(&self.cache.0.counters);
@@ -349,7 +349,7 @@ impl MountCache {
         slice(block, range.first() - begin, range.last() - begin).map(|bytes| to.push(bytes)).is_some()
     }
 
-    /// A block, wherever it is.
+    /// A block, from the head or from the store.
     fn stored_block(&self, object: ObjectRef<'_>, found: &Found, number: u64) -> Option<Bytes> {
         self.block(found.state, number).or_else(|| self.block_of_body(object, found, number))
     }
@@ -366,8 +366,7 @@ impl MountCache {
         u32::try_from(number).is_ok_and(|number| self.cache.0.store.has_block(state, number))
     }
 
-    /// The body of a small object comes into its head when it has been read, and that may be since the head was looked
-    /// at.
+    /// A small object's body joins its head once it has been read, which may have happened since `found` was looked up.
     fn block_of_body(&self, object: ObjectRef<'_>, found: &Found, number: u64) -> Option<Bytes> {
         if found.total > INLINE as u64 {
             return None;
@@ -381,7 +380,7 @@ impl MountCache {
     }
 }
 
-/// The bytes from `first` to `last`, if there are so many.
+/// The bytes from `first` to `last`, if there are that many.
 fn slice(bytes: &Bytes, first: u64, last: u64) -> Option<Bytes> {
     let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
     (first <= last && last < bytes.len()).then(|| bytes.slice(first..=last))

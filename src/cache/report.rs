@@ -3,16 +3,16 @@ use super::{
     store::Counters,
 };
 
-/// How the cache took part in an answer: what `Cache-Status` says of it, and what the counters need besides.
+/// How the cache took part in a response: the contents of `Cache-Status`, and what the counters also need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) status: CacheStatus,
     pub(crate) freshness: ServedAs,
-    /// Of the body, if the cache brings it.
+    /// The body's length, if the cache provides it.
     pub(crate) bytes: u64,
 }
 
-/// Whether an answer from the cache was known to be stale.
+/// Whether a response from the cache was known to be stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ServedAs {
     #[default]
@@ -23,13 +23,13 @@ pub(crate) enum ServedAs {
 // === impl Report ===
 
 impl Report {
-    /// With no bytes of the cache.
+    /// Without bytes from the cache.
     pub(crate) fn of(status: CacheStatus) -> Self {
         Self { status, freshness: ServedAs::Fresh, bytes: 0 }
     }
 
-    /// Each answer counts in one of hits, misses and bypassed. (That a request joins another's read counts when it does,
-    /// so that it can be seen while it waits.)
+    /// Each response counts as one of hits, misses and bypassed. (Joining another request's read counts at once, so
+    /// that it shows while the request waits.)
     pub(super) fn count(self, counters: &Counters) {
         match self.status.outcome {
             Outcome::Hit { .. } => counters.hits.add(1),

@@ -1,5 +1,5 @@
-//! What the threads of the single flight meet at, in one place: `models/` builds the same code over the primitives of a
-//! model checker.
+//! The synchronisation primitives of the single flight, in one place: `models/` builds the same code over the
+//! primitives of a model checker.
 
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
 

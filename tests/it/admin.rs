@@ -199,7 +199,7 @@ async fn an_event_purges_what_it_names() {
     let answer = post(&service, "/events", Full::<Bytes>::from("{")).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let why = json_of(&answer)["error"].as_str().unwrap().to_owned();
-    assert!(why.starts_with("the event, or what it envelops, is not JSON: EOF"), "{why}");
+    assert!(why.starts_with("the event, or one inside it, is not JSON: EOF"), "{why}");
     assert_eq!(taken(&purged), []);
 }
 

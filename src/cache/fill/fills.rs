@@ -1,4 +1,4 @@
-//! The reads under way, and who joins them.
+//! The reads in flight, and the requests that join them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::request::ByteRange;
 
-/// The reads under way, by what they read. A few for each.
+/// The reads in flight, by the state that they read. Each state has only a few.
 pub(crate) struct Fills {
     /// In bytes.
     block_size: u64,
@@ -17,12 +17,12 @@ pub(crate) struct Fills {
     of_states: Mutex<HashMap<StateId, Vec<Arc<Fill>>>>,
 }
 
-/// What was done for the bytes that are not here.
+/// What was done for the bytes that are not stored.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    /// The reads that have to be begun for it.
+    /// The reads that the caller must start.
     pub(crate) asked: Vec<Arc<Fill>>,
-    /// Some come by a read that had begun before.
+    /// Some bytes come from a read that had already begun.
     pub(crate) has_joined: bool,
 }
 
@@ -33,7 +33,7 @@ impl Fills {
         Self { block_size, pool: MemoryPool::default(), pages, of_states: Mutex::default() }
     }
 
-    /// Bytes of memory that all of them take until the store has them.
+    /// The memory that all fills take until the store has their bytes, in bytes.
     pub(crate) fn reserved(&self) -> u64 {
         self.pool.reserved()
     }
@@ -43,7 +43,7 @@ impl Fills {
         self.lock().contains_key(&state)
     }
 
-    /// Begins a fill of a new state, whose head `put` puts where others find it; `None` if it was not kept.
+    /// Begins a fill of a new state. `put` publishes its head; `None` if the head was not kept.
     pub(crate) fn begin<R>(
         &self,
         state: StateId,
@@ -51,10 +51,10 @@ impl Fills {
         put: impl FnOnce() -> Option<R>,
     ) -> Option<(R, Arc<Fill>)> {
         let fill = self.fill(range);
-        // First: who finds the head finds the fill, or would ask for the same bytes.
+        // First: a request that finds the head must find the fill, or it would request the same bytes.
         self.lock().entry(state).or_default().push(Arc::clone(&fill));
         let Some(kept) = put() else {
-            // Someone may have found the head for a moment, and wait.
+            // A request may have found the head for a moment, and be waiting.
             fill.fail(FillError::Changed);
             self.remove(state, &fill);
             return None;
@@ -62,7 +62,8 @@ impl Fills {
         Some((kept, fill))
     }
 
-    /// Of a fill that has ended: what is kept of it is in the store by now, or it would be asked for again.
+    /// Removes a fill that has ended. Whatever is kept of it must already be in the store, or it would be requested
+    /// again.
     pub(crate) fn remove(&self, state: StateId, fill: &Arc<Fill>) {
         let mut of_states = self.lock();
         if let Some(of_state) = of_states.get_mut(&state) {
@@ -73,8 +74,8 @@ impl Fills {
         }
     }
 
-    /// Adds the bytes of a range of an object of `total` bytes: those that are stored, to be taken later, those that are
-    /// coming, and those that S3 must be asked for. `is_stored` tells whether the store has a block, by its number.
+    /// Adds the bytes of a range of an object of `total` bytes: stored ones, which are taken later, ones on their way,
+    /// and ones to request from S3. `is_stored` says whether the store has the block with a number.
     pub(crate) fn gather(
         &self,
         state: StateId,
@@ -97,7 +98,7 @@ impl Fills {
                 at = end;
                 continue;
             }
-            // What is decided under the lock holds: a fill puts its blocks into the store before it leaves the list.
+            // A decision under the lock stays valid: a fill puts its blocks into the store before it leaves the list.
             let mut of_states = self.lock();
             let of_state = of_states.get(&state).map_or(&[][..], Vec::as_slice);
             if let Some(reader) = join(of_state, at, range.last()) {
@@ -132,12 +133,12 @@ impl Fills {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<StateId, Vec<Arc<Fill>>>> {
-        // Each change is one call of the map's or of a list's.
+        // Each change is a single call on the map or on a list.
         self.of_states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Joins a fill that brings the byte at `at`, as far as it goes or until `last`.
+/// Joins a fill that brings the byte at `at`, up to its end or to `last`.
 fn join(fills: &[Arc<Fill>], at: u64, last: u64) -> Option<FillReader> {
     fills.iter().find_map(|fill| {
         let part = ByteRange::new(at, last.min(fill.range.last()))?;

@@ -1,4 +1,4 @@
-//! Who asks S3 for an object's head, and who waits for that.
+//! Decides which request asks S3 for an object's head, and which ones wait for it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,20 +7,20 @@ use super::{
     sync::{Mutex, MutexGuard, PoisonError, watch},
 };
 
-/// The questions under way, one for each object. `T` is what they bring for all who wait.
+/// The requests for heads in flight, one for each object. `T` is the outcome for all that wait.
 pub(crate) struct Flights<T>(Arc<Mutex<HashMap<ObjectId, watch::Receiver<Option<T>>>>>);
 
-/// The part of a request in a question.
+/// The role of a request.
 pub(crate) enum Turn<T> {
-    /// To ask, and to tell the others.
+    /// It asks S3, and tells the others.
     Lead(Lead<T>),
-    /// To wait for what the leader tells.
+    /// It waits for the leader's outcome.
     Follow(Follow<T>),
-    /// To look again: someone has asked since.
+    /// It looks into the cache again: another request has asked since.
     Late,
 }
 
-/// The right to ask. Dropped without a word, it goes to one of those who wait.
+/// The right to ask. If it is dropped without an outcome, it passes to one of the waiting requests.
 pub(crate) struct Lead<T> {
     flights: Flights<T>,
     id: ObjectId,
@@ -32,14 +32,14 @@ pub(crate) struct Follow<T>(watch::Receiver<Option<T>>);
 // === impl Flights ===
 
 impl<T> Flights<T> {
-    /// Takes the turn that there is. Who would lead had looked before whether it has to ask, and `is_due` looks once
-    /// more.
+    /// Takes the available turn. The caller has already checked that it must ask; `is_due` checks once more before it
+    /// leads.
     pub(crate) fn turn(&self, id: &ObjectId, is_due: impl FnOnce() -> bool) -> Turn<T> {
         let mut flights = self.lock();
         if let Some(outcome) = flights.get(id) {
             return Turn::Follow(Follow(outcome.clone()));
         }
-        // Under the lock: who led until now has kept its answer before it left.
+        // Under the lock: the previous leader has stored its response before it left.
         if !is_due() {
             return Turn::Late;
         }
@@ -50,7 +50,7 @@ impl<T> Flights<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectId, watch::Receiver<Option<T>>>> {
-        // Insertion and removal leave nothing half-done.
+        // Insertions and removals leave nothing half-done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,7 +70,7 @@ impl<T> Default for Flights<T> {
 // === impl Lead ===
 
 impl<T> Lead<T> {
-    /// Ends the question: who comes from now on asks anew.
+    /// Ends the flight: later requests ask S3 again.
     pub(crate) fn tell(self, outcome: T) {
         self.outcome.send_replace(Some(outcome));
     }
@@ -85,7 +85,7 @@ impl<T> Drop for Lead<T> {
 // === impl Follow ===
 
 impl<T: Clone> Follow<T> {
-    /// What the leader told; `None` if it went away, so that someone else has to ask.
+    /// The leader's outcome; `None` if the leader was dropped, so that another request must ask.
     pub(crate) async fn outcome(mut self) -> Option<T> {
         match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),

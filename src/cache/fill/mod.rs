@@ -1,4 +1,5 @@
-//! Reads of S3 that many requests share: who asks for an object's head, and fills, which others follow.
+//! Reads of S3 that many requests share: the single flight for an object's head, and fills, which other requests
+//! follow.
 
 mod fills;
 mod flights;

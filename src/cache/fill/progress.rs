@@ -1,5 +1,5 @@
-//! A read of S3 that fills the cache and that many can follow: a late reader gets what is there already, and then the
-//! rest as it comes.
+//! A read of S3 that fills the cache and that many readers can follow: a late reader gets the bytes that have already
+//! come, and then the rest as it comes.
 
 use std::{
     fmt,
@@ -20,43 +20,43 @@ use crate::{error::Failure, request::ByteRange};
 
 /// The bytes of one range of one state of an object, on their way from S3.
 ///
-/// They are kept until the store has them, in the pages that it then has them in, but for the block that is not yet
-/// complete. That is kept in the pieces that came, since nobody shall wait for its end. What the store does not take is
+/// They are kept until the store has them, in the same pages that the store then keeps. The block that is not yet
+/// complete is kept in the pieces that came, so that nobody waits for its end. Bytes that the store does not take are
 /// kept until the last reader is gone.
 pub(crate) struct Fill {
     pub(crate) range: ByteRange,
-    /// Readers, and those who wait to become one.
+    /// Readers, and requests that wait to become one.
     readers: AtomicUsize,
     abandoned: Notify,
     pages: Pages,
     /// In bytes.
     block_size: u64,
     reservation: Reservation,
-    /// Someone got all that it asked for, and no more than the rest of a block is missing.
+    /// A reader got all of its part, and at most the rest of a block is missing.
     is_served: AtomicBool,
     progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
 struct Progress {
-    /// Those that are complete.
+    /// The complete blocks.
     blocks: Vec<Bytes>,
-    /// What has come of the next block, as it came, and where in the block each begins.
+    /// The pieces of the next block, as they came, each with its offset in the block.
     chunks: Vec<(u64, Bytes)>,
     received: u64,
     phase: Phase,
     waiting: Vec<Waker>,
-    /// How often those who waited were woken.
+    /// How often the waiting readers were woken.
     wakes: u64,
 }
 
 /// How far the read has come.
 #[derive(Debug, Clone, Default)]
 enum Phase {
-    /// S3 has not answered yet.
+    /// S3 has not responded yet.
     #[default]
     Asked,
-    /// S3's answer fits; bytes come.
+    /// S3's response matches; bytes come.
     Open,
     Complete,
     /// All bytes are in the store.
@@ -64,7 +64,7 @@ enum Phase {
     Failed(FillError),
 }
 
-/// What a reader gets next.
+/// The next thing that a reader gets.
 #[derive(Debug)]
 pub(crate) enum Piece {
     Bytes(Bytes),
@@ -72,12 +72,12 @@ pub(crate) enum Piece {
     Stored,
 }
 
-/// Why a fill ended before its end.
+/// Why a fill ended early.
 #[derive(Debug, Clone)]
 pub(crate) enum FillError {
-    /// The object has another state by now.
+    /// The object has a new state.
     Changed,
-    /// S3 could not be asked, or refused.
+    /// S3 could not be reached, or refused.
     Refused(Box<Failure>),
     Broken(Arc<str>),
 }
@@ -90,7 +90,7 @@ pub(crate) struct FillReader {
     remaining: u64,
     /// The last byte that it is for.
     last: u64,
-    /// Where in `waiting` its waker is, and since which wake.
+    /// The wake count and the index at which its waker is in `waiting`.
     slot: Option<(u64, usize)>,
 }
 
@@ -115,7 +115,8 @@ impl Fill {
         })
     }
 
-    /// Reads a part of the fill; `None` if it has failed, does not hold the part, or has handed over to the store.
+    /// A reader of a part of the fill; `None` if the fill has failed, does not have the part, or has handed over to the
+    /// store.
     pub(crate) fn reader(self: &Arc<Self>, part: ByteRange) -> Option<FillReader> {
         if part.first() < self.range.first() || self.range.last() < part.last() {
             return None;
@@ -124,7 +125,7 @@ impl Fill {
         if matches!(progress.phase, Phase::Failed(_) | Phase::Stored) {
             return None;
         }
-        // Counted under the lock: a fill is not given up while someone joins it.
+        // Counted under the lock, so that a fill is not given up while a reader joins it.
         self.readers.fetch_add(1, Ordering::Relaxed);
         drop(progress);
         Some(FillReader {
@@ -141,12 +142,12 @@ impl Fill {
         (self.range.first()..=self.range.last()).contains(&at)
     }
 
-    /// S3's answer fits.
+    /// S3's response matches.
     pub(crate) fn open(&self) {
         self.advance(|progress| progress.phase = Phase::Open);
     }
 
-    /// Adds bytes in their order. Only one may do that.
+    /// Adds bytes in their order. Only one task may do that.
     pub(crate) fn push(&self, mut data: Bytes) {
         while !data.is_empty() {
             let in_block = self.progress().received % self.block_size;
@@ -164,13 +165,13 @@ impl Fill {
         }
     }
 
-    /// Copies what came last into a page.
+    /// Copies the pieces of the last block into a page.
     fn end_block(&self) {
         let chunks: Vec<_> = self.progress().chunks.iter().map(|(_, chunk)| chunk.clone()).collect();
         if chunks.is_empty() {
             return;
         }
-        // Readers go on meanwhile.
+        // Readers continue meanwhile.
         let block = self.pages.copy(&chunks);
         let mut progress = self.progress();
         progress.blocks.push(block);
@@ -193,7 +194,7 @@ impl Fill {
         });
     }
 
-    /// Takes so many bytes of the memory for fills.
+    /// Reserves this many bytes of the memory for fills.
     pub(crate) fn reserve(&self, bytes: u64) {
         self.reservation.resize(bytes);
     }
@@ -211,8 +212,7 @@ impl Fill {
         });
     }
 
-    /// Fails the fill if nobody reads it, or has read what it asked for up to the last block; from then on nobody can
-    /// join.
+    /// Fails the fill if it has no readers, unless it is served or nearly done; from then on no reader can join.
     pub(crate) fn give_up(&self, is_nearly_done: impl FnOnce(u64) -> bool) -> bool {
         let mut progress = self.progress();
         let is_abandoned = self.readers.load(Ordering::Relaxed) == 0
@@ -229,7 +229,7 @@ impl Fill {
         self.abandoned.notified().await;
     }
 
-    /// The blocks of a fill whose bytes have all come, for the cache to keep.
+    /// The blocks of a complete fill, for the cache to keep.
     pub(crate) fn blocks(&self) -> Vec<Bytes> {
         self.end_block();
         self.progress().blocks.clone()
@@ -245,13 +245,13 @@ impl Fill {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        // What a panic could leave behind is at worst a missing wake.
+        // At worst, a panic leaves a missing wake behind.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// In bytes. What comes is a slice of a buffer that a connection is read into, and keeps all of that, 64 KiB, however little
-/// comes at a time. So what is less than a quarter of it is copied.
+/// In bytes. Each piece is a slice of a connection's read buffer, and keeps all 64 KiB of it alive, however small the
+/// piece is. So pieces of less than a quarter of that are copied.
 const SMALL: usize = 16 * 1024;
 
 impl fmt::Debug for Fill {
@@ -263,7 +263,7 @@ impl fmt::Debug for Fill {
 // === impl Progress ===
 
 impl Progress {
-    /// What has come from `at` on, to the end of its block or of its chunk.
+    /// The received bytes from `at` to the end of its block or of its chunk.
     fn from(&self, at: u64, block_size: u64) -> Option<Bytes> {
         let (block, in_block) = (at / block_size, at % block_size);
         let (first, piece) = match self.blocks.get(usize::try_from(block).ok()?) {
@@ -283,7 +283,7 @@ impl Progress {
 // === impl FillReader ===
 
 impl FillReader {
-    /// Waits until it is certain that S3 answers with this state of the object.
+    /// Waits until it is certain that S3 responds with this state of the object.
     pub(crate) async fn opened(&mut self) -> Result<(), FillError> {
         std::future::poll_fn(|cx| self.poll_opened(cx)).await
     }
@@ -301,12 +301,12 @@ impl FillReader {
         }
     }
 
-    /// How many bytes are still to come.
+    /// The number of bytes that this reader still expects.
     pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }
 
-    /// What is still to come; `None` if nothing is.
+    /// The range that this reader still expects; `None` if it has everything.
     pub(crate) fn rest(&self) -> Option<ByteRange> {
         let first = self.fill.range.first() + self.at;
         ByteRange::new(first, self.last).filter(|_| self.remaining > 0)
@@ -327,7 +327,7 @@ impl FillReader {
         match &progress.phase {
             Phase::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
             Phase::Stored => Poll::Ready(Some(Ok(Piece::Stored))),
-            // A fill completes with all of its bytes.
+            // A complete fill has all of its bytes.
             Phase::Complete => Poll::Ready(Some(Err(FillError::Changed))),
             Phase::Asked | Phase::Open => {
                 self.wait(&mut progress, cx);
@@ -378,8 +378,8 @@ impl fmt::Display for FillError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str("the object has changed since its head was read"),
-            Self::Refused(_) => f.write_str("S3 refused the read that this answer follows"),
-            Self::Broken(why) => write!(f, "the read that this answer follows broke off: {why}"),
+            Self::Refused(_) => f.write_str("S3 refused the read that this response follows"),
+            Self::Broken(why) => write!(f, "the read that this response follows broke off: {why}"),
         }
     }
 }
@@ -397,7 +397,7 @@ mod tests {
         Fill::new(range, block_size, Pages::new(1 << 20), MemoryPool::default().reserve(length))
     }
 
-    /// All that has come for a reader.
+    /// All bytes that a reader can get now.
     fn read(reader: &mut FillReader) -> Vec<u8> {
         let cx = Context::from_waker(Waker::noop());
         let mut bytes = Vec::new();
@@ -453,10 +453,10 @@ mod tests {
         assert!(blocks.iter().all(Bytes::is_unique));
         assert!(matches!(reader.poll_data(&cx), Poll::Ready(Some(Ok(Piece::Stored)))));
         assert_eq!(reader.rest(), ByteRange::new(4, 9));
-        assert!(fill.reader(fill.range).is_none(), "who comes now looks into the store");
+        assert!(fill.reader(fill.range).is_none(), "a late reader looks into the store");
     }
 
-    /// Each row: the last byte of a part that someone has read, and whether the fill goes on then.
+    /// Each row: the last byte of a part that was read, and whether the fill then continues.
     #[test]
     fn who_has_all_of_a_part_wants_no_more_than_the_rest_of_its_block() {
         for (last, goes_on) in [(0, false), (11, false), (12, true), (14, true)] {
@@ -482,7 +482,7 @@ mod tests {
             assert_eq!(fill.reader(part).is_some(), is_held, "{first}-{last}");
         }
         let reader = fill.reader(fill.range);
-        assert!(!fill.give_up(|_| false), "someone reads it");
+        assert!(!fill.give_up(|_| false), "it has a reader");
         drop(reader);
         assert!(!fill.give_up(|received| received == 0), "it is nearly done");
         assert!(fill.reader(fill.range).is_some());
@@ -491,7 +491,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the bytes come, and whoever reads them when.
+        /// However the bytes come, and whenever readers read them.
         #[test]
         fn every_reader_gets_its_part(
             block_size in 1_u64..40,

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// The memory that fills take until the store has their bytes, all together. Clones are the same.
+/// The memory that all fills together take until the store has their bytes. Clones are the same pool.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryPool(Arc<AtomicU64>);
 
@@ -31,9 +31,9 @@ impl MemoryPool {
 // === impl Reservation ===
 
 impl Reservation {
-    /// Takes so many bytes from now on.
+    /// Reserves this many bytes from now on.
     pub(crate) fn resize(&self, bytes: u64) {
-        // First: others may see too much for a moment, never too little.
+        // First: other threads may see too much for a moment, never too little.
         self.pool.0.fetch_add(bytes, Ordering::Relaxed);
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         self.pool.0.fetch_sub(before, Ordering::Relaxed);

@@ -9,15 +9,15 @@ use bytes::Bytes;
 use super::{FillError, FillReader, progress::Piece};
 use crate::request::ByteRange;
 
-/// Bytes of one state of an object: from the store, and from fills that are followed, one after the other.
+/// Bytes of one state of an object, from the store and from fills, one after the other.
 ///
-/// Blocks of the store are taken out of it when it is their turn, so that a slow client holds one and not all of them:
-/// what is evicted while somebody holds it is counted nowhere.
+/// Blocks are taken out of the store only when it is their turn, so that a slow client holds one and not all of them:
+/// nothing counts a block that is evicted while it is held.
 #[derive(Default)]
 pub(crate) struct Segments {
     queue: VecDeque<Segment>,
     remaining: u64,
-    /// Brings what is [`Later`](Segment::Later).
+    /// Provides the bytes that are [`Later`](Segment::Later).
     source: Option<Box<dyn Source>>,
 }
 
@@ -28,12 +28,13 @@ enum Segment {
     Later(ByteRange),
 }
 
-/// Brings the bytes of one state of an object, as a body gets to them.
+/// Provides the bytes of one state of an object, as a body gets to them.
 pub(crate) trait Source: Send {
-    /// The bytes from the first of the range on that the store has in one piece, if it has them.
+    /// The first bytes of the range that the store has in one piece, if it has any.
     fn stored(&mut self, range: ByteRange) -> Option<Bytes>;
 
-    /// Adds the first bytes of the range, or all of them, as what is coming; nothing if they can't be had any more.
+    /// Requests the first bytes of the range, or all of them, and adds them as coming; adds nothing if they are no
+    /// longer available.
     fn ask(&mut self, range: ByteRange, to: &mut Segments);
 }
 
@@ -50,7 +51,7 @@ impl Segments {
         self.queue.push_back(Segment::Coming(reader));
     }
 
-    /// Bytes that the store has, to be taken when it is their turn.
+    /// Adds bytes that the store has, to take when it is their turn.
     pub(crate) fn later(&mut self, range: ByteRange) {
         self.remaining += range.len();
         if let Some(Segment::Later(before)) = self.queue.back_mut()
@@ -63,7 +64,7 @@ impl Segments {
         self.queue.push_back(Segment::Later(range));
     }
 
-    /// Whether there is something that a [`Source`] has to bring, or may have to.
+    /// Whether a [`Source`] is needed, or may be.
     pub(crate) fn needs_source(&self) -> bool {
         self.queue.iter().any(|segment| !matches!(segment, Segment::Here(_)))
     }
@@ -72,7 +73,7 @@ impl Segments {
         self.source = Some(source);
     }
 
-    /// Waits until it is certain that what comes first comes.
+    /// Waits until it is certain that the first segment will come.
     pub(crate) async fn opened(&mut self) -> Result<(), FillError> {
         for segment in &mut self.queue {
             if let Segment::Coming(reader) = segment {
@@ -82,7 +83,7 @@ impl Segments {
         Ok(())
     }
 
-    /// Taken apart where it is one piece that is here, or nothing.
+    /// The bytes, if they are one piece that is already here, or none.
     pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
         match (self.queue.pop_front(), self.queue.len()) {
             (None, _) => Ok(None),
@@ -102,7 +103,7 @@ impl Segments {
         let polled = ready!(self.poll_segment(cx));
         match &polled {
             Some(Ok(data)) => self.remaining = self.remaining.saturating_sub(data.len() as u64),
-            // Nothing comes behind an error.
+            // Nothing follows an error.
             Some(Err(_)) => {
                 self.queue.clear();
                 self.remaining = 0;
@@ -251,7 +252,7 @@ mod tests {
         segments.set_source(Box::new(blocks.clone()));
         assert_eq!(segments.remaining(), 9);
         assert_eq!(next(&mut segments).unwrap().unwrap(), "123");
-        // Evicted while the client reads: what is missing is asked for, from there on.
+        // Evicted while the client reads: from there on, missing bytes are requested.
         blocks.0.lock().unwrap().stored = vec![2];
         assert_eq!(all(&mut segments), b"456789");
         assert_eq!(segments.remaining(), 0);

@@ -26,27 +26,27 @@ use self::{
 use super::{PurgeMode, Purger, event::S3Event};
 use crate::error::BoxError;
 
-/// Purges the cache over HTTP: a service to be mounted where its users can reach it, and others had better not.
+/// A service that purges the cache over HTTP. Mount it where its users can reach it, and others cannot.
 ///
-/// | request | answer |
+/// | request | response |
 /// |---|---|
-/// | `POST /purge?bucket=…&key=…` | `{"purged":n}`: how many objects were held |
-/// | `POST /purge?bucket=…&prefix=…` | the same; all of the bucket if the prefix is empty |
-/// | `POST /purge?all` | the same, of all buckets |
-/// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, of what the event names |
+/// | `POST /purge?bucket=…&key=…` | `{"purged":n}`: the number of objects purged |
+/// | `POST /purge?bucket=…&prefix=…` | the same; an empty prefix is the whole bucket |
+/// | `POST /purge?all` | the same, for all buckets |
+/// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, for the objects that the event names |
 /// | `GET /stats` | the counters of the cache |
 ///
-/// `&soft` makes a purge mark objects stale instead of dropping them ([`PurgeMode::Soft`](crate::cache::PurgeMode::Soft)).
-/// `DELETE` and `PURGE` do what `POST` does on `/purge`. Values are encoded as in forms: `+` is a space.
+/// `&soft` makes a purge mark objects stale instead of dropping them
+/// ([`PurgeMode::Soft`](crate::cache::PurgeMode::Soft)). On `/purge`, `DELETE` and `PURGE` do the same as `POST`.
+/// Values are encoded as in forms: `+` is a space.
 ///
-/// Every request shows the token as `Authorization: Bearer …`. On `/events` it may also be the password of any user
-/// (`Authorization: Basic …`), since that is all that SNS can be made to send: subscribe
-/// `https://sns:TOKEN@host/…/events`. The address by which the subscription is to be confirmed is then in the log and in
-/// the answer (`subscribe_urls`); nothing is fetched. The token goes over the wire as it is: serve this by TLS, or
-/// not beyond the host.
+/// Every request must show the token as `Authorization: Bearer …`. On `/events` it may also be the password of any user
+/// (`Authorization: Basic …`), since SNS can send nothing else: subscribe `https://sns:TOKEN@host/…/events`. The
+/// address that confirms the subscription is then in the log and in the response (`subscribe_urls`); nothing is
+/// fetched. The token is sent as plain text: use TLS, or do not expose the service beyond the host.
 ///
-/// A request that is refused gets a JSON text with the member `error`: 401 without the token, 400 if it is not
-/// understood, 404, 405, 413 for an event that is too long, 408 for one that does not arrive within 10 seconds.
+/// The response to a refused request is JSON with the member `error`: 401 without the token, 400 for a malformed
+/// request, 404, 405, 413 for an event that is too long, 408 for one that does not arrive within 10 seconds.
 #[derive(Clone)]
 pub struct CacheAdmin(Arc<Inner>);
 
@@ -56,7 +56,7 @@ struct Inner {
     stats: Box<dyn Fn() -> String + Send + Sync>,
 }
 
-/// The answer of a [`CacheAdmin`], to be.
+/// The future of a [`CacheAdmin`]'s response.
 pub struct AdminFuture(Kind);
 
 enum Kind {
@@ -125,7 +125,7 @@ impl fmt::Debug for CacheAdmin {
 // === impl Inner ===
 
 impl Inner {
-    /// Nobody without the token learns even what there is to ask.
+    /// Without the token, a client does not even learn which paths exist.
     fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Order, Answer> {
         let place = Place::at(uri.path());
         let schemes = place.schemes();
@@ -142,7 +142,7 @@ impl Inner {
         for url in &subscribe_urls {
             tracing::warn!(
                 ?url,
-                "a topic asks to confirm its subscription: visit this address if that is right"
+                "a topic asks to confirm its subscription: visit this address if that is intended"
             );
         }
         let named = event.changed().len();
@@ -168,7 +168,7 @@ where
     }
 }
 
-/// The longest message of SNS. What S3 tells takes a few KiB.
+/// The longest message of SNS. S3's events take a few KiB.
 const MAX_EVENT_BYTES: usize = 256 * 1024;
 
 /// SNS itself gives up after 15 s.

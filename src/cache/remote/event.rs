@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 use super::{PurgeMode, PurgeTarget, Purger};
 use crate::object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey};
 
-/// What S3 says has changed, out of the JSON in which it says so.
+/// The objects that have changed, read from S3's JSON notification.
 ///
-/// Taken are S3's own notifications (`Records`), its events on EventBridge (`detail-type`), either of them in the
-/// envelope of an SNS message (`Message`) or of an SQS message (`Body`, and `body` as Lambda has it), lists of all these,
-/// and envelopes in envelopes: one queue may be fed by several topics. What is no change of an object (S3's test event,
-/// `ObjectAccessed` of MinIO, transitions between storage classes, replication, events of other services) is skipped.
+/// It reads S3's own notifications (`Records`), its events on EventBridge (`detail-type`), either of them in the
+/// envelope of an SNS message (`Message`) or of an SQS message (`Body`, or `body` from Lambda), lists of all these, and
+/// envelopes in envelopes: several topics may feed one queue. It skips events that change no object (S3's test event,
+/// `ObjectAccessed` of MinIO, transitions between storage classes, replication, events of other services).
 ///
-/// Events name a bucket by its name, never by an access point. Nothing here proves who sent the text: let in only
-/// senders who show a token, as [`CacheAdmin`](crate::cache::CacheAdmin) does.
+/// Events name a bucket by its name, never by an access point. Nothing here proves who sent the text: admit only
+/// senders that show a token, as [`CacheAdmin`](crate::cache::CacheAdmin) does.
 ///
 /// ```
 /// use tower_s3_proxy::cache::S3Event;
@@ -44,7 +44,7 @@ pub struct ChangedObject {
     version_id: Option<String>,
 }
 
-/// Why a text tells no event.
+/// Why a text is not a valid event.
 #[derive(Debug)]
 pub struct InvalidEvent(Reason);
 
@@ -53,7 +53,7 @@ enum Reason {
     Json(serde_json::Error),
     TooDeep,
     UnknownShape,
-    /// A JSON pointer to what should be there, with what it should be.
+    /// A JSON pointer to the missing value, and the kind of value.
     Missing(&'static str, &'static str),
     Bucket(InvalidBucketName),
     Key(InvalidKey),
@@ -62,32 +62,32 @@ enum Reason {
 // === impl S3Event ===
 
 impl S3Event {
-    /// Reads a text of any of the forms.
+    /// Reads a text of any of these forms.
     ///
     /// # Errors
     ///
     /// [`InvalidEvent`] if the text, or one that is enveloped in it, is not JSON, has none of the known forms, or lacks
-    /// what its form must have. Sending it again will not help.
+    /// a value that its form requires. Sending it again will not help.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidEvent> {
         let mut event = Self::default();
         event.read_text(json, MAX_DEPTH)?;
         Ok(event)
     }
 
-    /// The objects that changed, in the order of the events. One that changed twice is there twice.
+    /// The objects that changed, in the order of the events. An object that changed twice appears twice.
     pub fn changed(&self) -> &[ChangedObject] {
         &self.changed
     }
 
-    /// The addresses by which subscriptions to SNS topics are confirmed (`SubscriptionConfirmation`).
+    /// The addresses that confirm subscriptions to SNS topics (`SubscriptionConfirmation`).
     ///
-    /// They are told, and never fetched: whoever could post an event could otherwise have any address fetched from
-    /// here. To confirm, visit the address once, after a look at the topic that it names.
+    /// The crate never fetches them: otherwise anyone who could post an event could have any address fetched from here.
+    /// To confirm, check the topic that the address names, and visit the address once.
     pub fn subscribe_urls(&self) -> &[String] {
         &self.subscribe_urls
     }
 
-    /// Purges all that changed, and tells how many objects were held.
+    /// Purges all changed objects, and returns how many were stored.
     pub(crate) fn purge(self, purger: &dyn Purger, mode: PurgeMode) -> usize {
         self.changed
             .into_iter()
@@ -128,20 +128,20 @@ impl S3Event {
         if let Some(kind) = fields.get("Type") {
             return self.read_sns(kind, value, depth);
         }
-        // The answer of SQS's `ReceiveMessage`, and one message of it.
+        // The response of SQS's `ReceiveMessage`, or one of its messages.
         if let Some(enveloped) = ["Messages", "Body", "body"].iter().find_map(|name| fields.get(*name)) {
             return self.read(enveloped, depth);
         }
-        // What S3 sends when notifications are configured.
+        // The test event that S3 sends when notifications are configured.
         if fields.get("Event").is_some_and(|event| event == "s3:TestEvent") {
             return Ok(());
         }
         Err(Reason::UnknownShape.into())
     }
 
-    /// A record of S3
-    /// ([S3 user guide, "Event message structure"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html)),
-    /// or one in which Lambda hands on a message of SQS or SNS.
+    /// A record of S3 ([S3 user guide, "Event message
+    /// structure"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html)), or one
+    /// in which Lambda passes on a message of SQS or SNS.
     fn read_record(&mut self, record: &Value, depth: usize) -> Result<(), InvalidEvent> {
         if record.get("s3").is_none() {
             let enveloped = ["body", "Sns"].iter().find_map(|name| record.get(*name));
@@ -153,7 +153,7 @@ impl S3Event {
         let bucket = text(record, "/s3/bucket/name")?;
         let encoded = text(record, "/s3/object/key")?;
         let version_id = record.pointer("/s3/object/versionId").and_then(Value::as_str);
-        // Ceph does not encode keys as S3 does. Both readings are taken: an object purged in vain is read again.
+        // Ceph does not encode keys as S3 does. Both readings count: an object purged in vain is simply read again.
         let is_ceph = record
             .get("eventSource")
             .and_then(Value::as_str)
@@ -190,7 +190,7 @@ impl S3Event {
                 self.subscribe_urls.push(text(message, "/SubscribeURL")?.to_owned());
                 Ok(())
             }
-            // `UnsubscribeConfirmation` asks for nothing.
+            // `UnsubscribeConfirmation` needs no action.
             _ => Ok(()),
         }
     }
@@ -205,20 +205,20 @@ impl S3Event {
             Err(why @ (InvalidKey::Empty | InvalidKey::NotUtf8 | InvalidKey::BadEscape)) => {
                 Err(Reason::Key(why).into())
             }
-            // S3 may have such an object, but no request can name it, so nothing of it is kept.
+            // S3 may have such an object, but no request can name it, so the cache never has it.
             Err(InvalidKey::TooLong | InvalidKey::DotSegment | InvalidKey::Nul) => Ok(()),
         }
     }
 }
 
-/// How many lists and envelopes may be one in the other. A list of SQS messages that hold SNS messages is five deep.
+/// The limit for nested lists and envelopes. A list of SQS messages that contain SNS messages is five deep.
 const MAX_DEPTH: usize = 8;
 
-/// Whether an event is one after which an answer from before it may be wrong. S3 leaves out the `s3:` under which
-/// events are subscribed to, others write it.
+/// Whether a response from before the event may be wrong after it. S3 leaves out the prefix `s3:` of its event types;
+/// other servers write it.
 ///
-/// Not so after `LifecycleTransition`, `IntelligentTiering`, `Replication` and MinIO's `ObjectAccessed`: the object
-/// stays what it was.
+/// `LifecycleTransition`, `IntelligentTiering`, `Replication` and MinIO's `ObjectAccessed` do not count: the object
+/// stays the same.
 fn is_change(event_name: &str) -> bool {
     let name = event_name.strip_prefix("s3:").unwrap_or(event_name);
     let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
@@ -248,7 +248,7 @@ fn text<'v>(value: &'v Value, pointer: &'static str) -> Result<&'v str, InvalidE
     found.ok_or_else(|| Reason::Missing(pointer, "a text").into())
 }
 
-/// Decodes a key of a record: `application/x-www-form-urlencoded`, so that `+` is a space.
+/// Decodes a key of a record: `application/x-www-form-urlencoded`, where `+` is a space.
 fn decode_key(encoded: &str) -> Result<String, InvalidEvent> {
     let encoded = encoded.replace('+', " ");
     let key = percent_decode_str(&encoded).decode_utf8().map_err(|_| Reason::Key(InvalidKey::NotUtf8))?;
@@ -285,12 +285,12 @@ impl From<Reason> for InvalidEvent {
 impl fmt::Display for InvalidEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Json(_) => f.write_str("the event, or what it envelops, is not JSON"),
+            Reason::Json(_) => f.write_str("the event, or one inside it, is not JSON"),
             Reason::TooDeep => write!(f, "the event is enveloped more than {MAX_DEPTH} times"),
             Reason::UnknownShape => f.write_str("not an event of S3, EventBridge, SNS or SQS"),
             Reason::Missing(pointer, what) => write!(f, "the event lacks {what} at {pointer}"),
-            Reason::Bucket(_) => f.write_str("the event names no proper bucket"),
-            Reason::Key(_) => f.write_str("the event names no proper key"),
+            Reason::Bucket(_) => f.write_str("the event has no valid bucket name"),
+            Reason::Key(_) => f.write_str("the event has no valid key"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Purges from elsewhere: over HTTP, and by S3's event notifications.
+//! Purges from outside: over HTTP, and by S3's event notifications.
 
 mod admin;
 mod event;

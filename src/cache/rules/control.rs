@@ -7,9 +7,10 @@ use http::{
 
 use self::dictionary::Item;
 
-/// What a request or an answer says of caching (RFC 9111 §5.2), read once. Unknown directives say nothing (§5.2.3).
+/// The cache directives of a request or a response (RFC 9111 §5.2), parsed once. Unknown directives are ignored
+/// (§5.2.3).
 ///
-/// Numbers are seconds, [`MAX_SECONDS`] at the most. A number that can't be read is 0: what is wrong is stale (§4.2.1).
+/// Numbers are seconds, [`MAX_SECONDS`] at most. A malformed number is 0, which is stale (§4.2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CacheControl {
     pub(crate) source: Source,
@@ -17,15 +18,15 @@ pub(crate) struct CacheControl {
     pub(crate) s_maxage: Option<u32>,
     /// RFC 5861 §3.
     pub(crate) stale_while_revalidate: Option<u32>,
-    /// RFC 5861 §4: of answers, and of requests.
+    /// RFC 5861 §4: in responses, and in requests.
     pub(crate) stale_if_error: Option<u32>,
-    /// [`u32::MAX`] if the client takes an answer however stale it is.
+    /// [`u32::MAX`] if the client accepts a response however stale it is.
     pub(crate) max_stale: Option<u32>,
     pub(crate) min_fresh: Option<u32>,
     pub(crate) no_store: bool,
-    /// With field names as without: it is allowed to take it for more than is meant (§5.2.2.4).
+    /// With field names as without them: a cache may treat it as unqualified (§5.2.2.4).
     pub(crate) no_cache: bool,
-    /// With field names as without (§5.2.2.7).
+    /// With field names as without them (§5.2.2.7).
     pub(crate) private: bool,
     pub(crate) public: bool,
     pub(crate) must_revalidate: bool,
@@ -37,32 +38,33 @@ pub(crate) struct CacheControl {
     pub(crate) only_if_cached: bool,
 }
 
-/// Which field was read.
+/// The field that was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `Cache-Control`, or no field at all: then `Expires` may say more.
     #[default]
     General,
-    /// A field for caches like us alone, beside which neither `Cache-Control` nor `Expires` counts (RFC 9213 §2.2).
+    /// A field for caches like this one, which replaces `Cache-Control` and `Expires` (RFC 9213 §2.2).
     Targeted,
 }
 
 /// The targeted field of every CDN (RFC 9213 §3).
 pub(crate) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-/// A longer time is this one (RFC 9111 §1.2.2).
+/// Longer times count as this (RFC 9111 §1.2.2).
 pub(crate) const MAX_SECONDS: u32 = 1 << 31;
 
 // === impl CacheControl ===
 
 impl CacheControl {
-    /// Of an answer. The first of the targeted fields that is there, valid and not empty is the only one that counts.
+    /// The directives of a response. The first targeted field that is present, valid and not empty is the only one that
+    /// counts.
     pub(crate) fn of_answer(answer: &HeaderMap, targets: &[HeaderName]) -> Self {
         let targeted = targets.iter().find_map(|name| Self::targeted(answer, name));
         targeted.unwrap_or_else(|| Self::general(answer))
     }
 
-    /// Of a request. `Pragma: no-cache` counts if there is no `Cache-Control` (RFC 9111 §5.4).
+    /// The directives of a request. `Pragma: no-cache` counts if there is no `Cache-Control` (RFC 9111 §5.4).
     pub(crate) fn of_request(request: &HeaderMap) -> Self {
         let mut control = Self::general(request);
         if !request.contains_key(CACHE_CONTROL) {
@@ -76,7 +78,7 @@ impl CacheControl {
         let mut control = Self::default();
         for member in headers.get_all(CACHE_CONTROL).iter().flat_map(Members::of) {
             let (name, argument) = directive(member);
-            // The first of two numbers counts, and of two flags any (RFC 9111 §4.2.1).
+            // Of two numbers the first counts, and of two flags either (RFC 9111 §4.2.1).
             match control.slot(name) {
                 Some(Slot::Seconds(slot)) => _ = slot.get_or_insert(argument.seconds()),
                 Some(Slot::Tolerance(slot)) => _ = slot.get_or_insert(argument.tolerance()),
@@ -87,7 +89,7 @@ impl CacheControl {
         control
     }
 
-    /// `None` if the field is not there, empty, or no dictionary: then it is ignored (RFC 9213 §2.1).
+    /// `None` if the field is absent, empty or not a dictionary: then it is ignored (RFC 9213 §2.1).
     fn targeted(answer: &HeaderMap, name: &HeaderName) -> Option<Self> {
         let mut lines = answer.get_all(name).iter();
         let first = lines.next()?;
@@ -114,7 +116,7 @@ impl CacheControl {
         (!is_empty).then_some(control)
     }
 
-    /// Where a directive is kept; `None` if it is unknown.
+    /// The slot of a directive; `None` if it is unknown.
     fn slot(&mut self, name: &[u8]) -> Option<Slot<'_>> {
         let mut lower = [0; LONGEST_NAME];
         let lower = lower.get_mut(..name.len())?;
@@ -163,7 +165,7 @@ fn directive(member: &[u8]) -> (&[u8], Argument) {
     }
 }
 
-/// The seconds of a text of digits, as of `Age` and of directives (RFC 9111 §1.2.2).
+/// The seconds of a text of digits, as in `Age` and in directives (RFC 9111 §1.2.2).
 pub(super) fn delta_seconds(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -182,13 +184,13 @@ enum Argument {
 }
 
 impl Argument {
-    /// A string is as good as a token (RFC 9111 §5.2).
+    /// A quoted string counts like a token (RFC 9111 §5.2).
     fn parse(text: &[u8]) -> Self {
         let unquoted = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
         delta_seconds(unquoted).map_or(Self::Wrong, Self::Seconds)
     }
 
-    /// A number has to be an integer here (RFC 9213 §2.1).
+    /// A number must be an integer here (RFC 9213 §2.1).
     fn of_item(item: Item) -> Self {
         match item {
             Item::Boolean(true) => Self::None,
@@ -225,9 +227,9 @@ pub(crate) struct Members<'l> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strings {
-    /// A comma within a string parts nothing.
+    /// A comma within a string separates nothing.
     Closed,
-    /// A string has no end: every comma parts, so that it hides no directive behind it.
+    /// A string has no end: every comma separates, so that no directive hides after it.
     Open,
 }
 
@@ -253,7 +255,7 @@ impl<'l> Members<'l> {
             if !is_string {
                 return length;
             }
-            // Looked for once in a line only: a client could make it slow otherwise.
+            // Searched only once in a line: otherwise a client could make this slow.
             self.strings = Strings::Open;
         }
         self.rest.iter().position(|byte| *byte == b',').unwrap_or(length)

@@ -5,18 +5,18 @@ use http::{
 
 use crate::origin::{is_nominated, is_of_connection};
 
-/// The stored fields of an answer that a 304 has confirmed, brought up to date by those of the 304 (RFC 9111 §3.2,
-/// §4.3.4). That the 304 is of the stored state is the caller's to know.
+/// The stored fields of a response that a 304 has confirmed, updated by those of the 304 (RFC 9111 §3.2, §4.3.4). The
+/// caller must know that the 304 is for the stored state.
 ///
-/// Each field of the 304 takes the place of all stored lines of its name, except
+/// Each field of the 304 replaces all stored lines of its name, except
 ///
 /// - `Content-Length` (§3.2), and `Content-Encoding`, `Content-Range` and `Content-Type`, on which the stored bytes
 ///   depend (§3.2): a 304 describes no content (RFC 9110 §15.4.5);
-/// - `ETag`: it is the same, or it is not this state. A weak one would take the strength of the stored one, without which
-///   its ranges can't be put together, and one for an answer that had none would claim bytes that nobody compared;
-/// - those of the connection, which are never stored (§3.1).
+/// - `ETag`: a different one is not for this state. A weak one would weaken the stored one, and then ranges could not
+///   be combined; a new one for a response without a tag would claim bytes that nobody compared;
+/// - fields of the connection, which are never stored (§3.1).
 ///
-/// `Age` and `Date` are those of the 304 or none: the stored ones tell when the answer was confirmed before (§4.2.3).
+/// `Age` and `Date` are those of the 304 or none: the stored ones date from the previous confirmation (§4.2.3).
 pub(crate) fn merged(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
     let mut headers = stored.clone();
     headers.remove(AGE);

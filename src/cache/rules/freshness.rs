@@ -10,23 +10,23 @@ use super::{
     request_control::RequestControl,
 };
 
-/// What the fields of an answer say of keeping it, in a shared cache: computed once, when it is stored or confirmed.
+/// How long a shared cache may use a response, by its fields: computed once, when it is stored or confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime {
-    /// How old it may become and be fresh.
+    /// The age up to which it is fresh.
     lifetime: Duration,
-    /// How old it was when it came.
+    /// Its age when it was received.
     initial_age: Duration,
     received_at: SystemTime,
-    /// In seconds; 0 if nothing is said.
+    /// In seconds; 0 if absent.
     stale_while_revalidate: u32,
-    /// In seconds; 0 if nothing is said.
+    /// In seconds; 0 if absent.
     stale_if_error: u32,
     once_stale: OnceStale,
     authorized: Authorized,
 }
 
-/// Whether something allows to serve it stale (RFC 9111 §4.2.4).
+/// Whether it may be served stale (RFC 9111 §4.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnceStale {
     AsAllowed,
@@ -46,34 +46,34 @@ pub(crate) enum Storability {
     Never(Unstorable),
 }
 
-/// Why an answer is not stored.
+/// Why a response is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unstorable {
     /// RFC 9111 §5.2.2.5.
     NoStore,
     /// RFC 9111 §5.2.2.7.
     Private,
-    /// By something that S3 may have seen of the request (RFC 9111 §4.1).
+    /// It varies by a request field that S3 may have seen (RFC 9111 §4.1).
     Vary,
-    /// A cookie for one client, and no `public` that says otherwise (RFC 9111 §7.3).
+    /// It has a cookie for one client, and no `public` (RFC 9111 §7.3).
     SetCookie,
 }
 
-/// A lifetime from the age of an object, if nothing says how long it is fresh (RFC 9111 §4.2.2).
+/// A lifetime by the age of an object, if its fields give none (RFC 9111 §4.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heuristic {
-    /// Of the time from `Last-Modified` to `Date`. 10 is customary.
+    /// The share of the time from `Last-Modified` to `Date`. 10 is customary.
     pub(crate) percent: u32,
     pub(crate) cap: Duration,
 }
 
-/// What may be done with a stored answer.
+/// What a stored response may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Fresh,
-    /// May be served at once, while it is refreshed behind (RFC 5861 §3, RFC 9111 §5.2.1.2).
+    /// May be served at once, while it is revalidated in the background (RFC 5861 §3, RFC 9111 §5.2.1.2).
     StaleWhileRevalidate,
-    /// Has to be confirmed first. It may stand in for an error if that is said (RFC 5861 §4).
+    /// Must be revalidated first. It may stand in for an error if a directive says so (RFC 5861 §4).
     Stale {
         may_stand_in_for_error: bool,
     },
@@ -82,11 +82,11 @@ pub(crate) enum State {
 // === impl Lifetime ===
 
 impl Lifetime {
-    /// `answer` is what clients would get of an answer whose status the caller understands, with its targeted fields
-    /// (RFC 9213), of which `targets` names those that are for us, the first choice first.
+    /// `answer` has the client's fields of a response whose status the caller understands, and its targeted fields (RFC
+    /// 9213). `targets` names those that are for this cache, the first choice first.
     ///
-    /// `ttl` is the mount's rule for the object: it goes before what S3 says of the lifetime, but does not make public
-    /// what is `private`, nor does it take back `no-store`, `no-cache` or `must-revalidate`.
+    /// `ttl` is the mount's rule for the object: it precedes S3's lifetime, but does not override `private`,
+    /// `no-store`, `no-cache` or `must-revalidate`.
     pub(crate) fn of(
         answer: &HeaderMap,
         targets: &[HeaderName],
@@ -99,7 +99,7 @@ impl Lifetime {
         if let Some(reason) = Unstorable::of(answer, control) {
             return Storability::Never(reason);
         }
-        // Without a date, it was made when it came (RFC 9110 §6.6.1).
+        // Without a date, the time of receipt counts (RFC 9110 §6.6.1).
         let date = date(answer, &DATE).unwrap_or(received_at);
         let lifetime = if control.no_cache {
             Duration::ZERO
@@ -108,7 +108,7 @@ impl Lifetime {
                 .or_else(|| heuristic?.lifetime(answer, date))
                 .unwrap_or_default()
         };
-        // `s-maxage` says `proxy-revalidate` too (RFC 9111 §5.2.2.10).
+        // `s-maxage` implies `proxy-revalidate` (RFC 9111 §5.2.2.10).
         let once_stale = match control {
             CacheControl { no_cache: true, .. }
             | CacheControl { must_revalidate: true, .. }
@@ -133,13 +133,13 @@ impl Lifetime {
         })
     }
 
-    /// `current_age` of RFC 9111 §4.2.3. A clock that was set back makes nothing younger than it came.
+    /// `current_age` of RFC 9111 §4.2.3. A clock that was set back makes nothing younger than on receipt.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
         let resident_time = now.duration_since(self.received_at).unwrap_or_default();
         self.initial_age.saturating_add(resident_time)
     }
 
-    /// Whole seconds of freshness that are left, rounded down; negative once it is stale.
+    /// The remaining seconds of freshness, rounded down; negative once it is stale.
     pub(crate) fn remaining(&self, now: SystemTime) -> i64 {
         let age = self.age(now);
         match self.lifetime.checked_sub(age) {
@@ -156,24 +156,24 @@ impl Lifetime {
         let age = self.age(now);
         let is_young = asked.max_age.is_none_or(|limit| age <= seconds(limit));
         let is_fresh_for = |at_least| self.lifetime >= age.saturating_add(at_least);
-        // RFC 9111 §4.2: not at the end of the lifetime itself.
+        // RFC 9111 §4.2: at the end of the lifetime it is no longer fresh.
         let is_fresh = self.lifetime > age;
         let suits = !asked.no_cache && is_young;
         if is_fresh && suits && asked.min_fresh.is_none_or(|at_least| is_fresh_for(seconds(at_least))) {
             return State::Fresh;
         }
-        // "Without successful validation" is how `no-cache` of a request does not want it (§5.2.1.4).
+        // A request's `no-cache` excludes a response "without successful validation" (§5.2.1.4).
         if self.once_stale == OnceStale::Never || asked.no_cache {
             return State::Stale { may_stand_in_for_error: false };
         }
         let staleness = self.staleness(now);
         let may_be_stale = match *asked {
-            // Nothing less fresh than it is asked for.
+            // `min-fresh` excludes everything stale.
             RequestControl { min_fresh: Some(_), .. } => false,
             RequestControl { max_stale: Some(limit), .. } => {
                 suits && (limit == u32::MAX || staleness <= seconds(limit))
             }
-            // Nothing stale, unless `max-stale` says so (§5.2.1.1).
+            // `max-age` excludes everything stale, unless there is `max-stale` (§5.2.1.1).
             RequestControl { max_age: Some(_), .. } => false,
             RequestControl { .. } => staleness < seconds(self.stale_while_revalidate),
         };
@@ -183,24 +183,24 @@ impl Lifetime {
         State::Stale { may_stand_in_for_error: self.may_stand_in(now, asked) }
     }
 
-    /// Whether it may be served unconfirmed, if S3 can't confirm it (RFC 5861 §4).
+    /// Whether it may be served unconfirmed if S3 can't confirm it (RFC 5861 §4).
     pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
         let in_need = asked.stale_if_error.unwrap_or(self.stale_if_error);
         let is_allowed = self.once_stale == OnceStale::AsAllowed && !asked.no_cache;
         is_allowed && self.staleness(now) < seconds(in_need)
     }
 
-    /// RFC 9111 §4.2: at the end of the lifetime itself, too.
+    /// RFC 9111 §4.2: also at the end of the lifetime itself.
     pub(crate) fn is_stale(&self, now: SystemTime) -> bool {
         self.age(now) >= self.lifetime
     }
 
-    /// For how long it has not been fresh any more.
+    /// How long it has been stale.
     fn staleness(&self, now: SystemTime) -> Duration {
         self.age(now).saturating_sub(self.lifetime)
     }
 
-    /// Whether it may answer other requests, if the one that it answered had `Authorization` (RFC 9111 §3.5).
+    /// Whether it may answer other requests, if its own had `Authorization` (RFC 9111 §3.5).
     pub(crate) fn may_answer_authorized(&self) -> bool {
         self.authorized == Authorized::Allowed
     }
@@ -217,7 +217,7 @@ fn explicit(answer: &HeaderMap, control: CacheControl, date: SystemTime) -> Opti
         (None, Source::Targeted) => None,
         (None, Source::General) => {
             answer.contains_key(EXPIRES).then(|| {
-                // What is no date, as "0", is over (§5.3).
+                // An invalid date, like "0", is in the past (§5.3).
                 let expires = self::date(answer, &EXPIRES);
                 expires.and_then(|expires| expires.duration_since(date).ok()).unwrap_or_default()
             })
@@ -233,10 +233,10 @@ fn initial_age(
     received_at: SystemTime,
 ) -> Duration {
     let apparent_age = received_at.duration_since(date).unwrap_or_default();
-    // A date has no parts of seconds, which would make everything older than it is.
+    // A date has no fractions of seconds, which would make everything seem older.
     let apparent_age = Duration::from_secs(apparent_age.as_secs());
     let response_delay = received_at.duration_since(requested_at).unwrap_or_default();
-    // The first of a list; what is no number is ignored (§5.1).
+    // The first member of a list counts; an invalid number is ignored (§5.1).
     let age_value = answer
         .get(AGE)
         .and_then(|value| value.as_bytes().split(|byte| *byte == b',').next())
@@ -246,7 +246,7 @@ fn initial_age(
     apparent_age.max(age_value.saturating_add(response_delay))
 }
 
-/// Of two, the first (RFC 9111 §4.2.1).
+/// Of two dates, the first (RFC 9111 §4.2.1).
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
@@ -264,7 +264,7 @@ impl Unstorable {
         }
         let lines = answer.get_all(VARY).iter();
         let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        // `response/headers.rs` has taken out the fields that S3 never gets to see.
+        // `response/headers.rs` has removed the fields that S3 never sees.
         if members.any(|member| !member.trim_ascii().is_empty()) {
             return Some(Self::Vary);
         }

@@ -2,25 +2,25 @@ use http::HeaderMap;
 
 use super::control::CacheControl;
 
-/// Whether clients have a say in what the cache does.
+/// Whether clients can control the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ClientControl {
-    /// As RFC 9111 §5.2.1 says: a browser's reload is a question to S3. That of a public site lets anyone ask past it.
+    /// They can, as RFC 9111 §5.2.1 says: a browser's reload reaches S3. On a public site, anyone can bypass the cache.
     #[default]
     Honoured,
-    /// As if a request had neither `Cache-Control` nor `Pragma`.
+    /// They cannot, as if their requests had neither `Cache-Control` nor `Pragma`.
     Ignored,
 }
 
-/// What a client asks of the cache (RFC 9111 §5.2.1). Numbers are seconds.
+/// A client's cache directives (RFC 9111 §5.2.1). Numbers are seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RequestControl {
-    /// Nothing that S3 has not just confirmed.
+    /// Only a response that S3 has just confirmed.
     pub(crate) no_cache: bool,
-    /// The answer is not to be stored (§5.2.1.5). What is stored already may be given.
+    /// The response must not be stored (§5.2.1.5). A stored response may still be used.
     pub(crate) no_store: bool,
-    /// 504 rather than ask S3 (§5.2.1.7).
+    /// 504 rather than a request to S3 (§5.2.1.7).
     pub(crate) only_if_cached: bool,
     pub(crate) max_age: Option<u32>,
     pub(crate) min_fresh: Option<u32>,

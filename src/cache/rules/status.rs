@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// What the cache did for a request, as a member of `Cache-Status` (RFC 9211).
+/// How the cache handled a request, as a member of `Cache-Status` (RFC 9211).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CacheStatus {
     pub(crate) outcome: Outcome,
@@ -9,7 +9,7 @@ pub(crate) struct CacheStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Answered without S3 (§2.1). `ttl` is in seconds, negative if the answer is stale (§2.4).
+    /// Answered without S3 (§2.1). `ttl` is in seconds, negative if the response is stale (§2.4).
     Hit { ttl: i64 },
     /// S3 was asked (§2.2).
     Forward(Forward),
@@ -18,9 +18,9 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Forward {
     pub(crate) reason: Reason,
-    /// Whether the cache kept the answer (§2.5).
+    /// Whether the cache stored the response (§2.5).
     pub(crate) stored: bool,
-    /// Whether the request shared the read of another (§2.6).
+    /// Whether the request shared another's read (§2.6).
     pub(crate) collapsed: bool,
     pub(crate) ttl: Option<i64>,
 }
@@ -28,29 +28,29 @@ pub(crate) struct Forward {
 /// Why S3 was asked (§2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The cache is not for such requests.
+    /// The cache does not handle such requests.
     Bypass,
-    /// Nothing is stored of the object.
+    /// Nothing of the object is stored.
     UriMiss,
-    /// Nothing that is stored would do.
+    /// No stored response was usable.
     Miss,
-    /// What is stored would do, had the client not asked for better.
+    /// A stored response was usable, but the client's directives required more.
     Request,
     Stale,
     /// Some of the bytes are stored.
     Partial,
 }
 
-/// More, for people (§2.8).
+/// Details for people (§2.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// Stale, for S3 answered with an error.
+    /// Stale, because S3 responded with an error.
     OriginError,
-    /// Stale, for S3 did not answer in time.
+    /// Stale, because S3 did not respond in time.
     OriginSlow,
-    /// Not stored, for its own fields forbid it.
+    /// Not stored, because its own fields forbid it.
     NotStorable,
-    /// Not stored, for it is larger than an object may be, or too much is on its way.
+    /// Not stored, because it exceeds the largest object, or fills take too much memory.
     NoRoom,
 }
 
@@ -86,12 +86,12 @@ impl CacheStatus {
         matches!(self.outcome, Outcome::Hit { .. })
     }
 
-    /// Behind the members of the caches that are nearer to the origin (§2).
+    /// Appends the member after those of caches nearer to the origin (§2).
     pub(crate) fn append_to(self, headers: &mut HeaderMap) {
         headers.append(CACHE_STATUS, self.header_value());
     }
 
-    /// One allocation: that of the value.
+    /// Allocates only the value.
     pub(crate) fn header_value(self) -> HeaderValue {
         let mut line = Line::new();
         line.text("tower-s3-proxy");
@@ -148,7 +148,7 @@ impl Detail {
 
 // === impl Line ===
 
-/// Reservation for the longest value (a test writes it).
+/// Room for the longest value (a test writes it).
 const CAPACITY: usize = 128;
 
 struct Line {
@@ -165,7 +165,7 @@ impl Line {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    // Invariant: length <= CAPACITY, since what has no room is left out whole.
+    // Invariant: length <= CAPACITY, since a text without room is left out whole.
     fn text(&mut self, text: &str) {
         let end = self.length + text.len();
         if let Some(room) = self.bytes.get_mut(self.length..end) {

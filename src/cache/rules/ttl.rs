@@ -5,10 +5,10 @@ use http::HeaderValue;
 use super::Heuristic;
 use crate::object::{InvalidGlobs, ObjectGlobs, ObjectKey, ObjectMatcher};
 
-/// How long objects are fresh in a cache, and the objects that it is for.
+/// How long objects are fresh in a cache, and which objects.
 ///
-/// It stands in place of what `Cache-Control` and `Expires` say of that, and clients are told the latter. `no-store`,
-/// `private` and `no-cache` hold all the same. Zero is for objects that are confirmed with S3 each time.
+/// It replaces the lifetime of `Cache-Control` and `Expires` for the cache; clients still get the latter. It does not
+/// override `no-store`, `private` and `no-cache`. With zero, objects are revalidated with S3 each time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,14 +26,14 @@ pub struct CacheTtl {
     globs: ObjectGlobs,
 }
 
-/// What a mount says of how long objects are fresh. Of the rules, the first that fits wins.
+/// A mount's options for how long objects are fresh. The first rule that matches wins.
 #[derive(Debug, Clone)]
 pub(crate) struct FreshnessPolicy {
     rules: Vec<(ObjectMatcher, Duration)>,
     heuristic: Option<Heuristic>,
 }
 
-/// A policy that makes no sense, and why.
+/// An invalid policy, and why it is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InvalidFreshness {
     Glob(InvalidGlobs),
@@ -82,13 +82,13 @@ impl FreshnessPolicy {
         Ok(Self { rules, heuristic })
     }
 
-    /// In place of what S3 says. `content_type` is the client's.
+    /// The lifetime in place of S3's. `content_type` is the client's.
     pub(crate) fn ttl(&self, key: &ObjectKey, content_type: Option<&HeaderValue>) -> Option<Duration> {
         let fitting = self.rules.iter().find(|(objects, _)| objects.fits(key, content_type));
         fitting.map(|(_, ttl)| *ttl)
     }
 
-    /// If nobody says anything.
+    /// The heuristic, for objects without a lifetime.
     pub(crate) fn heuristic(&self) -> Option<Heuristic> {
         self.heuristic
     }
@@ -99,7 +99,7 @@ impl FreshnessPolicy {
 impl fmt::Display for InvalidFreshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Glob(why) => write!(f, "a rule for the time to live: {why}"),
+            Self::Glob(why) => write!(f, "the rule for the time to live: {why}"),
             Self::Percent(percent) => write!(f, "heuristic freshness of {percent} percent: give 1 to 100"),
         }
     }

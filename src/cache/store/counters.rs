@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Usage;
 
-/// What the cache did since it was made.
+/// What the cache has done since it was created.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) hits: Counter,
@@ -15,39 +15,39 @@ pub(crate) struct Counters {
     pub(crate) bytes_fetched: Counter,
 }
 
-/// Only ever grows. Others may see a change of two counters in either order.
+/// Only grows. Other threads may see changes of two counters in either order.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
-/// What a cache holds, and what it did since it was made.
+/// What a cache holds, and what it has done since it was created.
 ///
-/// The numbers are read one after the other while requests go on: they need not add up to the last one.
+/// The numbers are read one after the other while requests continue, so they need not add up exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheSnapshot {
-    /// Answers from the cache without a word with S3.
+    /// Responses from the cache without a request to S3.
     pub hits: u64,
-    /// Answers that S3 had to be asked for, errors too.
+    /// Responses that needed a request to S3, including errors.
     pub misses: u64,
-    /// Answers from the cache after S3 said that they are still right.
+    /// Responses from the cache after S3 confirmed that they are current.
     pub revalidated: u64,
-    /// Answers that joined a read from S3 which another request had begun.
+    /// Responses that joined a read from S3 which another request had begun.
     pub coalesced: u64,
-    /// Answers that were known to be stale: while they were refreshed, or because S3 erred or was late.
+    /// Responses that were known to be stale: served during revalidation, or because S3 failed or was late.
     pub stale_served: u64,
-    /// Requests whose answers may not come from the cache.
+    /// Requests whose responses must not come from the cache.
     pub bypassed: u64,
-    /// Entries that had to make room for others, and those that were too large to be let in.
+    /// Entries that made room for others, and entries that were too large to store.
     pub evicted: u64,
-    /// Bytes of bodies that the cache answered with, those among them that had just come from S3 for that.
+    /// Bytes of bodies that the cache served, including those that had just come from S3 for that.
     pub bytes_served: u64,
-    /// Bytes of bodies that came from S3 into the cache. What passes it by is not counted.
+    /// Bytes of bodies that came from S3 into the cache. Bodies that bypass it are not counted.
     pub bytes_fetched: u64,
     /// Entries now: one for each object, and one for each block of a larger one.
     pub entries: u64,
-    /// Bytes now: names, header fields, bodies, and what it takes to keep them.
+    /// Bytes now: names, header fields, bodies and overhead.
     pub bytes: u64,
-    /// The most bytes that there can be.
+    /// The most bytes that the cache can hold.
     pub capacity: u64,
 }
 

@@ -15,7 +15,7 @@ use quick_cache::{Equivalent, Lifecycle, Weighter};
 use super::{ObjectId, ObjectRef, StateId, page_size};
 use crate::object::{BucketName, CacheBust, Edition, ObjectKey, VersionId};
 
-/// What an entry of the map is found by. Kept small: the map has a place of this size for each entry.
+/// The key of an entry of the map. Kept small: the map has a place of this size for each entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Key {
     Head(Arc<ObjectId>),
@@ -24,12 +24,12 @@ pub(super) enum Key {
 
 #[derive(Debug)]
 pub(super) enum Value<H> {
-    /// With its weight, which must not change for as long as it is in the map.
+    /// With its weight, which must not change while it is in the map.
     Head(Arc<H>, u64),
     Block(Bytes),
 }
 
-/// Finds all ids of one bucket and key that lie in one lane. Matches nothing, so that the search goes on to the end.
+/// Finds all ids of one bucket and key that lie in one lane. Matches nothing, so that the search continues to the end.
 pub(super) struct Siblings<'a> {
     pub(super) bucket: &'a BucketName,
     pub(super) key: &'a ObjectKey,
@@ -46,12 +46,12 @@ pub(super) struct Evictions<H> {
     head: PhantomData<fn(H)>,
 }
 
-/// What an operation has pushed out.
+/// The entries that an operation has evicted.
 pub(super) struct Evicted<H>(Vec<(Key, Value<H>)>);
 
 // === impl Key ===
 
-// Invariant: a key, its `ObjectRef` and its `Siblings` feed the hasher alike.
+// Invariant: a key, its `ObjectRef` and its `Siblings` feed the hasher the same bytes.
 impl Hash for Key {
     fn hash<S: Hasher>(&self, hasher: &mut S) {
         match self {
@@ -95,7 +95,7 @@ impl Equivalent<Key> for Siblings<'_> {
     }
 }
 
-/// The scope is left out, and of an edition there is its lane only: so all ids of one key are found by few searches.
+/// Leaves out the scope, and uses only the lane of an edition, so that a few searches find all ids of one key.
 fn hash_object(bucket: &BucketName, key: &ObjectKey, lane: u32, hasher: &mut impl Hasher) {
     hasher.write_u32(lane);
     bucket.as_str().hash(hasher);
@@ -105,7 +105,7 @@ fn hash_object(bucket: &BucketName, key: &ObjectKey, lane: u32, hasher: &mut imp
 /// Editions of one key that share a lane are searched one by one.
 pub(super) const LANES: u32 = 64;
 
-/// Zero for the plain edition, else one to [`LANES`]: FNV-1a of what names the edition, folded.
+/// Zero for the plain edition, else one to [`LANES`]: FNV-1a of the edition's name, folded.
 fn lane(edition: &Edition) -> u32 {
     if edition.is_plain() {
         return 0;
@@ -143,10 +143,10 @@ impl<H> Weighter<Key, Value<H>> for Scales {
     }
 }
 
-/// A place in the map, with its share in the hash table and in what both grow ahead.
+/// A place in the map, with its share in the hash table and in the spare capacity of both.
 const PLACE: u64 = 112;
 
-/// What an allocation takes beside its bytes: the allocator's own, and rounding.
+/// The overhead of an allocation: the allocator's own, and rounding.
 const ALLOCATION: u64 = 24;
 
 pub(super) fn head_weight(id: &ObjectId, head: u64) -> u64 {
@@ -158,7 +158,7 @@ pub(super) fn head_weight(id: &ObjectId, head: u64) -> u64 {
 }
 
 pub(super) fn block_weight(length: usize) -> u64 {
-    // The page, and what owns it, with the count of its readers: eight words.
+    // The page, and its owner with the count of its readers: eight words.
     let allocations = 2 * ALLOCATION + bytes(size_of::<[usize; 8]>());
     bytes(page_size(length)).saturating_add(PLACE + allocations)
 }
@@ -184,7 +184,7 @@ impl<H> Clone for Evictions<H> {
 impl<H> Lifecycle<Key, Value<H>> for Evictions<H> {
     type RequestState = Evicted<H>;
 
-    // Not told of what is replaced, other than `on_evict`.
+    // Unlike `on_evict`, not called for replaced values.
     fn before_evict(&self, _: &mut Evicted<H>, _: &Key, _: &mut Value<H>) {
         self.count.fetch_add(1, Ordering::Relaxed);
     }

@@ -9,45 +9,44 @@ use super::{
 };
 use crate::object::ObjectKey;
 
-/// How often was purged: what S3 said before a purge is not kept after it. Keys share their counts with a few others, so
-/// that a purge of one costs little of what is being read of the rest.
+/// Counts purges, so that a response of S3 from before a purge is not stored after it. Each key shares its count with a
+/// few others, so that a purge of one key affects few reads of other keys.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     all: AtomicU64,
     keys: [AtomicU64; SLOTS],
 }
 
-/// As many as a byte has values.
+/// One for each value of a byte.
 const SLOTS: usize = 1 << 8;
 
 // === impl Epochs ===
 
 impl Epochs {
-    /// As long as it is the same, what S3 said of the key may be kept.
+    /// While it stays the same, S3's response about the key may be stored.
     pub(crate) fn of(&self, key: &ObjectKey) -> u64 {
-        // Neither ever goes down: so the sum is the same only if both are.
+        // Neither ever decreases, so the sum is the same only if both are.
         self.all.load(Ordering::SeqCst) + self.slot(key).load(Ordering::SeqCst)
     }
 
-    /// Puts what S3 said of a key to a question that was asked at that epoch, and takes it back if there was a purge
-    /// since.
+    /// Stores S3's response to a request that was made at that epoch, and takes it back if there was a purge since.
     pub(crate) fn put(&self, asked: (&ObjectKey, u64), put: impl FnOnce(), take_back: impl FnOnce()) {
         let (key, epoch) = asked;
         put();
-        // Afterwards: a purge that is not seen by now finds what was put.
+        // Afterwards: a purge that is not visible by now will find the stored response.
         if self.of(key) != epoch {
             take_back();
         }
     }
 
-    /// Purges what is there.
+    /// Purges what is stored.
     pub(crate) fn purge<R>(&self, what: Purge<'_>, purge: impl FnOnce() -> R) -> R {
-        // First: who puts something from now on sees it, and takes it away again.
+        // First: a thread that stores something from now on sees the new epoch, and takes it back.
         self.end(what);
         purge()
     }
 
-    /// Ends those of all that is purged.
+    /// Advances the epochs of everything that is purged.
     fn end(&self, what: Purge<'_>) {
         let count = match what {
             Purge::Key { key, .. } | Purge::KeyOfAny { key } => self.slot(key),

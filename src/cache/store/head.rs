@@ -20,15 +20,15 @@ use super::{
 };
 use crate::object::{ObjectKey, Validators};
 
-/// What is known of one object.
+/// What the cache knows of one object.
 #[derive(Debug)]
 pub(crate) enum Head {
     Found(Box<Found>),
     /// S3 has no such key.
     Missing(Marker),
-    /// S3 answered 404 to HEAD, which has no room for a reason: that holds for HEAD alone.
+    /// S3 responded to HEAD with 404, which has no room for a reason: this holds for HEAD alone.
     MissingUnexplained(Marker),
-    /// The object must not be stored, so nobody waits for another's read of it ("hit-for-pass").
+    /// The object must not be stored, so no request waits for another's read of it ("hit-for-pass").
     Uncacheable(Marker),
 }
 
@@ -39,34 +39,34 @@ pub(crate) struct Found {
     /// The fields of a 200 to any client.
     pub(crate) fields: HeaderMap,
     pub(crate) total: u64,
-    /// All of a small object.
+    /// The whole body of a small object.
     pub(crate) body: Option<Bytes>,
     pub(crate) lifetime: Lifetime,
-    /// S3's word to caches like this one (RFC 9213), which is not for clients.
+    /// S3's directives for caches like this one (RFC 9213), which are not for clients.
     targeted: Option<HeaderValue>,
-    /// Of all copies, so that a purge is not lost on one that is just made.
+    /// Shared by all copies, so that a purge also reaches a copy that is just being made.
     is_purged: Arc<AtomicBool>,
-    /// Until then S3 is not asked whether it is still good: it had no answer just now. In seconds since 1970.
+    /// Until then S3 is not asked to revalidate it, since S3 has just failed. In seconds since 1970.
     backs_off_until: AtomicU64,
 }
 
-/// Something that holds for a while.
+/// A fact that holds for a while.
 #[derive(Debug)]
 pub(crate) struct Marker {
     since: SystemTime,
     life: Duration,
 }
 
-/// When S3 was asked, and when it answered.
+/// When S3 was asked, and when it responded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) at: SystemTime,
     pub(crate) answered: SystemTime,
-    /// Purges of the object before it was asked.
+    /// The number of purges of the object before the request.
     pub(crate) epoch: u64,
 }
 
-/// In bytes. Up to that, the body goes with the head: one look finds both.
+/// In bytes. Up to this size, the body is kept in the head: one lookup finds both.
 pub(crate) const INLINE: usize = 16 * 1024;
 
 // === impl Head ===
@@ -79,7 +79,7 @@ impl Head {
         }
     }
 
-    /// In seconds; what is left of its freshness.
+    /// The remaining freshness, in seconds.
     pub(crate) fn remaining(&self, now: SystemTime) -> i64 {
         match self {
             Self::Found(found) => found.lifetime.remaining(now),
@@ -124,32 +124,33 @@ impl Found {
         })
     }
 
-    /// Whether more of the same state can be asked for. Of others only what came in one answer is known to be of one
-    /// state.
+    /// Whether more bytes of the same state can be requested. Otherwise only the bytes of one response certainly belong
+    /// to one state.
     pub(crate) fn is_pinned(&self) -> bool {
         is_pinned(&self.fields)
     }
 
-    /// With the bytes that are kept of the same state.
+    /// With the bytes that are stored for the same state.
     pub(crate) fn of_state(mut self, kept: &Self) -> Self {
         self.state = kept.state;
         self.body.clone_from(&kept.body);
         self
     }
 
-    /// Whether a 304 can be of this state: one that names another confirms nothing (RFC 9111 §4.3.4).
+    /// Whether a 304 can confirm this state: one that names another state confirms nothing (RFC 9111 §4.3.4).
     pub(crate) fn may_be_meant_by(&self, not_modified: &HeaderMap) -> bool {
         let (kept, told) = (Validators::of(&self.fields).tag, Validators::of(not_modified).tag);
         told.is_none_or(|told| kept.is_some_and(|kept| kept.weak_eq(told)))
     }
 
-    /// Whether a 304 tells of no later writing. On S3, bytes that are written again have the tag that they had.
+    /// Whether a 304 shows no later write. On S3, the same bytes written again have the same tag.
     pub(crate) fn is_as_old_as(&self, not_modified: &HeaderMap) -> bool {
         let (kept, told) = (Validators::of(&self.fields), Validators::of(not_modified));
         told.last_modified.is_none_or(|told| kept.last_modified == Some(told))
     }
 
-    /// Confirmed by a 304 (RFC 9111 §4.3.4). `not_modified` has those of its fields that are the client's, `origin` S3's.
+    /// The state as confirmed by a 304 (RFC 9111 §4.3.4). `not_modified` has the client's fields of the 304, `origin`
+    /// S3's.
     pub(crate) fn freshened(
         &self,
         not_modified: &HeaderMap,
@@ -165,7 +166,7 @@ impl Found {
         Some(Self { fields, targeted, lifetime, is_purged: Arc::default(), ..confirmed })
     }
 
-    /// With all of its bytes.
+    /// The same state with all of its bytes.
     pub(crate) fn with_body(&self, body: Bytes) -> Self {
         Self { body: Some(body), ..self.copy() }
     }
@@ -204,19 +205,19 @@ impl Found {
         self.is_purged.load(Ordering::Relaxed) || self.lifetime.is_stale(now)
     }
 
-    /// Whether it may be served although S3 has not confirmed it, if S3 can't (RFC 5861 §4).
+    /// Whether it may be served unconfirmed if S3 can't confirm it (RFC 5861 §4).
     pub(crate) fn may_stand_in(&self, now: SystemTime, asked: &RequestControl) -> bool {
         self.lifetime.may_stand_in(now, asked)
     }
 
-    /// S3 had no answer: for a moment it is not asked again.
+    /// S3 failed: for a moment it is not asked again.
     pub(crate) fn back_off(&self, now: SystemTime) {
         self.backs_off_until.store(seconds(now) + BACK_OFF, Ordering::Relaxed);
     }
 
     fn backs_off(&self, now: SystemTime) -> bool {
         let left = self.backs_off_until.load(Ordering::Relaxed).saturating_sub(seconds(now));
-        // More is left only if the clock was set back.
+        // More can be left only if the clock was set back.
         (1..=BACK_OFF).contains(&left)
     }
 }
@@ -233,8 +234,8 @@ fn is_pinned(fields: &HeaderMap) -> bool {
     object.is_same_state(object)
 }
 
-/// The same fields, in memory of their own. As they come, their values are slices of the buffer that the connection was
-/// read into, with the first bytes of the body behind them: each would keep all of it.
+/// The same fields, in their own memory. As received, their values are slices of the connection's read buffer, which
+/// also has the first bytes of the body: each would keep the whole buffer alive.
 fn detached(fields: &HeaderMap) -> HeaderMap {
     let length = fields.values().map(HeaderValue::len).sum();
     let mut text = BytesMut::with_capacity(length);
@@ -246,7 +247,7 @@ fn detached(fields: &HeaderMap) -> HeaderMap {
     own
 }
 
-/// All lines of it, which are one list (RFC 9110 §5.3): a first one alone could say less than is meant.
+/// All lines of the field, which are one list (RFC 9110 §5.3): the first line alone could say less.
 fn targeted(origin: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<_> = origin.get_all(CDN_CACHE_CONTROL).iter().map(HeaderValue::as_bytes).collect();
     (!lines.is_empty()).then(|| copied(lines.join(b", ".as_slice()).into()))
@@ -288,7 +289,7 @@ impl Marker {
         Self { since, life }
     }
 
-    /// A clock that was set back ends it, too.
+    /// A clock that was set back also ends it.
     pub(crate) fn holds(&self, now: SystemTime) -> bool {
         now.duration_since(self.since).is_ok_and(|age| age < self.life)
     }
@@ -330,10 +331,10 @@ impl Weigh for Head {
     }
 }
 
-/// What copies share: a flag and two counts in an allocation of their own.
+/// The allocation that copies share: a flag and two counts.
 const SHARED: usize = 48;
 
-/// What a map of fields takes for each besides its text: a bucket with its value, an index, an allocation or two.
+/// The overhead of a field in the map: a bucket with its value, an index, an allocation or two.
 const PER_FIELD: usize = 160;
 
 #[cfg(test)]
@@ -357,7 +358,7 @@ mod tests {
         Found::new(fields, origin, 0, object, &policy, Asked { at: START, answered: START, epoch: 0 })
     }
 
-    /// The bytes may come in at the moment of a purge, and with them a copy of the head.
+    /// The bytes may arrive at the moment of a purge, and with them a copy of the head.
     #[test]
     fn a_purge_holds_for_a_copy_that_is_put_after_it() {
         let head = Head::Found(Box::new(found("max-age=60")));
@@ -381,7 +382,7 @@ mod tests {
         }
     }
 
-    /// Each row: what it says, its age, whether it was purged, and its state before and after S3 had no answer.
+    /// Each row: its directives, its age, whether it was purged, and its state before and after S3 failed.
     #[test]
     fn s3_is_left_alone_for_a_moment_wherever_a_stale_object_does() {
         let stale = |may_stand_in_for_error| State::Stale { may_stand_in_for_error };
@@ -429,6 +430,6 @@ mod tests {
         let own = detached(&fields);
         assert_eq!(own, fields);
         drop(fields);
-        assert!(buffer.is_unique(), "the buffer goes when the answer does");
+        assert!(buffer.is_unique(), "the buffer is freed with the response");
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::object::{BucketName, CacheBust, Edition, ObjectKey, VersionId};
 
-/// Which object. Mounts that may not share what they read have different scopes.
+/// Identifies an object. Mounts that must not share objects have different scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ObjectId {
     pub(crate) scope: u32,
@@ -17,7 +17,7 @@ pub(crate) struct ObjectId {
     pub(crate) edition: Edition,
 }
 
-/// An [`ObjectId`] that is only looked at: a lookup allocates nothing.
+/// A borrowed [`ObjectId`], so that a lookup allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ObjectRef<'a> {
     pub(crate) scope: u32,
@@ -28,12 +28,12 @@ pub(crate) struct ObjectRef<'a> {
 
 /// One state of one object: one set of bytes. Blocks belong to a state, so that two versions never mix.
 ///
-/// The id of a state with a strong entity tag follows from what names it, so that what one process has stored another
-/// one finds.
+/// The id of a state with a strong entity tag derives from its name, so that one process can find what another one has
+/// stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct StateId([u64; 2]);
 
-/// What tells a state from the object's others.
+/// The properties that tell a state from the object's other states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StateName<'a> {
     /// A strong entity tag.
@@ -41,7 +41,7 @@ pub(crate) struct StateName<'a> {
     /// In bytes.
     pub(crate) length: u64,
     pub(crate) last_modified: Option<&'a HeaderValue>,
-    /// Counts the purges of the object: what was stored before one is not found after it.
+    /// Counts the purges of the object, so that bytes stored before one are not found after it.
     pub(crate) epoch: u64,
 }
 
@@ -70,7 +70,7 @@ impl ObjectRef<'_> {
 // === impl StateId ===
 
 impl StateId {
-    /// The state of an object that is named so.
+    /// The state of an object with this name.
     pub(crate) fn of(object: ObjectRef<'_>, name: StateName<'_>) -> Self {
         let ObjectRef { scope, bucket, key, edition } = object;
         let version = edition.version.as_ref().map(VersionId::as_str);
@@ -83,7 +83,7 @@ impl StateId {
             [Some(bucket.as_str()), Some(key.as_str()), version, bust].map(|text| text.map(str::as_bytes));
         let values = [Some(name.tag), name.last_modified].map(|value| value.map(HeaderValue::as_bytes));
         for bytes in texts.into_iter().chain(values) {
-            // With its length in front, so that no two names have the same bytes.
+            // Each part has its length in front, so that no two names have the same bytes.
             digest.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
             digest.update(bytes.unwrap_or_default());
         }
@@ -93,7 +93,7 @@ impl StateId {
         Self([word(0), word(1)])
     }
 
-    /// A state that only the one response tells of that brought it, since it has no strong entity tag.
+    /// A state without a strong entity tag, known only from the one response that brought it.
     pub(crate) fn unique() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         static PROCESS: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(
             state,
             StateId([10_894_483_190_260_739_184, 6_318_337_901_523_307_553]),
-            "as it was ever since"
+            "the same as ever"
         );
         let version = Edition { version: Some(VersionId::decode("null").unwrap()), bust: None };
         let bust = Edition { version: None, bust: CacheBust::split("--null/a").0 };

@@ -18,50 +18,50 @@ use super::{
 };
 use crate::object::{BucketName, ObjectKey};
 
-/// What the store asks of a head: what is known of an object, with its bytes if they are few.
+/// What the store needs to know of a head, which is what the cache knows of an object, with its bytes if they are few.
 pub(crate) trait Weigh {
-    /// Bytes of the head and of all that it owns. Asked once, when it is put into the store.
+    /// The bytes of the head and of all that it owns. Called once, when it is stored.
     fn weight(&self) -> u64;
 
-    /// The state that its blocks belong to, which no other object's head has. `None` if it has no blocks.
+    /// The state to which its blocks belong, unique to this object. `None` if it has no blocks.
     fn state(&self) -> Option<StateId>;
 
-    /// Bytes of the object: they tell how many blocks there can be.
+    /// The length of the object in bytes, from which the number of blocks follows.
     fn length(&self) -> u64;
 
-    /// From now on it is to be revalidated before use; `false` if that can't be, so that it has to go.
+    /// From now on it must be revalidated before use; `false` if that is impossible, so that it must be removed.
     #[must_use]
     fn mark_stale(&self) -> bool;
 }
 
 /// The one map of the cache: a head for each object, and blocks of a fixed size, within one budget of bytes.
 ///
-/// Names, fields, bodies, and the room that the map and the allocator take are all counted. What a reader still holds
-/// when it is evicted is not.
+/// Names, fields, bodies, and the overhead of the map and the allocator all count. Evicted bytes that a reader still
+/// holds do not.
 pub(crate) struct Store<H> {
     map: Map<H>,
-    /// In bytes: the budget, less what does not divide by the parts of the map.
+    /// In bytes: the budget, rounded down to a multiple of the parts of the map.
     capacity: u64,
-    /// Of the budget, in parts of [`LENT_IN`].
+    /// The lent part of the budget, in units of 1/[`LENT_IN`].
     lent: Mutex<u64>,
-    /// One for each part of the map: what changes a head holds it, so that it can look first. Readers do not.
+    /// One for each part of the map: a thread that changes a head holds it, so that it can look first. Readers do not.
     writers: Box<[Mutex<()>]>,
     block_size: u32,
     evicted: Arc<AtomicU64>,
-    /// Whether there ever was a head of an edition that is not the plain one.
+    /// Whether there ever was a head of an edition other than the plain one.
     has_editions: AtomicBool,
 }
 
 type Map<H> = Cache<Key, Value<H>, Scales, DefaultHashBuilder, Evictions<H>>;
 
-/// What is to be purged, in all scopes and editions.
+/// What to purge, in all scopes and editions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purge<'a> {
     Key {
         bucket: &'a BucketName,
         key: &'a ObjectKey,
     },
-    /// In whichever bucket.
+    /// In every bucket.
     KeyOfAny {
         key: &'a ObjectKey,
     },
@@ -77,16 +77,16 @@ pub(crate) struct Usage {
     /// Heads and blocks.
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The most bytes that there can be.
+    /// The most bytes that the store can hold.
     pub(crate) capacity: u64,
-    /// Entries that had to make room since the start, and those that were too heavy to be let in.
+    /// Entries that made room for others since the start, and entries that were too heavy to store.
     pub(crate) evicted: u64,
 }
 
 // === impl Store ===
 
 impl<H: Weigh> Store<H> {
-    /// Each part of the map has its own share of the budget, and lets nothing in that weighs more than 31/32 of it. So
+    /// Each part of the map has its own share of the budget, and accepts nothing that weighs more than 31/32 of it. So
     /// a small budget has fewer parts, and a budget below one block and its overhead holds no block.
     pub(crate) fn new(budget_bytes: u64, block_size: u32) -> Self {
         let block_size = block_size.max(1);
@@ -111,10 +111,10 @@ impl<H: Weigh> Store<H> {
         head_of(self.map.get(&id)?)
     }
 
-    /// In place of the head that is there, whose blocks go if they are of another state.
+    /// Replaces the stored head, whose blocks are removed if they belong to another state.
     pub(crate) fn put_head(&self, id: ObjectId, head: Arc<H>) {
         if !id.edition.is_plain() {
-            // In one order with the epochs: either the purge sees this flag, or this put sees the purge.
+            // Ordered with the epochs: either the purge sees this flag, or this put sees the purge.
             self.has_editions.store(true, Ordering::SeqCst);
         }
         let state = head.state();
@@ -130,7 +130,7 @@ impl<H: Weigh> Store<H> {
         }
     }
 
-    /// As [`put_head`](Self::put_head), if that very head is still there.
+    /// Like [`put_head`](Self::put_head), if exactly the `expected` head is still there.
     pub(crate) fn replace_head(&self, id: ObjectRef<'_>, expected: &Arc<H>, new: Arc<H>) -> bool {
         let state = new.state();
         let is_replaced = {
@@ -140,7 +140,7 @@ impl<H: Weigh> Store<H> {
             }
             let id = id.to_owned();
             let value = weigh(&id, new);
-            // Not so, if it was evicted just now, or the new one is too heavy.
+            // Fails if the head was evicted just now, or the new one is too heavy.
             self.map.replace(Key::Head(Arc::new(id)), value, true).is_ok()
         };
         if !is_replaced || expected.state() != state {
@@ -149,7 +149,7 @@ impl<H: Weigh> Store<H> {
         is_replaced
     }
 
-    /// Head and blocks. Whether there was a head.
+    /// Removes head and blocks. Returns whether there was a head.
     pub(crate) fn remove(&self, id: ObjectRef<'_>) -> bool {
         let head = self.take_head(id);
         if let Some(head) = &head {
@@ -158,7 +158,7 @@ impl<H: Weigh> Store<H> {
         head.is_some()
     }
 
-    /// What an object weighs that has so many bytes in blocks.
+    /// The weight of an object with this many bytes in blocks.
     pub(crate) fn weight(&self, id: &ObjectId, head: &H, in_blocks: u64) -> u64 {
         let head_alone = head_weight(id, head.weight());
         let block = u64::from(self.block_size);
@@ -176,16 +176,16 @@ impl<H: Weigh> Store<H> {
         }
     }
 
-    /// Whether a block is here. It does not count as a use.
+    /// Whether a block is stored. This does not count as a use.
     pub(crate) fn has_block(&self, state: StateId, number: u32) -> bool {
         self.map.contains_key(&Key::Block { state, number })
     }
 
-    /// Blocks that follow each other. Each has a [page](super::Pages) of its own: a slice of a larger buffer would keep
-    /// all of that buffer, which nobody counts.
+    /// Stores consecutive blocks. Each has its own [page](super::Pages): a slice of a larger buffer would keep all of
+    /// that buffer alive, uncounted.
     ///
-    /// A head that is removed takes only those blocks along that are there. So who fills looks afterwards whether the
-    /// head still has this state, and if not, calls [`forget_blocks`](Self::forget_blocks).
+    /// Removing a head removes only the blocks stored by then. So a fill must check afterwards whether the head still
+    /// has this state, and otherwise call [`forget_blocks`](Self::forget_blocks).
     pub(crate) fn put_blocks(&self, state: StateId, first: u32, blocks: impl IntoIterator<Item = Bytes>) {
         for (number, bytes) in (first..=u32::MAX).zip(blocks) {
             debug_assert!(u32::try_from(bytes.len()).is_ok_and(|length| length <= self.block_size));
@@ -193,13 +193,13 @@ impl<H: Weigh> Store<H> {
         }
     }
 
-    /// All blocks of a state that an object of `length` bytes has.
+    /// Removes all blocks of a state of an object of `length` bytes.
     pub(crate) fn forget_blocks(&self, state: StateId, length: u64) {
         self.forget_blocks_of_all(&[(state, self.blocks(length))]);
     }
 
-    /// How many objects were found. What is put while this runs may stay: who reads from the origin must see to it
-    /// that what was asked for before a purge is not put after it.
+    /// Returns how many objects were found. Heads that are stored while this runs may stay: a reader of the origin must
+    /// not store, after a purge, a response to a request from before it.
     pub(crate) fn purge(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
         let ids = match what {
             Purge::Key { bucket, key } => self.siblings(bucket, key),
@@ -213,18 +213,18 @@ impl<H: Weigh> Store<H> {
             PurgeMode::Soft => ids.iter().filter(|id| self.mark_stale(id.borrowed())).count(),
             PurgeMode::Hard => self.remove_all(&ids),
         };
-        // Also blocks whose head was already evicted.
+        // This includes blocks whose head was already evicted.
         if let (Purge::Everything, PurgeMode::Hard) = (what, mode) {
             self.map.retain(|key, _| matches!(key, Key::Head(_)));
         }
         objects
     }
 
-    /// Leaves so much of the budget to what is about to come, but half of it at most. What is less than a part of it
-    /// goes beyond the budget: that is the usual case, and nothing is evicted for it.
+    /// Leaves this much of the budget to fills, but at most half of it. Less than one unit goes beyond the budget: that
+    /// is the usual case, and nothing is evicted for it.
     pub(crate) fn lend(&self, bytes: u64) {
         let part = (self.capacity / LENT_IN).max(1);
-        // Who finds another at it leaves it to the next one.
+        // A thread that finds another one here leaves it to the next call.
         let Ok(mut lent) = self.lent.try_lock() else { return };
         let (least, most) = (bytes / part, bytes.saturating_add(part / 2) / part);
         let wanted = (*lent).clamp(least, most).min(LENT_IN / 2);
@@ -247,7 +247,7 @@ impl<H: Weigh> Store<H> {
         u64::try_from(self.map.len()).unwrap_or(u64::MAX)
     }
 
-    /// The ids of all heads that are wanted. Takes the lock of the map anew for each entry, so that hits go on.
+    /// The ids of all matching heads. Takes the lock of the map anew for each entry, so that hits can proceed.
     fn ids(&self, is_wanted: impl Fn(&ObjectId) -> bool) -> Vec<Arc<ObjectId>> {
         let wanted = |key| match key {
             Key::Head(id) => is_wanted(&id).then_some(id),
@@ -279,7 +279,7 @@ impl<H: Weigh> Store<H> {
         objects
     }
 
-    /// Whether there was a head.
+    /// Returns whether there was a head.
     fn mark_stale(&self, id: ObjectRef<'_>) -> bool {
         let Some(head) = self.peek(id) else { return false };
         if !head.mark_stale() {
@@ -299,7 +299,7 @@ impl<H: Weigh> Store<H> {
         }
     }
 
-    /// By number, or, where that would be more work, by a look at all entries.
+    /// Removes them by number or, where that would be more work, by a scan of all entries.
     fn forget_blocks_of_all(&self, states: &[(StateId, u32)]) {
         let numbers = states.iter().fold(0, |sum: u64, (_, blocks)| sum.saturating_add(u64::from(*blocks)));
         if numbers <= self.entries() {
@@ -321,7 +321,7 @@ impl<H: Weigh> Store<H> {
         u32::try_from(length.div_ceil(u64::from(self.block_size))).unwrap_or(u32::MAX)
     }
 
-    /// The head, without a mark that it was asked for.
+    /// The head, without counting as a use.
     fn peek(&self, id: ObjectRef<'_>) -> Option<Arc<H>> {
         head_of(self.map.peek(&id)?)
     }
@@ -329,7 +329,7 @@ impl<H: Weigh> Store<H> {
     fn writer(&self, id: ObjectRef<'_>) -> MutexGuard<'_, ()> {
         let writer =
             self.writers.get(self.map.shard_index(&id)).expect("there is one for each part of the map");
-        // It guards no value that a panic could have left half done.
+        // It guards no value that a panic could have left half-done.
         writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -352,17 +352,17 @@ fn head_of<H>(value: Value<H>) -> Option<Arc<H>> {
     }
 }
 
-/// What is lent changes in steps, since each asks all parts of the map. It goes down later than up, so that it does not go
-/// to and fro.
+/// The lent part changes in units, since each change affects all parts of the map. It shrinks later than it grows, so
+/// that it does not oscillate.
 const LENT_IN: u64 = 16;
 
-/// A guess, from which the map takes how many of those that it evicted it remembers: half as many as would fit.
+/// An estimate, from which the map derives how many evicted keys it remembers: half as many as would fit.
 const USUAL_WEIGHT: u64 = 2048;
 
-/// Into a part of the map fit so many blocks at least, if the budget allows.
+/// Each part of the map has room for at least this many blocks, if the budget allows.
 const BLOCKS_PER_SHARD: u64 = 16;
 
-/// Parts of the map: a power of two, four for each processor at most.
+/// The number of parts of the map: a power of two, at most four for each processor.
 fn shards(budget_bytes: u64, block_size: u32) -> u64 {
     let block = block_weight(usize::try_from(block_size).unwrap_or(usize::MAX));
     let fitting = budget_bytes / block.saturating_mul(BLOCKS_PER_SHARD);

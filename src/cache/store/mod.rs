@@ -1,4 +1,4 @@
-//! What is stored: a head for each object, and blocks of its bytes, within one budget.
+//! The store: a head for each object, and blocks of its bytes, within one budget.
 
 mod counters;
 mod entry;

@@ -6,11 +6,11 @@ use std::{
 
 use bytes::Bytes;
 
-/// MountCache for the bodies in the cache, which goes from one to the next.
+/// Memory for the bodies in the cache, which passes from one body to the next.
 ///
-/// What one thread frees, an allocator may keep from the others, and it gives little back to the system: with glibc and
-/// eight threads, a cache of exact allocations took twice what was in it. So pages that are done with wait here for
-/// their next use, whichever thread that is in.
+/// Memory that one thread frees may not be available to others, and an allocator returns little of it to the system:
+/// with glibc and eight threads, a cache of exact allocations took twice the size of its contents. So freed pages wait
+/// here for their next use, in any thread.
 #[derive(Clone)]
 pub(crate) struct Pages(Arc<Inner>);
 
@@ -20,27 +20,27 @@ struct Inner {
     most_spare: usize,
 }
 
-/// Pages that nobody uses.
+/// Pages that are not in use.
 #[derive(Default)]
 struct Spare {
     by_size: BTreeMap<usize, Vec<Vec<u8>>>,
     bytes: usize,
-    /// What pages in use are larger than they had to be.
+    /// The bytes by which pages in use are larger than needed.
     surplus: usize,
 }
 
-/// Goes back when the last reader of its bytes has gone.
+/// Goes back to the pool when the last reader of its bytes is gone.
 struct Page {
     bytes: Vec<u8>,
     surplus: usize,
     pages: Pages,
 }
 
-/// In bytes. Less than that is the allocator's.
+/// In bytes. Smaller sizes are left to the allocator.
 const SMALLEST: usize = 1024;
 
-/// What is taken of memory for so many bytes: an eighth more at most, so that there are few sizes. Powers of two are
-/// sizes.
+/// The size of a page for this many bytes: at most an eighth more, so that there are few sizes. Every power of two is a
+/// size.
 pub(crate) const fn page_size(length: usize) -> usize {
     if length < SMALLEST {
         return length;
@@ -55,14 +55,13 @@ pub(crate) const fn page_size(length: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    /// Takes no more than so many bytes besides those of the pages asked for: in spare pages, and in such that are larger
-    /// than they had to be.
+    /// Takes at most this many bytes beyond those requested: in spare pages, and in pages that are larger than needed.
     pub(crate) fn new(most_spare: u64) -> Self {
         let most_spare = usize::try_from(most_spare).unwrap_or(usize::MAX);
         Self(Arc::new(Inner { spare: Mutex::default(), most_spare }))
     }
 
-    /// The bytes of all these, in one piece of memory that nothing else is in.
+    /// All these bytes, in one piece of memory of their own.
     pub(crate) fn copy(&self, chunks: &[Bytes]) -> Bytes {
         let length = chunks.iter().map(Bytes::len).sum();
         if length < SMALLEST {
@@ -84,12 +83,12 @@ impl Pages {
     fn give_back(&self, mut bytes: Vec<u8>, surplus: usize) {
         bytes.clear();
         let too_much = self.spare().add(bytes, surplus, self.0.most_spare);
-        // The lock is not held while they are freed.
+        // The lock is not held while the pages are freed.
         drop(too_much);
     }
 
     fn spare(&self) -> MutexGuard<'_, Spare> {
-        // What a panic could leave behind is at worst a wrong sum.
+        // At worst, a panic leaves a wrong sum behind.
         self.0.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,7 +102,7 @@ impl fmt::Debug for Pages {
 // === impl Spare ===
 
 impl Spare {
-    /// One of that size, or else one of up to twice that: what is allocated anew leaves holes where others are freed.
+    /// A page of that size, or else of up to twice that: new allocations leave holes where others are freed.
     fn take(&mut self, size: usize, most: usize) -> Option<Vec<u8>> {
         let left = (most / 2).saturating_sub(self.surplus);
         let most_size = size.saturating_mul(2).min(size.saturating_add(left));
@@ -113,7 +112,7 @@ impl Spare {
         Some(page)
     }
 
-    /// Returns what is too much now: of the size of which most lies idle, since what comes now is of use now.
+    /// Returns the excess pages, from the size with the most idle bytes, since the size in demand now is needed now.
     fn add(&mut self, page: Vec<u8>, surplus: usize, most: usize) -> Vec<Vec<u8>> {
         self.surplus = self.surplus.saturating_sub(surplus);
         self.bytes += page.capacity();

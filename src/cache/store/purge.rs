@@ -1,6 +1,6 @@
 use crate::object::{BucketName, ObjectKey};
 
-/// What to purge from the cache.
+/// The objects to purge from the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PurgeTarget {
@@ -22,21 +22,21 @@ pub enum PurgeTarget {
     Everything,
 }
 
-/// What a purge leaves.
+/// What a purge leaves of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PurgeMode {
     /// Nothing: the next request reads from S3.
     #[default]
     Hard,
-    /// The object as a stale one: revalidated before it is used again, and it may stand in while S3 fails, where the
-    /// mount allows that.
+    /// The object, marked stale: it is revalidated before its next use, and may stand in while S3 fails, if the mount
+    /// allows that.
     Soft,
 }
 
-/// What can be purged: the cache, or in tests what records the purges.
+/// Something that can be purged: the cache or, in tests, a recorder of purges.
 #[cfg(feature = "purge")]
 pub(crate) trait Purger: Send + Sync {
-    /// Purges, and tells how many objects were held.
+    /// Purges, and returns how many objects were stored.
     fn purge(&self, target: &PurgeTarget, mode: PurgeMode) -> usize;
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::cache::InvalidEvent;
 
-/// All that is ever answered.
+/// Every possible response.
 #[derive(Debug)]
 pub(super) enum Answer {
     Purged { objects: usize, subscribe_urls: Vec<String> },
@@ -37,7 +37,7 @@ impl Answer {
         let headers = response.headers_mut();
         match &self {
             Self::Denied(denial, schemes) => {
-                // First, so that a client that looks at no other challenge sees its own.
+                // First, so that a client that reads only one challenge sees its own.
                 if *schemes == Schemes::BearerOrBasic {
                     headers.append(
                         WWW_AUTHENTICATE,
@@ -93,8 +93,8 @@ impl Answer {
             }
             Self::Denied(Denial::NoToken, _) => "a token is needed".to_owned(),
             Self::Denied(Denial::WrongToken, _) => "the token is wrong".to_owned(),
-            Self::Misordered(Misorder::NoSuchPath) => "there are /purge, /events and /stats".to_owned(),
-            Self::Misordered(Misorder::Method { allowed }) => format!("only {allowed} is answered here"),
+            Self::Misordered(Misorder::NoSuchPath) => "the paths are /purge, /events and /stats".to_owned(),
+            Self::Misordered(Misorder::Method { allowed }) => format!("only {allowed} is allowed here"),
             Self::Misordered(Misorder::Query(why)) => why.to_string(),
             Self::InvalidEvent(error) => match error.source() {
                 Some(source) => format!("{error}: {source}"),
@@ -111,7 +111,7 @@ impl Answer {
 // === impl Denial ===
 
 impl Denial {
-    /// RFC 6750 §3.1: what showed no token is not told of an error.
+    /// RFC 6750 §3.1: a request without a token gets no error code.
     fn challenge(self) -> HeaderValue {
         match self {
             Self::NoToken => HeaderValue::from_static(r#"Bearer realm="cache""#),

@@ -8,16 +8,16 @@ use crate::{
     object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey, decode_once},
 };
 
-/// What a request asks of the cache.
+/// A request to the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Order {
     Purge(PurgeTarget, PurgeMode),
-    /// Its body tells what.
+    /// The body names the objects.
     PurgeByEvent(PurgeMode),
     Stats,
 }
 
-/// Why a request asks nothing that is understood.
+/// Why a request is not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Misorder {
     NoSuchPath,
@@ -30,7 +30,7 @@ pub(super) enum BadQuery {
     Unknown(String),
     Repeated(&'static str),
     Encoding(InvalidKey),
-    /// A flag with a value that says neither yes nor nothing: `all=false` must not purge all.
+    /// A flag with a value other than `true` or none: `all=false` must not purge everything.
     NoFlag(&'static str),
     NoTarget,
     SeveralTargets,
@@ -40,7 +40,7 @@ pub(super) enum BadQuery {
     Key(InvalidKey),
 }
 
-/// Where orders go.
+/// The path of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Purge,
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// By which schemes a token opens the place.
+    /// The schemes by which a token can be shown for this path.
     pub(super) fn schemes(self) -> Schemes {
         match self {
             Self::Events => Schemes::BearerOrBasic,
@@ -75,7 +75,7 @@ impl Place {
 impl Order {
     pub(super) fn parse(place: Place, method: &Method, query: Option<&str>) -> Result<Self, Misorder> {
         let (methods, allowed): (&[&str], _) = match place {
-            // `PURGE` is what Varnish and nginx know it by.
+            // `PURGE` is the method of Varnish and nginx.
             Place::Purge => (&["POST", "DELETE", "PURGE"], "POST, DELETE, PURGE"),
             Place::Events => (&["POST"], "POST"),
             Place::Stats => (&["GET", "HEAD"], "GET, HEAD"),
@@ -97,7 +97,7 @@ impl Order {
     }
 }
 
-/// The parameters, each at most once: which of two to obey is nothing to guess at.
+/// The parameters, each at most once: we do not guess which of two counts.
 #[derive(Debug, Default)]
 struct Asked<'q> {
     bucket: Option<Cow<'q, str>>,
@@ -133,7 +133,7 @@ impl<'q> Asked<'q> {
         Ok(if flag("soft", self.soft.as_deref())? { PurgeMode::Soft } else { PurgeMode::Hard })
     }
 
-    /// The mode, where an event tells the rest.
+    /// The mode, where an event names the objects.
     fn mode_alone(&self) -> Result<PurgeMode, BadQuery> {
         let others =
             [("bucket", &self.bucket), ("key", &self.key), ("prefix", &self.prefix), ("all", &self.all)];
@@ -197,20 +197,22 @@ impl From<BadQuery> for Misorder {
 impl fmt::Display for BadQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(name) => write!(f, "parameter {name:?} is not known here"),
-            Self::Repeated(name) => write!(f, "parameter {name:?} is there more than once"),
-            Self::Encoding(why) => write!(f, "a parameter is not properly encoded: {why}"),
-            Self::NoFlag(name) => write!(f, "parameter {name:?} takes no value but \"true\""),
-            Self::NoTarget => f.write_str("one of the parameters \"key\", \"prefix\" and \"all\" is needed"),
-            Self::SeveralTargets => {
-                f.write_str("only one of the parameters \"key\", \"prefix\" and \"all\" can be obeyed")
+            Self::Unknown(name) => write!(f, "parameter {name:?} is unknown here"),
+            Self::Repeated(name) => write!(f, "parameter {name:?} appears more than once"),
+            Self::Encoding(why) => write!(f, "a parameter is badly encoded: {why}"),
+            Self::NoFlag(name) => write!(f, "parameter {name:?} takes no value except \"true\""),
+            Self::NoTarget => {
+                f.write_str("one of the parameters \"key\", \"prefix\" and \"all\" is required")
             }
-            Self::NoBucket => f.write_str("parameter \"bucket\" is needed"),
+            Self::SeveralTargets => {
+                f.write_str("only one of the parameters \"key\", \"prefix\" and \"all\" is allowed")
+            }
+            Self::NoBucket => f.write_str("parameter \"bucket\" is required"),
             Self::StrayBucket => {
-                f.write_str("\"all\" is of all buckets; for one of them give an empty \"prefix\"")
+                f.write_str("\"all\" covers all buckets; for one bucket give an empty \"prefix\"")
             }
             Self::Bucket(why) => write!(f, "{why}"),
-            // Its phrases are about paths.
+            // The phrases of `InvalidKey` are about paths.
             Self::Key(InvalidKey::Empty) => f.write_str("the key is empty"),
             Self::Key(why) => write!(f, "{why}"),
         }

@@ -5,9 +5,9 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a request has to show to a [`CacheAdmin`](crate::cache::CacheAdmin).
+/// The secret that a request must show to a [`CacheAdmin`](crate::cache::CacheAdmin).
 ///
-/// Take a random one, for example of `openssl rand -hex 32`. Only its digest is kept.
+/// Use a random one, for example from `openssl rand -hex 32`. Only its digest is kept.
 ///
 /// ```
 /// use tower_s3_proxy::cache::AdminToken;
@@ -29,11 +29,11 @@ pub struct InvalidToken(());
 pub(super) enum Schemes {
     /// RFC 6750 §2.1.
     Bearer,
-    /// Also as the password of any user (RFC 7617): SNS can show no other credentials.
+    /// Also as the password of any user (RFC 7617), since SNS can send no other credentials.
     BearerOrBasic,
 }
 
-/// Why a request is not let in.
+/// Why a request is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denial {
     /// It shows nothing that could be a token.
@@ -48,8 +48,8 @@ impl AdminToken {
     ///
     /// # Errors
     ///
-    /// [`InvalidToken`] if it is empty, which would let in everyone, or has blanks, control characters (a line end that
-    /// was read from a file, for one) or other characters, with which no request could show it.
+    /// [`InvalidToken`] if it is empty, which would admit everyone, or has characters that no request could show:
+    /// blanks, control characters (such as a line end read from a file) and others.
     pub fn new(token: impl AsRef<str>) -> Result<Self, InvalidToken> {
         let token = token.as_ref().as_bytes();
         if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
@@ -61,13 +61,13 @@ impl AdminToken {
     /// Whether the fields of a request show the token.
     pub(super) fn admit(&self, headers: &HeaderMap, schemes: Schemes) -> Result<(), Denial> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
-        // Of two, another party on the way may have looked at the other.
+        // With two fields, a party on the way may have checked the other one.
         let (Some(value), None) = (values.next(), values.next()) else { return Err(Denial::NoToken) };
         let Some((scheme, shown)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
             return Err(Denial::NoToken);
         };
         let shown = shown.trim_matches(' ');
-        // Schemes are matched in any case (RFC 9110 §11.1).
+        // Schemes are case-insensitive (RFC 9110 §11.1).
         let is_shown = if scheme.eq_ignore_ascii_case("Bearer") {
             self.is(shown.as_bytes())
         } else if schemes == Schemes::BearerOrBasic && scheme.eq_ignore_ascii_case("Basic") {
@@ -78,7 +78,7 @@ impl AdminToken {
         if is_shown { Ok(()) } else { Err(Denial::WrongToken) }
     }
 
-    /// Compares in a time that tells nothing: not where the texts differ, and, since digests are compared, not how long
+    /// Compares in a time that reveals nothing: neither where the texts differ nor, since it compares digests, how long
     /// the token is.
     fn is(&self, shown: &[u8]) -> bool {
         self.0.ct_eq(&digest(shown)).into()
@@ -89,7 +89,7 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// What is behind the first colon: a user's name has none.
+/// The text after the first colon: a user's name has none.
 fn password(credentials: &str) -> Option<Vec<u8>> {
     let mut decoded = base64::decode(credentials).ok()?;
     let colon = decoded.iter().position(|&b| b == b':')?;

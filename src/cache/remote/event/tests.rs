@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Bucket, key and version of what changed.
+/// Bucket, key and version of a changed object.
 type Changed<'a> = (&'a str, &'a str, Option<&'a str>);
 
 fn parse(json: &Value) -> Result<S3Event, InvalidEvent> {
@@ -17,7 +17,7 @@ fn changed(event: &S3Event) -> Vec<Changed<'_>> {
     event.changed().iter().map(|c| (c.bucket().as_str(), c.key().as_str(), c.version_id())).collect()
 }
 
-/// A record with all that S3 writes.
+/// A record with everything that S3 writes.
 fn record(event_name: &str, key: &str) -> Value {
     json!({
         "eventVersion": "2.1",
@@ -55,7 +55,7 @@ fn put(key: &str) -> Value {
     records(&[record("ObjectCreated:Put", key)])
 }
 
-/// An event on EventBridge with all that S3 writes.
+/// An event on EventBridge with everything that S3 writes.
 fn bridged(detail_type: &str, key: &str) -> Value {
     json!({
         "version": "0",
@@ -113,7 +113,7 @@ fn sns_of(kind: &str) -> Value {
     })
 }
 
-/// A message as `ReceiveMessage` of SQS gives it.
+/// A message as in the response of SQS's `ReceiveMessage`.
 fn sqs(body: &Value) -> Value {
     json!({
         "MessageId": "219f8380-5770-4cc2-8c3e-5c715e145f5e",
@@ -123,7 +123,7 @@ fn sqs(body: &Value) -> Value {
     })
 }
 
-/// The same as Lambda hands it on.
+/// The same as Lambda passes it on.
 fn lambda_sqs(body: &Value) -> Value {
     json!({ "messageId": "219f8380", "body": body.to_string(), "eventSource": "aws:sqs", "awsRegion": "us-west-2" })
 }
@@ -145,7 +145,7 @@ fn every_envelope_is_opened() {
         ("SQS", sqs(&s3), vec![by_s3]),
         ("SNS in SQS", sqs(&sns(&s3)), vec![by_s3]),
         ("a list", json!([s3, bridge]), vec![by_s3, by_bridge]),
-        ("an answer of SQS", json!({"Messages": [sqs(&bridge), sqs(&sns(&s3))]}), vec![by_bridge, by_s3]),
+        ("a response of SQS", json!({"Messages": [sqs(&bridge), sqs(&sns(&s3))]}), vec![by_bridge, by_s3]),
         ("SQS by Lambda", records(&[lambda_sqs(&s3), lambda_sqs(&sns(&bridge))]), vec![by_s3, by_bridge]),
         (
             "SNS by Lambda",
@@ -274,13 +274,10 @@ fn what_is_wrong_is_said() {
     let deep = (0..9).fold(put("a"), |event, _| json!([event]));
     let bucket = put("a").to_string().replace("studio-media", "studio/media");
     for (json, message) in [
-        (String::new(), "the event, or what it envelops, is not JSON"),
-        ("{".to_owned(), "the event, or what it envelops, is not JSON"),
-        ("\"Hello\"".to_owned(), "the event, or what it envelops, is not JSON"),
-        (
-            sns(&put("a")).to_string().replace("{\\\"Records", "<"),
-            "the event, or what it envelops, is not JSON",
-        ),
+        (String::new(), "the event, or one inside it, is not JSON"),
+        ("{".to_owned(), "the event, or one inside it, is not JSON"),
+        ("\"Hello\"".to_owned(), "the event, or one inside it, is not JSON"),
+        (sns(&put("a")).to_string().replace("{\\\"Records", "<"), "the event, or one inside it, is not JSON"),
         ("{}".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
         ("1".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
         ("[null]".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
@@ -295,11 +292,11 @@ fn what_is_wrong_is_said() {
             bridged("Object Created", "a").to_string().replace("\"key\":\"a\"", "\"key\":1"),
             "the event lacks a text at /detail/object/key",
         ),
-        (put("").to_string(), "the event names no proper key"),
-        (put("%ff").to_string(), "the event names no proper key"),
-        (bucket, "the event names no proper bucket"),
+        (put("").to_string(), "the event has no valid key"),
+        (put("%ff").to_string(), "the event has no valid key"),
+        (bucket, "the event has no valid bucket name"),
         (deep.to_string(), "the event is enveloped more than 8 times"),
-        ("[".repeat(100_000), "the event, or what it envelops, is not JSON"),
+        ("[".repeat(100_000), "the event, or one inside it, is not JSON"),
     ] {
         let error = S3Event::parse(json.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), message, "{json:.200}");
@@ -337,7 +334,7 @@ fn a_purge_is_of_each_object_that_changed() {
     );
 }
 
-/// What S3 leaves as it is, slashes among it.
+/// The characters that S3 encodes; it leaves slashes as they are.
 const ENCODED_BY_S3: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
 

@@ -1,6 +1,6 @@
-//! Dictionaries of structured fields (RFC 8941 §3.2, §4.2.2), to the letter: what is wrong anywhere is wrong altogether.
+//! Dictionaries of structured fields (RFC 8941 §3.2, §4.2.2), to the letter: one error invalidates the whole field.
 
-/// A value, as far as a directive needs it. Parameters are read over (RFC 9213 §2.1).
+/// A value, as far as a directive needs it. Parameters are skipped (RFC 9213 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Item {
     Boolean(bool),
@@ -9,7 +9,7 @@ pub(super) enum Item {
     Other,
 }
 
-/// Tells each member in turn; `None` if the text is no dictionary, and then nothing of what was told is true.
+/// Passes each member to `tell`; `None` if the text is not a dictionary, and then the caller must discard them all.
 pub(super) fn read<'t>(text: &'t [u8], mut tell: impl FnMut(&'t [u8], Item)) -> Option<()> {
     let mut cursor = Cursor(text);
     cursor.skip(SP);
@@ -26,7 +26,7 @@ pub(super) fn read<'t>(text: &'t [u8], mut tell: impl FnMut(&'t [u8], Item)) -> 
             return None;
         }
         cursor.skip(OWS);
-        // There is no comma at the end.
+        // A trailing comma is an error.
         if cursor.0.is_empty() {
             return None;
         }

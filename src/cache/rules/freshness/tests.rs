@@ -408,7 +408,7 @@ fn a_lifetime_is_small() {
     assert!(size_of::<Lifetime>() <= 64);
 }
 
-/// RFC 9111 §4.2 in whole, signed seconds, word by word.
+/// RFC 9111 §4.2 in whole, signed seconds, word for word.
 #[derive(Debug)]
 struct Model {
     lifetime: i64,

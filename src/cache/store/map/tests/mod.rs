@@ -14,7 +14,7 @@ mod weights;
 
 const BLOCK: u32 = 64;
 
-/// A head with a body of its own, or with a state that has blocks.
+/// A head with its own body, or with a state that has blocks.
 #[derive(Debug)]
 struct Head {
     state: Option<StateId>,
@@ -86,7 +86,7 @@ fn id(number: usize) -> ObjectId {
     }
 }
 
-/// Bytes that tell where they belong.
+/// Bytes that show where they belong.
 fn bytes_of(state: StateId, number: u32) -> Bytes {
     let text = format!("{state:?} {number}").into_bytes();
     Bytes::from(text.into_iter().cycle().take(BLOCK as usize).collect::<Vec<_>>())
@@ -151,7 +151,7 @@ fn what_is_lent_is_left_free_and_comes_back() {
         (0, budget),
         (part - 1, budget),
         (3 * part + 1, budget - 3 * part),
-        // A little less is no reason to change it.
+        // A little less does not change it.
         (3 * part - part / 2, budget - 3 * part),
         (2 * part, budget - 2 * part),
         (u64::MAX, budget / 2),
@@ -268,7 +268,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// The store, written naively: no budget, and a look at everything.
+/// A naive store: no budget, and a scan of everything.
 #[derive(Default)]
 struct Model {
     heads: HashMap<usize, Arc<Head>>,
@@ -323,7 +323,7 @@ fn old_fields(head: &Head) -> Box<Head> {
     Box::new(Head { state, length, body, number, is_stale: AtomicBool::new(false) })
 }
 
-/// Takes a step in both. With `is_lossy` the store may have less than the model.
+/// Takes a step in both. With `is_lossy`, the store may have less than the model.
 fn take(step: &Step, store: &Store<Head>, model: &mut Model, is_lossy: bool) -> Result<(), TestCaseError> {
     let found = |one: usize, other: usize| if is_lossy { one <= other } else { one == other };
     match *step {
@@ -420,7 +420,8 @@ proptest! {
         let store = Store::new(budget, BLOCK);
         let mut model = Model::default();
         for step in &steps {
-            // What is replaced or removed must be gone, also if the store has lost its head: then it ages.
+            // Replaced or removed entries must be gone. Blocks whose head the store has lost may stay until they age
+            // out.
             take(step, &store, &mut model, true)?;
             let Usage { bytes, capacity, .. } = store.usage();
             prop_assert!(bytes <= capacity && capacity <= budget);

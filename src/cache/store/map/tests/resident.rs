@@ -1,12 +1,12 @@
-//! What a full store takes of the machine's memory. Each test wants a process of its own:
+//! The resident memory of a full store. Each test needs its own process:
 //!
 //! ```text
 //! cargo test --lib -- --ignored --nocapture --exact cache::store::map::tests::resident::mixed_sizes
 //! ```
 //!
-//! What the store weighs is one thing, what the allocator gives back to the system another: with glibc, memory that one
-//! thread's arena has freed is of no use to the others, and a hole is kept if anything above it lives. Pages are there for
-//! that. `scripts/resident-set` measures the standalone proxy as a whole.
+//! The weight of the store is one thing, the memory that the allocator returns to the system another: with glibc,
+//! memory that one thread's arena has freed is of no use to the others, and a hole stays if anything above it is alive.
+//! Pages avoid that. `scripts/resident-set` measures the standalone proxy as a whole.
 
 use std::{fs, sync::Barrier, thread};
 
@@ -20,7 +20,7 @@ const BUDGET: u64 = 256 << 20;
 const A_FIFTH_ABOVE: f64 = 1.2;
 const BLOCK: u32 = 64 << 10;
 
-/// Objects of up to so many bytes have them in their head.
+/// Objects of up to this many bytes have them in their head.
 const INLINE: usize = 16 << 10;
 
 struct Head {
@@ -33,7 +33,7 @@ struct Head {
 
 impl Weigh for Head {
     fn weight(&self) -> u64 {
-        // With the count of readers that `Bytes` makes, and what the allocator adds to each of the three.
+        // Includes the count of readers that `Bytes` makes, and the allocator's overhead for each of the three.
         (size_of::<Self>() + self.fields.capacity() + page_size(self.body.len()) + 3 * 24 + 64) as u64
     }
 
@@ -79,8 +79,8 @@ fn resident() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// So many objects of so many bytes, log-uniform, dealt to some threads: one load after the other, by the same threads, as
-/// a server's are.
+/// Stores objects of log-uniform lengths from several threads: one load after the other, by the same threads, as in a
+/// server.
 #[expect(clippy::cast_possible_truncation, reason = "lengths are small")]
 fn stays_within(limit: f64, threads: usize, loads: &[(usize, std::ops::Range<f64>)]) {
     let before = resident();
@@ -144,7 +144,7 @@ fn mixed_small_sizes_by_threads() {
     stays_within(A_FIFTH_ABOVE, 8, &[(1_000_000, 100.0..16_384.0)]);
 }
 
-/// What is small is the allocator's, and glibc gives little of it back, nor does it make pages of it.
+/// Small bodies are left to the allocator: glibc returns little of that memory, and it does not become pages.
 #[test]
 #[ignore = "measures the process"]
 fn tiny_then_large() {

@@ -1,4 +1,4 @@
-//! What entries weigh, beside what they take of the allocator.
+//! Compares the weight of entries with the memory that they take.
 
 use std::time::UNIX_EPOCH;
 
@@ -14,11 +14,11 @@ use crate::object::Edition;
 
 const BLOCK: u32 = 128 * 1024;
 
-/// Of what is made by this.
+/// The memory that the result of `make` takes.
 fn taken<T>(make: impl FnOnce() -> T) -> (u64, T) {
     let mut made = None;
     let AllocationInfo { bytes_current, count_current, .. } = measure(|| made = Some(make()));
-    // The allocator keeps a word with each, and rounds up.
+    // The allocator keeps a word with each allocation, and rounds up.
     let bytes = bytes_current + 16 * count_current;
     (bytes.try_into().unwrap(), made.unwrap())
 }
@@ -32,7 +32,7 @@ fn id() -> ObjectId {
     }
 }
 
-/// As a read of it leaves it.
+/// A small object as a read leaves it.
 fn small(origin: &HeaderMap, body: &Bytes, pages: &Pages) -> Arc<Head> {
     let policy = FreshnessPolicy::new([], None).unwrap();
     let asked = Asked { at: UNIX_EPOCH, answered: UNIX_EPOCH, epoch: 0 };
