@@ -132,7 +132,7 @@ impl fmt::Display for WrongLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(bytes) => write!(f, "the origin ended the object {bytes} bytes early"),
-            Self::Surplus => f.write_str("the origin sent more than the part asked for"),
+            Self::Surplus => f.write_str("the origin sent more than the requested part"),
         }
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     fn a_body_has_the_bytes_that_were_promised_or_ends_in_an_error() {
         use Sent::{Break, Bytes, Trailers};
         let early = "the origin ended the object 2 bytes early";
-        let more = "the origin sent more than the part asked for";
+        let more = "the origin sent more than the requested part";
         for (sent, skip, length, end, expected, error) in [
             (&[Bytes("abc"), Bytes("def")][..], 0, 6, End::Told, "abcdef", None),
             (&[Bytes("abc"), Bytes("def"), Trailers], 0, 6, End::Told, "abcdef", None),

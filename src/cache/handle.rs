@@ -229,7 +229,7 @@ impl CacheBuilder {
     }
 }
 
-/// The part of the size that spare pages may take in addition to it.
+/// Spare pages may take 1/`SPARE` of the size in addition to it.
 const SPARE: u64 = 32;
 
 const MIN_SIZE: u64 = 1024 * 1024;

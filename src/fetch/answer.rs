@@ -1,4 +1,4 @@
-//! What a request gets of an object whose head is known. Pure.
+//! The response to a request for an object whose head is known. Pure.
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -12,7 +12,7 @@ use crate::{
     response::{Boundary, HeaderPolicy, Multipart},
 };
 
-/// An answer with the object, with parts of it, or with its head alone.
+/// A response with the object, with parts of it, or with its head alone.
 #[derive(Debug)]
 pub(super) enum Plan {
     /// 304.
@@ -25,7 +25,7 @@ pub(super) enum Plan {
 }
 
 impl Plan {
-    /// What the request gets. `fields` are those of a 200 to it; `total` is the object's length, if that is known.
+    /// The plan for a request. `fields` are those of its 200; `total` is the object's length, if it is known.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Plan {
         }
         let is_for_it = read.if_range.as_ref().is_none_or(|if_range| if_range.fits(fields));
         let (Some(ranges), Some(total), true) = (&read.ranges, total, is_for_it) else {
-            // Always a right answer (RFC 9110 §14.2).
+            // Always a correct response (RFC 9110 §14.2).
             return Ok(Self::Whole);
         };
         let content_type = fields.get(CONTENT_TYPE);
@@ -54,7 +54,7 @@ impl Plan {
             Resolved::Unsatisfiable => Err(Failure::unsatisfiable(total)),
             Resolved::Several(ranges) => {
                 let plan = Multipart::new(ranges, total, content_type, boundary());
-                // Parts of different states can't be told apart without a strong tag.
+                // Without a strong tag, parts of different states can't be told apart.
                 let is_pinned =
                     Validators::of(fields).tag.is_some_and(|tag| !tag.is_weak() && tag.to_s3().is_some());
                 // A decoder would take the parts' heads for encoded content.
@@ -65,7 +65,7 @@ impl Plan {
         }
     }
 
-    /// The status and the fields of the answer, from those of a 200.
+    /// The status and the fields of the response, from those of a 200.
     pub(super) fn head(&self, fields: &HeaderMap, total: u64) -> (StatusCode, HeaderMap) {
         let with = |name, value: HeaderValue, length: u64| {
             let mut headers = fields.clone();
@@ -86,7 +86,7 @@ impl Plan {
     }
 }
 
-/// What the conditions leave of a success.
+/// The outcome of the conditions, short of an error.
 pub(super) enum Decided {
     Proceed,
     /// 304.
@@ -208,7 +208,7 @@ mod tests {
             // §15.3.7.2.
             (Get, &[("range", "bytes=0-9,90000-90009")], &plain, Some(100_000), (206, "2 parts", Some(250))),
             (Get, &[("range", "bytes=0-9,-10")], &plain, Some(1000), (206, "2 parts", Some(242))),
-            // A gap that is no larger than what a part takes besides is sent along.
+            // A gap no larger than the overhead of a part is included.
             (Get, &[("range", "bytes=0-9,94-99")], &plain, Some(1000), (206, "bytes 0-99/1000", Some(100))),
             (Get, &[("range", "bytes=0-399,500-999")], &plain, Some(1000), whole),
             (Get, &[("range", "bytes=0-9,90000-90009")], &weak, Some(100_000), long),

@@ -15,17 +15,17 @@ use crate::{
     response::HeaderPolicy,
 };
 
-/// Why an answer of S3 is not what the client gets.
+/// Why a response of S3 is not what the client gets.
 pub(super) enum Doubt {
     /// The client gets an error.
     Settled(Box<Failure>),
-    /// It is a part of another state of the object than the one that `If-Range` names.
+    /// The response is for another state of the object than the one that `If-Range` names.
     OtherState,
     Mismatch(Mismatch),
 }
 
 impl Read {
-    /// Makes an answer with an object, or with a part of it, the client's.
+    /// Turns S3's response with an object, or with a part of it, into the client's.
     pub(super) fn deliver(
         &self,
         answer: Response<WireBody>,
@@ -59,7 +59,7 @@ impl Read {
         Ok(respond(status, headers, body))
     }
 
-    /// The answer to HEAD, given the object's head.
+    /// The response to HEAD, given the object's head.
     pub(super) fn head(&self, origin: &HeaderMap) -> Result<Response<ObjectBody>, Failure> {
         match decide(&self.wanted.read, origin)? {
             Decided::NotModified => Ok(self.not_modified(origin)),
@@ -74,7 +74,8 @@ impl Read {
         }
     }
 
-    /// A 304 carries the fields of caching that the 200 would carry (RFC 9110 §15.4.5); here are those of the 200.
+    /// A 304 carries the caching fields that the 200 would carry (RFC 9110 §15.4.5); here the fields of the 200 are
+    /// known.
     fn not_modified(&self, origin: &HeaderMap) -> Response<ObjectBody> {
         let fields = HeaderPolicy::without_content(&self.object.fields(origin));
         respond(StatusCode::NOT_MODIFIED, fields, ObjectBody::Empty)

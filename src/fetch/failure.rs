@@ -20,7 +20,7 @@ use crate::{
 // === impl Mount ===
 
 impl Mount {
-    /// The answer to a failed request, and the one line about it in the log.
+    /// The response to a failed request, and the one line about it in the log.
     pub(crate) fn error_response(
         &self,
         error: ProxyError,
@@ -30,7 +30,7 @@ impl Mount {
         let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
         let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
         let causes = match kind {
-            // Why there are none was said when they failed to load, and is the same for every request.
+            // The cause was logged when they failed to load, and is the same for every request.
             ProxyErrorKind::Credentials => 1,
             _ => usize::MAX,
         };
@@ -44,7 +44,7 @@ impl Mount {
         response::error_response(error, self.0.answers.errors, method, cache_control).map(ObjectBody::from)
     }
 
-    /// The answer to a failed read of an object.
+    /// The response to a failed read of an object.
     pub(crate) fn refuse(
         &self,
         failure: Failure,
@@ -68,7 +68,7 @@ impl Mount {
         response
     }
 
-    /// An error, with what `Cache-Status` says of it: the cache had no answer.
+    /// An error, with a `Cache-Status` that says that the cache had no response.
     pub(super) fn answer_failure(
         &self,
         failure: Failure,
@@ -84,7 +84,7 @@ impl Mount {
         response
     }
 
-    /// The kind of error that an S3 error is to the client: the one place where that is decided.
+    /// Maps S3's errors to the client's: the one place that decides this.
     pub(crate) fn error_kind(
         &self,
         status: StatusCode,
@@ -113,13 +113,13 @@ impl Mount {
                 ProxyErrorKind::OriginMisconfigured
             }
             S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
-            // The client's own conditions and ranges were decided by what S3 says of the object. This is about ours.
+            // The client's own conditions and ranges are decided on the object's fields. This error is about ours.
             S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange | S3ErrorCode::InvalidArgument => {
                 ProxyErrorKind::OriginBroken
             }
             S3ErrorCode::Other => match status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => ProxyErrorKind::NotFound,
-                // Without a code nobody can tell a denied object from refused credentials; never 404 for the latter.
+                // Without a code, a denied object looks like refused credentials, which must never be 404.
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProxyErrorKind::OriginRefused,
                 StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::INTERNAL_SERVER_ERROR
@@ -131,7 +131,7 @@ impl Mount {
         }
     }
 
-    /// The error that a refusal is, where nothing more can be asked.
+    /// The error for a refusal, where no further request is possible.
     pub(crate) fn to_failure(&self, refusal: Refusal) -> Failure {
         let kind = self.error_kind(refusal.status, refusal.code, None);
         let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
@@ -139,7 +139,7 @@ impl Mount {
         Failure { retry_after, ..error.into() }
     }
 
-    /// What S3 says of keys that do not exist, if an error's kind depends on it.
+    /// S3's response for keys that do not exist, if an error's kind depends on it.
     pub(crate) async fn absence(&self, bucket: &BucketName) -> Option<Absence> {
         if self.0.answers.denied != DeniedAnswer::Auto {
             return None;
@@ -152,7 +152,7 @@ impl Mount {
 // === impl Read ===
 
 impl Read {
-    /// What S3's refusal is to the client; the log has what S3 says of it.
+    /// The client's error for S3's refusal; the log has S3's own message.
     pub(super) async fn explain(&self, refusal: Refusal) -> Failure {
         let Object { mount, bucket, edition, .. } = &*self.object;
         let absence = match refusal.code {
@@ -160,7 +160,7 @@ impl Read {
             _ => None,
         };
         let mut kind = mount.error_kind(refusal.status, refusal.code, absence);
-        // A version that can't be, or that is a delete marker on a server that does not say so.
+        // An impossible version, or a delete marker on a server that does not say so.
         let is_about_version =
             refusal.code == S3ErrorCode::InvalidArgument || refusal.status == StatusCode::METHOD_NOT_ALLOWED;
         if edition.version.is_some() && is_about_version {
@@ -178,7 +178,7 @@ impl Read {
 // === impl Failure ===
 
 impl Failure {
-    /// A client that is turned away.
+    /// The failure for a denied client.
     pub(super) fn denied(denial: Denial) -> Self {
         let error = ProxyError::denied(denial.status());
         Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }

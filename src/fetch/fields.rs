@@ -1,4 +1,4 @@
-//! The fields of answers, out of S3's.
+//! The fields of responses, made from S3's.
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
@@ -25,14 +25,14 @@ impl Mount {
             headers.insert(CONTENT_TYPE, content_type);
         }
         headers.remove(CONTENT_RANGE);
-        // Ranges are ours to make, whatever the server behind says of them.
+        // The proxy makes ranges itself, whatever the server behind it says.
         headers.insert(ACCEPT_RANGES, BYTES);
         headers
     }
 }
 
 impl Read {
-    /// The fields of a 200 to this request, and, but for the part's own, of a 206.
+    /// The fields of a 200 to this request, and of a 206 except for the part's own.
     pub(super) fn fields(&self, origin: &HeaderMap) -> HeaderMap {
         let mut headers = self.object.fields(origin);
         if let Some(disposition) = &self.wanted.disposition {
@@ -41,10 +41,10 @@ impl Read {
         headers
     }
 
-    /// S3's own 304, if it is right beyond doubt and says enough.
+    /// S3's own 304, if it is certainly right and has all fields.
     ///
-    /// S3 leaves out `Cache-Control`. Unless the policy has a value of its own for the key, the object's head must be
-    /// asked for: a 304 without the field would make every cache forget it (RFC 9110 §15.4.5).
+    /// S3 leaves out `Cache-Control`. Unless the policy has its own value for the key, the object's head must be
+    /// requested: a 304 without the field would make every cache forget it (RFC 9110 §15.4.5).
     pub(super) fn confirmed(&self, origin: &HeaderMap) -> Option<Response<ObjectBody>> {
         let mount = &self.object.mount.0;
         let conditions = &self.wanted.read.conditions;
@@ -61,7 +61,7 @@ impl Read {
         match mount.cache_control.on_key_alone(&self.object.key, &self.object.edition) {
             Applies::Value(value) => {
                 headers.insert(CACHE_CONTROL, value.clone());
-                // As on a 200: what S3 says of freshness does not count beside an override.
+                // As on a 200: S3's freshness does not count beside an override.
                 headers.remove(EXPIRES);
             }
             Applies::Nothing if headers.contains_key(CACHE_CONTROL) => {}
@@ -71,8 +71,8 @@ impl Read {
     }
 }
 
-/// Whether a GET would be refused (S3 API, HeadObject): S3 answers to HEAD all the same, and HEAD must say what GET would
-/// (RFC 9110 §9.3.2).
+/// Whether a GET would be refused (S3 API, HeadObject). S3 still responds to HEAD, but HEAD must match GET (RFC 9110
+/// §9.3.2).
 pub(super) fn is_archived(origin: &HeaderMap) -> bool {
     let text = |name| origin.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_far = matches!(text("x-amz-storage-class"), "GLACIER" | "DEEP_ARCHIVE")
@@ -87,5 +87,5 @@ pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) 
     response
 }
 
-/// The one range unit that there is (RFC 9110 §14.1).
+/// The one range unit in use (RFC 9110 §14.1).
 pub(super) const BYTES: HeaderValue = HeaderValue::from_static("bytes");

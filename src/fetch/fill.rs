@@ -1,4 +1,4 @@
-//! Cache fills: what reads S3 for them.
+//! Cache fills: the tasks that read S3 for them.
 
 use std::{
     future::{Future, poll_fn},
@@ -24,8 +24,7 @@ use crate::{
     error::BoxError,
 };
 
-/// A fill, and what it is read for. However its task ends, by a panic too or with its runtime, nobody goes on waiting for
-/// it.
+/// A fill and its object. However its task ends, even by a panic or with its runtime, no reader keeps waiting for it.
 struct Filling {
     object: Arc<Object>,
     head: Arc<Head>,
@@ -33,14 +32,14 @@ struct Filling {
 }
 
 impl Object {
-    /// Begins the fills that a gathering asked for, each in a task of its own: no client slows another down.
+    /// Begins the fills that a gathering requested, each in its own task, so that no client slows another down.
     pub(super) fn begin(self: &Arc<Self>, head: &Arc<Head>, fills: Vec<Arc<Fill>>) {
         for fill in fills {
             self.filling(head, fill).spawn(|filling| async move { filling.read().await });
         }
     }
 
-    /// Begins a fill with an answer that is there already.
+    /// Begins a fill with a response that has already come.
     pub(super) fn begin_with(self: &Arc<Self>, head: &Arc<Head>, fill: Arc<Fill>, body: ExactBody) {
         fill.open();
         self.filling(head, fill).spawn(|filling| async move { filling.pump(body).await });
@@ -50,7 +49,7 @@ impl Object {
         Filling { object: Arc::clone(self), head: Arc::clone(head), fill }
     }
 
-    /// The bytes of a range of a state that is stored.
+    /// The bytes of a range of a stored state.
     async fn open(&self, fill: &Fill, found: &Found) -> Result<ExactBody, FillError> {
         let part = self.part(fill.range, &State::of(&found.fields, found.total), Cut::Any).await;
         part.map_err(|why| match why {
@@ -66,7 +65,7 @@ impl Object {
 // === impl Filling ===
 
 impl Filling {
-    /// A body that is polled outside of a runtime can't begin a read: then its fill is cut off when this is dropped.
+    /// A body that is polled outside a runtime can't begin a read: then its fill is cut off when this is dropped.
     fn spawn<F>(self, work: impl FnOnce(Self) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -85,7 +84,7 @@ impl Filling {
                 self.pump(body).await;
             }
             Err(error) => {
-                // An outage says nothing of the object: what is here of it is as good as before.
+                // An outage says nothing about the object: its stored bytes stay as good as before.
                 if !matches!(&error, FillError::Refused(failure) if failure.is_outage()) {
                     self.forget();
                 }
@@ -94,13 +93,13 @@ impl Filling {
         }
     }
 
-    /// Hands on what comes, and stores it if it came whole.
+    /// Passes on the bytes that come, and stores them if they are complete.
     async fn pump(&self, mut body: ExactBody) {
         let Self { object, head, fill } = self;
         let Some(cache) = object.cache() else { return };
         let mut last = Instant::now();
         loop {
-            // A connection that went dead would be waited for by all who come, for ever.
+            // Otherwise every reader would wait for a dead connection for ever.
             let left = object.mount.0.silence.saturating_sub(last.elapsed());
             let frame = match timeout(left, next(&mut body, fill)).await {
                 Ok(Next::Frame(frame)) => frame,
@@ -123,7 +122,7 @@ impl Filling {
         cache.finish_fill(&object.in_cache(cache).to_owned(), head, fill);
     }
 
-    /// What could not be read to its end leaves nothing behind.
+    /// Forgets the object, so that an incomplete read leaves nothing behind.
     fn forget(&self) {
         if let Some(cache) = self.object.cache() {
             cache.forget(&self.object.in_cache(cache).to_owned(), &self.head);

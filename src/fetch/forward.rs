@@ -1,4 +1,4 @@
-//! The question to S3 on behalf of the cache (RFC 9211 §2.2, "forward").
+//! The request to S3 on behalf of the cache (RFC 9211 §2.2, "forward").
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::{
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
 };
 
-/// What a question for an object's head brought.
+/// The outcome of a request for an object's head.
 pub(super) enum Forwarded {
     /// It is in the cache.
     Stored,
-    /// The answer is the client's own: it can't be stored.
+    /// The response is for this client alone: it can't be stored.
     Answered(Box<Response<ObjectBody>>),
 }
 
 impl Read {
-    /// Asks for the object's head, together with the bytes that this request needs where that can be said beforehand, and
+    /// Requests the object's head, together with the bytes that this request needs if they are known in advance, and
     /// stores what can be stored.
     pub(super) async fn forward(
         &self,
@@ -43,12 +43,12 @@ impl Read {
                     let response = Box::pin(self.head_first()).await?;
                     return Ok(Forwarded::Answered(Box::new(response)));
                 };
-                // The same bytes, but written anew: their other fields are not in a 304 of S3.
+                // The same bytes, but written again: S3's 304 lacks their other fields.
                 if !stale.is_as_old_as(answer.headers()) {
                     return self.forward_head(cache, before, asked).await;
                 }
                 let Some(fresh) = self.object.freshened(cache, stale, answer.headers(), asked) else {
-                    // It is the same object, but no longer to be stored.
+                    // It is the same object, but must no longer be stored.
                     cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked);
                     let response = self.ask_s3().await?;
                     return Ok(Forwarded::Answered(Box::new(response)));
@@ -56,7 +56,7 @@ impl Read {
                 cache.store_confirmed(&self.object.id(cache), fresh, asked);
                 Ok(Forwarded::Stored)
             }
-            // The blocks asked for lie behind the end of the object: its head tells where that is.
+            // The requested blocks lie beyond the end of the object: its head says where that is.
             Answer::Refused(refusal) if refusal.code == S3ErrorCode::InvalidRange => {
                 self.forward_head(cache, before, asked).await
             }
@@ -92,7 +92,7 @@ impl Read {
         asked: AskedAt,
     ) -> Failure {
         let refusal = match (asked_by, self.wanted.read.method) {
-            // A client that asked to GET is told why.
+            // A client that sent a GET gets the reason.
             (ReadMethod::Head, ReadMethod::Get) => match self.ask_why(refusal).await {
                 Ok(refusal) => refusal,
                 Err(failure) => return self.object.lost(cache, before, failure),
@@ -109,13 +109,13 @@ impl Read {
         self.object.lost(cache, before, failure)
     }
 
-    /// A question whose answer brings the head, and no bytes that nobody asked for but to fill blocks.
+    /// A request that brings the head, and no bytes beyond the requested ones except to fill blocks.
     fn first_question(&self, cache: &MountCache, stale: Option<&Found>) -> Question {
         let size = cache.block_size();
         let read = &self.wanted.read;
         let is_plain =
             read.method == ReadMethod::Get && read.conditions.is_empty() && read.if_range.is_none();
-        // The others can't be confirmed.
+        // Other heads can't be confirmed.
         let stale = stale.filter(|stale| stale.is_pinned());
         match (&read.ranges, stale) {
             _ if !is_plain => Question::head(),
@@ -152,7 +152,7 @@ impl Read {
                 self.object.store(cache, *found, stale, asked);
                 return Ok(Forwarded::Stored);
             }
-            // What is stored of the object stays, unless it is of another state by now: HEAD says nothing else of it.
+            // The stored head stays, unless the object has a new state: HEAD says nothing else about it.
             HeadFor::WholeReads => {
                 if let Some(stale) = stale.filter(|stale| !is_meant(stale, answer.headers())) {
                     self.forget_state(cache, stale);
@@ -224,19 +224,19 @@ impl Read {
         Ok(Forwarded::Stored)
     }
 
-    /// What must not be left to others for this request's `Authorization` may well be for others.
+    /// An object that must not be shared only because of this request's `Authorization` may still be for others.
     fn store_uncacheable(&self, cache: &MountCache, asked: AskedAt) {
         if !self.wanted.asks.is_authorized {
             cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked);
         }
     }
 
-    /// RFC 9111 §3.5: whether the answer to this request may be given to others.
+    /// RFC 9111 §3.5: whether the response to this request may be given to others.
     fn may_leave(&self, found: &Found) -> bool {
         !self.wanted.asks.is_authorized || found.lifetime.may_answer_authorized()
     }
 
-    /// An answer that is not stored is the client's as it comes.
+    /// A response that is not stored goes to the client as it comes.
     async fn hand_on(&self, answer: Response<WireBody>) -> Result<Forwarded, Failure> {
         let range = match &self.wanted.read.ranges {
             Some(Ranges::One(range)) => Some(*range),
@@ -251,7 +251,7 @@ impl Read {
     }
 }
 
-/// Whether the fields of an answer can be of this state (RFC 9111 §4.3.5).
+/// Whether the fields of a response can belong to this state (RFC 9111 §4.3.5).
 fn is_meant(stale: &Found, origin: &HeaderMap) -> bool {
     stale.may_be_meant_by(origin) && stale.is_as_old_as(origin)
 }

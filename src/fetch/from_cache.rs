@@ -1,4 +1,4 @@
-//! Answers made of an object that the cache has the head of.
+//! Responses made from an object whose head is in the cache.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -23,25 +23,25 @@ use crate::{
     response::{Boundary, apply_disposition},
 };
 
-/// Where the bytes of an answer come from.
+/// The source of a response's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadFrom {
-    /// Or from what others read.
+    /// From the cache, or from another request's read.
     Cache,
-    /// By way of the cache.
+    /// From S3, through the cache.
     S3,
-    /// From S3, with an answer of its own: the cache has no room for the bytes.
+    /// From S3, bypassing the cache, which has no room for the bytes.
     PastCache,
 }
 
-/// Brings the bytes of a state as a body gets to them: from the cache, or by a fill where they were evicted meanwhile.
+/// Provides the bytes of a state as a body gets to them: from the cache, or by a fill if they were evicted meanwhile.
 struct Refill {
     object: Arc<Object>,
     head: Arc<Head>,
 }
 
 impl Fetch {
-    /// The answer, if the cache has all of it and it is fresh. Does not wait.
+    /// The response, if the cache has all of it and it is fresh. Does not wait.
     pub(crate) fn recall(&self) -> Option<Response<ObjectBody>> {
         let cache = self.mount.0.cache.as_ref()?;
         let Bucket::Named(bucket) = &self.bucket else { return None };
@@ -108,7 +108,7 @@ impl Read {
             has_joined |= gathered.has_joined;
             true
         });
-        // Of a request that has asked S3, the read under way is its own.
+        // If the request has asked S3, the read in flight is its own.
         if has_joined && learnt == Learnt::Nothing {
             cache.count_joined();
         }
@@ -145,7 +145,7 @@ impl Read {
 }
 
 impl Wanted {
-    /// The answer to this request from an object with this head. `gather` brings the bytes of a range; `None` if it
+    /// The response to this request from an object with this head. `gather` provides the bytes of a range; `None` if it
     /// can't.
     fn answer(
         &self,
@@ -185,7 +185,7 @@ impl Wanted {
 // === impl Refill ===
 
 impl Refill {
-    /// Gives a body what brings the rest of it, if it needs that.
+    /// Gives a body the source for the rest of it, if it needs one.
     fn arm(response: &mut Response<ObjectBody>, head: &Arc<Head>, object: impl FnOnce() -> Arc<Object>) {
         if let ObjectBody::Segments(segments) = response.body_mut()
             && segments.needs_source()
@@ -212,7 +212,7 @@ impl Source for Refill {
     }
 }
 
-/// Adds what a cache says of an answer from it.
+/// Adds the fields that a cache adds to a response.
 pub(super) fn tell(
     cache: &MountCache,
     response: &mut Response<ObjectBody>,
@@ -221,7 +221,7 @@ pub(super) fn tell(
     status: CacheStatus,
 ) {
     let found = head.found();
-    // RFC 9111 §5.1: of the stored answer; an error that was made now has none.
+    // RFC 9111 §5.1: `Age` is for a stored response; an error that was made now has none.
     if !response.status().is_client_error()
         && let Some(found) = found
     {
@@ -234,7 +234,7 @@ pub(super) fn tell(
     cache.report(response, Report { status, freshness, bytes });
 }
 
-/// Of the body that goes out.
+/// The length of the body that is sent.
 fn length_of(response: &Response<ObjectBody>) -> u64 {
     match response.body() {
         ObjectBody::Empty | ObjectBody::Untold => 0,

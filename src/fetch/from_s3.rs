@@ -1,4 +1,4 @@
-//! Answering from S3 alone: one question and its answer, where S3 does what it promises.
+//! Answering from S3 alone: one request and its response, if S3 does what it promises.
 
 use http::{Response, StatusCode};
 
@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Read {
-    /// One question and its answer. Where S3 surprises, the object's head settles it. That is boxed, so that the future of
-    /// an object is not as large as it.
+    /// One request and its response. If S3's response is unexpected, the object's head decides. That path is boxed, to
+    /// keep the future of an object small.
     pub(super) async fn ask_s3(&self) -> Result<Response<ObjectBody>, Failure> {
         let read = &self.wanted.read;
         let question = match read.opening() {
@@ -40,11 +40,11 @@ impl Read {
                 None => Box::pin(self.head_first()).await,
             },
             Answer::Refused(refusal) => match refusal.code {
-                // The range is for another state of the object (RFC 9110 §13.1.5).
+                // The range applies to another state of the object (RFC 9110 §13.1.5).
                 S3ErrorCode::PreconditionFailed if read.if_range.is_some() => Box::pin(self.whole()).await,
                 S3ErrorCode::InvalidRange => match refusal.object_length {
                     Some(total) if self.has_none_of(&question, total) => Err(Failure::unsatisfiable(total)),
-                    // A condition may go first, the object may be empty, or S3 may be wrong.
+                    // A condition may take precedence, the object may be empty, or S3 may be wrong.
                     Some(_) | None => Box::pin(self.head_first()).await,
                 },
                 S3ErrorCode::PreconditionFailed if question.has_conditions() => {
@@ -55,7 +55,7 @@ impl Read {
         }
     }
 
-    /// The whole object, whatever range was asked for.
+    /// The whole object, whatever range was requested.
     async fn whole(&self) -> Result<Response<ObjectBody>, Failure> {
         match self.ask(&Question::whole()).await? {
             Answer::Found(answer) => match self.deliver(answer, Asked { range: None, total: None }) {
@@ -69,7 +69,7 @@ impl Read {
         self.head_first().await
     }
 
-    /// Whether a 416 is right beyond doubt.
+    /// Whether a 416 is certainly right.
     fn has_none_of(&self, question: &Question, total: u64) -> bool {
         let read = &self.wanted.read;
         read.conditions.is_empty()

@@ -1,4 +1,4 @@
-//! Who may have the object, and by whose credentials.
+//! Decides whether a client may have the object, and with whose credentials.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
     object::BucketName,
 };
 
-/// What stands before a read that has to be allowed first.
+/// The gate before a read that must be allowed first.
 pub(crate) struct Gate {
     authorizer: Authorizer,
     head: request::Parts,
@@ -21,14 +21,14 @@ pub(crate) struct Gate {
     mount: Mount,
 }
 
-/// A selector or an authorizer named a credential set that is not there.
+/// A selector or an authorizer named a credential set that does not exist.
 #[derive(Debug)]
 struct NoSuchSet(CredentialSetName);
 
 // === impl Mount ===
 
 impl Mount {
-    /// The mount by whose credentials a request is answered, as far as that is said without waiting.
+    /// The mount whose credentials serve a request, as far as that is known without waiting.
     pub(crate) fn select<B>(&self, request: &Request<B>) -> Result<&Mount, Failure> {
         match &self.0.access.selector {
             None => Ok(self),
@@ -36,7 +36,7 @@ impl Mount {
         }
     }
 
-    /// What an answer has to pass besides; `head` is the request's.
+    /// The gate that a request must also pass; `head` is the request's.
     pub(crate) fn gate(&self, head: impl FnOnce() -> request::Parts) -> Option<Box<Gate>> {
         let authorizer = self.0.access.authorizer.clone()?;
         Some(Box::new(Gate { authorizer, head: head(), mount: self.clone() }))
@@ -48,7 +48,7 @@ impl Mount {
             Access::Allow => Ok(None),
             Access::AllowAs(name) => match self.with_credentials(&name) {
                 Some(mount) => Ok(Some(mount)),
-                // Never by others than those that were meant.
+                // Never with credentials other than the named ones.
                 None => Err(ProxyError::from_source(ProxyErrorKind::Authorizer, NoSuchSet(name)).into()),
             },
             Access::Deny(denial) => Err(Failure::denied(denial)),
@@ -59,7 +59,7 @@ impl Mount {
 // === impl Fetch ===
 
 impl Fetch {
-    /// Asks the gate, and then memory, which could not be asked before. `None` if S3 has to be asked.
+    /// Asks the gate, and then the cache, which must not be consulted before. `None` if S3 must be asked.
     pub(super) async fn pass(
         &mut self,
         gate: Box<Gate>,

@@ -1,4 +1,4 @@
-//! The object's head first: for what one question can't settle.
+//! Requests the object's head first, where one request is not enough.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::{
     response::{Boundary, Multipart},
 };
 
-/// How often an object that changes between two questions is tried.
+/// The number of attempts for an object that changes between two requests.
 const ATTEMPTS: u32 = 2;
 
 impl Read {
-    /// Asks for the object's head, decides by it, and asks for nothing but what the client gets.
+    /// Requests the object's head, decides by it, and then requests only what the client gets.
     pub(super) async fn head_first(&self) -> Result<Response<ObjectBody>, Failure> {
         for _ in 0..ATTEMPTS {
             let head = match self.ask(&Question::head()).await? {
@@ -59,7 +59,7 @@ impl Read {
         }
     }
 
-    /// What the refusal of a HEAD is to a client that asked to GET. A GET's 404 says whether the bucket is missing, too.
+    /// The error for a client's GET when the HEAD was refused. A GET's 404 also says whether the bucket is missing.
     pub(super) async fn explain_head(&self, refusal: Refusal) -> Failure {
         if self.wanted.read.method == ReadMethod::Head {
             return self.explain(refusal).await;
@@ -70,7 +70,7 @@ impl Read {
         }
     }
 
-    /// The refusal of a HEAD with what S3 says of it to a GET: a HEAD's answer has no body.
+    /// The refusal of a HEAD, explained by a GET: the response to a HEAD has no body.
     pub(super) async fn ask_why(&self, refusal: Refusal) -> Result<Refusal, Failure> {
         if !refusal.is_unexplained_404() {
             return Ok(refusal);
@@ -81,8 +81,8 @@ impl Read {
         }
     }
 
-    /// Asks for the object, or for a range of it. One answer is of one state: should it be another one by now, the
-    /// conditions are looked at again.
+    /// Requests the object, or a range of it. One response belongs to one state: if that is a new one, the conditions
+    /// are evaluated again.
     pub(super) async fn ask_for(
         &self,
         range: Option<ByteRange>,
@@ -99,7 +99,7 @@ impl Read {
         }
     }
 
-    /// Several parts of one state of the object. The first has to be there before the client is told of any.
+    /// Several parts of one state of the object. The first must be there before the response begins.
     async fn several(
         &self,
         fields: &HeaderMap,

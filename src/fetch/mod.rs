@@ -1,7 +1,7 @@
 //! Answering a read: from the cache, through it, or from S3 alone.
 //!
-//! [`Fetch`] is a request for an object; a [`Read`](read::Read) has its bucket and its permission. What a request gets of
-//! an object whose head is known is decided in [`answer`], what the cache does for it in [`step`]: both are pure.
+//! [`Fetch`] is a request for an object; a [`Read`](read::Read) has its bucket and its permission. [`answer`] decides
+//! the response for an object whose head is known, and [`step`] what the cache does: both are pure.
 
 mod answer;
 mod deliver;

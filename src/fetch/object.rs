@@ -14,10 +14,10 @@ use crate::{
     request::{ByteRange, Question},
 };
 
-/// One object of a mount: asks S3 about it, and reads ranges of a state that is known.
+/// One object of a mount: requests it from S3, and reads ranges of a known state.
 ///
-/// Everything that reads S3 for a request does it here: plain reads, cache fills, and the parts of a multipart answer. It
-/// outlives the request where others follow its read.
+/// Every read of S3 for a request goes through it: plain reads, cache fills, and the parts of a multipart response. It
+/// outlives the request if others follow its read.
 pub(crate) struct Object {
     pub(super) mount: Mount,
     pub(super) bucket: BucketName,
@@ -25,7 +25,7 @@ pub(crate) struct Object {
     pub(super) edition: Edition,
 }
 
-/// The state of an object that its parts have to be of.
+/// The state of an object to which its parts must belong.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     tag: Option<HeaderValue>,
@@ -33,22 +33,22 @@ pub(super) struct State {
     total: u64,
 }
 
-/// What is done where S3 sends the object, whatever range it is asked for.
+/// What to do if S3 sends the whole object in response to a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// The range is cut out, if it begins near enough.
+    /// Cut out the range, if it begins near enough.
     Any,
-    /// The range is cut out of small objects: for a large one that would be a read of all of it for each range.
+    /// Cut the range out of small objects only: of a large one, each range would read all of it.
     Small,
 }
 
-/// Why a part could not be had.
+/// Why a part could not be read.
 #[derive(Debug)]
 pub(super) enum PartError {
-    /// The object has another state by now.
+    /// The object has a new state.
     Changed,
     Refused(Box<Refusal>),
-    /// S3 sends the whole object, and that is too much to cut the part out of it.
+    /// S3 sends the whole object, which is too large to cut the part out of.
     NoRanges,
     Mismatch(Mismatch),
     Origin(OriginError),
@@ -62,7 +62,7 @@ impl Object {
         self.mount.0.origin.read(target, question).await
     }
 
-    /// Reads a range of this very state.
+    /// Reads a range of exactly this state.
     pub(super) async fn part(&self, range: ByteRange, of: &State, cut: Cut) -> Result<ExactBody, PartError> {
         let question = Question::part(range, of.tag());
         let answer = match self.ask(&question).await.map_err(PartError::Origin)? {
@@ -99,7 +99,7 @@ impl Object {
         self.mount.0.cache.as_ref()
     }
 
-    /// How the cache knows it.
+    /// Its identity in the cache.
     pub(super) fn in_cache(&self, cache: &MountCache) -> ObjectRef<'_> {
         cache.object(&self.bucket, &self.key, &self.edition)
     }
@@ -126,7 +126,7 @@ impl fmt::Debug for Object {
 // === impl State ===
 
 impl State {
-    /// The state whose fields these are, S3's or the client's.
+    /// The state with these fields, S3's or the client's.
     pub(super) fn of(fields: &HeaderMap, total: u64) -> Self {
         Self { tag: fields.get(ETAG).cloned(), total }
     }
@@ -179,7 +179,7 @@ mod tests {
         origin::Transport,
     };
 
-    /// What S3 answers with, to any question.
+    /// S3's response to any request.
     type Reply = (u16, &'static [(&'static str, &'static str)], &'static str);
 
     #[derive(Debug)]
@@ -228,7 +228,7 @@ mod tests {
         let large = SMALL + 1;
         for (reply, total, cut, expected) in [
             ((206, &[TAG, RANGE][..], "cdef"), 10, Cut::Any, Ok("cdef")),
-            // Of a server that knows no ranges, cut out.
+            // From a server without ranges, cut out.
             ((200, &[TAG], "abcdefghij"), 10, Cut::Any, Ok("cdef")),
             ((200, &[TAG], "abcdefghij"), 10, Cut::Small, Ok("cdef")),
             ((200, &[TAG, ("content-length", "1048577")], ""), large, Cut::Small, Err("NoRanges")),

@@ -15,36 +15,36 @@ use crate::{
     route::BucketResolver,
 };
 
-/// A request for an object, which it takes more than a look into the cache to answer.
+/// A request for an object that takes more than a look into the cache.
 pub(crate) struct Fetch {
     pub(crate) mount: Mount,
     pub(crate) bucket: Bucket,
     pub(crate) key: ObjectKey,
     pub(crate) edition: Edition,
     pub(crate) wanted: Wanted,
-    /// What must allow it first.
+    /// The gate that must allow it first.
     pub(crate) gate: Option<Box<Gate>>,
     pub(crate) finish: Finish,
 }
 
-/// What a client wants of an object.
+/// What a client wants from an object.
 pub(crate) struct Wanted {
     pub(crate) read: ReadRequest,
     pub(crate) disposition: Option<Disposition>,
-    /// What it asks of a cache; by default nothing.
+    /// Its demands on a cache; none by default.
     pub(crate) asks: Asks,
 }
 
-/// A read of an object that is known by name, and that its client can have.
+/// A read of an object whose name is known, and which its client may have.
 pub(super) struct Read {
     pub(super) object: Arc<Object>,
     pub(super) wanted: Wanted,
 }
 
-/// What every answer of a mount gets in the end, whatever its status.
+/// The fields that every response of a mount gets in the end, whatever its status.
 #[derive(Debug, Default)]
 pub(crate) struct Finish {
-    /// Of a mount with CORS.
+    /// For a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
     pub(crate) downstream: DownstreamCaching,
 }
@@ -54,7 +54,7 @@ pub(crate) enum Bucket {
     Asked(BucketResolver, Box<request::Parts>),
 }
 
-/// What of a request a cache must look at.
+/// The parts of a request that a cache must look at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asks {
     pub(crate) control: RequestControl,
@@ -84,7 +84,7 @@ impl Fetch {
         finish.apply(response)
     }
 
-    /// The bucket, and the answer if it is in the cache of a mount that must be asked for permission first.
+    /// The bucket, and the response if it is in the cache of a mount that must first allow it.
     async fn admit(&mut self) -> Result<(BucketName, Option<Response<ObjectBody>>), Failure> {
         let bucket = self.bucket().await?;
         let recalled = match self.gate.take() {

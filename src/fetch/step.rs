@@ -1,4 +1,4 @@
-//! What the cache does for a request, given what it has of the object. Pure.
+//! The cache's next step for a request, given what it has of the object. Pure.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use crate::{
 pub(super) enum Step {
     /// Answers from the cache.
     Serve,
-    /// Answers from the cache, and revalidates behind (RFC 5861 §3).
+    /// Answers from the cache, and revalidates in the background (RFC 5861 §3).
     ServeStale,
     /// Answers 404, as S3 did.
     Missing,
@@ -20,17 +20,17 @@ pub(super) enum Step {
     NotCached,
     /// Asks S3 as if there were no cache.
     Bypass,
-    /// Asks S3 for the head, or waits for whoever does.
+    /// Requests the head from S3, or waits for a request that does.
     Ask(Reason),
 }
 
-/// What the request has learnt of S3 already.
+/// What the request has already learnt from S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Learnt {
     Nothing,
     /// S3 was asked, by this request or by one that it waited for.
     Asked {
-        /// What is stored came by that.
+        /// The stored head came from that.
         is_newer: bool,
     },
 }
@@ -51,7 +51,7 @@ impl Step {
             }
             Some(Head::Found(found)) => match found.use_at(now, control) {
                 State::Fresh => return Self::Serve,
-                // Just confirmed: it is good for this request, though it were never fresh.
+                // Just confirmed: it is usable for this request, even if it was never fresh.
                 State::StaleWhileRevalidate | State::Stale { .. } if is_confirmed => return Self::Serve,
                 State::StaleWhileRevalidate => return Self::ServeStale,
                 State::Stale { .. } => Self::Ask(reason(found, now)),
@@ -71,7 +71,7 @@ impl Step {
             _ if control.only_if_cached => Self::NotCached,
             // RFC 9111 §5.2.1.5.
             _ if control.no_store => Self::Bypass,
-            // The question that was waited for left nothing behind: those who waited do not wait for each other.
+            // The awaited request left nothing behind: the waiting requests must not wait for each other.
             Self::Ask(_) if learnt != Learnt::Nothing => Self::Bypass,
             step => step,
         }
@@ -79,7 +79,7 @@ impl Step {
 }
 
 fn reason(found: &Found, now: SystemTime) -> Reason {
-    // It would do for another client.
+    // Another client could use it.
     match found.use_at(now, &RequestControl::default()) {
         State::Fresh => Reason::Request,
         State::StaleWhileRevalidate | State::Stale { .. } => Reason::Stale,
@@ -131,12 +131,12 @@ mod tests {
             (Some(&behind), "", Nothing, Step::ServeStale),
             (Some(&missing), "", Nothing, Step::Missing),
             (Some(&uncacheable), "", Nothing, Step::Bypass),
-            // Clients that want more.
+            // Clients with stricter demands.
             (Some(&fresh), "no-cache", Nothing, Step::Ask(Reason::Request)),
             (Some(&fresh), "max-age=5", Nothing, Step::Ask(Reason::Request)),
             (Some(&old), "no-cache", Nothing, Step::Ask(Reason::Stale)),
             (Some(&missing), "no-cache", Nothing, Step::Ask(Reason::UriMiss)),
-            // RFC 9111 §5.2.1.5: what is stored may answer, what is asked for may not be stored.
+            // RFC 9111 §5.2.1.5: a stored response may be used, a new one must not be stored.
             (Some(&fresh), "no-store", Nothing, Step::Serve),
             (Some(&old), "no-store", Nothing, Step::Bypass),
             (None, "no-store", Nothing, Step::Bypass),

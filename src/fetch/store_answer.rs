@@ -1,4 +1,4 @@
-//! What the cache stores of what S3 says of an object.
+//! Stores S3's responses in the cache.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::{
     request::Question,
 };
 
-/// What an answer to HEAD is to the cache.
+/// The use of a response to HEAD for the cache.
 pub(super) enum HeadFor {
-    /// To be stored; its bytes must be asked for.
+    /// Store it; the bytes must be requested.
     Store(Box<Found>),
-    /// Only a whole read can be stored: the object has no strong entity tag by which more of the same state could be asked
-    /// for, or S3 says of it what it does not say to GET.
+    /// Only a whole read can be stored: the object has no strong entity tag by which to request more of the same state,
+    /// or S3's response to HEAD differs from that to GET.
     WholeReads,
-    /// Not to be stored.
+    /// Do not store it.
     Never,
 }
 
@@ -32,8 +32,8 @@ impl Object {
         self.in_cache(cache).to_owned()
     }
 
-    /// What is to be stored of an object; `None` if it must not be. Of the state that is stored already, it keeps the
-    /// bytes.
+    /// The head to store for an object; `None` if it must not be stored. It keeps the bytes that are stored for the
+    /// same state.
     pub(super) fn found(
         &self,
         cache: &MountCache,
@@ -43,7 +43,7 @@ impl Object {
         asked: AskedAt,
     ) -> Option<Found> {
         let mut fields = self.fields(origin);
-        // Of a part, it was the part's.
+        // In a 206 it was the part's length.
         fields.insert(CONTENT_LENGTH, HeaderValue::from(total));
         let object = self.in_cache(cache);
         let found = Found::new(&fields, origin, total, object, cache.freshness(), self.asked(asked))?;
@@ -53,7 +53,7 @@ impl Object {
         })
     }
 
-    /// What is to be stored by an answer to HEAD.
+    /// The head to store from a response to HEAD.
     pub(super) fn found_by_head(
         &self,
         cache: &MountCache,
@@ -61,7 +61,7 @@ impl Object {
         stale: Option<&Found>,
         asked: AskedAt,
     ) -> HeadFor {
-        // What HEAD says of such an object is not what GET says.
+        // For such an object, S3's response to HEAD differs from that to GET.
         if is_archived(origin) {
             return HeadFor::Never;
         }
@@ -73,7 +73,7 @@ impl Object {
         }
     }
 
-    /// What was stored, confirmed by a 304.
+    /// The stored head, confirmed by a 304.
     pub(super) fn freshened(
         &self,
         cache: &MountCache,
@@ -83,7 +83,7 @@ impl Object {
     ) -> Option<Found> {
         let mount = &self.mount.0;
         let mut fields = mount.headers.select_for_not_modified(origin);
-        // What S3 says of caching goes through the mount's rules; what it leaves out stays as it was.
+        // S3's caching fields go through the mount's rules; fields that S3 leaves out stay as they were.
         if fields.contains_key(CACHE_CONTROL) || fields.contains_key(EXPIRES) {
             let content_type = stale.fields.get(CONTENT_TYPE);
             mount.cache_control.apply(&self.key, &self.edition, content_type, &mut fields);
@@ -91,7 +91,7 @@ impl Object {
         stale.freshened(&fields, origin, &self.key, cache.freshness(), self.asked(asked))
     }
 
-    /// Stores what is found, and counts it if it confirms what was stored.
+    /// Stores a head, and counts it if it confirms the stored one.
     pub(super) fn store(
         &self,
         cache: &MountCache,
@@ -106,7 +106,7 @@ impl Object {
         }
     }
 
-    /// Revalidates a stale head, in a task of its own and once at a time.
+    /// Revalidates a stale head in its own task, one request at a time.
     pub(super) fn revalidate_behind(self: &Arc<Self>, cache: &MountCache, stale: &Arc<Head>) {
         let id = self.id(cache);
         let is_due = || cache.lookup(id.borrowed()).is_some_and(|head| Arc::ptr_eq(&head, stale));
@@ -115,7 +115,7 @@ impl Object {
         }
     }
 
-    /// Revalidates it for all who wait.
+    /// Revalidates it for all waiting requests.
     pub(super) fn go_on_behind(self: &Arc<Self>, lead: Lead<Result<(), Failure>>, stale: &Arc<Head>) {
         let (object, stale) = (Arc::clone(self), Arc::clone(stale));
         tokio::spawn(async move {
@@ -124,14 +124,14 @@ impl Object {
         });
     }
 
-    /// Fails if S3 could not say.
+    /// Fails if S3 could not respond.
     async fn revalidate(&self, cache: &MountCache, stale: &Arc<Head>) -> Result<(), Failure> {
         let asked = cache.asked(&self.key, self.now());
         let failure = match self.ask(&Question::head()).await {
             Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
                 match self.found_by_head(cache, answer.headers(), stale.found(), asked) {
                     HeadFor::Store(found) => drop(self.store(cache, *found, stale.found(), asked)),
-                    // Only a whole read brings such an object anew.
+                    // Only a whole read can renew such an object.
                     HeadFor::WholeReads => cache.forget(&self.id(cache), stale),
                     HeadFor::Never => cache.store_uncacheable(&self.id(cache), self.now(), asked),
                 }
@@ -145,14 +145,14 @@ impl Object {
         if !failure.is_outage() {
             return Ok(());
         }
-        // Within its window the object is served as it is; behind it the question is asked in front.
+        // Within its window the object is served as it is; after that, the request waits for the revalidation.
         if let Some(found) = stale.found() {
             found.back_off(self.now());
         }
         Err(failure)
     }
 
-    /// What S3 denies now is not given out later, in place of an error. Only an outage says nothing of the object.
+    /// An object that S3 now denies must not later stand in for an error. Only an outage says nothing about the object.
     pub(super) fn lost(&self, cache: &MountCache, before: Option<&Arc<Head>>, failure: Failure) -> Failure {
         if let Some(before) = before.filter(|_| !failure.is_outage()) {
             cache.forget(&self.id(cache), before);

@@ -1,4 +1,4 @@
-//! The way of a read of a mount with a cache.
+//! The path of a read on a mount with a cache.
 
 use std::{future::Future, sync::Arc};
 
@@ -16,32 +16,32 @@ use crate::{
     error::{Failure, ProxyError, ProxyErrorKind},
 };
 
-/// How often a request begins anew, because what it went by was gone by the time that it was asked for.
+/// How often a request starts over because the stored object was gone when it was needed.
 const ATTEMPTS: usize = 4;
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Default)]
 struct Course {
-    /// What the cache did to ask S3 for the head.
+    /// How the request for the head was forwarded to S3.
     forward: Option<Forward>,
-    /// What was stored when S3 was asked.
+    /// The stored head at the time of the request to S3.
     before: Option<Arc<Head>>,
-    /// It has waited for a question that had begun before it.
+    /// Whether it has waited for a request that had begun before it.
     has_waited: bool,
 }
 
-/// What an arm of the loop leaves.
+/// The next step after a turn of the loop.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Next {
     Answered(Response<ObjectBody>),
-    /// To look again.
+    /// Look into the cache again.
     Again,
-    /// To ask S3 as if there were no cache.
+    /// Ask S3 as if there were no cache.
     Bypass,
 }
 
 impl Read {
-    /// The answer, from the cache as far as it has it, and from S3.
+    /// The response, from the cache as far as possible, and from S3.
     pub(super) async fn through_cache(&self, cache: &MountCache) -> Response<ObjectBody> {
         let mut course = Course::default();
         match self.take_steps(cache, &mut course).await {
@@ -97,9 +97,9 @@ impl Read {
         let learnt = course.learnt(Some(head));
         let forward = course.forward.take();
         let Some((mut response, from)) = self.serve(cache, head, learnt).await? else {
-            // Another state took its place in the meantime.
+            // Another state has replaced it meanwhile.
             cache.forget(&self.object.id(cache), head);
-            // If S3 contradicts what it has just said, it is asked for an answer in one piece.
+            // If S3 contradicts its previous response, the request bypasses the cache and gets one response.
             return Ok(if forward.is_some() { Next::Bypass } else { Next::Again });
         };
         if from == ReadFrom::PastCache {
@@ -125,7 +125,7 @@ impl Read {
         response
     }
 
-    /// Asks S3 for the head, or waits for whoever does.
+    /// Requests the head from S3, or waits for a request that does.
     async fn take_turn(
         &self,
         cache: &MountCache,
@@ -137,7 +137,7 @@ impl Read {
         let control = &self.wanted.asks.control;
         let stale = head.as_ref().filter(|head| head.found().is_some());
         let forward = Forward::new(reason);
-        // An answer that came meanwhile will do, but for a client that wants S3 asked.
+        // A response that came meanwhile is enough, unless the client requires a request to S3.
         let is_due = || {
             let now = cache.lookup(id.borrowed());
             control.no_cache || now.as_ref().map(Arc::as_ptr) == head.as_ref().map(Arc::as_ptr)
@@ -149,8 +149,8 @@ impl Read {
                 let Some(told) = self.in_time(cache, stale, follow.outcome()).await else {
                     return self.or_stale(cache, stale, Failure::late()).await;
                 };
-                // A client that wants S3 asked wants it asked after its request (RFC 9111 §5.2.1.4). This question
-                // was begun before; the next one is not.
+                // With `no-cache`, S3 must be asked after the client's request (RFC 9111 §5.2.1.4). The awaited request
+                // began before it; the next one does not.
                 if control.no_cache && !std::mem::replace(&mut course.has_waited, true) {
                     return Ok(Next::Again);
                 }
@@ -160,7 +160,7 @@ impl Read {
                 }
             }
             Turn::Lead(lead) => match self.in_time(cache, stale, self.forward(cache, stale)).await {
-                // Others may wait longer, or have nothing that stands in: it is asked for as long as it takes.
+                // Others may wait longer, or have no stale object: the request to S3 continues as long as it takes.
                 None => {
                     if let Some(stale) = stale {
                         self.object.go_on_behind(lead, stale);
@@ -197,7 +197,7 @@ impl Read {
         }
     }
 
-    /// A stale object in place of an error, where that is allowed (RFC 5861 §4).
+    /// A stale object in place of an error, if that is allowed (RFC 5861 §4).
     async fn or_stale(
         &self,
         cache: &MountCache,
@@ -224,7 +224,7 @@ impl Read {
         Ok(Next::Answered(response))
     }
 
-    /// What a question brings; `None` if a stale object can stand in, and the client has waited long enough.
+    /// The outcome of a request to S3; `None` if a stale object can stand in, and the client has waited long enough.
     async fn in_time<T>(
         &self,
         cache: &MountCache,
@@ -255,13 +255,13 @@ impl Course {
     }
 }
 
-/// The answer came from S3 as it is, though its object's head is stored.
+/// Reports a response that came from S3 directly, although its object's head is stored.
 fn report_past_cache(cache: &MountCache, response: &mut Response<ObjectBody>, reason: Reason) {
     let status = CacheStatus::forward(Forward::new(reason)).with_detail(Detail::NoRoom);
     cache.report(response, Report::of(status));
 }
 
-/// Whether it was put in the place of what was stored before.
+/// Whether it has replaced the previously stored head.
 fn is_newer(head: &Arc<Head>, before: Option<&Arc<Head>>) -> bool {
     !before.is_some_and(|before| Arc::ptr_eq(before, head))
 }

@@ -8,26 +8,26 @@ use tokio::{sync::OnceCell, time::Instant};
 use super::{Answer, S3ErrorCode, S3Origin, Target};
 use crate::request::Question;
 
-/// What S3 says of a key that does not exist.
+/// S3's response for a key that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absence {
-    /// `NoSuchKey`: so `AccessDenied` means what it says.
+    /// `NoSuchKey`: so `AccessDenied` really means a denial.
     Told,
-    /// `AccessDenied`, for want of `s3:ListBucket` (S3 API, GetObject, "Permissions").
+    /// `AccessDenied`, for lack of `s3:ListBucket` (S3 API, GetObject, "Permissions").
     Hidden,
 }
 
-/// What a bucket says of absent keys, asked for once in a while and once at a time.
+/// A bucket's response for absent keys, probed from time to time, by one request at a time.
 #[derive(Debug, Default)]
 pub(super) struct AbsentKeys(Mutex<Option<(Instant, Answered)>>);
 
-/// `None` if S3 said neither.
+/// `None` if S3 gave neither response.
 type Answered = Arc<OnceCell<Option<Absence>>>;
 
-/// Policies change; who changed one waits no longer than that.
+/// Policies can change: a change takes effect after this time at the latest.
 const KEPT: Duration = Duration::from_secs(5 * 60);
 
-/// S3 is not asked again at once where it had no answer.
+/// After a probe without a result, S3 is not asked again at once.
 const SILENT: Duration = Duration::from_secs(5);
 
 // === impl AbsentKeys ===
@@ -48,7 +48,8 @@ impl AbsentKeys {
 }
 
 impl S3Origin {
-    /// Asks for `absent`, a key that nobody has, unless that is known already. `None` if S3 says neither.
+    /// Requests `absent`, a key that does not exist, unless the result is known already. `None` if S3 gives neither
+    /// response.
     pub(crate) async fn absence(&self, absent: Target<'_>) -> Option<Absence> {
         let place = self.place(absent.bucket).ok()?;
         let cell = place.absent_keys.cell();

@@ -8,11 +8,11 @@ use std::{
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-/// The time as S3's clock has it: signatures and credentials live by it. Clones go together.
+/// The time by S3's clock, for signatures and credentials. Clones are the same clock.
 #[derive(Debug, Clone)]
 pub(crate) struct OriginClock {
     ours: SharedTimeSource,
-    /// By how much S3's clock goes before ours, in milliseconds.
+    /// How far S3's clock is ahead of ours, in milliseconds.
     offset: Arc<AtomicI64>,
 }
 
@@ -23,13 +23,13 @@ impl OriginClock {
         Self { ours, offset: Arc::default() }
     }
 
-    /// The time before it was corrected.
+    /// The time without the correction.
     #[cfg(feature = "diagnosis")]
     pub(super) fn uncorrected(&self) -> SystemTime {
         self.ours.now()
     }
 
-    /// Goes by S3's clock from now on, unless it is beyond reason.
+    /// Adopts S3's clock from now on, unless its time is implausible.
     pub(super) fn set(&self, theirs: SystemTime) {
         let is_sane = (UNIX_EPOCH + EARLIEST..UNIX_EPOCH + LATEST).contains(&theirs);
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).ok();
@@ -53,7 +53,7 @@ impl TimeSource for OriginClock {
     }
 }
 
-/// 2015 and 2100: an answer from another time teaches nothing.
+/// 2015 and 2100: a response from another time is ignored.
 const EARLIEST: Duration = Duration::from_secs(1_420_070_400);
 const LATEST: Duration = Duration::from_secs(4_102_444_800);
 

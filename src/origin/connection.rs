@@ -1,11 +1,11 @@
-//! The fields of a response that are about the connection, and not for anyone behind the one who reads it.
+//! The fields of a response that are only for the recipient on the connection.
 
 use http::{
     HeaderMap, HeaderName,
     header::{CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
-/// Whether a field is one of the connection (RFC 9110 §7.6.1) or of authentication at a proxy (RFC 9111 §3.1).
+/// Whether a field is for the connection (RFC 9110 §7.6.1) or for authentication at a proxy (RFC 9111 §3.1).
 pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
     CONNECTION_FIELDS.contains(name)
         || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "proxy-authentication-info")

@@ -1,4 +1,4 @@
-//! Credentials of any SDK provider, kept at hand: a request never waits for a refresh while the old ones are good.
+//! A cache for the credentials of any SDK provider: no request waits for a refresh while the old ones are valid.
 
 mod refresh;
 mod unavailable;
@@ -24,13 +24,13 @@ pub(crate) use self::{refresh::RefreshPolicy, unavailable::CredentialsUnavailabl
 #[derive(Clone)]
 pub(crate) struct CredentialCache(Arc<Shared>);
 
-/// One set of credentials, told apart from its successors by a generation.
+/// One set of credentials. Its generation tells it from its successors.
 pub(crate) struct Identity {
     generation: u64,
     credentials: Credentials,
-    /// So long they are tried even if they have expired.
+    /// Until then they are tried even if they have expired.
     tried_until: Option<Instant>,
-    /// Between this and the expiry a new set is fetched, in the background.
+    /// How long before the expiry a new set is fetched in the background.
     window: Duration,
     refresh_after: Option<SystemTime>,
 }
@@ -48,9 +48,9 @@ struct Shared {
 struct Refresh {
     in_flight: Option<watch::Receiver<Option<Outcome>>>,
     generation: u64,
-    /// Attempts in a row that brought nothing new.
+    /// The number of consecutive attempts that brought nothing new.
     failures: u32,
-    /// The latest failure, and when the next attempt may begin.
+    /// The latest failure, and the earliest time of the next attempt.
     failed: Option<(CredentialsUnavailable, Instant)>,
     /// When credentials were last replaced because S3 refused them.
     renewed: Option<Instant>,
@@ -70,7 +70,7 @@ impl CredentialCache {
         Self(Arc::new(Shared { provider, clock, policy, current, refresh }))
     }
 
-    /// The credentials at hand, if they are valid at `now`. Starts a refresh in the background when one is due.
+    /// The current credentials, if they are valid at `now`. Starts a refresh in the background when one is due.
     pub(crate) fn current(&self, now: SystemTime) -> Option<Arc<Identity>> {
         let identity = self.0.current.load_full().filter(|identity| identity.is_valid(now))?;
         if identity.is_due(now) {
@@ -79,12 +79,12 @@ impl CredentialCache {
         Some(identity)
     }
 
-    /// The credentials at hand, if they are valid now.
+    /// The current credentials, if they are valid now.
     pub(crate) fn at_hand(&self) -> Option<Arc<Identity>> {
         self.current(self.0.clock.now())
     }
 
-    /// New credentials, by one fetch that all who wait share.
+    /// New credentials, by one fetch that all waiting requests share.
     pub(crate) async fn fetch(&self) -> Outcome {
         let mut in_flight = self.refresh()?;
         match in_flight.wait_for(Option::is_some).await {
@@ -93,7 +93,7 @@ impl CredentialCache {
         }
     }
 
-    /// Credentials in place of ones that S3 refused before their time; `false` if there are no others.
+    /// Replaces credentials that S3 refused before their expiry; `false` if there are no others.
     pub(crate) async fn renew(&self, refused: &Identity) -> Result<bool, CredentialsUnavailable> {
         let is_other = |identity: &Identity| identity.generation != refused.generation;
         if self.0.current.load().as_deref().is_some_and(is_other) {
@@ -111,12 +111,12 @@ impl CredentialCache {
         Ok(!same_keys(&identity.credentials, &refused.credentials))
     }
 
-    /// Joins the refresh in flight, or starts one in a task of its own, so that a request that goes away does
-    /// not take the refresh with it. After a failure the next attempt waits for its back-off.
+    /// Joins the refresh in flight, or starts one in its own task, so that a cancelled request does not cancel the
+    /// refresh. After a failure the next attempt waits for its back-off.
     fn refresh(&self) -> Result<watch::Receiver<Option<Outcome>>, CredentialsUnavailable> {
         let mut refresh = self.0.lock();
         if let Some(in_flight) = &refresh.in_flight {
-            // A sender that is gone without an outcome means that the task was ended with its runtime.
+            // A sender that is gone without an outcome means that the task ended with its runtime.
             if in_flight.has_changed().is_ok() {
                 return Ok(in_flight.clone());
             }
@@ -150,7 +150,7 @@ impl Shared {
         match tokio::time::timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await {
             Ok(Ok(credentials)) => Ok(credentials),
             Ok(Err(error)) => Err(CredentialsUnavailable::failed(&error)),
-            // The wrapper itself has no fallback, but what it wraps may.
+            // The wrapper itself has no fallback, but the wrapped provider may have one.
             Err(_) => self
                 .provider
                 .as_ref()
@@ -159,7 +159,7 @@ impl Shared {
         }
     }
 
-    /// Ends the refresh in flight with what the provider said.
+    /// Ends the refresh in flight with the provider's result.
     fn settle(&self, loaded: Result<Credentials, CredentialsUnavailable>) -> Outcome {
         let now = self.clock.now();
         let mut refresh = self.lock();
@@ -189,7 +189,7 @@ impl Shared {
                 refresh.failed = Some((error.clone(), Instant::now() + pause));
                 let (failures, expiry) =
                     (refresh.failures, current.as_ref().and_then(|old| old.credentials.expiry()));
-                // Said once for each failure. Requests that fail for it refer to it.
+                // Logged once for each failure. Requests that fail because of it refer to it.
                 if current.is_some_and(|current| current.is_valid(now)) {
                     tracing::warn!(%error, failures, ?expiry, "credentials could not be renewed; the old ones are still valid");
                 } else {
@@ -201,7 +201,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Refresh> {
-        // Nothing that holds the lock can leave the state half-written.
+        // No holder of the lock can leave the state half-written.
         self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -209,14 +209,14 @@ impl Shared {
 /// As long as the SDK's own identity cache waits.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// If S3 refuses the new credentials too, the next ones would hardly be better: the provider is left in peace for so
-/// long.
+/// If S3 also refuses the new credentials, the next ones would hardly be better: the provider is not asked again for
+/// this long.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long credentials are tried beyond their expiry.
 const TRIED_FOR: Duration = Duration::from_secs(10);
 
-/// Whether a provider has given nothing new.
+/// Whether a provider has returned nothing new.
 fn is_same(one: &Credentials, other: &Credentials) -> bool {
     same_keys(one, other) && one.expiry() == other.expiry()
 }
@@ -249,17 +249,17 @@ impl Identity {
         Self { generation, credentials, tried_until: None, window, refresh_after }
     }
 
-    /// By our clock they have expired already. If it goes wrong, S3's answer to them will say so, and set it right. So how
-    /// long they are tried does not go by it.
+    /// Credentials that have already expired by our clock. If the clock is wrong, S3's response to them will correct
+    /// it. So the time for which they are tried does not depend on the clock.
     fn expired(generation: u64, credentials: Credentials) -> Self {
-        tracing::warn!(expiry = ?credentials.expiry(), "the provider gave credentials that have expired");
+        tracing::warn!(expiry = ?credentials.expiry(), "the provider returned credentials that have expired");
         let tried_until = Some(Instant::now() + TRIED_FOR);
         Self { generation, credentials, tried_until, window: Duration::ZERO, refresh_after: None }
     }
 
-    /// The same once more: what a provider gives that keeps them until they expire, or a metadata service that can't get
-    /// others, whose last ones are mostly good beyond their expiry ("static stability"). Others are asked for, but not at
-    /// once.
+    /// The same credentials again, from a provider that keeps them until they expire, or from a metadata service that
+    /// cannot get others. Its last ones usually stay valid beyond their expiry ("static stability"). The next attempt
+    /// waits for the pause.
     fn again(old: &Self, now: SystemTime, pause: Duration) -> Self {
         let Self { generation, window, .. } = *old;
         let credentials = old.credentials.clone();
@@ -286,7 +286,7 @@ impl Identity {
     }
 
     fn is_due(&self, now: SystemTime) -> bool {
-        // So early that a refresh that fails only after `LOAD_TIMEOUT` still ends in time.
+        // So early that even a refresh that fails after `LOAD_TIMEOUT` ends in time.
         let is_nearly_over =
             |until: Instant| until.saturating_duration_since(Instant::now()) < TRIED_FOR * 2 / 3;
         self.refresh_after.is_some_and(|after| after <= now) || self.tried_until.is_some_and(is_nearly_over)

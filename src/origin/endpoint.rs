@@ -31,35 +31,35 @@ pub(crate) struct Addressing {
     pub(crate) accelerate: bool,
 }
 
-/// Where one bucket is, resolved once: a template into which only a key is written.
+/// The endpoint of one bucket, resolved once: a URL that lacks only the key.
 pub(crate) struct Endpoint {
     pub(crate) scheme: Scheme,
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// What `Host` says and the signature covers: without a default port.
+    /// The value of `Host`, which the signature covers: without a default port.
     pub(crate) host_header: HeaderValue,
     pub(crate) scope: SigningScope,
     pub(crate) auth: AuthScheme,
-    /// Empty, or the path that stands before every key, without a trailing slash.
+    /// Empty, or the path before every key, without a trailing slash.
     pub(super) base_path: String,
     /// The day's key for `scope`; replaced when the day or the credentials change.
     pub(crate) signing_key: ArcSwapOption<SigningKey>,
 }
 
-/// Refuses what the rules would find a place for, or refuse in words of their own.
+/// Refuses some names for which the rules would find an endpoint, or have a worse message.
 fn check_kind(bucket: &BucketName) -> Result<(), EndpointError> {
     let name = bucket.as_str();
-    // S3 user guide, "Bucket naming rules": no bucket's name ends like the alias of a multi-region access point.
+    // S3 user guide, "Bucket naming rules": no bucket name ends like the alias of a multi-region access point.
     if name.ends_with(".mrap") {
         return Err(EndpointError(
-            "a multi-region access point takes no SigV4 signatures for one region (it needs SigV4A), and is not supported: \
+            "a multi-region access point accepts no SigV4 signatures for one region (it needs SigV4A), and is not supported: \
              name the access point or the bucket of one of its regions"
                 .to_owned(),
         ));
     }
     match Arn::parse(name) {
         Some(Arn { service: "s3", region: "", account: "", resource, .. }) => {
-            Err(EndpointError(format!("the ARN of a bucket, where its name is wanted: {resource}")))
+            Err(EndpointError(format!("this is the ARN of a bucket: give its name, {resource}")))
         }
         Some(Arn { service: "s3" | "s3-outposts" | "s3-object-lambda" | "s3express", .. }) => Ok(()),
         None if !name.starts_with("arn:") => Ok(()),
@@ -69,29 +69,29 @@ fn check_kind(bucket: &BucketName) -> Result<(), EndpointError> {
     }
 }
 
-/// How a bucket wants its requests signed.
+/// How requests for a bucket are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthScheme {
-    /// By the credentials themselves.
+    /// With the mount's credentials.
     Credentials,
-    /// By those of a session with the bucket: it is a directory bucket, or an access point of one
-    /// ([S3 API, CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
+    /// With those of a session with the bucket, for a directory bucket or an access point of one ([S3 API,
+    /// CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
     Session,
 }
 
-/// A bucket that the endpoint rules refuse, in their words.
+/// A bucket that the endpoint rules refuse, with their message.
 #[derive(Debug)]
 pub(crate) struct EndpointError(String);
 
-/// Everything but RFC 3986's unreserved characters and the slash is encoded, in upper case: the signed path and
-/// the path on the wire are the same bytes, and no server in between has a reason to spell it otherwise.
+/// Everything but RFC 3986's unreserved characters and the slash is encoded, in upper case: the signed path and the
+/// path on the wire are the same bytes, and no server in between has a reason to change them.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 const QUERY: &AsciiSet = &KEY.add(b'/');
 
 // === impl Addressing ===
 
 impl Addressing {
-    /// Asks the SDK's endpoint rules where the bucket is.
+    /// Resolves the bucket's endpoint by the SDK's endpoint rules.
     pub(crate) fn resolve(&self, bucket: &BucketName) -> Result<Endpoint, EndpointError> {
         check_kind(bucket)?;
         let params = Params::builder()
@@ -137,7 +137,7 @@ impl AuthScheme {
         }
     }
 
-    /// The field for the token of the credentials.
+    /// The field for the credentials' session token.
     pub(super) fn token_field(self) -> HeaderName {
         match self {
             Self::Credentials => const { HeaderName::from_static("x-amz-security-token") },
@@ -146,11 +146,11 @@ impl AuthScheme {
     }
 }
 
-/// The output of a future that is ready at once, as those of the SDK's own resolver are.
+/// The output of a future that is ready at once, as the SDK's own resolver's is.
 fn now<T>(future: impl Future<Output = T>) -> Result<T, EndpointError> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Ok(output),
-        Poll::Pending => Err(EndpointError("the endpoint rules did not answer at once".to_owned())),
+        Poll::Pending => Err(EndpointError("the endpoint rules did not return at once".to_owned())),
     }
 }
 
@@ -289,8 +289,8 @@ mod tests {
         for (other, hint) in [
             ("arn:aws:sqs:us-west-2:123456789012:queue", "not the ARN of an access point"),
             ("arn:media", "not the ARN of an access point"),
-            ("arn:aws:s3:::media", "where its name is wanted: media"),
-            // In the words of the rules.
+            ("arn:aws:s3:::media", "give its name, media"),
+            // With the message of the rules.
             ("arn:aws:s3:us-west-2:123456789012:bucket/media", "Unrecognized format"),
             ("arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-0123", "4-component resource"),
             ("arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/media", "has `aws-cn`"),

@@ -16,11 +16,11 @@ pub(crate) struct EndpointUrl {
 // === impl EndpointUrl ===
 
 impl EndpointUrl {
-    /// `field` is what an error calls it. A user name is refused before anything can show what may be a password.
+    /// `field` is its name in errors. A user name is refused before any message can show a password.
     pub(crate) fn parse(field: &str, url: impl Into<String>) -> Result<Self, ConfigError> {
         let text = url.into();
         if text.contains('@') {
-            let message = format!("{field} must not carry a user name: credentials are given apart");
+            let message = format!("{field} must not carry a user name: give the credentials separately");
             return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         }
         let invalid = |why| Err(ConfigError::invalid(field, &text, why));
@@ -37,12 +37,12 @@ impl EndpointUrl {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
-    /// A name or an address, which has no brackets.
+    /// A name or an address, without brackets.
     pub(crate) fn host(&self) -> &str {
         bare(self.uri.host().unwrap_or_default())
     }
 
-    /// Whether the host is one of AWS's own, as that of a VPC endpoint is.
+    /// Whether the host belongs to AWS, including VPC endpoints.
     #[cfg(feature = "policies")]
     pub(crate) fn is_of_aws(&self) -> bool {
         let host = self.host().to_ascii_lowercase();

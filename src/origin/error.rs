@@ -7,13 +7,13 @@ use super::{
 };
 use crate::error::BoxError;
 
-/// Why S3 gave no answer at all.
+/// Why there is no response from S3 at all.
 #[derive(Debug)]
 pub(crate) enum OriginError {
     Credentials(CredentialsUnavailable),
     Endpoint(EndpointError),
     Wire(WireError),
-    /// The request can't be written down: the credentials hold bytes that no header may hold.
+    /// The request can't be written: the credentials contain bytes that no field may contain.
     Unwritable(BoxError),
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for OriginError {
         f.write_str(match self {
             Self::Credentials(_) => "no credentials",
             Self::Endpoint(_) => "the bucket has no endpoint",
-            Self::Wire(_) => "the origin could not be asked",
+            Self::Wire(_) => "the origin could not be reached",
             Self::Unwritable(_) => "the request to the origin could not be written",
         })
     }

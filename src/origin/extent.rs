@@ -10,7 +10,7 @@ use http_body::Body;
 use super::WireBody;
 use crate::request::{ByteRange, ContentRange, RangeSpec};
 
-/// Which bytes of an object were asked for.
+/// The bytes of an object that were requested.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) range: Option<RangeSpec>,
@@ -18,45 +18,45 @@ pub(crate) struct Asked {
     pub(crate) total: Option<u64>,
 }
 
-/// What is known beforehand of a body's length (RFC 9112 §6.3).
+/// What the head says about the body's length (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyLength {
     Told(u64),
-    /// Its end can be told from a broken connection.
+    /// Its end differs from a broken connection.
     Framed,
     /// It ends where the connection ends, for whatever reason.
     Unframed,
 }
 
-/// What the body of an answer is, once it is known to be what was asked for.
+/// The extent of a response's body, once it matches the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// The object, whose length S3 may have kept to itself.
+    /// The object, whose length S3 may not have given.
     Whole { length: Option<u64>, end: End },
-    /// A part, behind `skip` bytes that nobody asked for. The body's length may not be told.
+    /// A part, after `skip` bytes that were not requested. The body's length may be unknown.
     Part { range: ByteRange, total: u64, skip: u64, end: End },
     /// S3 sent the object instead of saying that it has no such part.
     Unsatisfiable { total: u64 },
 }
 
-/// How it is known that the bytes are the promised ones.
+/// How we know that the bytes are the promised ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// S3 said beforehand how long its body is. What comes behind the bytes is nobody's.
+    /// S3 gave its body's length in advance. Anything after the bytes is dropped.
     Told,
-    /// By the end of S3's body: if more came, it would be another part of the object.
+    /// By the end of S3's body: if more came, the bytes would be another part of the object.
     Awaited,
 }
 
-/// An answer that does not fit the question, and why.
+/// A response that does not match the request, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mismatch(&'static str);
 
-/// So many bytes are read and dropped, to cut a part out of an answer with more. Beyond it a client is sent more than it
-/// asked for, as it has to expect (RFC 9110 §14.2).
+/// At most this many bytes are read and dropped to cut a part out of a longer response. Beyond that, the client gets
+/// more than it asked for, which it must expect (RFC 9110 §14.2).
 const PASSED_WHOLE: u64 = 1024 * 1024;
 
-/// What the body of an answer holds, by its fields.
+/// The content of a response's body, by its fields.
 enum Content {
     Whole(Option<u64>),
     Part(ByteRange, u64),
@@ -65,10 +65,10 @@ enum Content {
 // === impl Extent ===
 
 impl Extent {
-    /// Compares an answer with the question.
+    /// Compares a response with the request.
     ///
-    /// Some servers send 200 with the fields of a 206, or the other way round: what counts is which bytes the fields
-    /// say that there are, and whether the body is as long as that.
+    /// Some servers send 200 with the fields of a 206, or the other way round. So the bytes that the fields announce
+    /// count, and the body must have that length.
     pub(crate) fn of(
         asked: Asked,
         status: StatusCode,
@@ -86,13 +86,13 @@ impl Extent {
                 Content::Part(range, total) if range.len() == total => {
                     Ok(Self::Whole { length: Some(total), end })
                 }
-                // RFC 9110 §15.3.7: never in answer to a request without Range.
+                // RFC 9110 §15.3.7: never in response to a request without Range.
                 Content::Part(..) => Err(Mismatch("a part instead of the object")),
             };
         };
         let (held, total) = match holds {
             Content::Whole(length @ (None | Some(0))) => return Ok(Self::Whole { length, end }),
-            // The range was reckoned from another length.
+            // The range was computed from another length.
             Content::Whole(Some(total)) if asked.total.is_some_and(|known| known != total) => {
                 return Err(Mismatch::CHANGED);
             }
@@ -102,14 +102,14 @@ impl Extent {
         let held = held.ok_or(Mismatch("an impossible length"))?;
         let Some(wanted) = range.resolve(total) else { return Ok(Self::Unsatisfiable { total }) };
         if wanted.first() < held.first() || held.last() < wanted.last() {
-            return Err(Mismatch("another part than the one asked for"));
+            return Err(Mismatch("another part than the requested one"));
         }
-        // Behind a slice there is more, in any case.
+        // After a slice there is more in any case.
         let end = if held == wanted { end } else { End::Told };
         match wanted.first() - held.first() {
             skip @ ..=PASSED_WHOLE => Ok(Self::Part { range: wanted, total, skip, end }),
             _ if held.len() == total => Ok(Self::Whole { length: Some(total), end }),
-            _ => Err(Mismatch("much more than the part asked for")),
+            _ => Err(Mismatch("much more than the requested part")),
         }
     }
 }
@@ -124,7 +124,7 @@ impl Content {
         body: BodyLength,
     ) -> Result<Self, Mismatch> {
         if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-            return Err(Mismatch("a status that no read has"));
+            return Err(Mismatch("a status that a read cannot have"));
         }
         let Some(field) = headers.get(CONTENT_RANGE) else {
             return match status {
@@ -140,9 +140,9 @@ impl Content {
         match ContentRange::parse(field) {
             Some(ContentRange::Range { range, total }) => match (total.or(known_total), known_total) {
                 (Some(total), Some(known)) if total != known => Err(Mismatch::CHANGED),
-                _ if !body.may_be(range.len()) => Err(Mismatch("a body that is not as long as its part")),
+                _ if !body.may_be(range.len()) => Err(Mismatch("a body with another length than its part")),
                 (Some(total), _) if range.is_within(total) => Ok(Self::Part(range, total)),
-                (Some(_), _) => Err(Mismatch("a part outside of the object")),
+                (Some(_), _) => Err(Mismatch("a part outside the object")),
                 (None, _) => Err(Mismatch("a part of an object of unknown length")),
             },
             Some(ContentRange::Unsatisfied { .. }) | None => Err(Mismatch("a malformed Content-Range")),
@@ -153,9 +153,9 @@ impl Content {
 // === impl BodyLength ===
 
 impl BodyLength {
-    /// The length of the body of an answer.
+    /// The length of a response's body.
     pub(crate) fn of(head: &response::Parts, body: &WireBody) -> Self {
-        // What the field says is held against what comes.
+        // The field's length is checked against the received bytes.
         if let Some(length) = content_length(&head.headers).or_else(|| body.size_hint().exact()) {
             return Self::Told(length);
         }
@@ -176,7 +176,7 @@ impl BodyLength {
     }
 }
 
-/// The length that the fields of an answer tell.
+/// The length that the fields of a response give.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -184,9 +184,9 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
 // === impl Mismatch ===
 
 impl Mismatch {
-    /// Between two questions, or in spite of a condition.
+    /// Between two requests, or in spite of a condition.
     pub(crate) const CHANGED: Self = Self("another state of the object each time");
-    pub(crate) const UNASKED: Self = Self("what nobody asked for");
+    pub(crate) const UNASKED: Self = Self("a response that was not asked for");
 }
 
 impl fmt::Display for Mismatch {

@@ -22,7 +22,7 @@ impl S3Origin {
     /// The objects of a bucket whose keys begin with a prefix, page by page.
     pub(crate) fn list(&self, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
         let request = self.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
-        // XML has no way to write some characters that keys may have.
+        // XML cannot express some characters that keys may have.
         Ok(request.encoding_type(EncodingType::Url).into_paginator().send())
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey>
     if !is_encoded {
         return ObjectKey::new(key).ok();
     }
-    // As in a form, a space is a plus sign.
+    // As in a form, a plus sign is a space.
     let key = key.replace('+', " ");
     ObjectKey::new(percent_decode_str(&key).decode_utf8().ok()?).ok()
 }

@@ -1,4 +1,4 @@
-//! Get it from S3: where the bucket is, whose signature, over which wire.
+//! Requests to S3: the bucket's endpoint, the signature, the connection.
 
 mod absent_keys;
 mod clock;

@@ -1,4 +1,4 @@
-//! Single questions, as a diagnosis asks them: an answer teaches the origin nothing, and nothing is asked again.
+//! Single requests for a diagnosis: the origin learns nothing from the response, and repeats nothing.
 
 use std::{io, net::SocketAddr, time::SystemTime};
 
@@ -16,38 +16,38 @@ use super::{
 };
 use crate::{error::ConfigError, object::BucketName, request::Question, terms::TermFields};
 
-/// An answer of S3, without the object's bytes.
+/// A response of S3, without the object's bytes.
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// What an answer without success says.
+    /// The refusal, if the response is not a success.
     pub(crate) refusal: Option<Refusal>,
 }
 
-/// How a bucket is reached.
+/// The way to a bucket.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// What the URLs of objects begin with.
+    /// The prefix of the objects' URLs.
     pub(crate) url: String,
     /// The host of the URL, without the port.
     pub(crate) host: String,
     pub(crate) is_tls: bool,
-    /// Where S3 was found to be asked.
+    /// The region that the proxy now uses.
     pub(crate) region: String,
-    /// `None` if an HTTP client of the user's goes there.
+    /// `None` if an HTTP client of the program connects.
     pool: Option<Pool>,
 }
 
 // === impl S3Origin ===
 
 impl S3Origin {
-    /// Whose signature requests bear; `None` if none.
+    /// The credentials that sign requests; `None` if there are none.
     pub(crate) fn credential_cache(&self) -> Option<&CredentialCache> {
         self.credentials.as_ref()
     }
 
-    /// What must not be shown of what the bucket's requests bear.
+    /// The secrets in the bucket's requests, which must not be shown.
     pub(crate) fn secrets(&self, bucket: Option<&BucketName>) -> Vec<String> {
         let place = bucket.and_then(|bucket| self.place(bucket).ok());
         let session = place.as_ref().and_then(|place| place.credentials.as_ref());
@@ -65,7 +65,7 @@ impl S3Origin {
         secrets
     }
 
-    /// The time of this machine, whatever was learnt of S3's.
+    /// The time of this machine, without the correction to S3's.
     pub(crate) fn machine_time(&self) -> SystemTime {
         self.clock.uncorrected()
     }
@@ -90,7 +90,7 @@ impl S3Origin {
         })
     }
 
-    /// Asks for the head of the bucket without a signature: who is there, and what time is it?
+    /// Requests the head of the bucket without a signature, to learn the kind of server and its time.
     pub(crate) async fn contact(&self, bucket: &BucketName) -> Result<Probe, OriginError> {
         let place = self.place(bucket).map_err(OriginError::Endpoint)?;
         let path = format!("{}/", place.endpoint.base_path);
@@ -101,7 +101,7 @@ impl S3Origin {
         Ok(Probe { status: answer.status(), headers: answer.headers().clone(), refusal: None })
     }
 
-    /// Asks for the first byte of an object, which is not read.
+    /// Requests the first byte of an object, without reading it.
     pub(crate) async fn ask_once(&self, target: Target<'_>) -> Result<Probe, OriginError> {
         let Sent { answer, .. } = self.send(target, &Question::first_byte()).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -112,8 +112,8 @@ impl S3Origin {
         Ok(Probe { status, headers, refusal })
     }
 
-    /// A client of STS with the same credentials; `None` if nothing is signed. It never goes through a `connect_to`,
-    /// behind which is S3.
+    /// A client of STS with the same credentials; `None` if nothing is signed. It never uses `connect_to`, which leads
+    /// to S3.
     pub(crate) fn sts(&self, url: Option<&str>) -> Result<Option<aws_sdk_sts::Client>, ConfigError> {
         let Some(credentials) = &self.credentials else { return Ok(None) };
         let config = aws_sdk_sts::Config::builder()
@@ -144,7 +144,7 @@ impl S3Origin {
 // === impl Route ===
 
 impl Route {
-    /// The host and port that connections go to; `None` if a client of the user's decides that.
+    /// The host and port that connections go to; `None` if a client of the program decides that.
     pub(crate) fn address(&self) -> Option<(&str, u16)> {
         self.pool.as_ref().map(Pool::address)
     }
@@ -163,7 +163,7 @@ impl Route {
     pub(crate) async fn shake_hands(&self, tcp: TcpStream) -> Result<String, TlsFault> {
         match &self.pool {
             Some(pool) => pool.shake_hands(tcp).await,
-            None => Err(TlsFault::Other("no connection of ours".to_owned())),
+            None => Err(TlsFault::Other("this is not the built-in connection pool".to_owned())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What S3's refusals teach: where the bucket is, what time it is, that the credentials are spent.
+//! Learns from S3's refusals: the bucket's region, S3's clock, and that credentials are no longer valid.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl S3Origin {
-    /// Reads a refusal; asks once more if it teaches what to do better.
+    /// Reads a refusal, and repeats the request once if the refusal says how to correct it.
     pub(super) async fn recover(
         &self,
         target: Target<'_>,
@@ -29,9 +29,10 @@ impl S3Origin {
         let refusal = self.understand(target, question, &place, Refusal::read(answer).await).await?;
         let is_taught = match refusal.code {
             S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
-                tracing::warn!(?at, ?theirs, "S3 refuses our clock; going by S3's from now on");
+                tracing::warn!(?at, ?theirs, "S3 refuses our clock; we adopt S3's");
                 self.clock.set(theirs);
-                // Others may have learnt it meanwhile: what counts is what this request was signed with.
+                // Another request may have corrected the clock meanwhile: only the time that this request was signed
+                // with counts.
                 distance(at, self.now()) > CLOCK_TOLERANCE
             }),
             S3ErrorCode::Credentials => match (&place.credentials, &identity) {
@@ -63,7 +64,7 @@ impl S3Origin {
         })
     }
 
-    /// An answer to HEAD has no body, and 403 means a denied object or refused credentials: a GET tells which (S3 API,
+    /// A response to HEAD has no body, and 403 means a denied object or refused credentials: a GET tells which (S3 API,
     /// HeadObject: "it's not possible to retrieve the exact exception").
     async fn understand(
         &self,
@@ -104,21 +105,21 @@ fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|behind| behind.duration())
 }
 
-/// `Date` has whole seconds, and takes its time to get here.
+/// `Date` has whole seconds, and takes some time to arrive.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// Keeps the GETs that explain HEADs rare: a bucket that denies everything must not be asked everything twice.
+/// Limits the GETs that explain HEADs: a bucket that denies everything must not get every request twice.
 #[derive(Debug, Default)]
 pub(super) struct Explainer(Mutex<Explained>);
 
 #[derive(Debug, Default)]
 struct Explained {
-    /// When the current second began, and how often was asked since.
+    /// The start of the current second, and the number of GETs since.
     second: Option<(Instant, u32)>,
     denied: Option<Denied>,
 }
 
-/// The latest explanation that is no fault of ours.
+/// The latest explanation that is not our fault.
 #[derive(Debug)]
 struct Denied {
     at: Instant,
@@ -126,15 +127,14 @@ struct Denied {
     status: StatusCode,
 }
 
-/// Beyond that, what is known of the bucket has to do.
+/// Beyond that, the latest explanation for the bucket must do.
 const PER_SECOND: u32 = 20;
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 
 // === impl Explainer ===
 
 impl Explainer {
-    /// What the status means by all that is known, when it was asked for often enough. Refused credentials are never taken
-    /// for granted.
+    /// The known meaning of the status, once the limit is reached. Refused credentials are never assumed.
     fn known(&self, bucket: &BucketName, status: StatusCode) -> Option<S3ErrorCode> {
         let mut explained = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

@@ -10,16 +10,16 @@ use http_body_util::{BodyExt, Limited};
 use super::{S3ErrorBody, S3ErrorCode, WireBody};
 use crate::{object::parse_date, request::ContentRange};
 
-/// An answer of S3 that is neither an object nor a 304, read whole.
+/// A response of S3 that is neither an object nor a 304, read whole.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: S3ErrorCode,
     pub(crate) body: S3ErrorBody,
     pub(crate) retry_after: Option<HeaderValue>,
-    /// What AWS asks for when it is asked for help.
+    /// The id that AWS support asks for.
     pub(crate) request_id: Option<HeaderValue>,
-    /// The object's length, if S3 told it with a 416.
+    /// The object's length, if S3 gave it with a 416.
     pub(crate) object_length: Option<u64>,
     /// S3's clock.
     pub(super) date: Option<SystemTime>,
@@ -29,7 +29,7 @@ pub(crate) struct Refusal {
 // === impl Refusal ===
 
 impl Refusal {
-    /// Reads the error document, as far as it is there and of a sane size.
+    /// Reads the error document, if there is one of a reasonable size.
     pub(super) async fn read(answer: Response<WireBody>) -> Self {
         let (head, body) = answer.into_parts();
         let read = tokio::time::timeout(TIMEOUT, Limited::new(body, LIMIT).collect());
@@ -40,7 +40,7 @@ impl Refusal {
         Self::new(head.status, &head.headers, &document)
     }
 
-    /// A 404 that does not say what is missing, as those to HEAD.
+    /// Whether this is a 404 that does not say what is missing, as in responses to HEAD.
     pub(crate) fn is_unexplained_404(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.body.code.is_empty() && self.code == S3ErrorCode::Other
     }
@@ -72,7 +72,7 @@ impl Refusal {
         }
     }
 
-    /// The region that S3 wants to be asked in. Many answers name the bucket's region; only these mean that.
+    /// The region to which S3 redirects. Many responses name the bucket's region; only these redirect.
     pub(super) fn elsewhere(&self) -> Option<&str> {
         let is_about_place = self.code == S3ErrorCode::WrongRegion
             || self.status.is_redirection()
@@ -80,13 +80,13 @@ impl Refusal {
         self.region.as_deref().filter(|_| is_about_place)
     }
 
-    /// Whether S3 did not say why: as always to HEAD.
+    /// Whether S3 gave no reason, as always for HEAD.
     pub(super) fn is_mute(&self) -> bool {
         self.body.code.is_empty()
     }
 }
 
-/// What a status means by itself, where it can mean one thing only.
+/// The meaning of a status without a code, where it is unambiguous.
 fn by_status(status: StatusCode) -> S3ErrorCode {
     match status {
         StatusCode::PRECONDITION_FAILED => S3ErrorCode::PreconditionFailed,
@@ -96,7 +96,7 @@ fn by_status(status: StatusCode) -> S3ErrorCode {
     }
 }
 
-/// The name becomes part of a host name, so nothing else may be in it.
+/// The name becomes part of a host name, so no other characters are allowed.
 fn is_region(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))

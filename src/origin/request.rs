@@ -13,7 +13,7 @@ use super::{
 use crate::{request::Question, terms::TermFields};
 
 impl Endpoint {
-    /// The request as it goes over the wire, signed if there is an identity.
+    /// The request as sent, signed if there is an identity.
     pub(super) fn request(
         &self,
         question: &Question,
@@ -24,7 +24,7 @@ impl Endpoint {
     ) -> Result<Request<()>, OriginError> {
         let room = FIELDS + terms.len();
         let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(room);
-        // Invariant: in the order of their names, as the signature wants them.
+        // Invariant: sorted by name, as the signature requires.
         fields.push((HOST, self.host_header.clone()));
         fields.extend(question.fields());
         let mut authorization = None;
@@ -76,7 +76,7 @@ impl Endpoint {
     }
 }
 
-/// Room for every field that a read can have, but those of the terms.
+/// Room for every field that a read can have, except those of the terms.
 const FIELDS: usize = 12;
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");

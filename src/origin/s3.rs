@@ -28,26 +28,26 @@ use crate::{
 /// The read lane: signed GETs and HEADs of the objects of one mount.
 pub(crate) struct S3Origin {
     pub(super) addressing: Addressing,
-    /// What credentials are asked for. `None` for a public bucket: nothing is signed.
+    /// The source of credentials. `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
     pub(super) clock: OriginClock,
     pub(crate) terms: BucketTerms,
-    /// Of `terms`.
+    /// The fields of `terms`.
     term_fields: TermFields,
     pub(super) explainer: Explainer,
-    /// Places found so far. Fixed buckets are found when the configuration is built.
+    /// The endpoints resolved so far. Those of fixed buckets are resolved when the configuration is built.
     places: RwLock<HashMap<BucketName, Arc<BucketEndpoint>>>,
 }
 
-/// What requests are sent with.
+/// The client that sends requests.
 #[derive(Debug, Clone)]
 pub(crate) enum WireClient {
     Pools(Pools),
     Sdk(SdkClient),
 }
 
-/// Which object is meant.
+/// The object of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) bucket: &'a BucketName,
@@ -55,31 +55,31 @@ pub(crate) struct Target<'a> {
     pub(crate) version: Option<&'a VersionId>,
 }
 
-/// What S3 says to a question.
+/// S3's response to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// An object, or a part of one: any status of success.
+    /// An object, or a part of one: any successful status.
     Found(Response<WireBody>),
     NotModified(Response<WireBody>),
     Refused(Refusal),
 }
 
-/// A bucket's endpoint, what carries requests to it, and what was learnt of it.
+/// A bucket's endpoint, the client for it, and what the proxy has learnt of it.
 pub(super) struct BucketEndpoint {
     pub(super) region: String,
     pub(super) endpoint: Endpoint,
-    /// Those of the origin, or of a session with the bucket.
+    /// The origin's credentials, or those of a session with the bucket.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) wire: Wire,
     pub(super) absent_keys: AbsentKeys,
 }
 
-/// An answer as it came, and what it was asked with.
+/// A response as received, and how its request was signed.
 pub(super) struct Sent {
     pub(super) answer: Response<WireBody>,
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) place: Arc<BucketEndpoint>,
-    /// When it was asked, by the clock that the signature goes by.
+    /// The time of the request, by the clock of signatures.
     pub(super) at: SystemTime,
 }
 
@@ -106,7 +106,7 @@ impl S3Origin {
         }
     }
 
-    /// Whose signature S3 gets to see; `None` if nothing is signed.
+    /// The access key that signs; `None` if nothing is signed.
     #[cfg(test)]
     pub(crate) async fn access_key_id(&self) -> Option<String> {
         let identity = self.credentials.as_ref()?.fetch().await.expect("the test has credentials");
@@ -123,7 +123,7 @@ impl S3Origin {
         }
     }
 
-    /// Finds a bucket's place now, so that a wrong configuration is refused when it is built.
+    /// Resolves a bucket's endpoint now, so that a wrong configuration is refused when it is built.
     pub(crate) fn locate(&self, bucket: &BucketName) -> Result<AuthScheme, EndpointError> {
         self.place(bucket).map(|place| place.endpoint.auth)
     }
@@ -133,34 +133,35 @@ impl S3Origin {
         addressing.endpoint_url.as_ref().is_none_or(EndpointUrl::is_tls)
     }
 
-    /// How buckets are found.
+    /// How endpoints are resolved.
     #[cfg(feature = "policies")]
     pub(crate) fn addressing(&self) -> &Addressing {
         &self.addressing
     }
 
-    /// Whether buckets are where AWS has them, and not at an endpoint that the configuration names.
+    /// Whether the endpoints are AWS's own, not one that the configuration names.
     pub(crate) fn is_aws(&self) -> bool {
         self.addressing.endpoint_url.is_none()
     }
 
-    /// The time, as S3's clock has it.
+    /// The time by S3's clock.
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
-    /// Asks S3 and waits for the head of its answer. What a refusal teaches is heeded, once.
+    /// Sends a request to S3 and waits for the head of the response. If a refusal says how to correct the request,
+    /// repeats it once.
     pub(crate) async fn read(&self, target: Target<'_>, question: &Question) -> Result<Answer, OriginError> {
         let sent = self.send(target, question).await?;
         match sent.answer.status() {
             status if status.is_success() => Ok(Answer::Found(sent.answer)),
             StatusCode::NOT_MODIFIED => Ok(Answer::NotModified(sent.answer)),
-            // Boxed, so that the future of an object is not as large as theirs.
+            // Boxed, to keep the future of an object small.
             _ => Box::pin(self.recover(target, question, sent)).await,
         }
     }
 
-    /// Asks S3 once, or twice if a kept connection turns out to be closed.
+    /// Sends a request once, or twice if a kept connection turns out to be closed.
     pub(super) async fn send(&self, target: Target<'_>, question: &Question) -> Result<Sent, OriginError> {
         let place = self.place(target.bucket).map_err(OriginError::Endpoint)?;
         let mut reuse = Reuse::Allowed;
@@ -186,7 +187,7 @@ impl S3Origin {
                 }
                 Err(error) => {
                     if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
-                        // Learnt, but of no use: the next request begins anew.
+                        // The learnt endpoint is of no use: the next request starts over.
                         self.forget_place(target.bucket);
                     }
                     return Err(OriginError::Wire(error));
@@ -206,7 +207,7 @@ impl S3Origin {
         self.places.write().unwrap_or_else(PoisonError::into_inner).remove(bucket);
     }
 
-    /// From now on the bucket is asked for in this region.
+    /// Uses this region for the bucket from now on.
     pub(super) fn relocate(&self, bucket: &BucketName, region: &str) -> Result<(), EndpointError> {
         let addressing = Addressing { region: region.to_owned(), ..self.addressing.clone() };
         self.put_place(bucket, &addressing).map(drop)
@@ -250,7 +251,7 @@ impl BucketEndpoint {
     }
 }
 
-/// Leaves `Content-Length` only where it says how long the body is (RFC 9112 §6.3): one number, and no transfer coding.
+/// Keeps `Content-Length` only where it gives the body's length (RFC 9112 §6.3): one number, and no transfer coding.
 fn mend_length(headers: &mut HeaderMap) {
     let mut lines = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = lines.next() else { return };
@@ -260,7 +261,7 @@ fn mend_length(headers: &mut HeaderMap) {
     }
 }
 
-/// Bucket names that requests bring are bounded only by the allow-list's globs. Finding a place again is cheap.
+/// Only the allow-list's globs limit the bucket names in requests. Resolving an endpoint again is cheap.
 const MAX_PLACES: usize = 256;
 
 impl fmt::Debug for S3Origin {

@@ -1,7 +1,7 @@
 use quick_xml::{Reader, events::Event};
 
-/// S3's error code, as far as we treat it apart
-/// ([S3 API, "Error responses"](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)).
+/// S3's error codes that we treat separately ([S3 API, "Error
+/// responses"](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum S3ErrorCode {
     NoSuchKey,
@@ -13,33 +13,33 @@ pub(crate) enum S3ErrorCode {
     Credentials,
     /// Our clock and S3's differ by more than a signature may be old.
     ClockSkewed,
-    /// The bucket lives elsewhere than where it was asked for.
+    /// The bucket is in another region than the request assumed.
     WrongRegion,
-    /// The key that the object is encrypted with can't be used.
+    /// The object's encryption key can't be used.
     Encryption,
-    /// What is asked for is a delete marker: S3 has no code of its own for that.
+    /// The requested version is a delete marker: S3 has no separate code for that.
     DeleteMarker,
-    /// S3 can't take our requests for this bucket or object: a key for it that S3 wants, or does not want (SSE-C), or
-    /// acceleration that the bucket does not have.
+    /// S3 can't accept our requests for this bucket or object: a customer key (SSE-C) is missing or unexpected, or the
+    /// bucket has no acceleration.
     InvalidRequest,
-    /// What was asked is no question to this object; of a read, only `versionId` can bring that about.
+    /// An argument is invalid for this object; in a read, only `versionId` can be.
     InvalidArgument,
     PreconditionFailed,
     InvalidRange,
-    /// S3 asks to come back later.
+    /// S3 asks us to come back later.
     Busy,
-    /// A code without a meaning of its own here, or none at all.
+    /// A code without a special meaning here, or none at all.
     Other,
 }
 
-/// What an error answer of S3 says. Goes to the log, never to a client: it names buckets and keys.
+/// The contents of S3's error document. It goes to the log, never to a client: it names buckets and keys.
 #[derive(Debug, Default)]
 pub(crate) struct S3ErrorBody {
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Where the bucket is, if it is not where it was asked for.
+    /// The bucket's region, if the request assumed another one.
     pub(crate) region: String,
-    /// The object's length, of `InvalidRange`.
+    /// The object's length, for `InvalidRange`.
     pub(crate) actual_object_size: String,
 }
 

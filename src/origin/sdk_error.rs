@@ -4,7 +4,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error::in_one_line;
 
-/// Why S3 refused a call of the SDK's client, in one line; the SDK's own account of it is the whole response. `permission` is
+/// Why S3 refused a call of the SDK's client, in one line; the SDK's own message is the whole response. `permission` is
 /// the one that the call needs.
 pub(super) fn call_refusal<E>(error: &SdkError<E>, permission: &str) -> String
 where
@@ -12,7 +12,7 @@ where
 {
     let Some(code) = error.code() else { return in_one_line(error) };
     let needed = match code {
-        "AccessDenied" => format!(" (it takes {permission})"),
+        "AccessDenied" => format!(" (it needs {permission})"),
         _ => String::new(),
     };
     format!("{code}: {}{needed}", error.message().unwrap_or("no reason given"))
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_line_has_code_reason_and_the_permission_that_is_missing() {
         let said = |code: &str| ErrorMetadata::builder().code(code).message("No way").build();
-        assert_eq!(refused(said("AccessDenied")), "AccessDenied: No way (it takes s3:ListBucket)");
+        assert_eq!(refused(said("AccessDenied")), "AccessDenied: No way (it needs s3:ListBucket)");
         assert_eq!(refused(said("SlowDown")), "SlowDown: No way");
         let silent = ErrorMetadata::builder().code("SlowDown").build();
         assert_eq!(refused(silent), "SlowDown: no reason given");

@@ -1,6 +1,6 @@
-//! Sessions with directory buckets: S3 Express One Zone takes signatures by credentials that the bucket itself hands out,
-//! and that live for five minutes
-//! ([S3 API, CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
+//! Sessions with directory buckets: S3 Express One Zone accepts signatures by credentials that the bucket itself
+//! issues, and that last for five minutes ([S3 API,
+//! CreateSession](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html)).
 
 use std::fmt;
 
@@ -24,12 +24,12 @@ struct Sessions {
     client: Client,
     bucket: BucketName,
     mode: SessionMode,
-    /// Whose sessions they are.
+    /// The credentials that open the sessions.
     credentials: CredentialCache,
 }
 
 impl S3Origin {
-    /// The credentials that reads of a bucket are signed by.
+    /// The credentials that sign the reads of a bucket.
     pub(super) fn credentials_for(
         &self,
         bucket: &BucketName,

@@ -1,7 +1,8 @@
-//! Signature Version 4 for reads: few headers, no payload, the signing key kept for the day.
+//! Signature Version 4 for reads: few fields, no payload, the signing key kept for the day.
 //!
-//! Follows [S3's "Authenticating requests using the Authorization header"](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html):
-//! the path is signed as it is sent (encoded once, not normalised), which is particular to S3.
+//! Follows [S3's "Authenticating requests using the Authorization
+//! header"](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html): the path is signed as it is
+//! sent (encoded once, not normalised), which is specific to S3.
 
 use std::{
     fmt,
@@ -15,20 +16,20 @@ use time::OffsetDateTime;
 
 use super::credentials::Identity;
 
-/// The region and service that a signature is good for.
+/// The region and service for which a signature is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SigningScope {
     region: String,
     service: String,
 }
 
-/// A moment as SigV4 writes it: `20130524T000000Z`.
+/// A time in SigV4's form: `20130524T000000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timestamp {
     text: [u8; 16],
 }
 
-/// A signing key, good for one day, one scope and one set of credentials.
+/// A signing key, valid for one day, one scope and one set of credentials.
 pub(crate) struct SigningKey {
     generation: u64,
     day: [u8; 8],
@@ -39,7 +40,7 @@ pub(crate) struct SigningKey {
     mac: Hmac<Sha256>,
 }
 
-/// What is signed. Invariant: `headers` are sorted by name and no name occurs twice.
+/// The signed parts of a request. Invariant: `headers` are sorted by name and no name occurs twice.
 pub(crate) struct Signable<'r> {
     pub(crate) method: &'static str,
     /// Encoded, as sent.
@@ -69,7 +70,7 @@ impl SigningScope {
 
 impl Timestamp {
     pub(crate) fn new(at: SystemTime) -> Self {
-        // A clock before 1970 or after 9999 is refused by S3 as skewed, whatever is written here.
+        // S3 refuses a clock before 1970 or after 9999 as skewed, whatever is written here.
         let secs = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let at = i64::try_from(secs)
             .ok()
@@ -106,7 +107,7 @@ impl Timestamp {
 // === impl SigningKey ===
 
 impl SigningKey {
-    /// Four chained HMACs: what the cache of this key saves on each request.
+    /// Four chained HMACs, which caching this key saves for each request.
     pub(crate) fn derive(identity: &Identity, scope: &SigningScope, at: &Timestamp) -> Self {
         let day = *at.day();
         let credentials = identity.credentials();
@@ -176,7 +177,7 @@ impl SigningKey {
 
 pub(crate) const X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
-/// A header value as SigV4 sees it: outer spaces dropped, runs of spaces made one.
+/// A field value in SigV4's form: outer spaces dropped, runs of spaces reduced to one.
 fn update_trimmed(hash: &mut Sha256, value: &[u8]) {
     let value = trim_spaces(value);
     if !value.windows(2).any(|pair| pair == b"  ") {

@@ -1,4 +1,5 @@
-//! The terms of a bucket in the SDK's calls. The read lane has them in [`Endpoint::request`](super::endpoint::Endpoint).
+//! Adds the terms of a bucket to the SDK's calls. The read lane adds them in
+//! [`Endpoint::request`](super::endpoint::Endpoint).
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -13,15 +14,15 @@ use http::{HeaderName, HeaderValue};
 
 use crate::terms::{BucketTerms, Encryption, TermFields};
 
-/// Tells S3 the terms in every call of a client, so that no call can forget them.
+/// Adds the terms to every call of a client, so that no call can omit them.
 #[derive(Debug)]
 pub(super) struct TellTerms {
     fields: TermFields,
-    /// Of what is written.
+    /// The fields for writes.
     encryption: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// The operations that carry an object's bytes, and take the key that they are encrypted by (S3 user guide, "SSE-C").
+/// The operations that carry an object's bytes, and need the key that encrypts them (S3 user guide, "SSE-C").
 const WITH_CUSTOMER_KEY: [&str; 9] = [
     "GetObject",
     "HeadObject",
@@ -34,10 +35,10 @@ const WITH_CUSTOMER_KEY: [&str; 9] = [
     "SelectObjectContent",
 ];
 
-/// The operations that say how what they write is encrypted (S3 user guide, "Specifying server-side encryption").
+/// The operations that specify the encryption of what they write (S3 user guide, "Specifying server-side encryption").
 const WITH_ENCRYPTION: [&str; 3] = ["PutObject", "CopyObject", "CreateMultipartUpload"];
 
-/// It has no terms: whose bucket it is and who pays is said by what the session is for (S3 API, CreateSession).
+/// It takes no terms: the calls in the session name the owner and the payer (S3 API, CreateSession).
 const SESSION: &str = "CreateSession";
 
 // === impl TellTerms ===

@@ -11,10 +11,10 @@ use super::WireClient;
 use super::wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// What carries requests to S3: connections, trusted certificates, and time-outs.
+/// Carries requests to S3: connections, trusted certificates, and time-outs.
 ///
-/// Mounts that are given none share the default one, and with it the connections to the hosts that they have in common.
-/// Certificates are loaded once for all. Clones are the same transport.
+/// Mounts without one share the default transport, and thus the connections to common hosts. Certificates are loaded
+/// once for all. Clones are the same transport.
 ///
 /// A connection serves the Tokio runtime that opened it: programs and tests with several runtimes can share a transport.
 ///
@@ -35,7 +35,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 #[derive(Clone)]
 pub struct Transport(Arc<Shared>);
 
-/// Collects the options of a [`Transport`].
+/// Builds a [`Transport`].
 #[must_use = "a builder does nothing before `build`"]
 #[derive(Debug, Clone)]
 pub struct TransportBuilder {
@@ -56,7 +56,7 @@ enum Via {
 // === impl Transport ===
 
 impl Transport {
-    /// Begins a transport with the default options.
+    /// A builder with the default options.
     pub fn builder() -> TransportBuilder {
         let settings = PoolSettings {
             connect_timeout: CONNECT_TIMEOUT,
@@ -67,23 +67,23 @@ impl Transport {
         TransportBuilder { settings, http_client: None }
     }
 
-    /// The one that mounts share which are given none.
+    /// The transport of mounts without their own.
     pub(crate) fn shared() -> Self {
         static SHARED: LazyLock<Transport> = LazyLock::new(|| Transport::builder().assemble());
         SHARED.clone()
     }
 
-    /// From a request to the head of its response, and from then on to each piece of what fills a cache.
+    /// The limit from a request to the head of its response, and between two pieces of a body that fills the cache.
     pub(crate) fn response_timeout(&self) -> Duration {
         self.0.settings.response_timeout
     }
 
-    /// Whether a client of the program's own connects, where it likes.
+    /// Whether the program's own HTTP client connects, wherever it chooses.
     pub(crate) fn has_own_client(&self) -> bool {
         matches!(self.0.via, Via::Client(_))
     }
 
-    /// What a mount sends its requests with.
+    /// The client with which a mount sends its requests.
     pub(crate) fn client(
         &self,
         connect_to: Option<ConnectTo>,
@@ -133,8 +133,8 @@ impl TransportBuilder {
         self
     }
 
-    /// The limit from a request to the head of its response, and from then on to each piece of what fills a cache; 30 s by
-    /// default.
+    /// The limit from a request to the head of its response, and between two pieces of a body that fills the cache; 30
+    /// s by default.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.settings.response_timeout = limit;
         self
@@ -146,8 +146,9 @@ impl TransportBuilder {
         self
     }
 
-    /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: one with a proxy or a TLS
-    /// stack of its own, or one that records and replays. It applies the time-outs by itself, as its documentation says.
+    /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: for example one with a
+    /// proxy or its own TLS stack, or one that records and replays. It applies the time-outs itself, as its
+    /// documentation says.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
         self.http_client = Some(SharedHttpClient::new(client));
         self
@@ -160,7 +161,7 @@ impl TransportBuilder {
         let PoolSettings { connect_timeout, response_timeout, .. } = self.settings;
         for (name, limit) in [("connect", connect_timeout), ("response", response_timeout)] {
             if limit.is_zero() {
-                let message = format!("the {name} time-out is zero: nothing could ever be answered in time");
+                let message = format!("the {name} time-out is zero: no response could ever be in time");
                 return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
             }
         }
@@ -181,5 +182,5 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_IDLE_CONNECTIONS: usize = 256;
 
-/// A connection that S3 or a NAT in between forgot costs a retry; one that lies long is likely to be forgotten.
+/// A connection that S3 or a NAT in between has dropped costs a retry; the longer it is idle, the likelier that is.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! The SDK's own client for what is not the read lane: it goes by the same addressing, credentials, clock and wire.
+//! The SDK's own client for calls outside the read lane, with the same addressing, credentials, clock and connections.
 
 use aws_credential_types::{
     Credentials,
@@ -19,7 +19,7 @@ use super::{
 use crate::object::BucketName;
 
 impl S3Origin {
-    /// A client for the bucket, in the region where it was found to be.
+    /// A client for the bucket, in the region that the proxy now uses for it.
     pub(crate) fn typed_client(&self, bucket: &BucketName) -> Result<Client, EndpointError> {
         let place = self.place(bucket)?;
         let session = match (place.auth(), &place.credentials) {
@@ -29,8 +29,8 @@ impl S3Origin {
         Ok(self.client_in(&place.region, session))
     }
 
-    /// A client in a region, by the origin's credentials, and this session where a bucket needs one. It keeps no
-    /// credentials itself.
+    /// A client in a region, with the origin's credentials, and with this session where a bucket needs one. It caches
+    /// no credentials itself.
     pub(super) fn client_in(&self, region: &str, session: Option<CredentialCache>) -> Client {
         let Addressing { endpoint_url, path_style, fips, dual_stack, accelerate, .. } = &self.addressing;
         let mut config = Config::builder()

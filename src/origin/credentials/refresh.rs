@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-/// How long before their expiry credentials are replaced.
+/// When credentials are refreshed before their expiry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RefreshPolicy {
-    /// The last part of the life: 2 is its second half.
+    /// The last part of the lifetime: 2 is its second half.
     part: u32,
     longest: Duration,
 }
@@ -11,20 +11,20 @@ pub(crate) struct RefreshPolicy {
 // === impl RefreshPolicy ===
 
 impl RefreshPolicy {
-    /// For credentials that live for minutes or hours: many attempts are possible before the hard expiry, and even those
-    /// that live for seconds are not asked for much more often than they last.
+    /// For lifetimes of minutes or hours: many attempts fit before the expiry, and even credentials that last for
+    /// seconds are not fetched much more often than they expire.
     pub(crate) const AHEAD: Self = Self::in_last(8, Duration::from_secs(5 * 60));
 
-    /// For those of S3 Express, which live for five minutes.
+    /// For those of S3 Express, which last for five minutes.
     pub(crate) const HALFWAY: Self = Self::in_last(2, Duration::MAX);
 
-    /// In the last `part`-th of the life, and at most so long before its end.
+    /// In the last `part`-th of the lifetime, and at most this long before its end.
     const fn in_last(part: u32, longest: Duration) -> Self {
         Self { part, longest }
     }
 
-    /// How long before the end of a life the refresh begins. `jitter` of 0 to 1 shortens it by up to a fifth, so that
-    /// processes that were started together spread out.
+    /// How long before the end of a lifetime the refresh begins. `jitter` of 0 to 1 shortens it by up to a fifth, so
+    /// that processes that were started together spread out.
     pub(super) fn window(self, life: Duration, jitter: f64) -> Duration {
         self.longest.min(life / self.part.max(1)).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 5.0)
     }

@@ -31,7 +31,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// Gives credentials that live 300 s, each time it is let; fails while `broken` is not zero.
+/// Provides credentials that last 300 s, each time the gate opens; fails while `broken` is not zero.
 #[derive(Debug, Clone)]
 struct Source(Arc<SourceState>);
 
@@ -175,7 +175,7 @@ async fn a_hanging_source_is_given_up_in_time() {
     assert_eq!(start.elapsed(), LOAD_TIMEOUT);
 }
 
-/// A clock that is fast makes them look so. Set right, it lets nobody use them for longer than they are good.
+/// A fast clock makes them look expired. Once it is corrected, nobody uses them beyond their real expiry.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_had_expired_when_they_came_are_tried_and_no_more() {
     let (_, source, _) = set_up(1);

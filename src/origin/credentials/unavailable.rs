@@ -8,7 +8,7 @@ use std::{
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::error::metadata::ErrorMetadata;
 
-/// Why there are no credentials, in one line. The words are the provider's; providers do not put secrets into them.
+/// Why there are no credentials, in one line. The message is the provider's; providers do not put secrets into it.
 #[derive(Debug, Clone)]
 pub(crate) struct CredentialsUnavailable(Arc<str>);
 
@@ -28,12 +28,12 @@ impl CredentialsUnavailable {
     }
 }
 
-/// The causes of an error, without what the SDK's `Debug` output tells of requests and answers: that are kilobytes.
+/// The causes of an error, without the requests and responses of the SDK's `Debug` output, which take kilobytes.
 fn reason(error: &CredentialsError) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| (**cause).source()) {
         let _ = match cause.downcast_ref::<ErrorMetadata>() {
-            // What STS says.
+            // The message of STS.
             Some(meta) => {
                 let (code, message) = (meta.code().unwrap_or("no code"), meta.message().unwrap_or_default());
                 write!(text, ": {code}: {message}")
@@ -50,7 +50,7 @@ fn reason(error: &CredentialsError) -> String {
     }
 }
 
-/// Characters. A process may write pages to its standard error.
+/// In characters. A process may write pages to its standard error.
 const LONGEST: usize = 500;
 
 impl fmt::Display for CredentialsUnavailable {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::error::BoxError;
 
-/// Why a request got no answer.
+/// Why a request got no response.
 #[derive(Debug)]
 pub(crate) struct WireError {
     pub(crate) kind: WireErrorKind,
@@ -11,11 +11,11 @@ pub(crate) struct WireError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WireErrorKind {
-    /// A kept connection broke before the head of an answer was complete: a read is safe to send again.
+    /// A kept connection broke before the head of a response was complete: a read can safely be repeated.
     Stale,
     Connect,
     Timeout,
-    /// The connection broke, or what came is not HTTP.
+    /// The connection broke, or the response is not HTTP.
     Broken,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for WireError {
         f.write_str(match self.kind {
             WireErrorKind::Stale => "the kept connection was closed",
             WireErrorKind::Connect => "no connection to the origin",
-            WireErrorKind::Timeout => "the origin did not answer in time",
+            WireErrorKind::Timeout => "the origin did not respond in time",
             WireErrorKind::Broken => "the exchange with the origin broke off",
         })
     }

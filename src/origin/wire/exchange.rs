@@ -16,14 +16,14 @@ use super::{
 };
 use crate::{error::BoxError, origin::endpoint::Endpoint};
 
-/// What carries requests to one endpoint.
+/// The client for one endpoint.
 #[derive(Debug, Clone)]
 pub(crate) enum Wire {
     Pool(Pool),
     Sdk(SdkClient),
 }
 
-/// A body as it comes from S3, frame by frame. Dropping it early drops the connection that it is read from.
+/// A body as it comes from S3, frame by frame. Dropping it early drops its connection.
 pub(crate) enum WireBody {
     Pool(PooledBody),
     Sdk(SdkBody),
@@ -32,7 +32,7 @@ pub(crate) enum WireBody {
 // === impl Wire ===
 
 impl Wire {
-    /// Sends a request in origin form, `Host` included, and waits for the head of the answer.
+    /// Sends a request in origin form, `Host` included, and waits for the head of the response.
     pub(crate) async fn send(
         &self,
         endpoint: &Endpoint,

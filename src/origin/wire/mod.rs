@@ -1,4 +1,4 @@
-//! The way to S3: our own pool of HTTP/1.1 connections, or any HTTP client of the SDK.
+//! The connections to S3: our own pool for HTTP/1.1, or any HTTP client of the SDK.
 
 mod error;
 mod exchange;

@@ -1,8 +1,8 @@
-//! A pool of HTTP/1.1 connections to one host, lean enough not to show beside the signing.
+//! A pool of HTTP/1.1 connections to one host, which costs little compared with the signing.
 //!
-//! A connection is driven by whoever uses it: the future that waits for the head, then the body that is read. There
-//! is no task per connection, so nothing is woken twice, nothing is read that was not asked for, and dropping the
-//! future or the body closes the connection.
+//! The user of a connection drives it: the future that waits for the head, then the body that is read. There is no task
+//! per connection, so nothing is woken twice, nothing is read unasked, and dropping the future or the body closes the
+//! connection.
 
 #[cfg(feature = "diagnosis")]
 mod dial;
@@ -38,7 +38,7 @@ use super::{
     stream::{Stream, bare, server_name},
 };
 
-/// Pools by host, shared by the mounts of one transport, and what is one mount's own of the way to them.
+/// Pools by host, which the mounts of one transport share, and the settings that belong to one mount.
 #[derive(Clone)]
 pub(crate) struct Pools {
     shared: Arc<PoolsShared>,
@@ -65,7 +65,8 @@ struct PoolShared {
     idle: Mutex<Vec<(Box<Conn>, Instant)>>,
 }
 
-/// Where connections go, and how they are read: those that differ in any of it are not for each other.
+/// The destination of connections, and how they are read: connections that differ in any of these are not
+/// interchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Host {
     scheme: Scheme,
@@ -79,23 +80,23 @@ struct Host {
 pub(crate) struct PoolSettings {
     /// DNS, TCP and TLS together.
     pub(crate) connect_timeout: Duration,
-    /// From sending the request to the head of the answer.
+    /// From sending the request to the head of the response.
     pub(crate) response_timeout: Duration,
     pub(crate) max_idle: usize,
     pub(crate) idle_timeout: Duration,
 }
 
-/// What connections are read into; the most that is read ahead of what the client takes.
+/// The read buffer of a connection, which limits how far it reads ahead of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ReadBuffer {
-    /// Up to 256 KiB, while much comes: an object of 1 MiB takes a tenth less CPU time than with 64 KiB.
+    /// Up to 256 KiB while much data comes: an object of 1 MiB takes a tenth less CPU time than with 64 KiB.
     Growing,
-    /// 64 KiB, always, for what a cache keeps: buffers that grow and shrink leave holes in the allocator's memory. With them,
-    /// a process with a cache of 256 MiB took a tenth more.
+    /// Always 64 KiB, for reads that a cache keeps: buffers that grow and shrink leave holes in the allocator's memory.
+    /// With them, a process with a cache of 256 MiB took a tenth more.
     Steady,
 }
 
-/// Whether a kept connection may serve.
+/// Whether a kept connection may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
     Allowed,
@@ -108,14 +109,14 @@ pub(crate) enum Reuse {
 struct Conn {
     sender: SendRequest<SdkBody>,
     driver: Option<Connection<Stream, SdkBody>>,
-    /// The one that tells of what the socket can do: while it stands still, or is gone, nothing arrives.
+    /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
     runtime: Option<runtime::Id>,
 }
 
-/// The body of an answer, together with the connection that it is read from.
+/// The body of a response, with its connection.
 pub(crate) struct PooledBody {
     incoming: Incoming,
-    /// `None` once the connection has gone back to the pool or is of no more use.
+    /// `None` once the connection has gone back to the pool or is unusable.
     lease: Option<(Box<Conn>, Pool)>,
 }
 
@@ -132,7 +133,7 @@ impl Pools {
         Self { tls, ..self }
     }
 
-    /// The same, by another way.
+    /// The same pools, with another address to connect to.
     pub(crate) fn connecting_to(self, connect_to: Option<ConnectTo>) -> Self {
         Self { connect_to, ..self }
     }
@@ -176,7 +177,7 @@ impl Pool {
         };
         let (mut conn, broken) = match kept {
             Some(conn) => (conn, WireErrorKind::Stale),
-            // Boxed: rare, and large beside the rest.
+            // Boxed, since it is rare, and large compared with the rest.
             None => (Box::pin(self.connect()).await?, WireErrorKind::Broken),
         };
         let response = match timeout(self.0.settings.response_timeout, conn.exchange(request)).await {
@@ -238,7 +239,7 @@ impl Pool {
         if idle.len() < self.0.settings.max_idle {
             idle.push((conn, Instant::now()));
         }
-        // The oldest lies at the bottom: one look each time keeps a pool that shrinks from keeping dead connections.
+        // The oldest is at the bottom: one check each time keeps a shrinking pool free of dead connections.
         if idle.first().is_some_and(|(_, since)| since.elapsed() >= self.0.settings.idle_timeout) {
             idle.remove(0);
         }
@@ -258,7 +259,7 @@ impl fmt::Debug for Pool {
 // === impl Host ===
 
 impl Host {
-    /// The host and port that connections go to: not always the endpoint's own.
+    /// The host and port that connections go to, not always the endpoint's own.
     fn address(&self) -> (&str, u16) {
         match &self.connect_to {
             Some(connect_to) => connect_to.target(self.port),
@@ -270,7 +271,7 @@ impl Host {
 // === impl Conn ===
 
 impl Conn {
-    /// Sends the request and drives the connection until the head of the answer is there.
+    /// Sends the request and drives the connection until the head of the response is there.
     async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
         let mut answer = pin!(self.sender.send_request(request));
         let mut failure = None;
@@ -279,7 +280,7 @@ impl Conn {
                 failure = Some(error);
             }
             match answer.as_mut().poll(cx) {
-                // What the driver met says more than that the answer was cancelled.
+                // The driver's error says more than that the response was cancelled.
                 Poll::Ready(Err(error)) => Poll::Ready(Err(failure.take().unwrap_or(error))),
                 other => other,
             }
@@ -294,7 +295,7 @@ impl Conn {
     }
 }
 
-/// `None` outside of any.
+/// `None` outside any runtime.
 fn this_runtime() -> Option<runtime::Id> {
     Handle::try_current().ok().map(|handle| handle.id())
 }
@@ -314,7 +315,7 @@ fn drive(driver: &mut Option<Connection<Stream, SdkBody>>, cx: &mut Context<'_>)
 // === impl PooledBody ===
 
 impl PooledBody {
-    /// Returns the connection if the answer was read whole and the connection can go on.
+    /// Returns the connection to the pool if the response was read whole and the connection is still usable.
     fn give_back(&mut self) {
         if let Some((mut conn, pool)) = self.lease.take()
             && conn.is_idle()
@@ -337,15 +338,15 @@ impl Body for PooledBody {
         if polled.is_pending()
             && let Some((conn, _)) = &mut this.lease
         {
-            // An error of the driver reaches the body too.
+            // An error of the driver also reaches the body.
             let _ = drive(&mut conn.driver, cx);
             polled = Pin::new(&mut this.incoming).poll_frame(cx);
         }
         match &polled {
-            // Complete: with its last frame already, since no one may ask for the end.
+            // Complete, which the last frame already shows, since nobody may poll for the end.
             Poll::Ready(None) => this.give_back(),
             Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(),
-            // Broken: the connection is of no more use.
+            // Broken: the connection is unusable.
             Poll::Ready(Some(Err(_))) => this.lease = None,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }

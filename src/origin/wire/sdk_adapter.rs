@@ -17,8 +17,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use super::{Pools, Reuse, WireError, WireErrorKind};
 use crate::error::BoxError;
 
-/// Our pool as an HTTP client of the SDK: S3's other operations, STS, SSO and the metadata services are called over the
-/// same TLS stack, so that a second one need not be built.
+/// Our pool as an HTTP client of the SDK: S3's other operations, STS, SSO and the metadata services use the same TLS
+/// stack, so that no second one is built.
 #[derive(Debug, Clone)]
 pub(crate) struct PooledClient(Arc<Pools>);
 
@@ -43,7 +43,7 @@ impl PooledClient {
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = Uri::from(path);
 
-        // A body that can't be sent again goes out on a fresh connection, where staleness does not occur.
+        // A body that can't be sent again goes out on a fresh connection, which cannot be stale.
         let (parts, body) = request.into_parts();
         let (again, reuse) = match body.try_clone() {
             Some(again) => (Some((parts.clone(), again)), Reuse::Allowed),
@@ -57,13 +57,13 @@ impl PooledClient {
         };
         let (parts, body) = sent.map_err(connector_error)?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ConnectorError::io)?;
-        // As a body that is yet to be read: of others the SDK logs the bytes at the level TRACE, and those of STS have keys.
+        // As an unread body: the SDK logs the bytes of others at level TRACE, and STS's bytes contain keys.
         let body = SdkBody::from_body_1_x(Full::new(body.to_bytes()));
         HttpResponse::try_from(http::Response::from_parts(parts, body)).map_err(user)
     }
 }
 
-/// Answers of the services that hand out credentials are a few KiB, a page of a listing is 2 MiB at most.
+/// Responses of credential services are a few KiB, a page of a listing is 2 MiB at most.
 const ANSWER_LIMIT: usize = 4 << 20;
 
 fn user(error: impl Into<BoxError>) -> ConnectorError {

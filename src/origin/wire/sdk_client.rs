@@ -19,7 +19,7 @@ use http::{Request, Response, Uri, uri::PathAndQuery};
 use super::{WireError, WireErrorKind};
 use crate::origin::endpoint::Endpoint;
 
-/// An HTTP client of the SDK, brought by the user.
+/// An HTTP client of the SDK that the program provides.
 #[derive(Debug, Clone)]
 pub(crate) struct SdkClient {
     pub(in crate::origin) client: SharedHttpClient,
@@ -39,7 +39,7 @@ impl SdkClient {
             .connect_timeout(connect_timeout)
             .read_timeout(response_timeout)
             .build();
-        // A connector uses the clock and the sleep; the builder insists on the rest, so it gets the SDK's no-ops.
+        // A connector uses the clock and the sleep; the builder requires the rest, so it gets the SDK's no-ops.
         let components = RuntimeComponentsBuilder::new("tower-s3-proxy")
             .with_http_client(Some(client.clone()))
             .with_time_source(Some(clock))
@@ -74,7 +74,7 @@ impl SdkClient {
     }
 }
 
-/// The SDK's clients want an absolute URI.
+/// The SDK's clients need an absolute URI.
 fn to_sdk(endpoint: &Endpoint, request: Request<()>) -> Result<HttpRequest, WireError> {
     let (mut parts, ()) = request.into_parts();
     let path = parts.uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));

@@ -16,8 +16,8 @@ use tokio_rustls::{
     rustls::{self, ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 
-/// Where connections really go, while `Host` and SNI keep naming the endpoint: how a VPC endpoint, PrivateLink or a
-/// test server is reached.
+/// The address that connections really go to, while `Host` and SNI still name the endpoint: for a VPC endpoint,
+/// PrivateLink or a test server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectTo {
     host: String,
@@ -31,12 +31,12 @@ pub(super) enum Stream {
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }
 
-/// No TLS client can be made.
+/// No TLS client can be set up.
 #[derive(Debug)]
 pub(crate) struct TlsError(String);
 
-/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names. It is loaded once: sessions are
-/// resumed whoever connects.
+/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names. It is loaded once, so that all
+/// connections can resume sessions.
 pub(crate) fn tls_connector() -> Result<TlsConnector, TlsError> {
     static LOADED: Mutex<Option<TlsConnector>> = Mutex::new(None);
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Stream {
     }
 }
 
-/// The name that SNI carries and the certificate must bear.
+/// The name in SNI, which the certificate must have.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
     ServerName::try_from(bare(host).to_owned())
 }

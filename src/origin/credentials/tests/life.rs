@@ -1,4 +1,4 @@
-//! Whole lives of credentials, on a clock that goes with tokio's paused one.
+//! Whole lifetimes of credentials, on a clock that follows tokio's paused one.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst},
@@ -19,7 +19,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// Gives credentials of one life after 200 ms, or does worse.
+/// Provides credentials of one lifetime after 200 ms, or misbehaves.
 #[derive(Debug, Clone)]
 struct Source(Arc<State>);
 
@@ -31,7 +31,7 @@ struct State {
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
     mood: AtomicU32,
-    /// Whether it has the last ones for whoever can't wait, as the metadata service's provider does.
+    /// Whether it provides its last credentials as a fallback, as the metadata service's provider does.
     keeps_last: AtomicBool,
     last: Mutex<Option<Credentials>>,
 }
@@ -110,16 +110,16 @@ async fn cache_of(life: Duration) -> (Clock, Source, CredentialCache) {
     (clock, source, cache)
 }
 
-/// Asks 20 times a second; how often there was nothing at hand.
+/// Asks 20 times a second, and counts how often there were no credentials.
 async fn ask_for(secs: u64, clock: Clock, cache: &CredentialCache) -> usize {
     let begin = Instant::now();
     let mut missing = 0;
     for millis in (0..secs * 1000).step_by(50) {
-        // A deadline: what timers round up must not add up.
+        // A deadline, so that the rounding of timers does not add up.
         tokio::time::sleep_until(begin + Duration::from_millis(millis)).await;
         if cache.current(clock.now()).is_none() {
             missing += 1;
-            // As a request does that finds nothing.
+            // As a request does that finds none.
             drop(cache.refresh());
         }
     }
@@ -163,7 +163,8 @@ async fn a_source_that_hangs_costs_no_request_while_the_old_ones_are_valid() {
     assert_eq!(ask_for(30, clock, &cache).await, 0);
     assert_eq!(source.0.most_in_flight.load(SeqCst), 1);
     source.set(WELL);
-    // What hangs is given up in time, and the next attempt brings new ones, sometimes after the end of the old ones.
+    // A hanging attempt is given up in time, and the next one brings new credentials, sometimes after the old ones have
+    // expired.
     ask_for(40, clock, &cache).await;
     assert_eq!(ask_for(200, clock, &cache).await, 0);
 }
@@ -178,7 +179,7 @@ async fn a_source_that_repeats_itself_is_asked_again_with_pauses() {
     assert_eq!(generation, 1, "they are the same");
 }
 
-/// The SDK's provider for instance metadata gives out the last ones when it can't get others.
+/// The SDK's provider for instance metadata returns the last credentials when it can't get others.
 #[tokio::test(start_paused = true)]
 async fn the_last_ones_of_a_metadata_service_that_is_down_are_used_beyond_their_expiry() {
     for mood in [HANGS, REPEATS] {
@@ -207,7 +208,7 @@ async fn refused_credentials_are_replaced_once_for_all_who_were_refused() {
     assert_eq!(source.calls(), 2);
 }
 
-/// A provider that keeps them itself has no others: S3 is not asked a second time for nothing.
+/// A provider that caches credentials itself has no others: S3 is not asked again in vain.
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_that_come_again_are_not_tried_again() {
     let (clock, source, cache) = cache_of(Duration::from_secs(3600)).await;
@@ -218,5 +219,5 @@ async fn refused_credentials_that_come_again_are_not_tried_again() {
     }
     assert_eq!(source.calls(), 2);
     assert_eq!(ask_for(60, clock, &cache).await, 0);
-    assert_eq!(source.calls(), 2, "far from the expiry the source is left in peace");
+    assert_eq!(source.calls(), 2, "far from the expiry the source is not asked");
 }

@@ -1,4 +1,4 @@
-//! The way to a host step by step, so that the step that fails can be named.
+//! Connects to a host step by step, so that a diagnosis can name the step that fails.
 
 use std::{io, net::SocketAddr};
 
@@ -8,13 +8,13 @@ use tokio_rustls::rustls::{self, CertificateError};
 use super::Pool;
 use crate::origin::wire::stream::server_name;
 
-/// Why there is no TLS.
+/// Why TLS fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsFault {
     /// The certificate is for these names.
     OtherName(Vec<String>),
     UnknownIssuer,
-    /// Of the certificate, by the clock of this machine.
+    /// The certificate is not valid now, by this machine's clock.
     NotValidNow,
     /// The other side does not speak TLS.
     NotTls,
@@ -24,7 +24,7 @@ pub(crate) enum TlsFault {
 // === impl Pool ===
 
 impl Pool {
-    /// The host and port that connections go to: not always the endpoint's own.
+    /// The host and port that connections go to, not always the endpoint's own.
     pub(in crate::origin) fn address(&self) -> (&str, u16) {
         self.0.host.address()
     }
@@ -33,7 +33,7 @@ impl Pool {
         Ok(lookup_host(self.address()).await?.collect())
     }
 
-    /// The protocol that was agreed on.
+    /// Returns the negotiated protocol.
     pub(in crate::origin) async fn shake_hands(&self, tcp: TcpStream) -> Result<String, TlsFault> {
         let Some(tls) = &self.0.tls else { return Err(TlsFault::Other("TLS is not set up".to_owned())) };
         let name = server_name(&self.0.host.name).map_err(|why| TlsFault::Other(why.to_string()))?;

@@ -9,12 +9,12 @@ use tokio::{
 
 use super::*;
 
-/// Longer than anything here takes; only a hang gets there.
+/// Longer than anything here takes: only a hang reaches it.
 const HANG: Duration = Duration::from_secs(20);
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
-/// What an origin did or saw.
+/// An event that an origin saw or caused.
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
     Accepted,
@@ -22,8 +22,8 @@ enum Event {
     Closed,
 }
 
-/// An origin that gives the answers of a script to the requests of each connection, one after the other, and then
-/// closes it, or (if it is patient) waits for the end.
+/// An origin that answers the requests of each connection from a script, one after the other, and then closes it, or
+/// (if it is patient) waits for the end.
 struct Origin {
     port: u16,
     events: mpsc::UnboundedReceiver<Event>,
@@ -231,7 +231,7 @@ async fn a_kept_connection_that_was_closed_is_left_out() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_stale_only_if_it_was_kept() {
-    // The second request of a connection is read, and answered by its end.
+    // The second request of a connection is read, and the connection ends.
     let origin = Origin::start(&[OK, b""], After::Close).await;
     let pool = pool(settings(), origin.port);
     assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
@@ -345,7 +345,7 @@ fn a_pool_goes_with_the_last_who_refers_to_it() {
     drop(other);
 }
 
-/// A runtime that is not being driven, or is gone, makes no progress on its connections.
+/// A runtime that is not driven, or is gone, makes no progress on its connections.
 #[test]
 fn a_connection_is_for_the_runtime_that_opened_it() {
     let server = Runtime::new().unwrap();
