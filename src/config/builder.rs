@@ -23,8 +23,7 @@ use crate::{
     route::BucketResolver,
 };
 
-/// Collects what a [`Mount`](crate::Mount) is made of. Nothing is checked before [`build`](Self::build), which names
-/// what is wrong.
+/// Builds a [`Mount`](crate::Mount). Nothing is checked before [`build`](Self::build), which names the first error.
 #[must_use = "a builder does nothing before `build`"]
 #[derive(Debug)]
 pub struct MountBuilder {
@@ -33,7 +32,7 @@ pub struct MountBuilder {
     host: Option<String>,
     prefix: String,
     cache_bust_segment: bool,
-    /// All but the endpoint URL, which is read when the mount is built.
+    /// Everything except the endpoint URL, which is parsed when the mount is built.
     addressing: Addressing,
     endpoint_url: Option<String>,
     connect_to: Option<String>,
@@ -110,41 +109,40 @@ impl MountBuilder {
         }
     }
 
-    /// The path of the mount, `/` by default. `/media` answers to `/media/…`.
+    /// The path of the mount, `/` by default. `/media` serves `/media/…`.
     pub fn at(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Answers only to requests for this host name (without a port; case does not matter).
+    /// Serves only requests for this host name (without a port, case-insensitive).
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.host = Some(name.into());
         self
     }
 
-    /// A prefix that stands before every key: `website` maps `/a.jpg` to the key `website/a.jpg`. A request cannot
-    /// leave it.
+    /// A prefix of every key: `website` maps `/a.jpg` to the key `website/a.jpg`. A request cannot leave it.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
     /// Drops a first segment after the mount (and after a bucket from the path) of the form `--[0-9A-Za-z._-]+` from
-    /// the key, so that `/media/--2/a.jpg` is a new URL for the object `a.jpg`, in the mount's own cache too. Off by
+    /// the key, so that `/media/--2/a.jpg` is a new URL for the object `a.jpg`, also in the mount's own cache. Off by
     /// default.
     ///
-    /// Where neither S3 nor a rule that overrides it says something else, such an answer is
-    /// `Cache-Control: max-age=31536000, immutable` (RFC 8246), whatever the mount's defaults are.
+    /// Unless S3 or an overriding rule says otherwise, such a response has `Cache-Control: max-age=31536000, immutable`
+    /// (RFC 8246), whatever the mount's defaults are.
     pub fn cache_bust_segment(mut self, on: bool) -> Self {
         self.cache_bust_segment = on;
         self
     }
 
-    /// Understands `?versionId=` of a request. Off by default: it needs the permission `s3:GetObjectVersion`, and shows
-    /// what was overwritten or deleted. What cannot be a version id is answered with 404.
+    /// Lets requests use `?versionId=`. Off by default: it needs the permission `s3:GetObjectVersion`, and shows
+    /// objects that were overwritten or deleted. A value that cannot be a version id is 404.
     ///
-    /// A version never changes, so its answers are `immutable` as those behind a
-    /// [cache-bust segment](Self::cache_bust_segment), but for the version `null`.
+    /// A version never changes, so its responses are `immutable`, like those with a [cache-bust
+    /// segment](Self::cache_bust_segment), except for the version `null`.
     pub fn allow_versions(mut self, on: bool) -> Self {
         self.query.versions = if on { VersionPolicy::Honoured } else { VersionPolicy::Ignored };
         self
@@ -154,14 +152,14 @@ impl MountBuilder {
     ///
     /// - `?download` stores it under the last segment of its key, `?download=NAME` under that name.
     /// - `?response-content-disposition=VALUE` is for URLs that were made for S3: `attachment` or `inline`, with
-    ///   `filename` or `filename*` (RFC 6266). Other parameters are dropped, and what is malformed is answered with 400.
+    ///   `filename` or `filename*` (RFC 6266). Other parameters are dropped, and a malformed value is 400.
     ///
-    /// Of both the first counts, and a `+` in the value is a space. The field is written anew: separators in names become
-    /// `_`, control characters are dropped, names end after 255 bytes. `inline` does not undo a stored `attachment`,
-    /// which may be what keeps an upload from being a page of yours.
+    /// Of the two, the first counts, and a `+` in the value is a space. The field is written anew: separators in names
+    /// become `_`, control characters are dropped, names end after 255 bytes. `inline` does not undo a stored
+    /// `attachment`, which may keep an upload from becoming a page of yours.
     ///
-    /// S3 does not learn of it. All other `response-…` parameters of S3 are refused with 400 in any case, and this one,
-    /// too, if downloads are off.
+    /// S3 does not see it. All other `response-…` parameters of S3 are always refused with 400, and so is this one if
+    /// downloads are off.
     pub fn allow_downloads(mut self, on: bool) -> Self {
         self.query.downloads = if on { DownloadPolicy::Honoured } else { DownloadPolicy::Refused };
         self

@@ -1,4 +1,4 @@
-//! The configuration: mounts, assembled from values that their own modules parse.
+//! The configuration: mounts, assembled from values that other modules parse.
 
 mod builder;
 #[cfg(feature = "toml")]

@@ -14,9 +14,9 @@ use crate::{
     terms::{Encryption, Grant},
 };
 
-/// What an [`S3ProxyLayer`](crate::S3ProxyLayer) serves: one or many [`Mount`]s.
+/// The configuration of an [`S3ProxyLayer`](crate::S3ProxyLayer): one or many [`Mount`]s.
 ///
-/// A single mount is a configuration, too: `S3ProxyLayer::new(mount)`.
+/// A single mount is also a configuration: `S3ProxyLayer::new(mount)`.
 ///
 /// ```
 /// use tower_s3_proxy::{BucketName, Mount, S3ProxyConfig};
@@ -28,13 +28,13 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct S3ProxyConfig {
-    /// Invariant: the most specific first; no two answer to the same host and path.
+    /// Invariant: the most specific first; no two have the same host and path.
     pub(crate) mounts: Vec<Mount>,
 }
 
-/// A bucket, or a part of one, at a path: where it is, who may read it, and what clients see of it.
+/// A bucket, or a part of one, at a path: its endpoint, the access to it, and the responses that clients see.
 ///
-/// Built by [`Mount::builder`]; clones share connections and credentials.
+/// [`Mount::builder`] builds it; clones share connections and credentials.
 #[derive(Debug, Clone)]
 pub struct Mount(pub(crate) Arc<MountParts>);
 
@@ -51,17 +51,17 @@ pub(crate) struct MountParts {
     pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,
-    /// How long S3 may be silent while the cache is filled.
+    /// How long S3 may pause while it fills the cache.
     pub(crate) silence: Duration,
     pub(crate) access: AccessRules,
-    /// Of `origin`.
+    /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,
-    /// The same mount by other credentials, with an origin and a part of the cache of its own. These have no sets.
+    /// The same mount with other credentials, each with its own origin and part of the cache. These have no sets.
     pub(crate) sets: Vec<(CredentialSetName, Mount)>,
 }
 
-/// Who may have the objects of a mount.
+/// Decides access to the objects of a mount.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AccessRules {
     pub(crate) selector: Option<CredentialSelector>,
@@ -104,41 +104,42 @@ impl From<Mount> for S3ProxyConfig {
 // === impl Mount ===
 
 impl Mount {
-    /// Begins a mount of one bucket.
+    /// Builds a mount of one bucket.
     pub fn builder(bucket: BucketName) -> MountBuilder {
         MountBuilder::fixed(bucket)
     }
 
-    /// Begins a mount whose bucket is the first segment of the path after the mount, if one of these globs matches
-    /// its name: `*` is any run of characters, `?` one, `{a,b}` either.
+    /// Builds a mount whose bucket is the first segment of the path after the mount, if one of these globs matches its
+    /// name: `*` is any run of characters, `?` one, `{a,b}` either.
     ///
-    /// Bucket names are global: anyone may create a public bucket that fits a wide glob, and be served by you.
+    /// Bucket names are global: anyone may create a public bucket that matches a wide glob, and your server would serve
+    /// it.
     pub fn bucket_from_path<G: Into<String>>(allowed: impl IntoIterator<Item = G>) -> MountBuilder {
         MountBuilder::from_path(allowed.into_iter().map(Into::into).collect())
     }
 
-    /// Begins a mount whose bucket is named by a function of yours.
+    /// Builds a mount whose bucket a function of yours names.
     pub fn bucket_from(resolver: BucketResolver) -> MountBuilder {
         MountBuilder::resolved(resolver)
     }
 
-    /// The same mount by the credentials of one of its [sets](MountBuilder::credential_set), to
-    /// [warm](Self::warm) its part of the cache.
+    /// The same mount with the credentials of one of its [sets](MountBuilder::credential_set), to [warm](Self::warm)
+    /// that set's part of the cache.
     pub fn with_credentials(&self, set: &CredentialSetName) -> Option<&Mount> {
         self.0.sets.iter().find_map(|(name, mount)| (name == set).then_some(mount))
     }
 
-    /// Where its credentials come from.
+    /// The source of its credentials.
     pub fn credentials(&self) -> &CredentialsSource {
         &self.0.credentials
     }
 
-    /// What its credentials are meant to be allowed to do.
+    /// The permissions that its credentials should have.
     pub fn grant(&self) -> Grant {
         self.0.grant
     }
 
-    /// How the objects of its bucket are encrypted, if that was said.
+    /// The encryption of its bucket's objects, if the configuration names it.
     pub fn encryption(&self) -> Option<&Encryption> {
         self.0.origin.terms.encryption.as_ref()
     }
@@ -151,12 +152,12 @@ impl Mount {
 // === impl AccessRules ===
 
 impl AccessRules {
-    /// What caches in front may keep.
+    /// How caches in front may treat the responses.
     pub(crate) fn downstream(&self) -> DownstreamCaching {
         if self.knows_who_asks() { self.downstream } else { DownstreamCaching::AsStored }
     }
 
-    /// Whether answers depend on who asks, by a decision of the user's that comes before the cache.
+    /// Whether responses depend on the client, by your function that runs before the cache.
     pub(crate) fn knows_who_asks(&self) -> bool {
         self.selector.is_some() || self.authorizer.is_some()
     }

@@ -1,5 +1,5 @@
-//! Documents of whole mounts. What is in them is compared as JSON; that it is right, `scripts/with-iam-simulate` and the
-//! tests over SeaweedFS find out.
+//! Documents of whole mounts, compared as JSON. `scripts/with-iam-simulate` and the tests over SeaweedFS show that they
+//! are right.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn statements(policies: &Policies, kind: PolicyKind) -> Value {
     Value::Array(json["Statement"].as_array().unwrap().iter().map(with_lists).collect())
 }
 
-/// The statement with lists where it has a text for a list of one.
+/// The statement with one-element lists in place of single texts.
 fn with_lists(statement: &Value) -> Value {
     let list = |value: &mut Value| {
         if value.is_string() {
@@ -221,7 +221,7 @@ async fn the_role_that_the_credentials_assume_is_that_of_the_policies() {
     assert_eq!(statements(&policies, PolicyKind::Bucket)[0]["Principal"], json!({ "AWS": ROLE }));
     let condition = json!({ "StringEquals": { "sts:ExternalId": ["studio:2031"] } });
     assert_eq!(statements(&policies, PolicyKind::Trust)[0]["Condition"], condition);
-    // It belongs into the policy, and into no log.
+    // It belongs in the policy, and in no log.
     for debug in [format!("{asked:?}"), format!("{policies:?}")] {
         assert!(!debug.contains("studio:2031"), "{debug}");
     }
@@ -491,13 +491,13 @@ fn a_compatible_server_gets_what_it_understands_and_the_rest_is_named() {
         assert!(left_out.contains(named), "{named} in {left_out}");
     }
 
-    // There is no word for it, and what there is would allow more.
+    // The language cannot express it, and the nearest pattern would allow more.
     for prefix in ["a*b", "a?b", "${aws:username}"] {
         let at_home = mount("media").endpoint_url("http://127.0.0.1:9000").prefix(prefix);
         let error = ask(at_home).build().unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::InvalidValue, "{error}");
     }
-    // The endpoint of a VPC endpoint is AWS's.
+    // A VPC endpoint's URL belongs to AWS.
     let url = "https://bucket.vpce-1a2b-3c4d.s3.us-west-2.vpce.amazonaws.com";
     let through = ask(mount("media").endpoint_url(url)).vpc_endpoint("vpce-1a2b").build().unwrap();
     assert_eq!(kinds(&through), [PolicyKind::Role, PolicyKind::VpcEndpoint]);
@@ -567,7 +567,7 @@ fn people_get_reasons_above_each_document_and_programs_get_json() {
     assert!(text.contains("# ReadObjects: For every GET and HEAD"), "{text}");
     assert!(text.contains("\n# Left out: The trust policy"), "{text}");
     assert!(text.lines().all(|line| line.len() <= 100), "{text}");
-    // What is no comment is JSON, one document after the other.
+    // Everything except comments is JSON, one document after the other.
     let json: String =
         text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
     let documents: Vec<Value> =

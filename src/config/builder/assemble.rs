@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl MountBuilder {
-    /// Checks everything and resolves the bucket's endpoint. Asks nothing over the network.
+    /// Checks everything and resolves the bucket's endpoint, without using the network.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl MountBuilder {
         self.check_sets()?;
         self.check_payer(own_credentials)?;
         self.check_customer_key(ingredients.addressing.endpoint_url.as_ref())?;
-        // Where the bucket is not known yet, any name shows whether region and options are good.
+        // If the bucket is not known yet, any name shows whether region and options are valid.
         let sample = match &self.bucket {
             BucketChoice::Fixed(name) => name.clone(),
             BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
@@ -127,7 +127,7 @@ impl MountBuilder {
         for (n, set) in self.credential_sets.iter().enumerate() {
             if self.credential_sets.iter().take(n).any(|other| other.name == set.name) {
                 return contradiction(format!(
-                    "two credential sets are called {:?}: give each a name of its own",
+                    "two credential sets have the name {:?}: give each its own name",
                     set.name
                 ));
             }
@@ -137,13 +137,13 @@ impl MountBuilder {
             && self.access.authorizer.is_none()
         {
             let message =
-                "credential sets that no request can get: give a selector or an authorizer that names them";
+                "no request can get the credential sets: give a selector or an authorizer that names them";
             return contradiction(message.to_owned());
         }
         Ok(())
     }
 
-    /// What the origins of all credentials of a mount share.
+    /// The parts that the origins of a mount share, whatever their credentials.
     fn ingredients(&self) -> Result<Ingredients, ConfigError> {
         if self.addressing.region.is_empty() {
             let message = "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)";
@@ -164,7 +164,7 @@ impl MountBuilder {
     }
 }
 
-/// What origins are made of, besides credentials.
+/// The parts of an origin besides credentials.
 struct Ingredients {
     addressing: Addressing,
     client: WireClient,

@@ -12,23 +12,23 @@ impl MountBuilder {
         self
     }
 
-    /// How long objects in the cache are fresh, in place of what `Cache-Control` and `Expires` say of that. Clients are
-    /// told the latter. `no-store`, `private` and `no-cache` hold all the same.
+    /// How long objects in the cache are fresh, in place of the lifetime of `Cache-Control` and `Expires`. Clients
+    /// still get the latter. It does not override `no-store`, `private` and `no-cache`.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
         self.cache_ttl = Some(ttl);
         self
     }
 
-    /// Adds a rule for how long objects in the cache are fresh. The first that fits wins; they stand before
+    /// Adds a rule for how long objects in the cache are fresh. The first that matches wins; rules precede
     /// [`cache_ttl`](Self::cache_ttl).
     pub fn cache_ttl_rule(mut self, rule: CacheTtl) -> Self {
         self.cache_ttl_rules.push(rule);
         self
     }
 
-    /// Takes objects for fresh of which nothing says how long they are: for this share, in percent, of the time since
-    /// they were last modified, and for `cap` at most (RFC 9111 §4.2.2; 10 percent is customary). Without it, S3 is asked
-    /// each time whether such an object is still the one.
+    /// Treats objects without any lifetime as fresh for this share, in percent, of the time since they were last
+    /// modified, and for `cap` at most (RFC 9111 §4.2.2; 10 percent is customary). Without it, such objects are
+    /// revalidated with S3 each time.
     pub fn cache_heuristic(mut self, percent: u8, cap: Duration) -> Self {
         self.cache_heuristic = Some(Heuristic { percent: percent.into(), cap });
         self

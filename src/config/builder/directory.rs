@@ -34,19 +34,19 @@ impl MountBuilder {
     fn lacking(&self, own: &CredentialsSource) -> Option<&'static str> {
         let mut sources = self.credential_sets.iter().map(|set| &set.source).chain([own]);
         if sources.any(|source| matches!(source.signing(), Signing::Anonymous)) {
-            return Some("nobody opens a session with it anonymously, so give credentials");
+            return Some("anonymous requests cannot open a session with it, so give credentials");
         }
         if self.addressing.path_style {
             return Some("it has no path style");
         }
         if self.query.versions == VersionPolicy::Honoured {
-            return Some("it keeps no versions to allow");
+            return Some("it keeps no versions");
         }
         if self.terms.of_bucket.payer == Payer::Requester {
-            return Some("its requesters do not pay");
+            return Some("requesters do not pay there");
         }
         if self.terms.of_bucket.customer_key.is_some() {
-            return Some("it takes no customer keys (SSE-C)");
+            return Some("it does not support customer keys (SSE-C)");
         }
         self.terms.of_bucket.encryption.as_ref().and_then(Encryption::not_for_directory_buckets)
     }

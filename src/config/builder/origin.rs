@@ -1,4 +1,4 @@
-//! Where the bucket is, and how S3 is asked.
+//! The bucket's endpoint, and the way to it.
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_types::SdkConfig;
@@ -7,7 +7,7 @@ use super::MountBuilder;
 use crate::origin::Transport;
 
 impl MountBuilder {
-    /// The region of the bucket, like `us-west-2`. Needed, unless [`sdk_config`](Self::sdk_config) brings one.
+    /// The region of the bucket, like `us-west-2`. Required, unless [`sdk_config`](Self::sdk_config) has one.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.addressing.region = region.into();
         self
@@ -19,8 +19,8 @@ impl MountBuilder {
         self
     }
 
-    /// Puts the bucket into the path instead of the host name. Bucket names with dots are put there by themselves, since
-    /// no certificate fits their host names.
+    /// Puts the bucket into the path instead of the host name. Bucket names with dots go there automatically, since no
+    /// certificate matches their host names.
     pub fn path_style(mut self, on: bool) -> Self {
         self.addressing.path_style = on;
         self
@@ -32,28 +32,28 @@ impl MountBuilder {
         self
     }
 
-    /// Uses the endpoint that IPv6 reaches, too.
+    /// Uses the endpoint that IPv6 also reaches.
     pub fn dual_stack(mut self, on: bool) -> Self {
         self.addressing.dual_stack = on;
         self
     }
 
-    /// Uses S3 Transfer Acceleration; it has to be enabled on the bucket.
+    /// Uses S3 Transfer Acceleration, which must be enabled on the bucket.
     pub fn accelerate(mut self, on: bool) -> Self {
         self.addressing.accelerate = on;
         self
     }
 
-    /// Connects to this host or address (`host`, `host:port`) while `Host` and SNI keep naming the endpoint: the way
-    /// through a VPC endpoint or PrivateLink.
+    /// Connects to this host or address (`host`, `host:port`) while `Host` and SNI still name the endpoint: for a VPC
+    /// endpoint or PrivateLink.
     pub fn connect_to(mut self, address: impl Into<String>) -> Self {
         self.connect_to = Some(address.into());
         self
     }
 
-    /// Takes region, endpoint URL, FIPS, dual stack, credentials and time source from a configuration of the SDK, as far
-    /// as it has them. Not its HTTP client: every loaded configuration has one, and the built-in pool is cheaper; see
-    /// [`TransportBuilder::http_client`](crate::transport::TransportBuilder::http_client).
+    /// Takes region, endpoint URL, FIPS, dual stack, credentials and time source from a configuration of the SDK, as
+    /// far as it has them. Its HTTP client is ignored: every loaded configuration has one, and the built-in pool is
+    /// cheaper; see [`TransportBuilder::http_client`](crate::transport::TransportBuilder::http_client).
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
         if let Some(region) = config.region() {
             self.addressing.region = region.to_string();
@@ -72,14 +72,14 @@ impl MountBuilder {
         self
     }
 
-    /// The clock that signatures and expiry go by; the system's by default.
+    /// The clock for signatures and expiry; the system's by default.
     pub fn time_source(mut self, clock: impl TimeSource + 'static) -> Self {
         self.clock = SharedTimeSource::new(clock);
         self
     }
 
-    /// What carries the requests: connections, certificates and time-outs. By default the one that all mounts share which
-    /// are given none.
+    /// The transport of the requests: connections, certificates and time-outs. By default the one that mounts without
+    /// their own share.
     pub fn transport(mut self, transport: &Transport) -> Self {
         self.transport = transport.clone();
         self

@@ -1,4 +1,4 @@
-//! On what terms the bucket is used.
+//! The terms on which the bucket is used.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::{
     terms::{AccountId, BucketTerms, CustomerKey, Encryption, Grant, Payer},
 };
 
-/// What is said of the terms; checked by `build`.
+/// The terms as configured; `build` checks them.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
     require_encryption: bool,
@@ -18,45 +18,45 @@ pub(super) struct Terms {
 }
 
 impl MountBuilder {
-    /// What the credentials are meant to be allowed to do; to read, by default. The proxy writes nothing itself.
+    /// The permissions that the credentials should have; only to read, by default. The proxy itself writes nothing.
     pub fn grant(mut self, grant: Grant) -> Self {
         self.terms.of_bucket.grant = grant;
         self
     }
 
-    /// How the objects of the bucket are encrypted. Reads need nothing of it, so it is as good for a mount that only
-    /// reads: there it says for which key of KMS the credentials need `kms:Decrypt`.
+    /// How the objects of the bucket are encrypted. Reads do not need it. On a mount that only reads, it names the key
+    /// of KMS for which the credentials need `kms:Decrypt`.
     pub fn encryption(mut self, encryption: impl Into<Encryption>) -> Self {
         self.terms.of_bucket.encryption = Some(encryption.into());
         self
     }
 
-    /// Refuses to build a mount that may [write](Grant::ReadWrite) and does not say how what it writes is encrypted.
+    /// Refuses to build a mount that may [write](Grant::ReadWrite) and names no encryption.
     pub fn require_encryption(mut self, on: bool) -> Self {
         self.terms.require_encryption = on;
         self
     }
 
-    /// Pays for requests and traffic of a bucket whose owner does not (Requester Pays). Without it, such a bucket denies
-    /// everything; other buckets make no difference. Not for anonymous requests, which nobody can pay for.
+    /// Pays for requests and traffic of a bucket whose owner does not (Requester Pays). Without it, such a bucket
+    /// denies everything; for other buckets it makes no difference. Anonymous requests cannot pay.
     pub fn requester_pays(mut self, on: bool) -> Self {
         self.terms.of_bucket.payer = if on { Payer::Requester } else { Payer::AsTheBucketSays };
         self
     }
 
-    /// The account that the bucket has to be of. S3 denies everything if it is of another: a bucket that was deleted, and
-    /// then created by somebody else, is not served
-    /// ([S3 user guide, "Verifying bucket ownership"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)).
+    /// The account that must own the bucket. If another account owns it, S3 denies everything, so a bucket that was
+    /// deleted, and created again by a stranger, is not served ([S3 user guide, "Verifying bucket
+    /// ownership"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)).
     pub fn expected_bucket_owner(mut self, account: AccountId) -> Self {
         self.terms.of_bucket.expected_owner = Some(account);
         self
     }
 
-    /// The key by which the objects are encrypted, where S3 keeps none (SSE-C). The proxy sends it with every read, so that
-    /// it is not for the clients to know; in the cache they are as any others. Needs TLS to S3: an `http://` endpoint is
-    /// refused but on this host itself.
+    /// The key of the objects, where S3 keeps none (SSE-C). The proxy sends it with every read, so clients need not
+    /// know it; the cache treats the objects like any others. It needs TLS to S3: an `http://` endpoint is refused,
+    /// except on this host.
     ///
-    /// A key that a *client* sends is never used: such a request is answered with 400
+    /// A key that a *client* sends is never used: the response to such a request is 400
     /// ([`ProxyErrorKind::CustomerKey`](crate::ProxyErrorKind::CustomerKey)).
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
         self.terms.of_bucket.customer_key = Some(key);
@@ -70,7 +70,7 @@ impl MountBuilder {
         }
         if self.terms.of_bucket.encryption.is_some() {
             return contradiction(
-                "an encryption and a customer key contradict each other: an object is encrypted by one of them",
+                "an encryption and a customer key contradict each other: only one of them can encrypt an object",
             );
         }
         // S3 user guide, "SSE-C": "S3 rejects any requests made over HTTP when using SSE-C".
@@ -84,7 +84,7 @@ impl MountBuilder {
     }
 
     fn connects_to_loopback(&self, endpoint: &EndpointUrl) -> bool {
-        // An HTTP client of the program's own connects where it likes.
+        // The program's own HTTP client connects wherever it chooses.
         if self.transport.has_own_client() {
             return false;
         }
@@ -98,7 +98,7 @@ impl MountBuilder {
         let mut sources = self.credential_sets.iter().map(|set| &set.source).chain([own]);
         let is_anonymous = |source: &CredentialsSource| matches!(source.signing(), Signing::Anonymous);
         if self.terms.of_bucket.payer == Payer::Requester && sources.any(is_anonymous) {
-            let message = "the requester pays, and requests are anonymous: nobody can pay for these, so give credentials";
+            let message = "the requester pays, but requests are anonymous and cannot pay: give credentials";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
         Ok(())
@@ -118,8 +118,8 @@ impl Terms {
 
     pub(super) fn check(&self, region: &str) -> Result<(), ConfigError> {
         if self.require_encryption && self.of_bucket.grant == Grant::ReadWrite && !self.is_encrypted() {
-            let message = "encryption is required, and what this mount writes has none: give an encryption, \
-                           by keys of S3 or by a key of KMS";
+            let message = "encryption is required, but this mount can write and names none: give an encryption, with \
+                           keys of S3 or with a key of KMS";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         // S3 API, PutObject: "S3 does not support keys of other regions than the bucket's".
@@ -127,7 +127,8 @@ impl Terms {
             && key.region() != region
         {
             let message = format!(
-                "the encryption key is in {}, and the bucket in {region}: S3 encrypts only by keys of the bucket's region",
+                "the encryption key is in {}, and the bucket in {region}: S3 encrypts only with keys of the bucket's \
+                 region",
                 key.region()
             );
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));

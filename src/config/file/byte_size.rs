@@ -3,7 +3,7 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.strip_prefix(digits)?.trim_start();
     let (_, factor) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-    // What `parse` takes besides: a sign.
+    // `parse` would also accept a sign.
     let number = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }

@@ -29,7 +29,7 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<CacheTable>) -> Result<C
         cache = cache.max_object(bytes);
     }
     if let Some(bytes) = bytes("block", &table.block)? {
-        // One that does not fit is too large in any case.
+        // A value that does not fit is too large in any case.
         cache = cache.block_size(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
     if let Some(time) = table.negative_ttl_ms {
@@ -54,13 +54,13 @@ fn bytes(source: &Source<'_>, key: &str, size: &Spanned<ByteSize>) -> Result<u64
         ByteSize::Text(text) => text,
     };
     byte_size::parse(&source.expand(key, text, size.span())?).ok_or_else(|| {
-        // As it is written, without the values of variables.
+        // As written, without the values of variables.
         let message = format!("{key} {:?}: must be bytes, like 4096, \"512MiB\" or \"1GB\"", text.0);
         source.error(ConfigErrorKind::InvalidValue, size.span(), message)
     })
 }
 
-/// What a mount says of the file's cache.
+/// The options of a mount for the file's cache.
 pub(super) fn of_mount(
     source: &Source<'_>,
     table: &MountTable,
@@ -76,7 +76,7 @@ pub(super) fn of_mount(
             let rule = || table.cache_ttl_rule.0.first().map(Spanned::span);
             if let Some(span) = ttl.or_else(heuristic).or_else(rule) {
                 let message =
-                    "a time to live in a cache, and no cache: add [cache], take away cache = false, or this";
+                    "a time to live without a cache: add [cache], remove cache = false, or remove this";
                 return Err(source.error(ConfigErrorKind::Contradiction, span, message));
             }
         }

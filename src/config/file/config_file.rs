@@ -18,8 +18,8 @@ use crate::{
     origin::Transport,
 };
 
-/// A configuration as the text of a TOML file, read but not yet built: so that credentials, which take an `await`, are
-/// only looked for if a mount needs them.
+/// A configuration from the text of a TOML file, parsed but not yet built, so that default credentials, which take an
+/// `await`, are loaded only if a mount needs them.
 ///
 /// ```
 /// use tower_s3_proxy::{ConfigFile, credentials};
@@ -66,7 +66,7 @@ pub struct ConfigFile {
     pub(super) mounts: Vec<FileMount>,
 }
 
-/// What a file says for all of its mounts.
+/// The options of a file for all of its mounts.
 pub(super) struct Shared<'f> {
     pub(super) region: Option<&'f str>,
     pub(super) cache: Option<&'f Cache>,
@@ -74,9 +74,9 @@ pub(super) struct Shared<'f> {
     pub(super) credentials: &'f NamedCredentials,
 }
 
-/// A mount of the file, complete but for credentials.
+/// A mount of the file, complete except for credentials.
 pub(super) struct FileMount {
-    /// Where it stands in the file, as error messages begin: `line 7, mount 2 (at "/docs")`.
+    /// Its place in the file, with which error messages begin: `line 7, mount 2 (at "/docs")`.
     pub(super) place: String,
     pub(super) region: Option<String>,
     pub(super) credentials: FileCredentials,
@@ -95,8 +95,8 @@ pub(super) enum FileCredentials {
 impl S3ProxyConfig {
     /// The configuration that the text of a TOML file describes; [`ConfigFile`] has its keys.
     ///
-    /// `default_credentials` are for the mounts that neither have keys nor are anonymous. To look for them only if there
-    /// are such mounts, or in the region that the file names, use [`ConfigFile`] itself.
+    /// `default_credentials` are for the mounts that neither have credentials nor are anonymous. To load them only if
+    /// there are such mounts, or in the region that the file names, use [`ConfigFile`] itself.
     ///
     /// ```
     /// use tower_s3_proxy::S3ProxyConfig;
@@ -126,19 +126,19 @@ impl S3ProxyConfig {
 // === impl ConfigFile ===
 
 impl ConfigFile {
-    /// Reads the text of a file, with variables from the environment of the process.
+    /// Parses the text of a file, with variables from the environment of the process.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::File`] if it is no TOML, or has a key or a type that the [tables](Self#the-file) do not list;
-    /// [`ConfigErrorKind::Missing`] if a variable is not set; [`ConfigErrorKind::Missing`],
-    /// [`ConfigErrorKind::Contradiction`] or [`ConfigErrorKind::InvalidValue`] for values that no mount can be made of.
-    /// The message begins with the line, and never holds a key of credentials.
+    /// [`ConfigErrorKind::File`] if it is not TOML, or has a key or a type that the [tables](Self#the-file) do not
+    /// list; [`ConfigErrorKind::Missing`] if a variable is not set; [`ConfigErrorKind::Missing`],
+    /// [`ConfigErrorKind::Contradiction`] or [`ConfigErrorKind::InvalidValue`] for values that make no valid mount. The
+    /// message begins with the line, and never contains a key of credentials.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::parse_with(text, |name| env::var(name).ok())
     }
 
-    /// [`parse`](Self::parse), with variables from elsewhere.
+    /// Like [`parse`](Self::parse), with variables from another source.
     ///
     /// # Errors
     ///
@@ -147,10 +147,11 @@ impl ConfigFile {
         Self::read(Source::new(text, Places::Lines, &variable))
     }
 
-    /// Reads a text that comes in parts, each with a name, so that a program can take keys of the file on its command line.
+    /// Parses a text that comes in parts, each with a name, so that a program can take keys of the file on its command
+    /// line.
     ///
-    /// A part is one line or several. Messages begin with the name of the part in place of the line, or with neither if the
-    /// name is empty.
+    /// A part has one line or more. Messages begin with the name of the part in place of the line, or with neither if
+    /// the name is empty.
     ///
     /// ```
     /// use tower_s3_proxy::ConfigFile;
@@ -201,28 +202,28 @@ impl ConfigFile {
         Ok(Self { region, cache, credentials, mounts })
     }
 
-    /// Whether a mount says nothing of credentials, so that [`build`](Self::build) needs default ones.
+    /// Whether a mount has no credentials, so that [`build`](Self::build) needs default ones.
     pub fn needs_default_credentials(&self) -> bool {
         self.mounts.iter().any(FileMount::needs_default_credentials)
     }
 
-    /// The region where default credentials are to be asked for (STS): the file's, or else that of the first mount that
-    /// needs them.
+    /// The region in which to load default credentials (STS): the file's, or else that of the first mount that needs
+    /// them.
     pub fn region(&self) -> Option<&str> {
         let of_mount =
             || self.mounts.iter().find(|mount| mount.needs_default_credentials())?.region.as_deref();
         self.region.as_deref().or_else(of_mount)
     }
 
-    /// The cache of `[cache]`, to purge it, to be told of events, or to look at its counters.
+    /// The cache of `[cache]`, to purge it, to apply events, or to read its counters.
     pub fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
     }
 
-    /// Builds the mounts with the credentials that the file describes. Mounts that say nothing of them get the default
+    /// Builds the mounts with the credentials that the file describes. Mounts without credentials get the default
     /// chain, in the file's region (with the feature `aws-config`).
     ///
-    /// Credentials are not asked for yet: whether there are any shows when they are first needed.
+    /// No source is asked yet: missing credentials show only when they are first needed.
     ///
     /// # Errors
     ///
@@ -238,14 +239,14 @@ impl ConfigFile {
         self.assemble(default.as_ref(), &named)
     }
 
-    /// Builds the mounts without looking for credentials, which would take an `await`. `default_credentials` are for the
-    /// mounts that say nothing of them.
+    /// Builds the mounts without loading credentials, which would take an `await`. `default_credentials` are for the
+    /// mounts without credentials.
     ///
     /// # Errors
     ///
     /// Those of [`MountBuilder::build`] and [`S3ProxyConfig::new`], with the line of the mount;
-    /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given, or if a mount has credentials of a
-    /// table `[credentials.NAME]`: these are for [`load`](Self::load).
+    /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given, or if a mount uses a table
+    /// `[credentials.NAME]`, which needs [`load`](Self::load).
     #[expect(clippy::needless_pass_by_value, reason = "sources of credentials give them by value")]
     pub fn build(self, default_credentials: Option<CredentialsSource>) -> Result<S3ProxyConfig, ConfigError> {
         self.assemble(default_credentials.as_ref(), &BTreeMap::new())
@@ -261,7 +262,7 @@ impl ConfigFile {
             let place = file_mount.place.clone();
             let mount = file_mount.build(default, named)?;
             if let Some((first, _)) = built.iter().find(|(_, other)| other.place() == mount.place()) {
-                let message = format!("{place}: has the path and host of {first}: give it others");
+                let message = format!("{place}: has the same path and host as {first}: change one of them");
                 return Err(ConfigError::new(ConfigErrorKind::DuplicateMount, message));
             }
             built.push((place, mount));
@@ -270,7 +271,7 @@ impl ConfigFile {
     }
 }
 
-/// Without the values, any of which may come from a variable.
+/// Omits the values, any of which may come from a variable.
 impl fmt::Debug for ConfigFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mounts: Vec<_> = self.mounts.iter().map(|mount| &mount.place).collect();

@@ -1,4 +1,4 @@
-//! The tables `[credentials.NAME]`, and the keys of a mount.
+//! The tables `[credentials.NAME]`, and the credentials of a mount.
 
 mod load;
 #[cfg(all(test, feature = "aws-config"))]
@@ -19,12 +19,12 @@ use crate::{
     error::{ConfigError, ConfigErrorKind},
 };
 
-/// All that have a name. Invariant: every source that one names is among them, and none leads back to itself.
+/// All named credentials. Invariant: every `source` is one of them, and no chain leads back to itself.
 pub(super) type NamedCredentials = BTreeMap<String, NamedSource>;
 
-/// One table, read but not yet built: for some that takes an `await`.
+/// One table, parsed but not yet built, since building some takes an `await`.
 pub(super) struct NamedSource {
-    /// Where it stands in the file, as error messages begin: `line 3, credentials "studio"`.
+    /// Its place in the file, with which error messages begin: `line 3, credentials "studio"`.
     place: String,
     spec: SourceSpec,
 }
@@ -114,7 +114,7 @@ pub(super) fn read(
     Ok(named)
 }
 
-/// The name of credentials that the file has.
+/// Checks that the file has credentials of this name.
 pub(super) fn check_name(
     source: &Source<'_>,
     key: &str,
@@ -125,14 +125,14 @@ pub(super) fn check_name(
     if named.contains_key(&name) {
         return Ok(name);
     }
-    // As it is written, without the values of variables.
+    // As written, without the values of variables.
     let written = &text.get_ref().0;
     let message = format!("{key} {written:?}: the file has no table [credentials.{written}]");
     Err(source.error(ConfigErrorKind::Missing, text.span(), message))
 }
 
 fn leads_back(name: &str, named: &NamedCredentials) -> bool {
-    // Whoever comes that far without an end goes round, perhaps without this one.
+    // A chain this long is a loop, perhaps without this member.
     let mut next = named.get(name).and_then(NamedSource::source);
     for _ in 0..named.len() {
         match next {
@@ -212,10 +212,10 @@ fn spec(
     })
 }
 
-/// A key, where it is if it is there, and whose it is.
+/// A key, its place if it is present, and the types that use it.
 type KeyOf<'a> = (&'a str, Option<Range<usize>>, &'a [SourceType]);
 
-/// Refuses what another type would use: it would have no effect.
+/// Refuses keys of other types, which would have no effect.
 fn check_keys(source: &Source<'_>, table: &CredentialsTable, kind: SourceType) -> Result<(), ConfigError> {
     use SourceType::{DefaultChain, Instance, Keys, Process, Profile, Role, WebIdentity};
 
@@ -256,7 +256,7 @@ fn check_keys(source: &Source<'_>, table: &CredentialsTable, kind: SourceType) -
 fn role_arn(source: &Source<'_>, table: &CredentialsTable) -> Result<Option<RoleArn>, ConfigError> {
     let Some(text) = &table.role_arn else { return Ok(None) };
     let role = RoleArn::parse(source.value("role_arn", text)?).map_err(|why| {
-        // As it is written, without the values of variables.
+        // As written, without the values of variables.
         let message = format!("role_arn {:?}: {why}", text.get_ref().0);
         source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
     })?;
@@ -294,7 +294,7 @@ pub(super) fn keys(
     }
 }
 
-/// A key's value. A variable that is set to nothing is a deployment's mistake, which S3 would only answer with 403.
+/// A key's value. An empty variable is a deployment mistake, which S3 would only report as 403.
 fn nonempty(source: &Source<'_>, key: &str, text: &Text) -> Result<String, ConfigError> {
     let value = source.value(key, text)?;
     if value.is_empty() {
@@ -306,7 +306,7 @@ fn nonempty(source: &Source<'_>, key: &str, text: &Text) -> Result<String, Confi
 // === impl NamedSource ===
 
 impl NamedSource {
-    /// By whose credentials it is assumed.
+    /// The credentials that assume it.
     fn source(&self) -> Option<&str> {
         match &self.spec {
             SourceSpec::Role(role) => role.source.as_deref(),

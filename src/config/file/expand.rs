@@ -1,11 +1,11 @@
 use std::fmt;
 
-/// A reference to a variable that stands for nothing. Never holds text around the reference.
+/// A reference to a variable without a value. Never contains text around the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ExpandError {
     /// There is no variable of this name.
     Unset(String),
-    /// A `${` that no name and closing brace follow.
+    /// A `${` without a name and a closing brace.
     Malformed,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn expand(text: &str, variable: impl Fn(&str) -> Option<String>) -> R
     Ok(expanded)
 }
 
-/// A name as shells have it (POSIX.1 XBD §3.216).
+/// A name as in shells (POSIX.1 XBD §3.216).
 fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()

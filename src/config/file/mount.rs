@@ -16,8 +16,8 @@ use crate::{
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
 };
 
-/// The builder that a `[[mount]]` describes. Values are the builder's to check; what only a file can get wrong is
-/// checked here.
+/// The builder that a `[[mount]]` describes. The builder checks values; this function checks what only a file can get
+/// wrong.
 pub(super) fn read(
     source: &Source<'_>,
     table: &Spanned<MountTable>,
@@ -91,7 +91,7 @@ fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountB
     match (&table.bucket, &table.buckets_from_path) {
         (Some(text), None) => {
             let name = BucketName::parse(source.value("bucket", text)?).map_err(|why| {
-                // As it is written, without the values of variables.
+                // As written, without the values of variables.
                 let message = format!("bucket {:?}: {why}", text.get_ref().0);
                 source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
             })?;
@@ -112,7 +112,7 @@ fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountB
     }
 }
 
-/// Refuses a URL with a user name before anything can show it: with it may come a password.
+/// Refuses a URL with a user name before anything can show it, since it may have a password.
 fn endpoint_url(source: &Source<'_>, table: &MountTable) -> Result<Option<String>, ConfigError> {
     let Some(text) = &table.endpoint_url else { return Ok(None) };
     let url = source.value("endpoint_url", text)?;

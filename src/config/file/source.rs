@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The text of a file, for the places of what was read from it, and the variables for its values.
+/// The text of a file, for places in error messages, and the variables for its values.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     text: &'a str,
@@ -14,7 +14,7 @@ pub(super) struct Source<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What messages call a place in the text.
+/// How messages name a place in the text.
 #[derive(Clone, Copy)]
 pub(super) enum Places<'a> {
     /// Its line.
@@ -37,7 +37,7 @@ impl<'a> Source<'a> {
     /// The tables of the file.
     pub(super) fn parse(&self) -> Result<FileTable, ConfigError> {
         toml::from_str(self.text).map_err(|why| {
-            // Neither `why` nor its `Display`: they have the source line, which may hold a secret.
+            // Neither `why` nor its `Display`: they contain the source line, which may have a secret.
             let message = renamed(why.message()).unwrap_or_else(|| why.message().to_owned());
             let place = match (why.span(), self.places) {
                 (Some(span), Places::Lines) => {
@@ -51,7 +51,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The value of a key, with its variables.
+    /// The value of a key, with its variables expanded.
     pub(super) fn value(&self, key: &str, text: &Text) -> Result<String, ConfigError> {
         self.expand(key, text.get_ref(), text.span())
     }
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
         texts.iter().map(|text| self.value(key, text)).collect()
     }
 
-    /// The one of these choices that a key names.
+    /// The choice that a key names.
     pub(super) fn choice<T: Copy, const N: usize>(
         &self,
         key: &str,
@@ -92,7 +92,7 @@ impl<'a> Source<'a> {
             return Ok(Some(*choice));
         }
         let names = choices.map(|(name, _)| format!("{name:?}")).join(" or ");
-        // As it is written, without the values of variables.
+        // As written, without the values of variables.
         let written = &text.get_ref().0;
         let message = format!("{key} {written:?}: must be {names}");
         Err(self.error(ConfigErrorKind::InvalidValue, text.span(), message))
@@ -107,7 +107,7 @@ impl<'a> Source<'a> {
         ConfigError::new(kind, at(self.place(span), message, ": "))
     }
 
-    /// What stands there, as messages begin: `line 7, mount 2`.
+    /// A place with a description, with which messages begin: `line 7, mount 2`.
     pub(super) fn called(&self, span: Range<usize>, what: impl fmt::Display) -> String {
         at(self.place(span), what, ", ")
     }
@@ -138,7 +138,7 @@ fn at(place: Option<String>, what: impl fmt::Display, separator: &str) -> String
     }
 }
 
-/// The message for a key that had another name before 0.1: it names the new one.
+/// The message for a key that had another name before 0.1. It names the new one.
 fn renamed(message: &str) -> Option<String> {
     let key = message.strip_prefix("unknown field `")?.split('`').next()?;
     let (_, new) = RENAMED.iter().find(|(old, _)| *old == key)?;

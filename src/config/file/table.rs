@@ -1,4 +1,4 @@
-//! The tables of the file as they are written. No type here has `Debug`, since any value may be a secret.
+//! The tables of the file as written. No type here has `Debug`, since any value may be a secret.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -154,12 +154,12 @@ pub(super) struct EncryptionTable {
     pub(super) context: Option<Spanned<BTreeMap<String, Text>>>,
 }
 
-/// A string before its variables are expanded, and where it is.
+/// A string before its variables are expanded, and its place.
 pub(super) type Text = Spanned<Unexpanded>;
 
 pub(super) struct Unexpanded(pub(super) String);
 
-/// Bytes, as a number or as text with a unit.
+/// A size in bytes, as a number or as text with a unit.
 pub(super) enum ByteSize {
     Number(u64),
     Text(Unexpanded),
@@ -202,7 +202,7 @@ impl Visitor<'_> for ByteSizeVisitor {
 
     fn visit_i64<E: Error>(self, bytes: i64) -> Result<ByteSize, E> {
         let bytes = bytes.try_into();
-        bytes.map(ByteSize::Number).map_err(|_| E::custom("bytes can't be less than none"))
+        bytes.map(ByteSize::Number).map_err(|_| E::custom("a size can't be negative"))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<ByteSize, E> {
@@ -224,7 +224,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tables<T> {
     }
 }
 
-/// Says what is wrong with `[mount]`, which serde would call "a map instead of a sequence".
+/// Explains the error in `[mount]`, which serde would call "a map instead of a sequence".
 struct TablesVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for TablesVisitor<T> {

@@ -12,7 +12,7 @@ use crate::{
     terms::{AccountId, CustomerKey, Encryption, Grant, KmsKeyArn},
 };
 
-/// On what terms a mount uses its bucket.
+/// The terms on which a mount uses its bucket.
 pub(super) fn of_mount(
     source: &Source<'_>,
     table: &MountTable,
@@ -60,7 +60,7 @@ fn encryption(source: &Source<'_>, table: &Spanned<EncryptionTable>) -> Result<E
         Some(Type::Kms) => {
             let Some(key) = key else {
                 return Err(missing(
-                    "encryption by a key of KMS needs the key's ARN: key = \"arn:aws:kms:…\"",
+                    "encryption with a key of KMS needs the key's ARN: key = \"arn:aws:kms:…\"",
                 ));
             };
             let mut kms = Encryption::kms(kms_key(source, key)?);
@@ -79,13 +79,13 @@ fn encryption(source: &Source<'_>, table: &Spanned<EncryptionTable>) -> Result<E
 
 fn account(source: &Source<'_>, text: &Text) -> Result<AccountId, ConfigError> {
     AccountId::parse(&source.value("expected_bucket_owner", text)?).map_err(|why| {
-        // As it is written, without the values of variables.
+        // As written, without the values of variables.
         let message = format!("expected_bucket_owner {:?}: {why}", text.get_ref().0);
         source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
     })
 }
 
-/// Not shown in the error, also as it is written: it is a secret.
+/// Never shown in the error, not even as written: it is a secret.
 fn customer_key(source: &Source<'_>, text: &Text) -> Result<CustomerKey, ConfigError> {
     CustomerKey::parse(&source.value("customer_key", text)?).map_err(|why| {
         let message = format!("customer_key: {why}");
@@ -95,13 +95,13 @@ fn customer_key(source: &Source<'_>, text: &Text) -> Result<CustomerKey, ConfigE
 
 fn kms_key(source: &Source<'_>, text: &Text) -> Result<KmsKeyArn, ConfigError> {
     KmsKeyArn::parse(source.value("key", text)?).map_err(|why| {
-        // As it is written, without the values of variables.
+        // As written, without the values of variables.
         let message = format!("key {:?}: {why}", text.get_ref().0);
         source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
     })
 }
 
 fn only_for_kms(source: &Source<'_>, name: &str, span: Range<usize>) -> ConfigError {
-    let message = format!("{name} is for type = \"kms\" only: keys of S3 have nothing to choose");
+    let message = format!("{name} is for type = \"kms\" only: keys of S3 have no options");
     source.error(ConfigErrorKind::Contradiction, span, message)
 }

@@ -130,7 +130,7 @@ fn error(text: &str) -> ConfigError {
     ConfigFile::parse_with(text, variable).and_then(|file| file.build(None)).unwrap_err()
 }
 
-/// A file whose first line is `[[mount]]`, complete but for these lines.
+/// A file whose first line is `[[mount]]`, complete except for these lines.
 fn mount_with(lines: &str) -> String {
     format!("[[mount]]\nbucket = \"studio-media\"\nregion = \"us-west-2\"\n{lines}\n")
 }
@@ -296,7 +296,7 @@ fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
         ("size = \"1 quart\"", InvalidValue, "line 6: size \"1 quart\": ", "\"512MiB\""),
         ("size = \"${REGION}\"", InvalidValue, "line 6: size \"${REGION}\": ", "must be bytes"),
         ("size = \"${OTHER}\"", Missing, "line 6: size: ", "OTHER is not set"),
-        ("size = -1", File, "line 6, column 8: ", "less than none"),
+        ("size = -1", File, "line 6, column 8: ", "can't be negative"),
         ("size = 1.5", File, "line 6, column 8: ", "expected bytes, like 4096 or \"512MiB\""),
         ("size = \"1KiB\"", InvalidValue, "line 5: [cache]: ", "at least 1048576"),
         ("size = \"8MiB\"\nblock = \"5GB\"", InvalidValue, "line 5: [cache]: ", "4096 to 16777216"),
@@ -553,7 +553,7 @@ fn a_file_as_a_whole_is_refused_with_what_it_lacks() {
         (
             &format!("{public}\n{public}"),
             DuplicateMount,
-            "line 6, mount 2 (at \"/\"): has the path and host of line 1, mount 1 (at \"/\"): ",
+            "line 6, mount 2 (at \"/\"): has the same path and host as line 1, mount 1 (at \"/\"):  ",
         ),
         (
             &format!("{public}\n[[mount]]\npath = \"/a\"\nbucket = \"studio-docs\"\nanonymous = true"),

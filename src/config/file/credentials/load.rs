@@ -10,14 +10,14 @@ use crate::{
     error::ConfigError,
 };
 
-/// Builds these, and what they are assumed by.
+/// Builds these credentials, and the chain of sources that assumes them.
 pub(in crate::config::file) async fn load(
     named: &NamedCredentials,
     used: impl Iterator<Item = &str>,
 ) -> Result<BTreeMap<String, CredentialsSource>, ConfigError> {
     let mut built: BTreeMap<String, CredentialsSource> = BTreeMap::new();
     for name in used {
-        // From the one that needs no other to the one that is used.
+        // From the one that needs no other to the one that the mount uses.
         let mut chain: Vec<(&str, &NamedSource)> = Vec::new();
         let mut next = Some(name);
         while let Some((name, source)) = next.and_then(|name| named.get_key_value(name)) {
@@ -37,7 +37,7 @@ pub(in crate::config::file) async fn load(
     Ok(built)
 }
 
-/// What a mount has that says nothing of credentials.
+/// The source for a mount without credentials.
 #[cfg(feature = "aws-config")]
 pub(in crate::config::file) async fn default_source(
     region: Option<&str>,

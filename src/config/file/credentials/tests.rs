@@ -19,7 +19,7 @@ fn file(text: &str) -> ConfigFile {
     ConfigFile::parse_with(text, variable).expect("the file is in order")
 }
 
-/// A file whose last line is that of the mount's credentials, and `lines` are from its third on.
+/// A file whose last line is the mount's credentials; `lines` begin at its third.
 fn with_mount(lines: &str) -> String {
     format!(
         "region = \"us-west-2\"\n\n{lines}\n[[mount]]\nbucket = \"studio-media\"\ncredentials = \"used\"\n"
@@ -259,7 +259,7 @@ async fn mounts_with_the_same_name_and_without_one_are_loaded_side_by_side() {
     assert_eq!(sources, ["the container's credentials", "the container's credentials", "the default chain"]);
 }
 
-/// They take an `await`.
+/// Building them takes an `await`.
 #[test]
 fn build_refers_to_load_for_credentials_with_a_name() {
     let text = with_mount("[credentials.used]\ntype = \"container\"");

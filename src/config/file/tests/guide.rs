@@ -1,8 +1,8 @@
-//! The files in the README and the guide are files that the reader takes.
+//! The reader accepts the files in the README and the guide.
 
 use super::*;
 
-/// The Base64 of 32 bytes, which every variable of the texts can be.
+/// The Base64 of 32 bytes, a valid value for every variable of the texts.
 const VARIABLE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 #[test]

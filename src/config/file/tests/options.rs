@@ -12,7 +12,7 @@ use crate::config::file::table::{
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
 
-/// The keys that the reader knows, as it lists them when it meets another.
+/// The keys that the reader knows, from its message about an unknown one.
 fn known<T: DeserializeOwned>() -> BTreeSet<String> {
     let Err(why) = toml::from_str::<T>("no-such-key = 0") else { panic!("any key is taken") };
     let (_, list) = why.message().split_once("expected ").unwrap();
@@ -89,7 +89,8 @@ fn the_table_of_the_types_of_credentials_lists_the_keys_of_each_type() {
     }
 }
 
-/// The documentation has no links for them, which would be checked: they lead nowhere where the file is read by itself.
+/// The tables have no links that the documentation build would check, since such links lead nowhere when the file is
+/// read by itself.
 #[test]
 fn the_methods_of_a_mount_are_there() {
     let builder = [
