@@ -1,4 +1,4 @@
-//! What stands behind a refusal in real set-ups, and what to do about it. Pure.
+//! The likely cause of a refusal in real set-ups, and what to do about it. Pure.
 
 mod connection;
 mod credentials;
@@ -17,122 +17,128 @@ use super::{
 };
 use crate::origin::S3ErrorCode;
 
-/// Of a signature that S3 does not take.
+/// For a signature that S3 refuses.
 pub(super) fn refused_signature(facts: &Facts, said: &Said) -> String {
     let advice = match said.name.as_str() {
         "InvalidAccessKeyId" => match (&facts.signer, facts.server) {
             (Signer::Key { id, has_token: false }, _) if id.starts_with("ASIA") => {
-                "These are keys of a session (ASIA…), and their session token is missing: set AWS_SESSION_TOKEN, or \
+                "These are keys of a session (ASIA…), but their session token is missing: set AWS_SESSION_TOKEN, or \
                  session_token beside them."
             }
             (_, Server::Aws) => {
-                "AWS does not know the access key: deleted, never there, or of another partition (China, GovCloud), whose \
-                 keys hold only there. Is it AWS that it belongs to?"
+                "AWS does not know the access key: it was deleted, never existed, or is from another partition (China, \
+                 GovCloud), whose keys are valid only there. Is it an AWS key at all?"
             }
             (_, Server::Compatible) => {
-                "This server does not know the access key. Keys of AWS do not hold on it: create one there (MinIO: mc admin \
-                 user add), and see that the environment has no other one (AWS_ACCESS_KEY_ID goes before profiles)."
+                "This server does not know the access key. AWS keys are not valid on it: create one there (MinIO: mc \
+                 admin user add), and make sure that the environment has no other one (AWS_ACCESS_KEY_ID precedes \
+                 profiles)."
             }
         },
         "SignatureDoesNotMatch" => {
-            "The secret access key does not belong to the access key: a character lost, a line break or quotes taken along. \
-             Or something between here and S3 changes requests: a proxy or load balancer has to pass Host and the path on \
-             as they are."
+            "The secret access key does not belong to the access key: a character was lost, or a line break or quotes \
+             were copied. Or something between here and S3 changes requests: a proxy or load balancer must pass Host \
+             and the path unchanged."
         }
         "ExpiredToken" | "TokenRefreshRequired" | "RequestExpired" => {
-            "The session has ended. Keys that were copied end with it: let the proxy take them from where they are renewed \
-             (a role, a profile, the metadata service)."
+            "The session has ended, and copied keys end with it: let the proxy take them from a source that renews \
+             them (a role, a profile, the metadata service)."
         }
         "InvalidToken" => {
-            "The session token does not belong to the access key, or is not whole. Long-term keys (AKIA…) have none: unset \
-             AWS_SESSION_TOKEN. A role of a region that is off by default needs a token of a regional STS endpoint."
+            "The session token does not belong to the access key, or is incomplete. Long-term keys (AKIA…) have none: \
+             unset AWS_SESSION_TOKEN. In a region that is off by default, a role needs a token from a regional STS \
+             endpoint."
         }
         "NotSignedUp" | "AccountProblem" | "AllAccessDisabled" => {
-            "It is the account, not the policies: it has no S3, or was suspended. Ask AWS, or its owner."
+            "The cause is the account, not the policies: it has no S3, or was suspended. Ask AWS, or its owner."
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" => {
-            "AWS does not know the access key: deleted, deactivated, or without its session token."
+            "AWS does not know the access key: it was deleted or deactivated, or lacks its session token."
         }
         "AuthorizationHeaderMalformed" => {
-            "The credentials do not look like ones: a blank or a line break in the access key, or a region that is none."
+            "The credentials are malformed: a blank or a line break in the access key, or an invalid region."
         }
         "AuthorizationQueryParametersError" | "InvalidArgument" => {
-            "The server knows another kind of signature than SigV4."
+            "The server expects another kind of signature than SigV4."
         }
         "" => {
-            "S3 names a code for what it refuses: something else answered. A proxy, a firewall, or a server of another kind \
-             may be at the endpoint."
+            "S3's refusals have a code, and this one has none: something else answered. A proxy, a firewall, or \
+             another kind of server may be at the endpoint."
         }
         _ => "",
     };
     match said.code {
         S3ErrorCode::ClockSkewed => {
-            "The clock of this machine is off by more than 15 minutes: see that it is set by NTP.".to_owned()
+            "The clock of this machine is off by more than 15 minutes: let NTP set it.".to_owned()
         }
-        S3ErrorCode::Busy => "S3 has trouble, or asks for fewer requests: try again later.".to_owned(),
+        S3ErrorCode::Busy => "S3 has a fault, or asks for fewer requests: try again later.".to_owned(),
         _ => advice.to_owned(),
     }
 }
 
-/// Of a bucket that is not there.
+/// For a bucket that does not exist.
 pub(super) fn no_bucket(facts: &Facts, url: &str) -> String {
     match facts.server {
-        Server::Aws => "No account has a bucket of that name in this partition: misspelt, deleted, or a file's path given for \
-                        a name (the prefix is an option of its own)."
-            .to_owned(),
+        Server::Aws => {
+            "No account has a bucket of that name in this partition: it is misspelt or deleted, or the name \
+                        includes a path (the prefix is a separate option)."
+                .to_owned()
+        }
         Server::Compatible => format!(
-            "The server has no such bucket at {url}. If it has: it may take the bucket from the other place, the host or the \
-             path (path_style)."
+            "The server has no such bucket at {url}. If the bucket exists, the server may expect it in the other \
+             place, the host or the path (path_style)."
         ),
     }
 }
 
-/// Of a bucket that is in another region.
+/// For a bucket in another region.
 pub(super) fn other_region(facts: &Facts, told: Option<&str>) -> String {
     match told {
         Some(region) if region == facts.region => {
-            "S3 sends requests elsewhere though the region is the bucket's: so it does in the first hours of a new bucket. Give \
-             the region's own endpoint, or wait."
+            "S3 redirects requests although the region is the bucket's, as it does in the first hours of a new bucket. \
+             Give the region's own endpoint, or wait."
                 .to_owned()
         }
         Some(region) => format!(
-            "The bucket is in {region}, and the mount says {}: set region = {region:?} (--region {region}). Reads work all \
-             the same, since the proxy follows; each start pays for it with a request, and keys of KMS, VPC endpoints and \
-             policies go by the region.",
+            "The bucket is in {region}, and the mount says {}: set region = {region:?} (--region {region}). Reads \
+             still work, since the proxy follows the redirect, but each start costs one more request, and keys of KMS, \
+             VPC endpoints and policies depend on the region.",
             facts.region
         ),
-        None => "S3 sends requests elsewhere, and does not say where: look up the bucket's region in the console.".to_owned(),
+        None => "S3 redirects requests, but does not say where: look up the bucket's region in the console.".to_owned(),
     }
 }
 
-/// Of an object that S3 can't decrypt for us.
+/// For an object that S3 can't decrypt for us.
 pub(super) fn cannot_decrypt(facts: &Facts, said: &Said) -> String {
     let blame = Blame::of(&said.message);
     match said.name.as_str() {
         "KMS.DisabledException" => return "The key is disabled: enable it in KMS.".to_owned(),
         "KMS.NotFoundException" => {
-            return "The key is not there any more, or in another region: the object can't be read."
+            return "The key is not there any more, or is in another region: the object can't be read."
                 .to_owned();
         }
         "KMS.InvalidStateException" | "KMS.KMSInvalidStateException" => {
-            return "The key is about to be deleted, or has no material: cancel that in KMS.".to_owned();
+            return "The key is scheduled for deletion, or has no material: cancel that in KMS.".to_owned();
         }
         "KMS.ThrottlingException" => {
-            return "KMS asks for fewer requests: turn on the bucket's key (Bucket Key), which saves most of them.".to_owned();
+            return "KMS asks for fewer requests: turn on the Bucket Key, which saves most of them."
+                .to_owned();
         }
         // An object of SSE-C (S3 API, GetObject).
         "InvalidRequest" => {
-            return "The object is encrypted by a key that S3 does not keep (SSE-C), and the mount gives none (customer_key); or \
-                    it gives one, and the object is not."
+            return "The object is encrypted with a key that S3 does not keep (SSE-C), and the mount has none \
+                    (customer_key); or the mount has one, and the object is not encrypted so."
                 .to_owned();
         }
         _ => {}
     }
-    let key_policy = "and the key's own policy has to let the role or user, or its account, use it. A key that AWS manages \
-        (aws/s3) can't be used from another account: such objects have to be encrypted anew with a key of one's own.";
+    let key_policy = "and the key's own policy must let the role or user, or its account, use it. A key that AWS \
+                      manages (aws/s3) can't be used from another account: such objects must be encrypted again with a \
+                      key of your own.";
     match blame.policy {
         Some(Policy::NotByResource) => {
-            format!("The policy of the role or user has to allow kms:Decrypt, {key_policy}")
+            format!("The policy of the role or user must allow kms:Decrypt, {key_policy}")
         }
         Some(
             policy @ (Policy::Organisation
@@ -141,8 +147,8 @@ pub(super) fn cannot_decrypt(facts: &Facts, said: &Said) -> String {
             | Policy::NotBySession),
         ) => by(policy, "kms:Decrypt"),
         _ => format!(
-            "S3 grants the read, and KMS does not let the object be decrypted. In the region {} the policy of the role or \
-             user has to allow kms:Decrypt on the object's key, {key_policy}",
+            "S3 allows the read, but KMS does not allow decryption. In the region {} the policy of the role or user \
+             must allow kms:Decrypt on the object's key, {key_policy}",
             facts.region
         ),
     }

@@ -7,7 +7,7 @@ use crate::{
     origin::{Probe, Target},
 };
 
-/// What the server says to a read of a first byte.
+/// The server's response to a read of the first byte.
 #[derive(Debug)]
 pub(super) enum Answer {
     Found {
@@ -15,14 +15,14 @@ pub(super) enum Answer {
         headers: HeaderMap,
     },
     Said(Said),
-    /// Nothing, for this reason.
+    /// No response, for this reason.
     Silence(String),
 }
 
 // === impl Subject ===
 
 impl Subject<'_> {
-    /// Asks for the first byte of an object as the mount does, once.
+    /// Requests the first byte of an object as the mount does, once.
     pub(super) async fn first_byte(
         &self,
         course: &Checklist<'_>,

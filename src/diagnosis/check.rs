@@ -23,35 +23,35 @@ pub enum Outcome {
     Pass,
     /// It does not.
     Fail,
-    /// It was not tried, or the answer says neither; [`Check::seen`] says why.
+    /// It was not tried, or the response does not show it; [`Check::seen`] says why.
     Unknown,
 }
 
-/// Which step a [`Check`] is of, in the order of a report.
+/// The step of a [`Check`], in the order of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CheckName {
-    /// What the URLs of objects begin with, by region, endpoint and style. Asks nothing.
+    /// The prefix of the objects' URLs, by region, endpoint and style. Sends nothing.
     Endpoint,
     /// The host has an address.
     Dns,
-    /// The address takes connections.
+    /// The address accepts connections.
     Connect,
-    /// The host's certificate is trusted, and bears its name.
+    /// The host's certificate is trusted, and has its name.
     Tls,
-    /// HTTP is answered, to a question without a signature.
+    /// The server responds to HTTP, for an unsigned request.
     Http,
-    /// The clock of this machine against S3's, which refuses signatures that are more than 15 minutes off.
+    /// The clock of this machine against S3's. S3 refuses signatures that are more than 15 minutes off.
     Clock,
     /// The source has credentials.
     Credentials,
-    /// Who they are, as STS says.
+    /// The identity of the credentials, by STS.
     Identity,
     /// The bucket exists.
     Bucket,
-    /// It is in the region that is configured.
+    /// The bucket is in the configured region.
     Region,
-    /// S3 takes the signature.
+    /// S3 accepts the signature.
     Signature,
     /// `s3:ListBucket` below the prefix.
     List,
@@ -59,9 +59,9 @@ pub enum CheckName {
     AbsentKeys,
     /// `s3:GetObject` below the prefix.
     Read,
-    /// The key with which the object is encrypted can be used.
+    /// The object's encryption key can be used.
     Decrypt,
-    /// `s3:GetObjectVersion`, of mounts that allow versions.
+    /// `s3:GetObjectVersion`, for mounts that allow versions.
     Versions,
     /// `s3:PutObject` below the prefix.
     Put,
@@ -71,14 +71,14 @@ pub enum CheckName {
     Versioning,
     /// The bucket's own CORS rules, which the proxy does not use. For information.
     Cors,
-    /// Whose the objects are that others upload. For information.
+    /// The owner of objects that other accounts upload. For information.
     Ownership,
 }
 
 // === impl CheckName ===
 
 impl CheckName {
-    /// All, in the order of a report.
+    /// All steps, in the order of a report.
     pub const ALL: [Self; 21] = [
         Self::Endpoint,
         Self::Dns,
@@ -103,7 +103,7 @@ impl CheckName {
         Self::Ownership,
     ];
 
-    /// As reports and [`Options::skip`](super::Options::skip)'s users write it: `absent-keys`.
+    /// The name in reports and on the command line: `absent-keys`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Endpoint => "endpoint",
@@ -130,7 +130,7 @@ impl CheckName {
         }
     }
 
-    /// Whether nothing behind it can work without it.
+    /// Whether no later step can work without it.
     pub(super) fn is_vital(self) -> bool {
         self <= Self::Signature
     }
@@ -174,7 +174,7 @@ impl Check {
         self.outcome
     }
 
-    /// What was seen, or why it was not tried: a phrase for people.
+    /// The observation, or why the step was not tried: a phrase for people.
     pub fn seen(&self) -> &str {
         &self.seen
     }
@@ -184,12 +184,12 @@ impl Check {
         self.advice.as_deref()
     }
 
-    /// The policy statement that grants what is missing, as JSON.
+    /// The policy statement that grants the missing permission, as JSON.
     pub fn statement(&self) -> Option<&str> {
         self.statement.as_deref()
     }
 
-    /// The status of the answer that decided it, if it was an error.
+    /// The status of the response that decided it, if that was an error.
     pub fn status(&self) -> Option<u16> {
         self.said.as_ref().map(|said| said.status.as_u16())
     }
@@ -199,7 +199,7 @@ impl Check {
         self.said.as_ref().map(|said| said.name.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// What AWS asks for when it is asked for help with that error.
+    /// The request id that AWS support asks for with that error.
     pub fn request_id(&self) -> Option<&str> {
         self.said.as_ref()?.request_id.as_deref()
     }
@@ -216,7 +216,7 @@ impl Check {
         Self::new(name, Outcome::Unknown, why)
     }
 
-    /// What an error answer is to a step.
+    /// The line of a step for an error response.
     pub(super) fn answered(name: CheckName, outcome: Outcome, said: &Said) -> Self {
         Self { said: Some(said.clone()), ..Self::new(name, outcome, said.to_string()) }
     }
@@ -225,7 +225,7 @@ impl Check {
         Self { name, outcome, seen: seen.into(), advice: None, statement: None, said: None }
     }
 
-    /// Of an empty text nothing is shown.
+    /// An empty text adds nothing.
     pub(super) fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()).filter(|advice| !advice.is_empty()), ..self }
     }
@@ -234,7 +234,7 @@ impl Check {
         Self { statement, ..self }
     }
 
-    /// Lets every text go through a function.
+    /// Applies a function to every text.
     pub(super) fn rewrite(&mut self, rewrite: impl Fn(&mut String)) {
         rewrite(&mut self.seen);
         self.advice.iter_mut().for_each(&rewrite);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{Check, CheckName, Options, Outcome};
 
-/// The steps taken so far, and which of the next can be.
+/// The steps taken so far, and which of the next ones can be tried.
 #[derive(Debug)]
 pub(super) struct Checklist<'o> {
     pub(super) options: &'o Options,
@@ -25,7 +25,7 @@ impl<'o> Checklist<'o> {
         self.checks.push(check);
     }
 
-    /// Whether the step can be tried. If not, it has its line with this.
+    /// Whether the step can be tried. If not, this notes its line.
     pub(super) fn may(&mut self, name: CheckName) -> bool {
         let why = if self.options.skipped.contains(&name) {
             "not tried: skipped, as the options say".to_owned()
@@ -51,20 +51,20 @@ impl<'o> Checklist<'o> {
         self.checks
     }
 
-    /// The output of a question, unless it takes too long.
+    /// The output of a request, unless it takes too long.
     pub(super) async fn in_time<T>(&self, question: impl Future<Output = T>) -> Result<T, TooLate> {
         let limit = self.options.time_limit;
         tokio::time::timeout(limit, question).await.map_err(|_| TooLate(limit))
     }
 }
 
-/// There was no answer within that time.
+/// There was no response within that time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TooLate(Duration);
 
 impl std::fmt::Display for TooLate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no answer within {:?}", self.0)
+        write!(f, "no response within {:?}", self.0)
     }
 }
 

@@ -2,26 +2,26 @@ use http::{HeaderMap, HeaderName};
 
 use crate::{config::Mount, object::BucketName, origin::Addressing, policies::PolicyRequest};
 
-/// What advice depends on besides the answer.
+/// The facts on which advice depends, besides the response.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) bucket: BucketName,
-    /// What stands before every key: empty, or ending with a slash.
+    /// The prefix of every key: empty, or ending with a slash.
     pub(super) prefix: String,
     pub(super) region: String,
     pub(super) server: Server,
     pub(super) signer: Signer,
-    /// Where the credentials come from, in words.
+    /// The source of the credentials, in words.
     pub(super) source: String,
-    /// What role the source assumes.
+    /// The role that the source assumes.
     pub(super) role: Option<Role>,
-    /// What may be behind a denial on the terms of the mount.
+    /// A likely reason for a denial under the mount's terms.
     pub(super) likely: Option<&'static str>,
-    /// What the mount needs to be allowed.
+    /// The permissions that the mount needs.
     pub(super) policies: PolicyRequest,
 }
 
-/// A role that is assumed for the mount.
+/// A role that the mount's source assumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Role {
     pub(super) arn: String,
@@ -34,19 +34,19 @@ pub(super) enum ExternalIdGiven {
     No,
 }
 
-/// Whose server answers.
+/// The kind of server at the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
     Aws,
-    /// One that the configuration names.
+    /// A server that the configuration names.
     Compatible,
 }
 
-/// Whose signature the requests bear.
+/// The signer of the requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Signer {
     Anonymous,
-    /// The id of the access key, which is no secret, and whether a session token goes with it.
+    /// The id of the access key, which is not a secret, and whether it has a session token.
     Key {
         id: String,
         has_token: bool,
@@ -82,12 +82,12 @@ impl Facts {
         }
     }
 
-    /// Whether the role is assumed by a token of an identity provider.
+    /// Whether a token of an identity provider assumes the role.
     pub(super) fn is_web_identity(&self) -> bool {
         self.source.contains("web identity")
     }
 
-    /// Whether names of hosts can't have the bucket in front without a certificate of their own.
+    /// Whether the bucket's name has dots, so that a host name with it in front needs its own certificate.
     pub(super) fn has_dots(&self) -> bool {
         self.bucket.as_str().contains('.') && !self.bucket.as_str().starts_with("arn:")
     }
@@ -96,7 +96,7 @@ impl Facts {
 fn server(addressing: &Addressing) -> Server {
     match &addressing.endpoint_url {
         None => Server::Aws,
-        // AWS's own names, as someone may give them for a VPC endpoint.
+        // AWS's own names, which may be given for a VPC endpoint.
         Some(url) if url.is_of_aws() => Server::Aws,
         Some(_) => Server::Compatible,
     }
@@ -118,7 +118,7 @@ impl Signer {
     }
 }
 
-/// A field as text; empty if it is not there.
+/// A field as text; empty if it is absent.
 pub(super) fn field<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -127,7 +127,7 @@ pub(super) const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-buck
 
 #[cfg(test)]
 impl Facts {
-    /// Of a mount of a bucket, with long-term keys.
+    /// Facts of a mount of a bucket, with long-term keys.
     pub(super) fn sample(bucket: &str, prefix: &str, server: Server) -> Self {
         let bucket = BucketName::parse(bucket).unwrap();
         let keys = crate::credentials::fixed("AKIAIOSFODNN7EXAMPLE", "secret", None);

@@ -1,12 +1,12 @@
-//! Whose policy denied a request, as far as the message of an `AccessDenied` says it.
+//! Finds the policy that denied a request, as far as the message of an `AccessDenied` names it.
 //!
 //! AWS explains denials within an account, and some across accounts ([IAM user guide, "Troubleshoot access denied error
 //! messages"](https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html)); S3-compatible servers do not.
 
-/// What a message says of its denial.
+/// The contents of a denial's message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Blame<'m> {
-    /// The ARN of who asked.
+    /// The ARN of the requester.
     pub(super) who: Option<&'m str>,
     /// `s3:GetObject`
     pub(super) action: Option<&'m str>,
@@ -14,28 +14,28 @@ pub(super) struct Blame<'m> {
     pub(super) policy: Option<Policy>,
 }
 
-/// The kind of policy, and what it does.
+/// The kind of policy, and its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Policy {
-    /// The role's or user's own does not allow it.
+    /// The role's or user's own policy does not allow it.
     NotByIdentity,
-    /// The bucket's or the key's does not allow it, as it has to across accounts.
+    /// The bucket's or the key's policy does not allow it, as it must across accounts.
     NotByResource,
-    /// The VPC endpoint's does not allow it.
+    /// The VPC endpoint's policy does not allow it.
     NotByEndpoint,
     /// The boundary of the role or user leaves it out.
     NotByBoundary,
-    /// The policy that the session was begun with leaves it out.
+    /// The session policy leaves it out.
     NotBySession,
     /// The organisation does not allow it, or denies it.
     Organisation,
-    /// The role's or user's own denies it.
+    /// The role's or user's own policy denies it.
     DeniedByIdentity,
-    /// The bucket's or the key's denies it.
+    /// The bucket's or the key's policy denies it.
     DeniedByResource,
-    /// The VPC endpoint's denies it.
+    /// The VPC endpoint's policy denies it.
     DeniedByEndpoint,
-    /// Block Public Access takes back what the bucket's allows.
+    /// Block Public Access overrides what the bucket's policy allows.
     PublicAccessBlock,
 }
 
@@ -49,7 +49,7 @@ impl<'m> Blame<'m> {
         Self { who, action, resource, policy: policy(message) }
     }
 
-    /// Whether it is a key of KMS that could not be used.
+    /// Whether it is about a key of KMS.
     pub(super) fn is_about_key(&self) -> bool {
         self.action.is_some_and(|action| action.starts_with("kms:"))
     }
@@ -65,7 +65,7 @@ impl Policy {
             | Self::NotByEndpoint
             | Self::NotByBoundary
             | Self::NotBySession => true,
-            // A denial goes before what is allowed, and the organisation's policies are not the account's.
+            // A denial precedes what is allowed, and the organisation's policies are not the account's.
             Self::Organisation
             | Self::DeniedByIdentity
             | Self::DeniedByResource

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// A time as people say it, to the nearest of its unit.
+/// A time in words, rounded to its unit.
 pub(super) fn in_words(time: Duration) -> String {
     let nearest = |unit: u64| (time.as_secs() + unit / 2) / unit;
     match time.as_secs() {

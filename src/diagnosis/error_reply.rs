@@ -12,24 +12,24 @@ use crate::{
     origin::{Refusal, S3ErrorCode},
 };
 
-/// What an error answer of S3 or STS says.
+/// The contents of an error response of S3 or STS.
 #[derive(Debug, Clone)]
 pub(super) struct Said {
     pub(super) status: StatusCode,
     pub(super) code: S3ErrorCode,
-    /// The code as it came; empty if there was none.
+    /// The code as received; empty if there was none.
     pub(super) name: String,
     pub(super) message: String,
     pub(super) request_id: Option<String>,
-    /// Where S3 says that the bucket is.
+    /// The bucket's region, as S3 names it.
     pub(super) region: Option<String>,
 }
 
-/// Why a question has no good answer.
+/// Why a request has no usable response.
 #[derive(Debug)]
 pub(super) enum Problem {
     Said(Box<Said>),
-    /// There was no answer, for this reason.
+    /// There was no response, for this reason.
     Silence(String),
 }
 
@@ -55,12 +55,12 @@ impl Said {
         }
     }
 
-    /// Whether the permission is what is missing.
+    /// Whether a permission is missing.
     pub(super) fn is_denied(&self) -> bool {
         self.code == S3ErrorCode::AccessDenied
     }
 
-    /// Whether the server does not know the question at all.
+    /// Whether the server does not support the request at all.
     pub(super) fn is_not_implemented(&self) -> bool {
         self.status == StatusCode::NOT_IMPLEMENTED
             || self.status == StatusCode::METHOD_NOT_ALLOWED
@@ -90,9 +90,9 @@ impl Problem {
         error: &SdkError<E, HttpResponse>,
     ) -> Self {
         match error.raw_response() {
-            // It should have been good.
+            // A success that can't be parsed.
             Some(raw) if raw.status().is_success() => {
-                Self::Silence(format!("an answer that can't be read: {}", in_one_line(error)))
+                Self::Silence(format!("a response that can't be read: {}", in_one_line(error)))
             }
             Some(raw) => {
                 let (status, headers) = (raw.status().as_u16(), raw.headers());

@@ -1,9 +1,9 @@
 //! Why does the bucket not answer? Each step of the way to it, tried and explained.
 //!
-//! A 403 of S3 has many causes, and it names few of them. [`Mount::diagnose`](crate::Mount::diagnose) takes the steps of a
-//! request one by one, in the order in which they can fail, and says of each whether it passes, what was seen, what is
-//! missing, and which policy statement grants it. Steps that depend on one that failed are not tried: the first line
-//! that fails names the cause.
+//! A 403 of S3 can have many causes, and S3 names few of them. [`Mount::diagnose`](crate::Mount::diagnose) takes the
+//! steps of a request one by one, in the order in which they can fail. For each it says whether it passes, what was
+//! seen, what is missing, and which policy statement grants it. Steps that depend on a failed one are not tried: the
+//! first line that fails names the cause.
 //!
 //! ```no_run
 //! # async fn run(media: tower_s3_proxy::Mount) {
@@ -18,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! It is safe where requests are served: it asks S3 about twenty questions for each set of credentials, one after the
-//! other, none twice and each within a time limit. It reads one byte of one object at most, and writes only if the mount is
-//! granted to write and [`Options::write_probe`] says so. No secret is in a report.
+//! It is safe where requests are served: it sends S3 about twenty requests for each set of credentials, one after the
+//! other, none twice and each within a time limit. It reads at most one byte of one object, and writes only if the
+//! mount's grant allows writing and [`Options::write_probe`] is on. A report has no secrets.
 
 mod advice;
 mod answer;

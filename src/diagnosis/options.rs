@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::CheckName;
 use crate::object::{BucketName, ObjectKey};
 
-/// What a diagnosis may do, and what it can't find out by itself.
-#[must_use = "options do nothing by themselves"]
+/// What a diagnosis may do, and facts that it can't find out itself.
+#[must_use = "options have no effect on their own"]
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(super) bucket: Option<BucketName>,
@@ -22,16 +22,16 @@ pub enum WriteProbe {
     /// Nothing is written.
     #[default]
     Off,
-    /// An object `tower-s3-proxy-write-probe-…` of a few bytes is written below the mount's prefix and deleted at once, if
-    /// the mount is granted to write ([`Grant::ReadWrite`](crate::bucket::Grant::ReadWrite)). A bucket that keeps versions keeps
-    /// what may not be deleted by version.
+    /// An object `tower-s3-proxy-write-probe-…` of a few bytes is written below the mount's prefix and deleted at once,
+    /// if the mount's grant is [`Grant::ReadWrite`](crate::bucket::Grant::ReadWrite). A bucket with versions keeps the
+    /// version if the credentials may not delete it.
     On,
 }
 
 // === impl Options ===
 
 impl Options {
-    /// Reads only, with a limit of 10 s for each question.
+    /// Reads only, with a limit of 10 s for each request.
     pub fn new() -> Self {
         Self {
             bucket: None,
@@ -43,39 +43,40 @@ impl Options {
         }
     }
 
-    /// The bucket to ask for where a mount takes it from each request.
+    /// The bucket to check, if a mount takes it from each request.
     pub fn bucket(mut self, bucket: BucketName) -> Self {
         self.bucket = Some(bucket);
         self
     }
 
-    /// An object to read the first byte of, by S3's own key. By default, and for mounts that do not serve the key, it is
-    /// the first of a listing.
+    /// The object whose first byte is read, by S3's own key. By default, and for mounts that do not serve the key, it
+    /// is the first of a listing.
     pub fn canary(mut self, key: ObjectKey) -> Self {
         self.canary = Some(key);
         self
     }
 
-    /// Whether an object may be written and deleted; not by default.
+    /// Whether an object may be written and deleted; off by default.
     pub fn write_probe(mut self, probe: WriteProbe) -> Self {
         self.write_probe = probe;
         self
     }
 
-    /// How long the answer to one question may take.
+    /// The time limit for each response.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// The URL of STS, to ask who the credentials are. AWS's own by default; a mount with an endpoint of its own is asked
-    /// about only if this is given.
+    /// The URL of STS, for the identity of the credentials. AWS's own by default; for a mount with its own endpoint,
+    /// STS is asked only if this is given.
     pub fn sts_endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.sts_endpoint = Some(url.into());
         self
     }
 
-    /// Does not try this step: what is not needed here, like `s3:ListBucket` by a mount that may say 404 to everything.
+    /// Does not try this step, if it is not needed here, like `s3:ListBucket` for a mount that may respond with 404 to
+    /// all denied keys.
     pub fn skip(mut self, name: CheckName) -> Self {
         self.skipped.push(name);
         self

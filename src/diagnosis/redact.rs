@@ -1,6 +1,6 @@
 use super::Check;
 
-/// Texts that must not be shown, whoever said them: a server's message may repeat what it was sent.
+/// Texts that must not be shown, wherever they come from: a server's message may repeat what it received.
 pub(super) struct Secrets(Vec<String>);
 
 // === impl Secrets ===

@@ -2,13 +2,13 @@ use serde_json::{Value, json};
 
 use super::{Check, CheckName, Outcome};
 
-/// What a diagnosis found. Its `Display` is a table for people.
+/// The result of a diagnosis. Its `Display` is a table for people.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub(super) mounts: Vec<MountReport>,
 }
 
-/// What was found of one mount by one of its sets of credentials.
+/// The result for one mount with one of its sets of credentials.
 #[derive(Debug, Clone)]
 pub struct MountReport {
     pub(super) mount: String,
@@ -26,7 +26,7 @@ impl Report {
         &self.mounts
     }
 
-    /// [`Outcome::Fail`] if any step fails, else [`Outcome::Pass`]: there is always something that nobody knows.
+    /// [`Outcome::Fail`] if any step fails, else [`Outcome::Pass`]: some steps are always unknown.
     pub fn outcome(&self) -> Outcome {
         match self.mounts.iter().any(|mount| mount.first_failure().is_some()) {
             true => Outcome::Fail,
@@ -34,9 +34,9 @@ impl Report {
         }
     }
 
-    /// The same for machines: an object with `outcome` and `mounts`. Each mount has `mount`, `bucket`, `credential_set`,
-    /// `credentials` and `checks`; each check has `name`, `outcome`, `seen`, `advice`, `statement` and `answer`, which has
-    /// `status`, `code` and `request_id`. What there is not is `null`.
+    /// The report for machines: an object with `outcome` and `mounts`. Each mount has `mount`, `bucket`,
+    /// `credential_set`, `credentials` and `checks`; each check has `name`, `outcome`, `seen`, `advice`, `statement`
+    /// and `answer`, which has `status`, `code` and `request_id`. Absent values are `null`.
     pub fn to_json(&self) -> String {
         let mounts: Vec<_> = self.mounts.iter().map(MountReport::to_json).collect();
         format!("{:#}", json!({ "outcome": self.outcome().as_str(), "mounts": mounts }))
@@ -51,7 +51,7 @@ impl MountReport {
         &self.mount
     }
 
-    /// The bucket that was asked for; `None` if the mount has none of its own, and none was named.
+    /// The bucket that was checked; `None` if the mount has no fixed one, and none was named.
     pub fn bucket(&self) -> Option<&str> {
         self.bucket.as_deref()
     }
@@ -61,7 +61,7 @@ impl MountReport {
         self.credential_set.as_deref()
     }
 
-    /// Where the credentials come from.
+    /// The source of the credentials.
     pub fn credentials(&self) -> &str {
         &self.credentials
     }

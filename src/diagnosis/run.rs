@@ -1,4 +1,4 @@
-//! The steps in their order.
+//! Runs the steps in their order.
 
 use aws_sdk_s3::{Client, config::retry::RetryConfig};
 
@@ -18,7 +18,7 @@ use crate::{
     route::BucketSource,
 };
 
-/// Whom the questions are about.
+/// The subject of the requests.
 pub(super) struct Subject<'s> {
     pub(super) mount: &'s Mount,
     pub(super) way: Route,
@@ -28,7 +28,7 @@ pub(super) struct Subject<'s> {
 // === impl Subject ===
 
 impl Subject<'_> {
-    /// The SDK's client, which asks once.
+    /// The SDK's client, without retries.
     pub(super) fn client(&self) -> Result<Client, String> {
         let client = self.mount.0.origin.typed_client(&self.facts.bucket).map_err(|why| why.to_string())?;
         let config = client.config().to_builder().retry_config(RetryConfig::disabled());
@@ -42,7 +42,7 @@ impl Mount {
     /// Takes the steps of a request one by one, for the mount's own credentials and then for each of its
     /// [sets](crate::MountBuilder::credential_set): see [`diagnosis`](crate::diagnosis).
     ///
-    /// Nothing that is learnt changes how requests are served, but for credentials that had not been loaded yet.
+    /// The results do not change how requests are served, except that credentials are loaded if they had not been.
     pub async fn diagnose(&self, options: &Options) -> Report {
         let mut mounts = vec![self.diagnose_one(None, options).await];
         for (name, mount) in &self.0.sets {
@@ -119,7 +119,7 @@ impl S3ProxyConfig {
 // === impl Checklist ===
 
 impl Checklist<'_> {
-    /// What the permissions that were tried say of the rest.
+    /// What the permissions tried so far suggest about the rest.
     pub(super) fn others(&self) -> Others {
         let is_granted = |name| self.outcome(name) == Some(Outcome::Pass);
         match [CheckName::List, CheckName::Read, CheckName::Put].into_iter().any(is_granted) {

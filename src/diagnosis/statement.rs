@@ -12,13 +12,13 @@ use crate::{
 };
 
 impl Facts {
-    /// The statement that grants a permission, as JSON: one of those that the [policies](PolicyRequest) of the mount are
-    /// made of. `None` if no policy can say it.
+    /// The statement that grants a permission, as JSON: one from the [policies](PolicyRequest) of the mount. `None` if
+    /// no policy can express it.
     pub(super) fn statement(&self, permission: Permission) -> Option<String> {
         granting(&self.policies, permission)
     }
 
-    /// The statement that lets S3 decrypt by this key, if it is known.
+    /// The statement that lets S3 decrypt with this key, if it is known.
     fn decryption(&self, key: Option<&str>) -> String {
         let arn = key.and_then(|key| KmsKeyArn::parse(key).ok());
         let known = arn.and_then(|arn| granting(&self.policies.clone().kms_key(arn), Permission::Decrypt));
@@ -29,18 +29,18 @@ impl Facts {
         })
     }
 
-    /// The statement that would mend a denial with this message; `None` where no statement that allows can.
+    /// The statement that would fix a denial with this message; `None` if no Allow statement can.
     pub(super) fn missing(&self, message: &str, permission: Permission) -> Option<String> {
         is_mendable(message).then(|| self.statement(permission)).flatten()
     }
 
-    /// As [`missing`](Self::missing), of a denial that is about a key.
+    /// Like [`missing`](Self::missing), for a denial about a key.
     pub(super) fn missing_key(&self, message: &str, key: Option<&str>) -> Option<String> {
         is_mendable(message).then(|| self.decryption(key))
     }
 
-    /// A statement for the trust policy of the role that the mount assumes. The External ID is not told here: a report may be
-    /// shown to people who have no need of it.
+    /// A statement for the trust policy of the role that the mount assumes. It omits the External ID: a report may be
+    /// shown to people who do not need it.
     pub(super) fn trust(&self, why: &str) -> Option<String> {
         let role = self.role.as_ref()?;
         if self.is_web_identity() {
@@ -72,14 +72,14 @@ impl Facts {
         Partition::of_region(&self.region)
     }
 
-    /// A statement for an action that nothing but a line of the report needs.
+    /// A statement for an action that only a line of the report needs.
     pub(super) fn of_bucket(&self, action: &str) -> String {
         let bucket = self.bucket.as_str();
         let resource = match bucket.starts_with("arn:") {
             true => bucket.to_owned(),
             false => format!("arn:{}:s3:::{bucket}", self.partition().name),
         };
-        // On one line: it is no more than a note.
+        // On one line, since it is only a note.
         json!({ "Effect": "Allow", "Action": action, "Resource": resource }).to_string()
     }
 }

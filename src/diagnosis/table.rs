@@ -6,7 +6,7 @@ use super::{Check, MountReport, Outcome, Report};
 
 /// In characters. Statements are not broken.
 const WIDTH: usize = 110;
-/// How far texts stand from the left.
+/// The indentation of texts.
 const INDENT: usize = 24;
 
 impl fmt::Display for Report {
@@ -45,7 +45,7 @@ impl fmt::Display for MountReport {
     }
 }
 
-/// Whether they were not tried for the same reason: of many such lines one is enough.
+/// Whether both were not tried for the same reason: one such line is enough.
 fn is_alike(one: &Check, other: &Check) -> bool {
     let is_bare = |check: &Check| check.outcome() == Outcome::Unknown && check.advice().is_none();
     is_bare(one) && is_bare(other) && one.seen() == other.seen()
@@ -64,7 +64,7 @@ impl fmt::Display for Check {
 fn line(f: &mut fmt::Formatter<'_>, outcome: Outcome, name: &str, seen: &str) -> fmt::Result {
     let outcome = match outcome {
         Outcome::Pass => "pass",
-        // What to look for.
+        // Upper case, to stand out.
         Outcome::Fail => "FAIL",
         Outcome::Unknown => "unknown",
     };
@@ -73,7 +73,7 @@ fn line(f: &mut fmt::Formatter<'_>, outcome: Outcome, name: &str, seen: &str) ->
     lines.try_for_each(|line| writeln!(f, "{:INDENT$}{line}", ""))
 }
 
-/// Lines of whole words; a word that is longer than a line is a line.
+/// Lines of whole words; a word longer than a line gets its own line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

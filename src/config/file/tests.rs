@@ -553,7 +553,7 @@ fn a_file_as_a_whole_is_refused_with_what_it_lacks() {
         (
             &format!("{public}\n{public}"),
             DuplicateMount,
-            "line 6, mount 2 (at \"/\"): has the same path and host as line 1, mount 1 (at \"/\"):  ",
+            "line 6, mount 2 (at \"/\"): has the same path and host as line 1, mount 1 (at \"/\"): ",
         ),
         (
             &format!("{public}\n[[mount]]\npath = \"/a\"\nbucket = \"studio-docs\"\nanonymous = true"),

@@ -28,10 +28,10 @@ fn a_refused_signature_has_a_cause_for_each_code() {
     let long_term = facts().signer;
     for (server, signer, code, words) in [
         (Server::Aws, &long_term, "InvalidAccessKeyId", "another partition"),
-        (Server::Compatible, &long_term, "InvalidAccessKeyId", "Keys of AWS do not hold on it"),
+        (Server::Compatible, &long_term, "InvalidAccessKeyId", "AWS keys are not valid on it"),
         (Server::Aws, &session, "InvalidAccessKeyId", "session token is missing"),
         (Server::Compatible, &session, "InvalidAccessKeyId", "session token is missing"),
-        (Server::Aws, &long_term, "SignatureDoesNotMatch", "has to pass Host"),
+        (Server::Aws, &long_term, "SignatureDoesNotMatch", "must pass Host"),
         (Server::Aws, &long_term, "ExpiredToken", "session has ended"),
         (Server::Aws, &long_term, "InvalidToken", "unset AWS_SESSION_TOKEN"),
         (Server::Aws, &long_term, "RequestTimeTooSkewed", "NTP"),
@@ -55,16 +55,16 @@ fn a_denial_is_blamed_on_the_policy_that_the_message_names() {
         (
             because("because no identity-based policy allows the s3:GetObject action"),
             Others::Denied,
-            "role or user has to",
+            "role or user must",
         ),
         (because("because no resource-based policy allows it"), Others::Denied, "belongs to another account"),
         (because("with an explicit deny in a resource-based policy"), Others::Denied, "aws:SourceVpce"),
         (because("with an explicit deny in a service control policy"), Others::Denied, "SCP"),
-        (because("because no VPC endpoint policy allows it"), Others::Denied, "VPC endpoint for S3 has to"),
+        (because("because no VPC endpoint policy allows it"), Others::Denied, "VPC endpoint for S3 must"),
         (because("because no permissions boundary allows it"), Others::Denied, "boundary"),
         (because("because no session policy allows it"), Others::Denied, "session policy"),
         ("Access Denied".to_owned(), Others::Denied, "Everything is denied"),
-        ("Access Denied".to_owned(), Others::Granted, "role or user has to allow s3:GetObject."),
+        ("Access Denied".to_owned(), Others::Granted, "role or user must allow s3:GetObject."),
     ] {
         let advice = denied(&facts(), &said(403, "AccessDenied", &message), "s3:GetObject", others);
         assert!(advice.contains(words), "{message}: {advice}");
@@ -97,9 +97,9 @@ fn what_a_provider_says_is_traced_to_its_set_up() {
         (
             "x",
             "SignatureDoesNotMatch: The request signature we calculated does not match",
-            "with which the role is to be assumed",
+            "that should assume the role",
         ),
-        // What STS calls a clock that is off.
+        // STS's messages about a wrong clock.
         ("x", "SignatureDoesNotMatch: Signature expired: 1 is now earlier than 2", "NTP"),
         ("x", "SignatureDoesNotMatch: Signature not yet current: 2 is still later than 1", "NTP"),
         ("x", "RequestExpired", "NTP"),

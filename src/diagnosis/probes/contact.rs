@@ -1,4 +1,4 @@
-//! The first word with the server, without a signature: is it there, and what time is it there?
+//! The first contact with the server, without a signature: does it respond, and what is its time?
 
 use std::time::{Duration, SystemTime};
 
@@ -39,33 +39,33 @@ fn http(answer: Result<&Probe, &String>) -> Check {
             let server = field(&once.headers, &SERVER);
             let status = once.status.as_u16();
             match server {
-                "" => Check::pass(name, format!("{status} to a question without a signature")),
-                server => Check::pass(name, format!("{server}, {status} to a question without a signature")),
+                "" => Check::pass(name, format!("{status} to an unsigned request")),
+                server => Check::pass(name, format!("{server}, {status} to an unsigned request")),
             }
         }
         Err(why) => Check::fail(name, why.as_str()).advise(
-            "The connection is there, and HTTP is not: another protocol on the port, a firewall that lets connections in and \
-             nothing after, or a server that hangs.",
+            "The connection works, but HTTP does not: another protocol on the port, a firewall that admits connections \
+             but no data, or a server that hangs.",
         ),
     }
 }
 
-/// `Date` has whole seconds, and was written between the two of ours.
+/// `Date` has whole seconds, and was written between our two times.
 fn clock(before: SystemTime, after: SystemTime, date: Option<SystemTime>) -> Check {
     let name = CheckName::Clock;
-    let Some(date) = date else { return Check::unknown(name, "the answer has no date") };
+    let Some(date) = date else { return Check::unknown(name, "the response has no date") };
     let behind = date.duration_since(after).unwrap_or_default();
     let ahead = before.duration_since(date + Duration::from_secs(1)).unwrap_or_default();
     let (off, way) = if behind > ahead { (behind, "behind") } else { (ahead, "ahead of") };
     let seen = format!("{} {way} the server's", in_words(off));
     match off.as_secs() {
-        0..CLOSE => Check::pass(name, "with the server's"),
+        0..CLOSE => Check::pass(name, "in step with the server's"),
         CLOSE..WORRYING => Check::pass(name, seen),
         WORRYING..REFUSED => Check::pass(name, seen)
-            .advise("From 15 minutes on signatures are refused: see that the clock is set by NTP."),
+            .advise("From 15 minutes on, signatures are refused: let NTP set the clock."),
         REFUSED.. => Check::fail(name, seen).advise(
-            "S3 and STS refuse signatures that are more than 15 minutes off (RequestTimeTooSkewed). Set the clock, and see \
-             that NTP keeps it. The proxy goes by S3's clock once S3 has refused it; STS and certificates do not.",
+            "S3 and STS refuse signatures that are more than 15 minutes off (RequestTimeTooSkewed). Set the clock, and \
+             let NTP keep it. The proxy adopts S3's clock once S3 has refused it; STS and certificates do not.",
         ),
     }
 }
@@ -85,9 +85,9 @@ mod tests {
         let at = |secs: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + secs);
         let now = 10_000;
         for (date, outcome, seen) in [
-            (now, Outcome::Pass, "with the server's"),
-            (now - 1, Outcome::Pass, "with the server's"),
-            (now + 2, Outcome::Pass, "with the server's"),
+            (now, Outcome::Pass, "in step with the server's"),
+            (now - 1, Outcome::Pass, "in step with the server's"),
+            (now + 2, Outcome::Pass, "in step with the server's"),
             (now + 62, Outcome::Pass, "60 s behind the server's"),
             (now - 61, Outcome::Pass, "60 s ahead of the server's"),
             (now + 2 + 20 * 60, Outcome::Fail, "20 min behind the server's"),

@@ -1,4 +1,4 @@
-//! Are there credentials, and from where?
+//! Are there credentials, and from which source?
 
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ pub(in crate::diagnosis) async fn load(course: &mut Checklist<'_>, subject: &Sub
     take(course, subject.mount, &subject.facts).await
 }
 
-/// Of a mount whose bucket each request names: nothing else can be asked.
+/// For a mount whose bucket each request names: nothing else can be checked.
 pub(in crate::diagnosis) async fn alone(course: &mut Checklist<'_>, mount: &Mount) {
     for name in CheckName::ALL {
         match name {
@@ -96,7 +96,7 @@ fn none(facts: &Facts, why: &str) -> Check {
     }
 }
 
-/// Without the account of every struct on the way, with which the SDK ends its errors.
+/// Without the dump of nested structs with which the SDK ends its errors.
 fn in_short(why: &str) -> String {
     let debug = [
         " (ProviderError",

@@ -1,4 +1,4 @@
-//! Who are we, as STS says?
+//! Who are we, according to STS?
 
 use crate::{
     diagnosis::{
@@ -44,12 +44,12 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
 
 /// Reads need no STS, once there are credentials.
 fn unreachable_sts(why: &str) -> Check {
-    Check::unknown(CheckName::Identity, format!("STS can't be asked: {why}"))
+    Check::unknown(CheckName::Identity, format!("STS can't be reached: {why}"))
 }
 
 fn refused(facts: &Facts, said: &Said) -> Check {
     let name = CheckName::Identity;
-    // STS wants no permission for it ("GetCallerIdentity"), so what it refuses are the credentials.
+    // STS needs no permission for it ("GetCallerIdentity"), so it refuses the credentials themselves.
     if said.status.is_server_error() || said.code == S3ErrorCode::AccessDenied {
         return Check::answered(name, Outcome::Unknown, said);
     }

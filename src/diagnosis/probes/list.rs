@@ -1,4 +1,4 @@
-//! May we list? And what is there to read?
+//! May we list, and is there an object to read?
 
 use aws_sdk_s3::types::EncodingType;
 
@@ -33,7 +33,7 @@ pub(in crate::diagnosis) async fn ask(
         }
     };
     let facts = &subject.facts;
-    // XML has no way to write some characters that keys may have.
+    // XML cannot express some characters that keys may have.
     let question = client
         .list_objects_v2()
         .bucket(facts.bucket.as_str())
@@ -66,9 +66,9 @@ pub(in crate::diagnosis) async fn ask(
 
 fn refused(subject: &Subject<'_>, said: &Said) -> Check {
     if said.is_denied() && subject.facts.signer == Signer::Anonymous {
-        // What everybody may read, hardly anybody wants everybody to list.
+        // Few owners want everybody to list a public bucket.
         return Check::answered(CheckName::List, Outcome::Unknown, said).advise(
-            "A public bucket need not be listed by everybody. Name an object that can be read as canary.",
+            "A public bucket need not allow everybody to list it. Name a readable object as canary.",
         );
     }
     let check = Check::answered(CheckName::List, Outcome::Fail, said);
@@ -76,10 +76,10 @@ fn refused(subject: &Subject<'_>, said: &Said) -> Check {
         return check;
     }
     let facts = &subject.facts;
-    // Reads come after it: nothing is known of them.
+    // Reads come later: nothing is known about them yet.
     let advice = advice::denied(facts, said, "s3:ListBucket", Others::Granted);
     check.advise(format!("{WITHOUT} {advice}")).grant(facts.missing(&said.message, Permission::List))
 }
 
-const WITHOUT: &str = "Reads do without it. But S3 then says of keys that do not exist what it says of denied ones, and \
-    prefixes can't be warmed; if that is meant, skip this step (--skip list).";
+const WITHOUT: &str = "Reads do not need it. But without it S3 responds to missing keys as to denied ones, and \
+                       prefixes can't be warmed; if that is intended, skip this step (--skip list).";

@@ -1,4 +1,4 @@
-//! The questions: each asks, and lets a plain function make lines of the answer.
+//! The probes: each sends a request, and a pure function makes lines of the response.
 
 pub(super) mod contact;
 pub(super) mod credentials;

@@ -25,10 +25,7 @@ pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Sub
     let Some((host, port)) = way.address() else {
         for name in [CheckName::Dns, CheckName::Connect, CheckName::Tls] {
             if course.may(name) {
-                course.note(Check::unknown(
-                    name,
-                    "not tried: an HTTP client of the program goes there by itself",
-                ));
+                course.note(Check::unknown(name, "not tried: the program's own HTTP client connects"));
             }
         }
         return;
@@ -41,7 +38,7 @@ pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Sub
     }
     let mut tcp = None;
     if course.may(CheckName::Connect) {
-        // Not there if the step before was left out.
+        // Absent if the step before was skipped.
         let connecting = async {
             let addresses = if addresses.is_empty() { way.look_up().await? } else { addresses };
             way.connect(&addresses).await
@@ -79,15 +76,15 @@ fn connect(facts: &Facts, host: &str, port: u16, connected: Result<&TcpStream, &
 fn endpoint(facts: &Facts, way: &Route) -> Check {
     let is_virtual = way.host.starts_with(&format!("{}.", facts.bucket));
     let style = match () {
-        () if facts.bucket.as_str().starts_with("arn:") => "a host of its own",
+        () if facts.bucket.as_str().starts_with("arn:") => "its own host",
         () if is_virtual => "the bucket in the host",
         () if facts.has_dots() && facts.server == Server::Aws => {
-            "the bucket in the path, since no certificate is for a name with dots"
+            "the bucket in the path, since no certificate matches a name with dots"
         }
         () => "the bucket in the path",
     };
     let via = match way.address() {
-        Some((host, port)) if host != way.host => format!(", by way of {host}:{port}"),
+        Some((host, port)) if host != way.host => format!(", through {host}:{port}"),
         Some(_) | None => String::new(),
     };
     Check::pass(CheckName::Endpoint, format!("{}: {style}{via}", way.url))
@@ -125,7 +122,7 @@ fn is_private(ip: IpAddr) -> bool {
 fn plain(facts: &Facts) -> Check {
     let check = Check::pass(CheckName::Tls, "none: the endpoint is plain http");
     match facts.server {
-        Server::Aws => check.advise("Objects travel in the clear. Give the endpoint with https://."),
+        Server::Aws => check.advise("Objects travel unencrypted. Give the endpoint with https://."),
         Server::Compatible => check,
     }
 }
@@ -141,7 +138,7 @@ fn tls(facts: &Facts, host: &str, shaken: Result<String, TlsFault>) -> Check {
         TlsFault::OtherName(names) => format!("the certificate is for {}, not for {host}", names.join(", ")),
         TlsFault::UnknownIssuer => "the certificate is of an unknown issuer".to_owned(),
         TlsFault::NotValidNow => "the certificate is not valid at this time".to_owned(),
-        TlsFault::NotTls => "what answers is no TLS".to_owned(),
+        TlsFault::NotTls => "the server's response is not TLS".to_owned(),
         TlsFault::Other(why) => why.clone(),
     };
     Check::fail(name, seen).advise(advice::no_tls(facts, host, &fault))

@@ -1,5 +1,5 @@
-//! Is the bucket there, in that region, and does S3 take the signature? One question answers all: for a key that does
-//! not exist.
+//! Does the bucket exist, is it in that region, and does S3 accept the signature? One request answers all three: for a
+//! key that does not exist.
 
 use http::StatusCode;
 
@@ -17,7 +17,7 @@ use crate::{
     response::DeniedAnswer,
 };
 
-/// What is said of a key that does not exist; `None` if nothing was.
+/// The response for a key that does not exist; `None` if there was none.
 pub(in crate::diagnosis) async fn ask(
     course: &mut Checklist<'_>,
     subject: &Subject<'_>,
@@ -41,7 +41,7 @@ pub(in crate::diagnosis) async fn ask(
     let told =
         contact.map(|contact| field(&contact.headers, &BUCKET_REGION)).filter(|region| !region.is_empty());
     for check in checks(facts, &way.url, &way.region, told, &answer) {
-        // A step that is left out has its line then, and blocks nothing.
+        // A skipped step then has its line, and blocks nothing.
         if course.may(check.name()) {
             course.note(check);
         }
@@ -52,15 +52,15 @@ pub(in crate::diagnosis) async fn ask(
     }
 }
 
-/// The three lines. `used` is the region that was asked in, `told` where the bucket is by the answer without a
-/// signature.
+/// The three lines. `used` is the region of the request, `told` the bucket's region by the response to the unsigned
+/// request.
 fn checks(facts: &Facts, url: &str, used: &str, told: Option<&str>, answer: &Answer) -> [Check; 3] {
     let (bucket, region, signature) = (CheckName::Bucket, CheckName::Region, CheckName::Signature);
     let said = match answer {
         Answer::Said(said) => said,
         Answer::Found { .. } => {
             let seen =
-                "a key that nobody can have was found: what answers is no S3, or answers everything alike";
+                "the server found a key that cannot exist: it is not S3, or responds to everything alike";
             return [
                 Check::fail(bucket, seen)
                     .advise("Is the endpoint S3's, and not a web site or a proxy in front of it?"),
@@ -77,15 +77,15 @@ fn checks(facts: &Facts, url: &str, used: &str, told: Option<&str>, answer: &Ans
         }
     };
     let told = said.region.as_deref().or(told);
-    // The proxy has followed the bucket already.
+    // The proxy has already followed the bucket.
     let moved = (used != facts.region).then_some(used);
     let is_elsewhere =
         said.code == S3ErrorCode::WrongRegion || said.status.is_redirection() || moved.is_some();
-    // What compatible servers call their region is no matter, as long as they take another.
+    // The region's name does not matter on compatible servers, as long as they accept another one.
     let is_told_otherwise = facts.server == Server::Aws && told.is_some_and(|told| told != facts.region);
     let here = match told {
         Some(told) if told == facts.region => Check::pass(region, told),
-        Some(_) | None => Check::pass(region, format!("{} is taken", facts.region)),
+        Some(_) | None => Check::pass(region, format!("{} is accepted", facts.region)),
     };
     match said.code {
         _ if is_elsewhere || is_told_otherwise => [
@@ -106,11 +106,11 @@ fn checks(facts: &Facts, url: &str, used: &str, told: Option<&str>, answer: &Ans
         _ => {
             let seen = match told {
                 Some(_) => Check::pass(bucket, "it exists"),
-                None => Check::unknown(bucket, "the server does not say before it takes the signature"),
+                None => Check::unknown(bucket, "the server does not say before it accepts the signature"),
             };
             let region = match told {
                 Some(_) => here,
-                None => Check::unknown(region, "the server does not say before it takes the signature"),
+                None => Check::unknown(region, "the server does not say before it accepts the signature"),
             };
             let refused = Check::answered(signature, Outcome::Fail, said);
             let advice = match said.status {
@@ -122,26 +122,29 @@ fn checks(facts: &Facts, url: &str, used: &str, told: Option<&str>, answer: &Ans
     }
 }
 
-/// Requests to a directory bucket are signed by a session with it, which is a permission of its own (S3 user guide,
+/// Requests to a directory bucket are signed by a session with it, which needs a separate permission (S3 user guide,
 /// "CreateSession API").
 fn no_session(facts: &Facts, check: Check) -> Check {
     if !facts.bucket.as_str().ends_with("--x-s3") {
         return check;
     }
     check
-        .advise("A directory bucket is read by sessions: the policy of the role or user has to allow s3express:CreateSession.")
+        .advise(
+            "Reads of a directory bucket need a session: the policy of the role or user must allow \
+                 s3express:CreateSession.",
+        )
         .grant(facts.statement(Permission::CreateSession))
 }
 
 fn taken(facts: &Facts) -> Check {
     let seen = match facts.signer {
-        Signer::Anonymous => "none, and none is asked for",
-        Signer::Key { .. } | Signer::Nobody => "taken",
+        Signer::Anonymous => "none, and none is needed",
+        Signer::Key { .. } | Signer::Nobody => "accepted",
     };
     Check::pass(CheckName::Signature, seen)
 }
 
-/// What clients are told of keys that do not exist.
+/// The response that clients get for keys that do not exist.
 pub(in crate::diagnosis) fn absent_keys(
     course: &mut Checklist<'_>,
     subject: &Subject<'_>,
@@ -158,12 +161,12 @@ pub(in crate::diagnosis) fn absent_keys(
     let check = match said {
         Some(said) if said.is_denied() => {
             Check::pass(name, format!("AccessDenied, as for denied ones: {denied}"))
-                .advise("S3 says NoSuchKey only to those who have s3:ListBucket.")
+                .advise("S3 says NoSuchKey only to credentials with s3:ListBucket.")
         }
         Some(said) => {
             Check::pass(name, format!("{} {}, told apart from denied ones", said.status.as_u16(), said.name))
         }
-        None => Check::unknown(name, "no answer"),
+        None => Check::unknown(name, "no response"),
     };
     course.note(check);
 }

@@ -33,7 +33,7 @@ pub(in crate::diagnosis) async fn ask(
             None => {
                 let why = match course.outcome(CheckName::List) {
                     Some(Outcome::Pass) => {
-                        "not tried: there is no object to read; name one as canary when there is"
+                        "not tried: there is no object to read; when there is one, name it as canary"
                     }
                     _ => "not tried: no listing names an object to read; name one as canary",
                 };
@@ -82,7 +82,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
         Answer::Found { status, headers } => {
             let check = Check::pass(read, format!("the first byte of {key}"));
             let check = match *status {
-                StatusCode::OK => check.advise("The server sends whole objects where parts are asked for."),
+                StatusCode::OK => check.advise("The server sends whole objects in response to ranges."),
                 _ => check,
             };
             return [check, encryption(headers)];
@@ -103,7 +103,10 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
             true => refused.grant(facts.missing_key(&said.message, key_arn)),
             false => refused,
         };
-        return [Check::pass(read, format!("S3 lets {key} be read, but for its key")), refused];
+        return [
+            Check::pass(read, format!("S3 allows {key} to be read, but its encryption key cannot be used")),
+            refused,
+        ];
     }
     let [untried, empty] = ["not tried, since read failed", "an empty object does not show it"];
     match said.code {
@@ -112,8 +115,8 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
         }
         S3ErrorCode::InvalidObjectState => {
             let archived = Check::answered(read, Outcome::Unknown, said).advise(format!(
-                "{key} is archived (Glacier, Deep Archive, an archive tier), and has to be restored before it can be read. \
-                 The permission is there. Name another object as canary."
+                "{key} is archived (Glacier, Deep Archive, an archive tier), and must be restored before it can be \
+                 read. The permission is there. Name another object as canary."
             ));
             [archived, Check::unknown(decrypt, "not tried: the object is archived")]
         }
@@ -121,7 +124,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
             let untried = Check::unknown(decrypt, "not tried: there is no such object");
             match canary.from {
                 From::Listing => {
-                    [Check::unknown(read, format!("{key} is gone since it was listed")), untried]
+                    [Check::unknown(read, format!("{key} has gone since it was listed")), untried]
                 }
                 From::Options => {
                     let missing = Check::answered(read, Outcome::Fail, said).advise(format!(
@@ -137,7 +140,7 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
             if canary.from == From::Options && others == Others::Denied {
                 advice.insert_str(
                     0,
-                    "If the object exists (S3 says this of absent ones, too, to who may not list): ",
+                    "If the object exists (without s3:ListBucket, S3 also says this of missing ones): ",
                 );
             }
             let denied = Check::answered(read, Outcome::Fail, said)
@@ -152,8 +155,8 @@ fn lines(facts: &Facts, others: Others, canary: &Canary, answer: &Answer) -> [Ch
     }
 }
 
-/// Whether S3 lets the object be read and the key does not. S3 has no code of its own for a key that denies: the message
-/// tells (S3 user guide, "Troubleshoot access denied errors").
+/// Whether S3 allows the read but the key does not. S3 has no separate code for a key that denies: only the message
+/// shows it (S3 user guide, "Troubleshoot access denied errors").
 fn is_about_encryption(said: &Said) -> bool {
     let message = said.message.as_str();
     match said.code {
@@ -170,7 +173,7 @@ fn is_about_encryption(said: &Said) -> bool {
     }
 }
 
-/// How the object was encrypted that could be read.
+/// The encryption of an object that could be read.
 fn encryption(headers: &HeaderMap) -> Check {
     let seen = match field(headers, &SSE) {
         "" if headers.contains_key(SSE_CUSTOMER) => "by the mount's customer key: SSE-C".to_owned(),
@@ -186,7 +189,7 @@ const SSE_KEY: HeaderName = HeaderName::from_static("x-amz-server-side-encryptio
 const SSE_CUSTOMER: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm");
 const VERSION: HeaderName = HeaderName::from_static("x-amz-version-id");
 
-/// The same byte by its version, which is another permission.
+/// The same byte by its version, which needs another permission.
 async fn versions(
     course: &Checklist<'_>,
     subject: &Subject<'_>,
@@ -200,12 +203,12 @@ async fn versions(
         return Check::unknown(name, "not tried: nothing was read");
     };
     let version = match field(&headers, &VERSION) {
-        // What a bucket without versions calls the only one.
+        // The name of the only version in a bucket without versions.
         "" => "null",
         version => version,
     };
     let Ok(version) = VersionId::decode(version) else {
-        return Check::unknown(name, "not tried: the server's version is none that a client could ask for");
+        return Check::unknown(name, "not tried: a client could not ask for the server's version id");
     };
     match subject.first_byte(course, &canary.key, Some(&version)).await {
         Answer::Found { .. } => {

@@ -1,4 +1,4 @@
-//! How the bucket is set up. For information: no read depends on it.
+//! The bucket's settings. For information: no read depends on them.
 
 use aws_sdk_s3::types::{BucketVersioningStatus, ObjectOwnership};
 
@@ -67,7 +67,7 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
     }
 }
 
-/// `action` is what the question takes; `make` gets `None` if the bucket has no such setting.
+/// `action` is the permission that the request needs; `make` gets `None` if the bucket has no such setting.
 fn settle<T>(
     facts: &Facts,
     name: CheckName,
@@ -83,9 +83,9 @@ fn settle<T>(
     };
     match said.name.as_str() {
         "NoSuchCORSConfiguration" | "OwnershipControlsNotFoundError" => make(None),
-        _ if said.is_not_implemented() => Check::unknown(name, "the server does not know the question"),
+        _ if said.is_not_implemented() => Check::unknown(name, "the server does not support this request"),
         _ if said.is_denied() => Check::answered(name, Outcome::Unknown, &said)
-            .advise("Nothing needs it but this line:")
+            .advise("Only this line needs it:")
             .grant(Some(facts.of_bucket(action))),
         _ => Check::answered(name, Outcome::Unknown, &said),
     }
@@ -95,9 +95,10 @@ fn versioning(status: Option<&BucketVersioningStatus>, is_honoured: bool) -> Che
     let name = CheckName::Versioning;
     match status {
         Some(BucketVersioningStatus::Enabled) => Check::pass(name, "on"),
-        Some(_) => Check::pass(name, "suspended: old versions are there, new ones are not made"),
-        None if is_honoured => Check::pass(name, "off")
-            .advise("The mount allows versions, and the bucket has none but the last."),
+        Some(_) => Check::pass(name, "suspended: old versions exist, new ones are not made"),
+        None if is_honoured => {
+            Check::pass(name, "off").advise("The mount allows versions, but the bucket has only the latest.")
+        }
         None => Check::pass(name, "off"),
     }
 }
@@ -111,9 +112,9 @@ fn ownership(rule: Option<&ObjectOwnership>) -> Check {
         ),
         rule => {
             let rule = rule.map_or("ObjectWriter (not set)", |rule| rule.as_str());
-            Check::pass(name, format!("{rule}: ACLs count, too")).advise(
-                "Objects that other accounts upload can be theirs, and then no policy of the bucket opens them \
-                 (BucketOwnerEnforced does away with that).",
+            Check::pass(name, format!("{rule}: ACLs also count")).advise(
+                "Other accounts can own the objects that they upload, and then no bucket policy opens them \
+                 (BucketOwnerEnforced prevents that).",
             )
         }
     }

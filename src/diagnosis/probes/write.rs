@@ -1,4 +1,4 @@
-//! May we write and delete? Tried with an object of our own, and only if that was asked for.
+//! May we write and delete? Tried with our own object, and only on request.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
     let mut of_delete = Check::unknown(CheckName::Delete, "not tried, since nothing was put");
     if course.may(CheckName::Put) {
         let lines = match (subject.mount.0.grant, course.options.write_probe) {
-            (Grant::Read, _) => untried("not tried: the mount is granted to read only"),
+            (Grant::Read, _) => untried("not tried: the mount's grant is read-only"),
             (Grant::ReadWrite, WriteProbe::Off) => {
-                untried("not tried: nothing is written unless a write probe is asked for")
+                untried("not tried: nothing is written without a write probe")
             }
             (Grant::ReadWrite, WriteProbe::On) => match subject.client() {
                 Ok(client) => try_both(course, subject, client).await,
@@ -47,7 +47,7 @@ async fn try_both(course: &Checklist<'_>, subject: &Subject<'_>, client: Client)
     let facts = subject.facts.clone();
     let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
     let probe = Probe { client, facts, key, limit: course.options.time_limit, others: course.others() };
-    // In a task of its own: the object is deleted, too, if nobody waits for the report any more.
+    // In its own task, so that the object is deleted even if nobody waits for the report any more.
     let written = tokio::spawn(async move {
         let put = probe.put().await;
         let delete = probe.delete(&put).await;
@@ -72,7 +72,7 @@ enum Put {
         version: Option<String>,
     },
     Refused(Box<Said>),
-    /// Perhaps it is stored.
+    /// The object may be stored.
     Unsure(String),
 }
 
@@ -89,7 +89,7 @@ impl Probe {
                 Problem::Said(said) => Put::Unsure(said.to_string()),
                 Problem::Silence(why) => Put::Unsure(why),
             },
-            Err(_) => Put::Unsure(format!("no answer within {:?}", self.limit)),
+            Err(_) => Put::Unsure(format!("no response within {:?}", self.limit)),
         }
     }
 
@@ -105,16 +105,18 @@ impl Probe {
                 let Some(version) = version else {
                     let key = &self.key;
                     let seen = match (put, marker) {
-                        // The bucket keeps versions, and did not tell which this is.
+                        // The bucket keeps versions, and did not say which this is.
                         (Put::Unsure(_), Some(_)) => format!(
-                            "{key} is hidden again, if it was written; the bucket keeps a delete marker of it, and then a version"
+                            "{key} is hidden again, if it was written; the bucket keeps a delete marker of it, and in \
+                             that case a version"
                         ),
                         (Put::Unsure(_), None) => format!("{key} is gone again, if it was written"),
                         (Put::Stored { .. } | Put::Refused(_), _) => format!("{key} is gone again"),
                     };
                     return Check::pass(name, seen);
                 };
-                // What a bucket with versions keeps of it. Without s3:DeleteObjectVersion it stays.
+                // The version and the delete marker in a bucket with versions. Without s3:DeleteObjectVersion they
+                // stay.
                 let mut is_gone = self.delete_one(Some(version)).await.is_ok();
                 if let Some(marker) = marker {
                     is_gone &= self.delete_one(Some(&marker)).await.is_ok();
@@ -148,17 +150,17 @@ impl Probe {
     }
 
     fn left_behind(&self) -> String {
-        format!("The object {} has to be deleted by hand.", self.key)
+        format!("Delete the object {} by hand.", self.key)
     }
 
-    /// The version of the delete marker that this makes.
+    /// Returns the version of the new delete marker.
     async fn delete_one(&self, version: Option<&str>) -> Result<Option<String>, Problem> {
         let question = self.client.delete_object().bucket(self.facts.bucket.as_str()).key(&self.key);
         let question = question.set_version_id(version.map(str::to_owned));
         match tokio::time::timeout(self.limit, question.send()).await {
             Ok(Ok(deleted)) => Ok(deleted.version_id().map(str::to_owned)),
             Ok(Err(error)) => Err(Problem::of_sdk(&error)),
-            Err(_) => Err(Problem::Silence(format!("no answer within {:?}", self.limit))),
+            Err(_) => Err(Problem::Silence(format!("no response within {:?}", self.limit))),
         }
     }
 }
@@ -177,12 +179,12 @@ impl Put {
                     said.message.contains("kms:GenerateDataKey") || said.name.starts_with("KMS.");
                 match said.is_denied() {
                     _ if is_about_key => check.advise(
-                        "S3 lets the object be written, and KMS does not give it a key: the policy of the role or user, and \
-                         the key's own, have to allow kms:GenerateDataKey (and kms:Decrypt, for uploads in parts).",
+                        "S3 allows the write, but KMS does not provide a key: the policies of the role or user, and of \
+                         the key, must allow kms:GenerateDataKey (and kms:Decrypt, for uploads in parts).",
                     ),
                     true => check
                         .advise(format!(
-                            "{} A Deny may also ask for an encryption that the mount does not name (encryption).",
+                            "{} A Deny may also require an encryption that the mount does not name (encryption).",
                             advice::denied(&probe.facts, &said, "s3:PutObject", probe.others)
                         ))
                         .grant(probe.facts.missing(&said.message, Permission::Write)),

@@ -263,7 +263,7 @@ async fn a_server_that_hangs_is_waited_for_so_long_only() {
     let options = Options::new().time_limit(Duration::from_millis(50));
     let report = timeout(HANG, diagnose(mount_at(origin.addr), options, &[])).await.expect("it ends");
     let failure = is_named(&report, CheckName::Http, &[]);
-    assert_eq!(failure.seen(), "no answer within 50ms");
+    assert_eq!(failure.seen(), "no response within 50ms");
 }
 
 /// A server may repeat what it was sent, and more than that.

@@ -166,7 +166,7 @@ async fn keys_that_the_server_does_not_take() {
         (
             credentials::fixed("AKIAOTHEROTHEROTHERO", SECRET, None),
             "InvalidAccessKeyId",
-            "Keys of AWS do not hold on it",
+            "AWS keys are not valid on it",
         ),
         (credentials::fixed(KEY, SECRET, None), "InvalidAccessKeyId", "session token is missing"),
         (

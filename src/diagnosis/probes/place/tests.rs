@@ -15,7 +15,7 @@ fn said(status: u16, name: &str, region: Option<&str>) -> Answer {
     })
 }
 
-/// What is said of bucket, region and signature: `p`ass, `f`ail, or `u`nknown.
+/// The outcome of bucket, region and signature: `p`ass, `f`ail, or `u`nknown.
 #[test]
 fn an_answer_is_about_the_bucket_the_region_or_the_signature() {
     let (aws, compatible) = (Server::Aws, Server::Compatible);

@@ -23,7 +23,7 @@ fn two_lines(from: From, answer: &Answer) -> [Check; 2] {
     lines(&facts(), Others::Granted, &canary, answer)
 }
 
-/// What is said of reading and decrypting: `p`ass, `f`ail, or `u`nknown.
+/// The outcome of reading and decrypting: `p`ass, `f`ail, or `u`nknown.
 #[test]
 fn a_refused_read_is_about_the_permission_the_key_or_the_object() {
     let denied_key = "User: a is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:us-west-2:1:key/2 because no \
