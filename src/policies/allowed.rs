@@ -1,4 +1,4 @@
-//! The statements that allow what a mount needs, before it is said whose policy they are in.
+//! The statements that allow what a mount needs, independent of the policy that they go into.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::terms::{Grant, KmsKeyArn};
 
-/// What S3 has to allow.
+/// The statements about S3.
 pub(super) fn by_s3(facts: &Facts) -> Vec<PolicyStatement> {
     facts.permissions().into_iter().map(|permission| of_s3(permission, facts)).collect()
 }
@@ -30,7 +30,7 @@ fn of_s3(permission: Permission, facts: &Facts) -> PolicyStatement {
     let mut statement =
         PolicyStatement::allow(permission, actions, resources).because(why(permission, facts));
     if permission == Permission::List && !facts.prefix.is_empty() {
-        // S3 compares it with the key, too, when it decides whether to tell that a key does not exist.
+        // S3 also compares it with the key when it decides whether to reveal that a key does not exist.
         statement =
             statement.only_if(Condition::new("StringLike", "s3:prefix", [format!("{}*", facts.prefix)]));
     }
@@ -50,7 +50,7 @@ fn of_s3(permission: Permission, facts: &Facts) -> PolicyStatement {
     statement
 }
 
-/// SeaweedFS takes no policy with an action that it does not know, and knows this one by another name.
+/// SeaweedFS refuses a policy with an unknown action, and has another name for this one.
 fn ends_of_uploads(dialect: PolicyDialect) -> Vec<&'static str> {
     match dialect {
         PolicyDialect::Aws => vec!["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
@@ -62,22 +62,23 @@ fn why(permission: Permission, facts: &Facts) -> Cow<'static, str> {
     let mut why = String::from(match permission {
         Permission::Read => "For every GET and HEAD: without it nothing is served.",
         Permission::ReadVersion => {
-            "For requests with versionId (allow_versions). It also opens what was overwritten or deleted."
+            "For requests with versionId (allow_versions). It also opens objects that were overwritten or deleted."
         }
         Permission::List => {
-            "For lists of keys (warming, a check of the mount), and for S3 to say that a key does not exist: without it \
-             S3 says for a missing key what it says for a denied one, AccessDenied."
+            "For lists of keys (warming, a check of the mount), and for S3 to say that a key does not exist: without \
+             it S3 says AccessDenied for a missing key, as for a denied one."
         }
         Permission::Write => {
-            "For writing objects, in one piece or in parts: beginning, filling and completing an upload is this action, too."
+            "For writing objects, in one piece or in parts: this action also covers beginning, filling and completing \
+             an upload."
         }
         Permission::Delete => "For deleting objects. In a bucket with versions it only hides them.",
         Permission::EndUpload => {
-            "For uploads in parts that broke off: what was sent is paid for until it is taken back."
+            "For uploads in parts that broke off: the parts cost money until they are removed."
         }
         Permission::CreateSession => {
-            "For the session that every request to a directory bucket needs. Its objects have no permissions of their \
-             own, so a prefix cannot be allowed alone."
+            "For the session that every request to a directory bucket needs. Its objects have no separate permissions, \
+             so a prefix cannot be allowed alone."
         }
         Permission::Decrypt | Permission::Encrypt => "",
     });
@@ -85,7 +86,7 @@ fn why(permission: Permission, facts: &Facts) -> Cow<'static, str> {
         why.push_str(" Sessions that write are left out.");
     }
     if permission == Permission::List && !facts.prefix.is_empty() {
-        why.push_str(" Only what is under the prefix can be listed.");
+        why.push_str(" Only keys under the prefix can be listed.");
     }
     if matches!(permission, Permission::Read | Permission::CreateSession) {
         why.push_str(&caveats(facts));
@@ -93,28 +94,28 @@ fn why(permission: Permission, facts: &Facts) -> Cow<'static, str> {
     why.into()
 }
 
-/// Where the resources are wider than the mount.
+/// Notes on resources that are wider than the mount.
 fn caveats(facts: &Facts) -> String {
     let mut caveats = String::new();
     match &facts.place {
         Place::Buckets(patterns) if !facts.place.is_one_bucket() => {
             if !patterns.iter().all(|pattern| pattern.is_exact) {
-                caveats.push_str(" IAM has no word for the classes of the mount's globs: this allows more buckets than the mount does.");
+                caveats.push_str(" IAM cannot express the classes of the mount's globs: this allows more buckets than the mount does.");
             }
             if !facts.prefix.is_empty() && patterns.iter().any(|pattern| pattern.pattern.contains('*')) {
                 caveats.push_str(
-                    " In IAM a star matches slashes, too: this also allows keys that have the prefix further in. \
-                     Name the bucket, if that is too much.",
+                    " In IAM a star matches slashes: this also allows keys that have the prefix further in. Name the \
+                     bucket if that is too much.",
                 );
             }
             if facts.owner.is_none() && facts.dialect == PolicyDialect::Aws {
                 caveats.push_str(
-                    " Anyone may create a bucket with such a name: say whose the buckets are (the owner's account) to shut theirs out.",
+                    " Anyone may create a bucket with such a name: name the owner's account to exclude other buckets.",
                 );
             }
         }
         Place::Directory { arn } if arn.contains(":*:") => {
-            caveats.push_str(" The star stands for the account that has the bucket, which is not said.");
+            caveats.push_str(" The star stands for the bucket's account, which is not known.");
         }
         Place::Buckets(_) | Place::AccessPoint(_) | Place::Directory { .. } => {}
     }
@@ -124,33 +125,34 @@ fn caveats(facts: &Facts) -> String {
             Network::Endpoint(_) => "the VPC endpoint",
         };
         caveats.push_str(&format!(
-            " Only for requests that reach S3 through {place}: also a check of the mount has to run there."
+            " Only for requests that reach S3 through {place}: a check of the mount must run there, too."
         ));
     }
     caveats
 }
 
-/// What KMS has to allow.
+/// The statements about KMS.
 pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> {
     let keys = facts.kms.keys.iter().filter(|key| !is_managed_by_aws(key));
     let (by_alias, by_id): (Vec<_>, Vec<_>) = keys.partition(|key| key.is_alias());
     let decrypt = [(by_id, Permission::Decrypt.sid()), (by_alias, "DecryptByAlias")];
-    // S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS) in directory buckets": to read takes both.
+    // S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS) in directory buckets": a read needs
+    // both.
     let is_directory = matches!(facts.place, Place::Directory { .. });
     let (actions, why) = match is_directory {
         true => (
             &["kms:Decrypt", "kms:GenerateDataKey"][..],
-            "For objects that are encrypted with SSE-KMS: sessions with a directory bucket need both, to read, too.",
+            "For objects that are encrypted with SSE-KMS: sessions with a directory bucket need both, even to read.",
         ),
         false => (
             &["kms:Decrypt"][..],
-            "For objects that are encrypted with SSE-KMS: S3 has KMS decrypt them in the name of who reads. Uploads in \
-             parts need it, too.",
+            "For objects that are encrypted with SSE-KMS: S3 has KMS decrypt them in the name of the reader. Uploads \
+             in parts also need it.",
         ),
     };
     let mut statements = Vec::new();
     for (keys, sid) in decrypt {
-        // In the policy of a key, it does not matter how the key was named.
+        // In a key's own policy, the name of the key does not matter.
         if keys.is_empty() || (written == WrittenIn::Key && !statements.is_empty()) {
             continue;
         }
@@ -160,7 +162,8 @@ pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> 
     let written_by = facts.kms.writes.as_ref().filter(|key| !is_managed_by_aws(key));
     if let Some(key) = written_by.filter(|_| facts.grant == Grant::ReadWrite && !is_directory) {
         let mut encrypt = of_kms(Permission::Encrypt, &["kms:GenerateDataKey"], &[key], facts, written).because(
-            "For writing with SSE-KMS: S3 has KMS make the key of each object, or of the bucket, in the name of who writes.",
+            "For writing with SSE-KMS: S3 has KMS make the key of each object, or of the bucket, in the name of the \
+             writer.",
         );
         for (name, value) in &facts.kms.context {
             let value = pattern::literal(value, PolicyDialect::Aws).unwrap_or_default();
@@ -172,7 +175,7 @@ pub(super) fn by_kms(facts: &Facts, written: WrittenIn) -> Vec<PolicyStatement> 
     statements
 }
 
-/// Whose policy a statement about a key is in.
+/// The policy that a statement about a key goes into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WrittenIn {
     Role,
@@ -212,8 +215,8 @@ fn of_kms(
     }
     let service = format!("s3.{}.{}", facts.region, facts.partition.domain);
     statement = statement.only_if(Condition::new("StringEquals", "kms:ViaService", [service]));
-    // What S3 tells KMS of an object: its ARN, or with a bucket key that of the bucket (S3 user guide, "Encryption
-    // context"). Of an access point's bucket it is not known.
+    // The encryption context of an object: its ARN, or with a bucket key that of the bucket (S3 user guide, "Encryption
+    // context"). For an access point's bucket it is not known.
     match facts.place {
         Place::Buckets(_) => {
             let arns = facts.buckets().into_iter().chain(facts.objects());
@@ -234,7 +237,8 @@ fn alias(key: &KmsKeyArn) -> Option<String> {
     key.as_str().split_once(":alias/").map(|(_, name)| format!("alias/{name}"))
 }
 
-/// Whether it is the key that AWS keeps for S3 in each account. It allows whoever may use S3 there, and nobody else.
+/// Whether it is the key that AWS keeps for S3 in each account. It allows everyone who may use S3 there, and nobody
+/// else.
 pub(super) fn is_managed_by_aws(key: &KmsKeyArn) -> bool {
     key.as_str().ends_with(":alias/aws/s3")
 }

@@ -4,9 +4,9 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{cors::CorsConfiguration, statement::PolicyStatement};
 
-/// A document of JSON that is to be put somewhere, and what it says in words.
+/// A JSON document for one place, with an explanation in words.
 ///
-/// [`Display`](fmt::Display) is for people: what it is for and why each statement is there, in lines that begin with `#`,
+/// [`Display`](fmt::Display) is for people: the purpose and the reason of each statement, in lines that begin with `#`,
 /// and then the JSON.
 #[derive(Debug, Clone)]
 pub struct PolicyDocument {
@@ -15,23 +15,23 @@ pub struct PolicyDocument {
     content: Content,
 }
 
-/// Where a document belongs.
+/// The place of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PolicyKind {
-    /// To the role or the user that the mount's requests are signed by: what it may do.
+    /// The role or the user that signs the mount's requests: its permissions.
     Role,
-    /// To the role: who may assume it.
+    /// The role: its trust relationship.
     Trust,
-    /// To the bucket.
+    /// The bucket.
     Bucket,
-    /// To the access point.
+    /// The access point.
     AccessPoint,
-    /// To the key of KMS, beside what its policy says already.
+    /// The key of KMS, in addition to its existing policy.
     Key,
-    /// To the VPC endpoint.
+    /// The VPC endpoint.
     VpcEndpoint,
-    /// To the bucket, as its CORS configuration.
+    /// The bucket, as its CORS configuration.
     Cors,
 }
 
@@ -41,18 +41,18 @@ enum Content {
     Cors(CorsConfiguration),
 }
 
-/// The language of 2012, in which there are variables.
+/// The language of 2012, which has variables.
 const VERSION: &str = "2012-10-17";
 
 // === impl PolicyDocument ===
 
 impl PolicyDocument {
-    /// Where it belongs.
+    /// The place of the document.
     pub fn kind(&self) -> PolicyKind {
         self.kind
     }
 
-    /// What it is for, and what to mind, in whole sentences.
+    /// Its purpose, and notes on its use, in whole sentences.
     pub fn about(&self) -> &str {
         &self.about
     }
@@ -65,7 +65,7 @@ impl PolicyDocument {
         }
     }
 
-    /// The document as JSON, indented, as AWS takes it.
+    /// The document as JSON, indented, as AWS accepts it.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(&self.content).expect("it is made of texts")
     }
@@ -111,10 +111,10 @@ pub(super) fn comment(f: &mut fmt::Formatter<'_>, title: &str, text: &str) -> fm
     if line.is_empty() { Ok(()) } else { writeln!(f, "# {line}") }
 }
 
-/// How wide a line of words is.
+/// The width of a line of words.
 const LINE: usize = 98;
 
-/// What is told of a document, and the document.
+/// The description of a document, and the document.
 impl Serialize for PolicyDocument {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

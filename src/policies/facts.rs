@@ -11,14 +11,14 @@ use crate::{
     terms::{Grant, KmsKeyArn},
 };
 
-/// What the policies of a mount follow from. Nothing but values.
+/// The facts from which the policies of a mount follow. Plain values.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) dialect: PolicyDialect,
     pub(super) partition: Partition,
     pub(super) region: String,
     pub(super) place: Place,
-    /// What stands before every key, as a pattern.
+    /// The prefix of every key, as a pattern.
     pub(super) prefix: String,
     pub(super) grant: Grant,
     pub(super) versions: Versions,
@@ -48,23 +48,23 @@ pub(super) enum Listing {
     NotNeeded,
 }
 
-/// By which keys of KMS objects are encrypted.
+/// The keys of KMS that encrypt objects.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kms {
-    /// Of what is read.
+    /// The keys of objects that are read.
     pub(super) keys: Vec<KmsKeyArn>,
-    /// Of what is written, which is one of `keys`.
+    /// The key for new objects, which is one of `keys`.
     pub(super) writes: Option<KmsKeyArn>,
-    /// What KMS is told of what is written.
+    /// The encryption context of new objects.
     pub(super) context: Vec<(String, String)>,
 }
 
-/// Whose signature S3 sees.
+/// The signer of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Signer {
     /// Nobody's: the bucket is public.
     Nobody,
-    /// That of a role or a user that is not known here.
+    /// A role or a user that is not known here.
     Somebody,
     Known(Caller),
 }
@@ -74,7 +74,7 @@ pub(super) enum Signer {
 pub(super) struct Trust {
     pub(super) principal: Principal,
     pub(super) external_id: Option<ExternalId>,
-    /// Whom an identity provider vouches for.
+    /// The subject of the identity provider's tokens.
     pub(super) subject: Option<String>,
 }
 
@@ -85,15 +85,15 @@ pub(super) enum Network {
     Endpoint(String),
 }
 
-/// What becomes of requests from elsewhere than the network, whoever's they are.
+/// The treatment of anyone's requests from outside the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Elsewhere {
-    /// What other policies say.
+    /// Left to other policies.
     Undecided,
     Denied,
 }
 
-/// What becomes of requests without TLS, whoever's they are.
+/// The treatment of anyone's requests without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlainHttp {
     Undecided,
@@ -103,7 +103,7 @@ pub(super) enum PlainHttp {
 // === impl Facts ===
 
 impl Facts {
-    /// Those that the mount needs of the bucket, in the order of its statements.
+    /// The permissions that the mount needs for the bucket, in the order of the statements.
     pub(super) fn permissions(&self) -> Vec<Permission> {
         if matches!(self.place, Place::Directory { .. }) {
             return vec![Permission::CreateSession];
@@ -140,7 +140,7 @@ impl Facts {
         }
     }
 
-    /// Who the policies of resources are about, as far as that is known.
+    /// The principal of the policies of resources, as far as it is known.
     pub(super) fn principal(&self) -> Option<Principal> {
         match &self.signer {
             Signer::Nobody => Some(Principal::Anyone),

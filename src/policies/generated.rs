@@ -8,9 +8,9 @@ use super::{
     resource, role,
 };
 
-/// The policies of a mount: each document with the reasons of its statements, and what could not be said.
+/// The policies of a mount: each document with the reasons of its statements, and notes on omissions.
 ///
-/// Made by [`PolicyRequest::build`](super::PolicyRequest::build). [`Display`](fmt::Display) is for people, and
+/// [`PolicyRequest::build`](super::PolicyRequest::build) makes them. [`Display`](fmt::Display) is for people, and
 /// [`to_json`](Self::to_json) for programs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Policies {
@@ -22,7 +22,7 @@ pub struct Policies {
 // === impl Policies ===
 
 impl Policies {
-    /// Which mount they are of: its bucket, and where it is.
+    /// The mount that they are for: its bucket and its path.
     pub fn mount(&self) -> &str {
         &self.mount
     }
@@ -37,13 +37,13 @@ impl Policies {
         self.documents.iter().find(|document| document.kind() == kind)
     }
 
-    /// What is missing, and why: in whole sentences, one for each.
+    /// The omissions and their reasons, a whole sentence for each.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
 
-    /// Everything as a JSON object, indented: the `mount`, `documents`, each with its `kind`, what it is `about`, the reasons of its
-    /// `statements` and the `document` itself, and `left_out`.
+    /// Everything as a JSON object, indented: the `mount`, `documents`, each with its `kind`, an explanation (`about`),
+    /// the reasons of its `statements` and the `document` itself, and `left_out`.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("it is made of texts")
     }
@@ -59,7 +59,7 @@ impl Policies {
         let mut policies = Self { mount, documents: Vec::new(), left_out: Vec::new() };
         match &facts.signer {
             Signer::Nobody => policies.left_out.push(
-                "The role policy: the mount signs nothing, so it has no role. The bucket has to allow everyone.".to_owned(),
+                "The role policy: the mount signs nothing, so it has no role. The bucket must allow everyone.".to_owned(),
             ),
             Signer::Somebody | Signer::Known(_) => policies.documents.push(role::permissions(facts)),
         }
@@ -81,7 +81,7 @@ impl Policies {
             (_, Signer::Nobody) => {}
             (Some(trust), _) => self.documents.push(role::trust(trust)),
             (None, _) => self.left_out.push(
-                "The trust policy: it is not said who assumes the role. Name a trusted principal, if it is a role.".to_owned(),
+                "The trust policy: the principal that assumes the role is not known. Name it, if there is a role.".to_owned(),
             ),
         }
         self.add(resource::bucket(facts));
@@ -89,8 +89,9 @@ impl Policies {
         others.into_iter().flatten().for_each(|document| self.add(document));
         for key in facts.kms.keys.iter().filter(|key| super::allowed::is_managed_by_aws(key)) {
             self.left_out.push(format!(
-                "Statements for {key}: AWS manages that key, and lets all use it that may use S3 in the account {}. Nobody \
-                 of another account can, whatever policies say: objects for them need a key of your own.",
+                "Statements for {key}: AWS manages that key, and lets everyone use it who may use S3 in the account \
+                 {}. Nobody from another account can, whatever policies say: objects for other accounts need a key of \
+                 your own.",
                 key.account(),
             ));
         }
@@ -100,19 +101,20 @@ impl Policies {
         let lacks = [
             (
                 facts.trust.is_some(),
-                "The trust policy: roles and what assumes them are AWS's, or differ from server to server.",
+                "The trust policy: roles and their principals belong to AWS, or differ from server to server.",
             ),
             (
                 facts.network.is_some(),
-                "Conditions on VPC and VPC endpoint, and the endpoint's policy: they are AWS's.",
+                "Conditions on VPC and VPC endpoint, and the endpoint's policy: they belong to AWS.",
             ),
-            (!facts.kms.keys.is_empty(), "Statements for keys: permissions of KMS are AWS's."),
+            (!facts.kms.keys.is_empty(), "Statements for keys: permissions of KMS belong to AWS."),
         ];
         let lacks = lacks.into_iter().filter(|(is_asked_for, _)| *is_asked_for);
         self.left_out.extend(lacks.map(|(_, what)| what.to_owned()));
         if facts.principal().is_some() {
             self.left_out.push(
-                "MinIO takes bucket policies for everyone only: there, the policy of the user is all that is needed.".to_owned(),
+                "MinIO accepts bucket policies only for everyone: there, the policy of the user is enough."
+                    .to_owned(),
             );
         }
     }

@@ -1,5 +1,5 @@
-//! What a mount needs to be allowed, as policies of IAM and of resources, from its own configuration. Pure: values in,
-//! documents out; nothing is asked.
+//! The permissions that a mount needs, as policies of IAM and of resources, from its own configuration. Pure: values
+//! in, documents out, without the network.
 
 mod allowed;
 mod cors;

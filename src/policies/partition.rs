@@ -1,10 +1,10 @@
-/// A part of AWS with names, accounts and certificates of its own
-/// ([IAM user guide, "Amazon Resource Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
+/// A part of AWS with its own names, accounts and certificates ([IAM user guide, "Amazon Resource
+/// Names"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Partition {
     /// The second part of its ARNs.
     pub(crate) name: String,
-    /// What the names of its services end with.
+    /// The end of its services' names.
     pub(crate) domain: &'static str,
 }
 
@@ -20,7 +20,7 @@ impl Partition {
 
 const COMMERCIAL: &str = "amazonaws.com";
 
-/// What the names of regions begin with, outside of the commercial partition; as the SDK's endpoint rules have it.
+/// The beginnings of region names outside the commercial partition, as in the SDK's endpoint rules.
 const PARTITIONS: [(&str, &str, &str); 7] = [
     ("cn-", "aws-cn", "amazonaws.com.cn"),
     ("us-gov-", "aws-us-gov", COMMERCIAL),

@@ -1,11 +1,12 @@
-//! Text as IAM's patterns, in which `*` is any run of characters, slashes too, and `?` is one.
+//! Text as IAM's patterns, in which `*` is any run of characters, including slashes, and `?` is one.
 
 use super::PolicyDialect;
 
-/// The pattern that matches the text and nothing else; `None` where the server has no word for it.
+/// The pattern that matches the text and nothing else; `None` if the server cannot express it.
 ///
-/// IAM has variables for what is a wildcard, or begins a variable, in a pattern
-/// ([IAM user guide, "Variables and tags"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars)).
+/// IAM has variables for the characters that are a wildcard, or begin a variable, in a pattern ([IAM user guide,
+/// "Variables and
+/// tags"](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars)).
 /// Compatible servers have wildcards and variables, but not these.
 pub(super) fn literal(text: &str, dialect: PolicyDialect) -> Option<String> {
     match dialect {
@@ -26,15 +27,15 @@ pub(super) fn literal(text: &str, dialect: PolicyDialect) -> Option<String> {
     }
 }
 
-/// A pattern for names of buckets, and whether it matches no more than the glob does that it stands for.
+/// A pattern for names of buckets, and whether it matches no more than its glob does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BucketPattern {
     pub(super) pattern: String,
     pub(super) is_exact: bool,
 }
 
-/// Patterns that together match each name that the glob matches. IAM has no classes and no alternatives: of the former
-/// becomes `?`, and the latter are written out.
+/// Patterns that together match each name that the glob matches. IAM has no classes and no alternatives: a class
+/// becomes `?`, and alternatives are written out.
 pub(super) fn of_glob(glob: &str) -> Vec<BucketPattern> {
     let mut patterns = vec![BucketPattern { pattern: String::new(), is_exact: true }];
     let mut rest = glob.chars();
@@ -43,7 +44,7 @@ pub(super) fn of_glob(glob: &str) -> Vec<BucketPattern> {
             '{' => {
                 let (alternatives, after) = split_alternatives(rest.as_str());
                 rest = after.chars();
-                // Those that are empty match nothing, for the mount, too.
+                // Empty alternatives match nothing, and neither do they in the mount.
                 let alternatives = alternatives.into_iter().filter(|alternative| !alternative.is_empty());
                 let ends: Vec<_> = alternatives.flat_map(of_glob).collect();
                 if ends.is_empty() {
@@ -100,11 +101,11 @@ fn split_alternatives(group: &str) -> (Vec<&str>, &str) {
             _ => {}
         }
     }
-    // Such a glob has not been taken by the mount.
+    // The mount has already refused such a glob.
     (vec![group], "")
 }
 
-/// What follows a class whose bracket is open. A bracket that stands first is one of the class.
+/// The rest after a class whose bracket is open. A bracket in first place belongs to the class.
 fn after_class(class: &str) -> &str {
     let members = class.strip_prefix(['!', '^']).unwrap_or(class);
     let first = members.chars().next().map_or(0, char::len_utf8);
@@ -112,7 +113,7 @@ fn after_class(class: &str) -> &str {
     others.split_once(']').map_or("", |(_, after)| after)
 }
 
-/// More alternatives than a policy should have lines.
+/// With more alternatives, a policy would have too many lines.
 const MAX_PATTERNS: usize = 64;
 
 // === impl BucketPattern ===

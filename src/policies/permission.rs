@@ -1,30 +1,30 @@
-/// A permission that a mount needs, and that one statement grants.
+/// A permission that a mount needs. One statement grants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Permission {
     /// To read objects.
     Read,
-    /// To read what objects were before.
+    /// To read earlier versions of objects.
     ReadVersion,
-    /// To list keys, and to be told that one does not exist.
+    /// To list keys, and to learn that a key does not exist.
     List,
     /// To write objects, in one piece or in parts.
     Write,
     /// To delete objects.
     Delete,
-    /// To take back, or go on with, an upload in parts.
+    /// To abort, or continue, an upload in parts.
     EndUpload,
-    /// To have S3 decrypt what it reads.
+    /// To have S3 decrypt objects that it reads.
     Decrypt,
-    /// To have S3 encrypt what it writes.
+    /// To have S3 encrypt objects that it writes.
     Encrypt,
-    /// To be let into a directory bucket.
+    /// To open a session with a directory bucket.
     CreateSession,
 }
 
 // === impl Permission ===
 
 impl Permission {
-    /// The `Sid` of its statement: letters and digits, as IAM wants them.
+    /// The `Sid` of its statement: letters and digits, as IAM requires.
     pub(super) fn sid(self) -> &'static str {
         match self {
             Self::Read => "ReadObjects",

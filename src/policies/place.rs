@@ -1,7 +1,7 @@
 use super::{partition::Partition, pattern::BucketPattern};
 use crate::{object::BucketName, terms::Arn};
 
-/// What a mount's objects are in, as policies name it.
+/// The place of a mount's objects, as policies name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Buckets(Vec<BucketPattern>),
@@ -14,20 +14,20 @@ pub(super) enum Place {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AccessPoint {
-    /// With a slash before its name: S3 takes a colon there, too, and IAM does not.
+    /// With a slash before its name: S3 also accepts a colon there, but IAM does not.
     pub(super) arn: String,
-    /// The bucket behind it, which its ARN does not tell.
+    /// The bucket behind it, which its ARN does not name.
     pub(super) bucket: Option<BucketName>,
 }
 
-/// A bucket that policies have no name for, and what would help.
+/// A bucket that policies cannot name, and what to name instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Nameless(pub(super) &'static str);
 
 // === impl Place ===
 
 impl Place {
-    /// Of a mount of one bucket. `owner` is the number of the account that a directory bucket is in, if it is known.
+    /// The place of a mount of one bucket. `owner` is the account of a directory bucket, if it is known.
     pub(super) fn of(
         bucket: &BucketName,
         partition: &Partition,
@@ -40,7 +40,7 @@ impl Place {
         }
         if name.ends_with("-s3alias") {
             return Err(Nameless(
-                "policies do not know aliases of access points: give the ARN of the access point",
+                "policies cannot name aliases of access points: give the ARN of the access point",
             ));
         }
         if name.ends_with("--xa-s3") {
@@ -49,7 +49,7 @@ impl Place {
             ));
         }
         if name.ends_with("--x-s3") {
-            // Names of directory buckets are unique in their zone, whoever has them.
+            // Names of directory buckets are unique in their zone, across accounts.
             let owner = owner.unwrap_or("*");
             let arn = format!("arn:{}:s3express:{region}:{owner}:bucket/{name}", partition.name);
             return Ok(Self::Directory { arn });
@@ -57,7 +57,7 @@ impl Place {
         Ok(Self::Buckets(vec![BucketPattern::exact(name)]))
     }
 
-    /// The resources of actions on the objects whose keys begin with what the pattern `prefix` matches.
+    /// The resources of actions on the objects whose keys begin with a match of the pattern `prefix`.
     pub(super) fn objects(&self, partition: &Partition, prefix: &str) -> Vec<String> {
         match self {
             Self::Buckets(patterns) => {
@@ -67,7 +67,7 @@ impl Place {
                 patterns.iter().map(arn).collect()
             }
             Self::AccessPoint(point) => vec![format!("{}/object/{prefix}*", point.arn)],
-            // S3 Express asks of its buckets, and not of their objects, what is allowed.
+            // S3 Express has permissions on its buckets, not on their objects.
             Self::Directory { arn } => vec![arn.clone()],
         }
     }

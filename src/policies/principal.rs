@@ -1,31 +1,31 @@
 use super::partition::Partition;
 use crate::terms::Arn;
 
-/// Who is meant by a policy of a resource. Parsed; what it holds can stand in JSON as it is.
+/// The principal of a resource's policy. Parsed, so that it needs no escaping in JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Principal {
     Anyone,
     /// By its ARN.
     Aws(String),
-    /// Whom a provider of OpenID Connect vouches for, by the provider's ARN.
+    /// A subject of an OpenID Connect provider, by the provider's ARN.
     Federated(String),
     /// A service of AWS, by its name.
     Service(String),
 }
 
-/// The role or the user that the proxy's requests are signed by.
+/// The role or the user that signs the proxy's requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
     pub(super) arn: String,
-    /// Empty on compatible servers that have no accounts.
+    /// Empty on compatible servers without accounts.
     pub(super) account: String,
 }
 
 // === impl Principal ===
 
 impl Principal {
-    /// Who may assume a role: an account by its number, a role, user, session or identity provider by its ARN, or a service
-    /// by its name.
+    /// The principal that may assume a role: an account by its number, a role, user, session or identity provider by
+    /// its ARN, or a service by its name.
     pub(super) fn parse_trusted(text: &str, partition: &Partition) -> Option<Self> {
         if is_account(text) {
             return Some(Self::Aws(format!("arn:{}:iam::{text}:root", partition.name)));
@@ -48,7 +48,7 @@ impl Principal {
 // === impl Caller ===
 
 impl Caller {
-    /// By the ARN of a role or a user. Those of compatible servers have no account, or one of zeros.
+    /// Parses the ARN of a role or a user. On compatible servers it has no account, or one of zeros.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let arn = iam_arn(text).filter(|arn| arn.service == "iam")?;
         let is_caller = matches!(arn.resource.split_once('/'), Some(("role" | "user", _)));
@@ -57,8 +57,8 @@ impl Caller {
     }
 }
 
-/// Reads the ARN of something of IAM or STS, which no wildcard or variable is in (IAM API, "CreateRole": names are of
-/// `[\w+=,.@-]`, in paths).
+/// Parses an ARN of IAM or STS, without wildcards and variables (IAM API, "CreateRole": names are of `[\w+=,.@-]`, in
+/// paths).
 fn iam_arn(text: &str) -> Option<Arn<'_>> {
     let is_word = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
     let is_proper = |arn: &Arn<'_>| {

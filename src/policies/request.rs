@@ -13,9 +13,10 @@ use crate::{
     terms::{AccountId, KmsKeyArn},
 };
 
-/// Asks for the policies of a mount: what its role needs to be allowed, and no more.
+/// A request for the policies of a mount: the permissions that its role needs, and no more.
 ///
-/// The mount tells most of it. What it cannot know is said here: who assumes the role, or that requests come from a VPC.
+/// Most of it follows from the mount. The methods add what the mount cannot know, for example who assumes the role, or
+/// that requests come from a VPC.
 ///
 /// ```
 /// use tower_s3_proxy::{BucketName, Mount, policies::{PolicyKind, PolicyRequest}};
@@ -60,7 +61,7 @@ pub struct PolicyRequest {
 // === impl PolicyRequest ===
 
 impl PolicyRequest {
-    /// Asks for the policies of this mount, for its own credentials. Those of one of its credential sets are those of
+    /// The policies of this mount, for its own credentials. For one of its credential sets, use
     /// [`Mount::with_credentials`].
     pub fn for_mount(mount: &Mount) -> Self {
         Self {
@@ -82,40 +83,41 @@ impl PolicyRequest {
         }
     }
 
-    /// For this bucket, of the many that the mount has. Needed if a resolver names them.
+    /// The policies for this bucket, of the many that the mount has. Required if a resolver names them.
     pub fn bucket(mut self, bucket: BucketName) -> Self {
         self.bucket = Some(bucket);
         self
     }
 
-    /// The bucket behind the access point that the mount names, for the statement by which it leaves permissions to it, and
-    /// for the policy of a VPC endpoint, which has to let both pass.
+    /// The bucket behind the mount's access point, for the statement that delegates permissions to the access point,
+    /// and for the policy of a VPC endpoint, which must allow both.
     pub fn bucket_behind(mut self, bucket: BucketName) -> Self {
         self.bucket_behind = Some(bucket);
         self
     }
 
-    /// The account that has the bucket, where policies name it: of directory buckets, and of many buckets. By default the
-    /// one that the mount [expects](crate::MountBuilder::expected_bucket_owner).
+    /// The account that has the bucket, for policies that name it: those of directory buckets and of many buckets. By
+    /// default the one that the mount [expects](crate::MountBuilder::expected_bucket_owner).
     pub fn owner(mut self, account: AccountId) -> Self {
         self.owner = Some(account);
         self
     }
 
-    /// What the server understands: by default all, if the mount's endpoint is one of AWS.
+    /// The language that the server understands: by default all of IAM's, if the mount's endpoint belongs to AWS.
     pub fn dialect(mut self, dialect: PolicyDialect) -> Self {
         self.dialect = Some(dialect);
         self
     }
 
-    /// Whether to allow the listing of keys. By default it is, if the mount finds out whether keys are missing or denied
-    /// ([`DeniedAnswer::Auto`](crate::response::DeniedAnswer::Auto)). Warming by prefix needs it, and keeping in the cache that a key does not exist.
+    /// Whether to allow the listing of keys. By default it is allowed if the mount finds out whether keys are missing
+    /// or denied ([`DeniedAnswer::Auto`](crate::response::DeniedAnswer::Auto)). Warming by prefix needs it, and so does
+    /// caching that a key does not exist.
     pub fn listing(mut self, on: bool) -> Self {
         self.listing = Some(on);
         self
     }
 
-    /// One more key of KMS by which objects are encrypted that are read, besides that of the mount's
+    /// One more key of KMS that encrypts objects to read, besides that of the mount's
     /// [encryption](crate::MountBuilder::encryption).
     pub fn kms_key(mut self, key: KmsKeyArn) -> Self {
         self.kms_keys.push(key);
@@ -129,58 +131,59 @@ impl PolicyRequest {
         self
     }
 
-    /// Who assumes the role: an account (12 digits), the ARN of a role, a user or an identity provider, or a service like
-    /// `ecs-tasks.amazonaws.com`.
+    /// The principal that assumes the role: an account (12 digits), the ARN of a role, a user or an identity provider,
+    /// or a service like `ecs-tasks.amazonaws.com`.
     pub fn trusted_principal(mut self, principal: impl Into<String>) -> Self {
         self.trusted = Some(principal.into());
         self
     }
 
-    /// For whom an identity provider has to vouch, if it is the [trusted principal](Self::trusted_principal): in EKS
+    /// The subject of the tokens, if the [trusted principal](Self::trusted_principal) is an identity provider: in EKS
     /// `system:serviceaccount:NAMESPACE:NAME`.
     pub fn trusted_subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
     }
 
-    /// The External ID that who assumes the role has to tell. By default that of the mount's
+    /// The External ID required to assume the role. By default that of the mount's
     /// [credentials](crate::credentials::CredentialsSource::external_id).
     pub fn external_id(mut self, id: ExternalId) -> Self {
         self.external_id = Some(id);
         self
     }
 
-    /// Requests come from this VPC (`vpc-…`), through any endpoint of S3 in it: nothing is allowed from elsewhere.
+    /// Requests come from this VPC (`vpc-…`), through any endpoint of S3 in it: the policies allow nothing from
+    /// elsewhere.
     pub fn vpc(mut self, id: impl Into<String>) -> Self {
         self.vpc = Some(id.into());
         self
     }
 
-    /// Requests come through this VPC endpoint (`vpce-…`): nothing is allowed from elsewhere.
+    /// Requests come through this VPC endpoint (`vpce-…`): the policies allow nothing from elsewhere.
     pub fn vpc_endpoint(mut self, id: impl Into<String>) -> Self {
         self.vpc_endpoint = Some(id.into());
         self
     }
 
-    /// Has the bucket deny to everyone what does not come from the [VPC](Self::vpc) or through its
-    /// [endpoint](Self::vpc_endpoint): it shuts out administrators, too.
+    /// Makes the bucket deny everyone requests from outside the [VPC](Self::vpc) or its [endpoint](Self::vpc_endpoint),
+    /// including administrators.
     pub fn deny_elsewhere(mut self, on: bool) -> Self {
         self.elsewhere = if on { Elsewhere::Denied } else { Elsewhere::Undecided };
         self
     }
 
-    /// Has the bucket deny to everyone what does not come by TLS.
+    /// Makes the bucket deny everyone requests without TLS.
     pub fn deny_plain_http(mut self, on: bool) -> Self {
         self.plain_http = if on { PlainHttp::Denied } else { PlainHttp::Undecided };
         self
     }
 
-    /// The policies.
+    /// Generates the policies.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if something is malformed or contradictory, or if the bucket cannot be named in a policy; it says
-    /// what would be.
+    /// [`ConfigError`] if something is malformed or contradictory, or if the bucket cannot be named in a policy; it
+    /// says what is allowed.
     pub fn build(&self) -> Result<Policies, ConfigError> {
         let facts = self.facts()?;
         let parts = &*self.mount.0;

@@ -1,4 +1,4 @@
-//! The policies of the role: what it may do, and who may assume it.
+//! The policies of the role: its permissions, and its trust relationship.
 
 use super::{
     PolicyDialect, PolicyDocument, PolicyKind,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::terms::Grant;
 
-/// What the role or the user may do.
+/// The permissions of the role or the user.
 pub(super) fn permissions(facts: &Facts) -> PolicyDocument {
     let mut statements = by_s3(facts);
     if facts.dialect == PolicyDialect::Aws {
@@ -17,27 +17,28 @@ pub(super) fn permissions(facts: &Facts) -> PolicyDocument {
     }
     let mut about = String::from(match facts.dialect {
         PolicyDialect::Aws => {
-            "For the role or the user that the proxy's requests are signed by, as an inline or a managed policy. Everything \
-             that the mount does is in it, and nothing else."
+            "For the role or the user that signs the proxy's requests, as an inline or a managed policy. It allows \
+             everything that the mount does, and nothing else."
         }
         PolicyDialect::Compatible => {
-            "For the user that the proxy's requests are signed by. Everything that the mount does is in it, and nothing \
-             else, in words that MinIO, Ceph and SeaweedFS have in common."
+            "For the user that signs the proxy's requests. It allows everything that the mount does, and nothing else, \
+             in the language that MinIO, Ceph and SeaweedFS have in common."
         }
     });
     if facts.grant == Grant::ReadWrite {
         about.push_str(
-            " The mount is granted writing: what writes by its credentials may write and delete, and not change \
-             permissions. Uploads that nobody ends are best left to a lifecycle rule of the bucket, so listing them is not allowed.",
+            " The mount's grant includes writing: its credentials may write and delete, but not change permissions. \
+             Leave abandoned uploads to a lifecycle rule of the bucket: listing them is not allowed.",
         );
     }
     PolicyDocument::policy(PolicyKind::Role, about, statements)
 }
 
-/// Who may assume the role.
+/// The principal that may assume the role.
 pub(super) fn trust(trust: &Trust) -> PolicyDocument {
     let mut about = String::from(
-        "For the role, in place of its trust relationship: who may act in it. What it may do then is in the role policy.",
+        "For the role, in place of its trust relationship: it names who may assume the role. The role policy says what \
+         the role may do.",
     );
     let statement = match &trust.principal {
         Principal::Service(name) => of_service(name),
@@ -45,7 +46,8 @@ pub(super) fn trust(trust: &Trust) -> PolicyDocument {
         Principal::Aws(arn) => {
             if arn.ends_with(":root") {
                 about.push_str(
-                    " The root of an account stands for all of the account: its administrators decide who it is.",
+                    " The root of an account stands for the whole account: its administrators decide who may assume \
+                     the role.",
                 );
             }
             of_aws(trust)
@@ -59,12 +61,12 @@ fn of_aws(trust: &Trust) -> PolicyStatement {
     let statement = PolicyStatement::trust(vec!["sts:AssumeRole"]);
     match &trust.external_id {
         Some(id) => statement.only_if(Condition::new("StringEquals", "sts:ExternalId", [id.as_str()])).because(
-            "Only with the External ID: so a service that assumes roles of many customers cannot be \
-             talked into using this one for another customer.",
+            "Only with the External ID, so that a service that assumes roles of many customers cannot be tricked into \
+             using this one for another customer.",
         ),
         None => statement.because(
             "Without an External ID. If a service assumes roles of many customers by this principal, agree on one with \
-             it, so that it cannot be talked into using this role for another customer.",
+             it, so that it cannot be tricked into using this role for another customer.",
         ),
     }
 }
@@ -76,7 +78,7 @@ fn of_service(name: &str) -> PolicyStatement {
         actions.push("sts:TagSession");
     }
     PolicyStatement::trust(actions).because(
-        "A service of AWS gives the role to what it runs for this account. There is no External ID to that.",
+        "A service of AWS gives the role to the programs that it runs for this account. This needs no External ID.",
     )
 }
 
@@ -88,12 +90,12 @@ fn of_provider(provider: &str, trust: &Trust) -> PolicyStatement {
         statement = statement.only_if(Condition::new("StringEquals", format!("{issuer}:sub"), [subject]));
     }
     statement.because(
-        "Only for the subject that the mount's token names, and only with a token made for STS: the provider vouches for \
-         many, like all pods of a cluster. There is no External ID to that.",
+        "Only for the subject that the mount's token names, and only with a token made for STS: the provider vouches \
+         for many, like all pods of a cluster. This needs no External ID.",
     )
 }
 
 const PODS: &str = "pods.eks.amazonaws.com";
 
-/// Whom tokens of EKS are for, if nothing else is said (EKS user guide, "IAM roles for service accounts").
+/// The default audience of EKS's tokens (EKS user guide, "IAM roles for service accounts").
 const AUDIENCE: &str = "sts.amazonaws.com";

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Permission, principal::Principal};
 
-/// One sentence of a policy, and what it is for.
+/// One statement of a policy, and its reason.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PolicyStatement {
     pub(super) permission: Option<Permission>,
@@ -12,7 +12,7 @@ pub struct PolicyStatement {
     pub(super) body: Body,
 }
 
-/// A statement as IAM has it, in the order in which its members are usually written.
+/// A statement in IAM's form, with its members in the usual order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Body {
@@ -35,7 +35,7 @@ pub(super) enum Effect {
     Deny,
 }
 
-/// By operator, then by key: all have to hold, and of a key's values one.
+/// By operator, then by key: all must hold, and of a key's values one.
 pub(super) type Conditions = BTreeMap<&'static str, BTreeMap<String, Values>>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -57,7 +57,7 @@ impl PolicyStatement {
         self.body.sid
     }
 
-    /// What it is for, in whole sentences.
+    /// Its reason, in whole sentences.
     pub fn why(&self) -> &str {
         &self.why
     }
@@ -91,7 +91,7 @@ impl PolicyStatement {
         Self { permission: None, why: Cow::Borrowed(""), body }
     }
 
-    /// Of a trust policy, which is about the role that has it.
+    /// A statement of a trust policy, which is about its own role.
     pub(super) fn trust(action: Vec<&'static str>) -> Self {
         let body = Body {
             sid: "AssumeRole",
@@ -104,7 +104,7 @@ impl PolicyStatement {
         Self { permission: None, why: Cow::Borrowed(""), body }
     }
 
-    /// It allows nothing by itself.
+    /// For a statement that grants nothing itself.
     pub(super) fn without_need(mut self) -> Self {
         self.permission = None;
         self
@@ -132,7 +132,7 @@ impl PolicyStatement {
     }
 }
 
-/// Without its conditions: one of them may be on an External ID, which belongs into the policy and into no log.
+/// Omits the conditions: one of them may have an External ID, which belongs in the policy and in no log.
 impl fmt::Debug for PolicyStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyStatement").field("sid", &self.body.sid).finish_non_exhaustive()
@@ -165,7 +165,7 @@ fn principal<S: Serializer>(principal: &Option<Principal>, serializer: S) -> Res
     map.end()
 }
 
-/// IAM takes a text for a list of one, which is easier to read.
+/// IAM accepts a text in place of a one-element list, which is easier to read.
 fn one_or_many<S: Serializer>(texts: &[impl Serialize], serializer: S) -> Result<S::Ok, S::Error> {
     match texts {
         [one] => one.serialize(serializer),

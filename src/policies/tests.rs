@@ -308,7 +308,7 @@ fn a_bucket_allows_the_role_from_its_network_and_denies_only_what_was_asked() {
 #[test]
 fn a_key_allows_the_role_through_s3_and_says_what_cannot_be_shared() {
     let other = "arn:aws:kms:us-west-2:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    for (key, hint) in [(KEY, "of one account"), (other, "cannot be shared with another account")] {
+    for (key, hint) in [(KEY, "in one account"), (other, "cannot be shared with another account")] {
         let encryption = Encryption::kms(KmsKeyArn::parse(key).unwrap());
         let policies = ask(mount("media").encryption(encryption)).role(ROLE).build().unwrap();
         assert_eq!(
@@ -354,7 +354,7 @@ fn an_access_point_is_allowed_at_its_own_arn_and_its_bucket_leaves_it_to_it() {
     let asked = ask(mount(point).prefix("web")).role(ROLE);
     let without = asked.build().unwrap();
     assert_eq!(kinds(&without), [PolicyKind::Role, PolicyKind::AccessPoint]);
-    assert!(without.left_out().iter().any(|what| what.contains("does not tell its bucket")));
+    assert!(without.left_out().iter().any(|what| what.contains("does not name its bucket")));
     let objects = "arn:aws:s3:us-west-2:111122223333:accesspoint/films/object/web/*";
     assert_eq!(statements(&without, PolicyKind::Role)[0]["Resource"], json!([objects]));
     assert_eq!(statements(&without, PolicyKind::AccessPoint)[0]["Principal"], json!({ "AWS": ROLE }));
@@ -452,7 +452,7 @@ fn many_buckets_are_patterns_that_say_where_they_are_wider() {
         }])
     );
     let why = policies.granting(Permission::Read).unwrap().why();
-    assert!(why.contains("no word for the classes") && why.contains("a star matches slashes"), "{why}");
+    assert!(why.contains("cannot express the classes") && why.contains("a star matches slashes"), "{why}");
     assert!(policies.left_out().iter().any(|what| what.contains("Name the bucket")));
 
     let one = ask(many()).bucket(bucket("media-7")).role(ROLE).build().unwrap();

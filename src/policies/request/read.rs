@@ -1,4 +1,4 @@
-//! What a request says, read into facts.
+//! Reads a request into facts.
 
 use super::PolicyRequest;
 use crate::{
@@ -38,8 +38,8 @@ impl PolicyRequest {
         }
         let prefix = pattern::literal(parts.keys.prefix(), dialect).ok_or_else(|| {
             let message = format!(
-                "the prefix {:?} cannot be allowed alone by a compatible server: it takes \"*\", \"?\" and \"${{\" for \
-                 wildcards and variables, and has no words for the characters",
+                "a compatible server cannot allow the prefix {:?} alone: it takes \"*\", \"?\" and \"${{\" for \
+                 wildcards and variables, and cannot escape them",
                 parts.keys.prefix()
             );
             ConfigError::new(ConfigErrorKind::InvalidValue, message)
@@ -87,7 +87,7 @@ impl PolicyRequest {
         let bucket = match (&self.bucket, &self.mount.0.bucket) {
             (Some(bucket), source) if source.may_be(bucket) => bucket,
             (Some(bucket), _) => {
-                return contradiction(&format!("the mount never asks for the bucket {bucket}"));
+                return contradiction(&format!("the mount never uses the bucket {bucket}"));
             }
             (None, BucketSource::Fixed(bucket)) => bucket,
             (None, BucketSource::FromPath(globs)) => {
@@ -96,7 +96,8 @@ impl PolicyRequest {
                 ));
             }
             (None, BucketSource::Resolver(_)) => {
-                let message = "the bucket of this mount is named by a function, for each request: name one that it may name";
+                let message =
+                    "a function names the bucket of this mount for each request: give one that it may name";
                 return Err(ConfigError::new(ConfigErrorKind::Missing, message));
             }
         };
@@ -108,7 +109,7 @@ impl PolicyRequest {
             (Place::AccessPoint(point), Some(behind)) => point.bucket = Some(behind.clone()),
             (Place::Buckets(_) | Place::Directory { .. }, Some(_)) => {
                 return contradiction(
-                    "a bucket is behind an access point, and the mount names none: leave it out",
+                    "only an access point has a bucket behind it, and the mount names none: leave it out",
                 );
             }
         }
@@ -154,14 +155,14 @@ impl PolicyRequest {
         })?;
         let is_federated = matches!(principal, Principal::Federated(_));
         if is_federated && self.subject.is_none() {
-            let message = "an identity provider vouches for many: name the subject of the tokens that may assume the role, \
-                           like system:serviceaccount:NAMESPACE:NAME";
+            let message = "an identity provider vouches for many subjects: name the subject of the tokens that may \
+                           assume the role, like system:serviceaccount:NAMESPACE:NAME";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         if let Some(subject) = self.subject.as_deref() {
             if !is_federated {
                 return contradiction(
-                    "a trusted subject is one of an identity provider's: name its ARN as the trusted principal",
+                    "a trusted subject needs an identity provider: name the provider's ARN as the trusted principal",
                 );
             }
             if subject.is_empty() || subject.contains(['*', '?', '$']) {
@@ -190,7 +191,7 @@ impl PolicyRequest {
                 Err(invalid("the VPC endpoint", id, "must be an id like vpce-0123456789abcdef0"))
             }
             (Some(_), Some(_)) => {
-                contradiction("a VPC and a VPC endpoint: name the endpoint alone, which is in its VPC")
+                contradiction("a VPC and a VPC endpoint: name the endpoint alone, which implies its VPC")
             }
         }
     }
