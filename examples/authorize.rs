@@ -1,7 +1,7 @@
 //! cargo run --example authorize
 //!
-//! Private objects behind a log-in: each user has a folder, and gets nothing else. The authorizer is asked before the
-//! cache, so that all users share one. A browser shows a cookie, a program a bearer token.
+//! Private objects behind a log-in: each user has a folder, and gets nothing else. The authorizer runs before the cache
+//! is consulted, so all users can share one. A browser shows a cookie, a program a bearer token.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use tower_s3_proxy::{
     credentials::Credentials,
 };
 
-/// Stands for a session store; what it says is looked up with an `await` in a program of yours.
+/// Stands in for a session store; your program would look the token up with an `await`.
 #[derive(Debug, Clone)]
 struct Sessions(HashMap<&'static str, &'static str>);
 
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         async move {
             Ok(match sessions.user(&request.head().headers).await {
                 Some(user) if request.key().as_str().starts_with(&format!("users/{user}/")) => Access::Allow,
-                // Nobody learns which files others have.
+                // No user learns which files others have.
                 Some(_) => Access::Deny(Denial::not_found()),
                 None => Access::Deny(Denial::unauthorized(HeaderValue::from_static("Bearer"))),
             })
@@ -92,7 +92,7 @@ async fn home() -> Html<&'static str> {
     )
 }
 
-/// Whoever comes here is taken at their word: a log-in of yours asks for more.
+/// This trusts every visitor: a real log-in asks for more.
 async fn log_in(Path(user): Path<String>) -> ([(axum::http::HeaderName, String); 1], Html<&'static str>) {
     let cookie = format!("session=token-of-{user}; Path=/; HttpOnly; SameSite=Lax");
     ([(SET_COOKIE, cookie)], Html("<p>Logged in. <a href=/>Back</a></p>"))

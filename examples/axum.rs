@@ -1,7 +1,7 @@
 //! cargo run --example axum
 //!
-//! A router with routes of its own, and a bucket mounted over it by a layer: `/media/…` comes from S3, the rest from
-//! the router.
+//! A router with its own routes, and a layer that mounts a bucket over it: `/media/…` comes from S3, the rest from the
+//! router.
 
 use axum::{Router, response::Html, routing::get};
 use demo_s3::{DEMO_ACCESS_KEY, DEMO_SECRET_KEY, DemoS3};

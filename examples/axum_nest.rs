@@ -1,6 +1,6 @@
 //! cargo run --example axum_nest
 //!
-//! A bucket as a service of its own, nested into a router. `nest_service` takes `/media` off the path, so the mount
+//! A bucket as a stand-alone service, nested into a router. `nest_service` strips `/media` from the path, so the mount
 //! stays at `/`.
 
 use axum::{Router, routing::get};

@@ -1,7 +1,7 @@
 //! cargo run --example credentials
 //!
 //! Credentials from a source of your own: here a function that "logs in" and gets keys for a minute. The proxy asks
-//! again before they expire, and never lets a request wait for it while the old ones are good.
+//! again before they expire, and no request waits while the old ones are valid.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ struct Vault;
 
 impl Vault {
     async fn log_in(&self) -> Result<Credentials, CredentialsError> {
-        println!("the vault is asked");
+        println!("asking the vault");
         let expiry = SystemTime::now() + Duration::from_secs(60);
         Ok(Credentials::new(DEMO_ACCESS_KEY, DEMO_SECRET_KEY, None, Some(expiry), "vault"))
     }

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example standalone
 //!
-//! For a bucket of yours (credentials as with every AWS tool; `--help` tells the rest):
+//! For a bucket of yours (credentials as with every AWS tool; `--help` has the rest):
 //!
 //!     cargo run --example standalone -- --bucket my-bucket --region us-west-2
 //!
@@ -10,7 +10,7 @@
 //!
 //!     cargo run --example standalone -- policies --bucket my-bucket --region us-west-2
 //!
-//! Why it does not answer, if it does not:
+//! If the bucket does not answer, this explains why:
 //!
 //!     cargo run --example standalone -- check --bucket my-bucket --region us-west-2
 //!

@@ -1,7 +1,7 @@
 //! cargo run --example webhook
 //!
-//! A bucket behind a cache that is told what changed: S3's events are posted to `/_cache/events`, by SNS, by an API
-//! destination of EventBridge, or by whoever reads the queue; people purge by `/_cache/purge`. It prints requests to try.
+//! A bucket behind a cache that S3's events purge: SNS, an API destination of EventBridge, or a reader of the queue
+//! posts them to `/_cache/events`; people purge by `/_cache/purge`. It prints requests to try.
 
 use axum::Router;
 use demo_s3::{DEMO_ACCESS_KEY, DEMO_SECRET_KEY, DemoS3};
@@ -23,13 +23,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .region("us-west-2")
         .endpoint_url(s3.endpoint())
         .credentials(Credentials::new(DEMO_ACCESS_KEY, DEMO_SECRET_KEY, None, None, "demo"))
-        // As long as nothing is said of a change.
+        // Until an event announces a change.
         .default_cache_control("public, max-age=3600")
         .cache(&cache)
         .build()?;
 
-    // One of your own: `CACHE_TOKEN=$(openssl rand -hex 32)`. SNS shows it as a password:
-    // `aws sns subscribe --protocol https --notification-endpoint https://sns:$CACHE_TOKEN@media.example.com/_cache/events`.
+    // Your own token: `CACHE_TOKEN=$(openssl rand -hex 32)`. SNS shows it as a password: `aws sns subscribe --protocol
+    // https --notification-endpoint https://sns:$CACHE_TOKEN@media.example.com/_cache/events`.
     let (token, shown) = match std::env::var("CACHE_TOKEN") {
         Ok(token) => (token, "$CACHE_TOKEN"),
         Err(_) => ("demo".to_owned(), "demo"),
@@ -54,5 +54,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The least of what S3 sends.
+/// A minimal event of S3.
 const EVENT: &str = r#"{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"studio-media"},"object":{"key":"index.html"}}}]}"#;

@@ -47,7 +47,7 @@ impl ConfigError {
     }
 
     pub(crate) fn duplicate(path: impl fmt::Display) -> Self {
-        let message = format!("two mounts are at {path} for the same host: give each a path of its own");
+        let message = format!("two mounts are at {path} for the same host: give each its own path");
         Self::new(ConfigErrorKind::DuplicateMount, message)
     }
 

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access rules: who may do what.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3Result, s3_error};
 
-/// The access key of a server that was given none.
+/// The access key of a server without explicit keys.
 pub const DEMO_ACCESS_KEY: &str = "AKIADEMODEMODEMODEMO";
 /// The secret key of [`DEMO_ACCESS_KEY`].
 pub const DEMO_SECRET_KEY: &str = "demo-secret-key-that-protects-nothing";
@@ -120,7 +120,7 @@ impl Access {
         self.with_known(HashMap::is_empty)
     }
 
-    /// What the owner of a bucket asks for, and what is asked of the owner. Without an owner nobody is the one expected.
+    /// The terms of the bucket's owner, and the owner that a request expects. Without an owner, no expectation is met.
     pub(crate) fn admit_on_terms(&self, bucket: &str, headers: &HeaderMap) -> S3Result<()> {
         let is_owner = headers.get(EXPECTED_OWNER).is_none_or(|expected| {
             self.owner.as_ref().is_some_and(|owner| expected.as_bytes() == owner.as_bytes())
@@ -130,7 +130,7 @@ impl Access {
         if is_owner && is_paid { Ok(()) } else { Err(s3_error!(AccessDenied, "Access Denied")) }
     }
 
-    /// What the signature does not say: the token that belongs to the key, and the region.
+    /// Checks what the signature does not cover: the key's token, and the region.
     pub(crate) fn admit(&self, access_key: &str, uri: &Uri, headers: &HeaderMap) -> S3Result<()> {
         check_signed(headers)?;
         self.check_region(uri, headers)?;
@@ -141,7 +141,7 @@ impl Access {
             Some(known) => match (&known.credential.session_token, token) {
                 (None, None) => Ok(()),
                 (Some(expected), Some(token)) if *expected == token => Ok(()),
-                // Temporary keys on their own are no keys that S3 knows.
+                // S3 does not know temporary keys without their token.
                 (Some(_), None) => Err(unknown_key()),
                 (_, Some(_)) => {
                     Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."))
@@ -190,7 +190,7 @@ impl Access {
     }
 }
 
-/// Every `x-amz-` header of a request has to be signed.
+/// Every `x-amz-` header of a request must be signed.
 fn check_signed(headers: &HeaderMap) -> S3Result<()> {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some((_, rest)) = authorization.and_then(|text| text.split_once("SignedHeaders=")) else {

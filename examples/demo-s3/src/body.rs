@@ -29,12 +29,12 @@ enum Source {
     File { file: File, buffer: BytesMut },
 }
 
-/// Whether the body shall break off, see [`Store::break_off`](crate::Store::break_off).
+/// Whether the body breaks off, see [`Store::break_off`](crate::Store::break_off).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     Never,
     After(u64),
-    /// All is handed out; one more turn lets the connection flush it before it breaks.
+    /// Everything is sent; one more turn lets the connection flush it before it breaks.
     Flushing,
     Due,
 }

@@ -7,7 +7,7 @@ use http::header::{AsHeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_
 
 use crate::object::Facts;
 
-/// What the conditions of a read come to.
+/// The outcome of a read's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Proceed,
@@ -60,7 +60,7 @@ fn date(headers: &HeaderMap, name: impl AsHeaderName) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
 
-/// Whether a list of tags, or `*`, names this tag. S3 also takes tags without quotes.
+/// Whether a list of tags, or `*`, names this tag. S3 also accepts tags without quotes.
 fn matches(tags: &str, etag: &str, comparison: Comparison) -> bool {
     let mut rest = tags.trim();
     if rest == "*" {

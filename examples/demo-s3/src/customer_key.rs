@@ -1,4 +1,4 @@
-//! Encryption with keys that customers keep: what is checked of it, without encrypting anything.
+//! Encryption with keys that customers keep: the checks, without encrypting anything.
 //!
 //! An object keeps the algorithm and the digest of its key among its headers, as S3 shows them with each read.
 

@@ -4,13 +4,13 @@ use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode};
 use tokio::sync::watch;
 
-/// The error that an object shall answer, see [`Store::deny`](crate::Store::deny).
+/// The error with which an object answers, see [`Store::deny`](crate::Store::deny).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denial {
     /// 403 `AccessDenied`: no right to the object.
     AccessDenied,
-    /// 403 `AccessDenied` with the message by which S3 tells that a key of KMS may not be used.
+    /// 403 `AccessDenied` with S3's message that a key of KMS may not be used.
     KeyDenied,
     /// 403 `InvalidObjectState`: archived and not restored.
     InvalidObjectState,

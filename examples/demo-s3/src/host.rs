@@ -1,4 +1,4 @@
-//! Which part of the `Host` is a bucket.
+//! Finds the bucket in `Host`.
 
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};

@@ -1,8 +1,8 @@
 //! An S3 server in process, for the examples, tests and benches of `tower-s3-proxy`.
 //!
-//! It listens on a real socket on the loopback interface, speaks the real protocol and checks real
-//! signatures (SigV4, by the [`s3s`] crate), so that whatever talks to Amazon S3 talks to it: no AWS account
-//! is needed to run the examples, and no mock stands in for the wire in the tests.
+//! It listens on a real socket on the loopback interface, speaks the real protocol and checks real signatures (SigV4,
+//! by the [`s3s`] crate), so that every client of Amazon S3 can use it: no AWS account is needed to run the examples,
+//! and no mock stands in for the wire in the tests.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -26,7 +26,7 @@
 //! - Terms: a bucket whose requesters pay ([`Builder::requester_pays`]), an owner to be expected ([`Builder::owner`]).
 //! - Faults on demand: [`Store::deny`], [`Store::break_off`], [`Store::hold`].
 //!
-//! Keys are bytes of UTF-8 and stay what they are: `a//b`, `/a`, `a/`, `./x`, `../x`, `100%`, `a+b`.
+//! Keys are bytes of UTF-8 and stay unchanged: `a//b`, `/a`, `a/`, `./x`, `../x`, `100%`, `a+b`.
 //!
 //! # Where it differs from Amazon S3
 //!
@@ -40,8 +40,8 @@
 //! - the `x-amz-content-sha256` of a read is not compared with its (empty) body;
 //! - checksums (`x-amz-checksum-*`, `Content-MD5`) are kept and returned, not verified;
 //! - no ACLs, policies, tags, CORS preflight, access points, or sessions;
-//! - nothing is encrypted; of customer keys (SSE-C) it is checked that a read has the one of the upload, also without
-//!   TLS, and uploads in parts and copies with such keys are refused;
+//! - nothing is encrypted; a read must have the upload's customer key (SSE-C), even without TLS, and uploads in parts
+//!   and copies with such keys are refused;
 //! - reads and writes of one object are strongly consistent, and nothing outlives the process.
 
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
 //! Pages of a listing, the same for all three listing operations.
 
-/// Which entries, and how many.
+/// The selection of entries, and the page size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<'a> {
     pub(crate) prefix: &'a str,

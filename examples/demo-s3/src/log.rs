@@ -1,4 +1,4 @@
-//! What the server has seen.
+//! The requests that the server has seen.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What a bucket holds: objects with their headers, and delete markers.
+//! The contents of a bucket: objects with their headers, and delete markers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use md5::{Digest, Md5};
 
 use crate::customer_key;
 
-/// What [`Store::put`](crate::Store::put) did.
+/// The result of [`Store::put`](crate::Store::put).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PutResult {
@@ -130,12 +130,12 @@ impl ObjectAttributes {
         self.header(WEBSITE_REDIRECT, value)
     }
 
-    /// Has it encrypted by a key that every read has to bring (SSE-C).
+    /// Encrypts it with a key that every read must bring (SSE-C).
     pub fn customer_key(self, key: &[u8; 32]) -> Self {
         customer_key::kept(key).into_iter().fold(self, |this, (name, value)| this.header(name, value))
     }
 
-    /// Sets any header that reads shall return: `x-amz-meta-*`, `x-amz-storage-class`, a checksum.
+    /// Sets any header that reads return: `x-amz-meta-*`, `x-amz-storage-class`, a checksum.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -212,7 +212,7 @@ pub(crate) enum Content {
         /// Without quotes.
         etag: String,
     },
-    /// Looked at anew with each read, so that an edited file is an edited object.
+    /// Read again with each request, so that an edited file is an edited object.
     File(PathBuf),
 }
 
@@ -271,8 +271,8 @@ impl Facts {
     pub(crate) fn of_file(metadata: &fs::Metadata) -> io::Result<Self> {
         let modified = metadata.modified()?;
         let age = since_epoch(modified);
-        // Not the digest of the content: that would read every file. S3 promises no more of a tag than that it
-        // changes with the content.
+        // Not the digest of the content: that would read every file. S3 only promises that a tag changes with the
+        // content.
         let etag = md5_hex(format!("{}-{}", metadata.len(), age.as_nanos()).as_bytes());
         Ok(Self { len: metadata.len(), etag, modified: whole_seconds(modified) })
     }

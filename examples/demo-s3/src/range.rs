@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::RANGE;
 
-/// Which bytes a read gets.
+/// The bytes that a read gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
     Whole,

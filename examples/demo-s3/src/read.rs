@@ -103,7 +103,7 @@ impl S3Route for Reads {
         let may_list =
             request.credentials.as_ref().is_some_and(|keys| self.access.may_list(&keys.access_key));
         match self.read(&target, &request).await {
-            // Who may not list a bucket may not learn what is missing in it.
+            // A client that may not list a bucket must not learn which keys are missing.
             Err(error) if !may_list && *error.code() == S3ErrorCode::NoSuchKey => Err(access_denied()),
             other => other,
         }
@@ -135,7 +135,7 @@ impl Reads {
             Verdict::Proceed => {}
             Verdict::Failed => return Err(precondition_failed()),
             Verdict::NotModified => {
-                // RFC 9110 §15.4.5: what a cache may need to freshen what it has.
+                // RFC 9110 §15.4.5: the fields that a cache may need to update its stored response.
                 for name in [CACHE_CONTROL, EXPIRES] {
                     if let Some(value) = found.object.headers.get(&name) {
                         headers.insert(name, value.clone());
@@ -264,7 +264,7 @@ fn selection(found: &Found, facts: &Facts, headers: &HeaderMap, part: Option<&st
     })
 }
 
-/// The headers of every answer about an object, 304 included.
+/// The headers of every response about an object, including 304.
 fn identify(headers: &mut HeaderMap, found: &Found, facts: &Facts) {
     insert(headers, ETAG, quoted(&facts.etag));
     insert(headers, LAST_MODIFIED, httpdate::fmt_http_date(facts.modified));
@@ -273,7 +273,7 @@ fn identify(headers: &mut HeaderMap, found: &Found, facts: &Facts) {
     }
 }
 
-/// The headers of an answer with a body.
+/// The headers of a response with a body.
 fn describe(headers: &mut HeaderMap, found: &Found, request: &HeaderMap, selection: Selection) {
     let with_checksums = selection == Selection::Whole
         && request.get(CHECKSUM_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"ENABLED"));

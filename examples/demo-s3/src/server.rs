@@ -35,7 +35,7 @@ pub struct DemoS3 {
     accepting: AbortHandle,
 }
 
-/// What a server shall be, see [`DemoS3::builder`].
+/// The options of a server, see [`DemoS3::builder`].
 #[derive(Debug)]
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
@@ -47,7 +47,7 @@ pub struct Builder {
     port: u16,
 }
 
-/// What the connections of a server share.
+/// The state that the connections of a server share.
 #[derive(Debug)]
 struct Shared {
     service: S3Service,
@@ -150,21 +150,21 @@ impl Builder {
         self.bucket(bucket)
     }
 
-    /// The account that the buckets are of. A request that expects another owner is denied, and without this any that
-    /// expects one.
+    /// The account that owns the buckets. A request that expects another owner is denied; without this, every request
+    /// that expects one is.
     pub fn owner(mut self, account: impl Into<String>) -> Self {
         self.access.owner = Some(account.into());
         self
     }
 
-    /// A bucket whose requesters have to say that they pay.
+    /// A bucket whose requesters must say that they pay.
     pub fn requester_pays(mut self, bucket: impl Into<String>) -> Self {
         let bucket = bucket.into();
         self.access.requester_pays.insert(bucket.clone());
         self.bucket(bucket)
     }
 
-    /// Takes the bucket from the host too: `bucket.DOMAIN`, with any port.
+    /// Also takes the bucket from the host: `bucket.DOMAIN`, with any port.
     pub fn virtual_host(mut self, domain: impl Into<String>) -> Self {
         self.domains.push(domain.into());
         self
@@ -177,8 +177,8 @@ impl Builder {
         self
     }
 
-    /// Refuses requests that are signed for another region (`AuthorizationHeaderMalformed`). Any region will do
-    /// otherwise.
+    /// Refuses requests that are signed for another region (`AuthorizationHeaderMalformed`). Otherwise any region is
+    /// accepted.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.access.region = Some(region.into());
         self
@@ -190,7 +190,7 @@ impl Builder {
         self
     }
 
-    /// How many requests the log keeps; with 0 nothing is recorded, which is what a bench wants.
+    /// How many requests the log keeps; with 0 nothing is recorded, as benches need.
     pub fn log_limit(mut self, requests: usize) -> Self {
         self.log_limit = requests;
         self
@@ -253,7 +253,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| answer(Arc::clone(&shared), request));
-    // A connection that breaks is the client's to notice.
+    // The client notices a connection that breaks.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -1,4 +1,4 @@
-//! The buckets and what is in them.
+//! The buckets and their contents.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ use crate::object::{
     whole_seconds,
 };
 
-/// Direct access to what the server holds, past the protocol: for tests and for seeding. Clones share it.
+/// Direct access to the server's contents, past the protocol: for tests and for seeding. Clones share it.
 ///
 /// The methods that write create a bucket that is not there.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ pub(crate) enum Versioning {
     Suspended,
 }
 
-/// A multipart upload under way.
+/// A multipart upload in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
     pub(crate) bucket: String,
@@ -79,11 +79,11 @@ pub(crate) struct Part {
 pub(crate) struct Found {
     pub(crate) object: Arc<Object>,
     pub(crate) modified: SystemTime,
-    /// What `x-amz-version-id` says: nothing, in a bucket that never had versions.
+    /// The value of `x-amz-version-id`: none in a bucket that never had versions.
     pub(crate) version_id: Option<String>,
 }
 
-/// What a deletion did.
+/// The result of a deletion.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deleted {
     pub(crate) delete_marker: bool,
@@ -193,7 +193,7 @@ impl Store {
         hold
     }
 
-    /// Takes back the faults of this object.
+    /// Removes the faults of this object.
     pub fn heal(&self, bucket: &str, key: &str) {
         self.faults().remove(&(bucket.to_owned(), key.to_owned()));
     }
@@ -219,7 +219,7 @@ impl Store {
 // === impl Store: for the protocol ===
 
 impl Store {
-    /// The version that a read means.
+    /// The version that a read names.
     pub(crate) fn find(&self, bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<Found> {
         let state = self.read();
         let bucket = state.bucket(bucket)?;
@@ -290,7 +290,7 @@ impl Store {
         Ok(Deleted { delete_marker, version_id: Some(version_id.to_owned()) })
     }
 
-    /// Lets the faults of an object act: waits while it is held, then perhaps refuses.
+    /// Applies the faults of an object: waits while it is held, then perhaps refuses.
     pub(crate) async fn admit(&self, bucket: &str, key: &str) -> S3Result<()> {
         let at = (bucket.to_owned(), key.to_owned());
         let hold = self.faults().get(&at).and_then(|faults| faults.hold.clone());

@@ -159,7 +159,7 @@ pub(crate) struct CredentialsArgs {
     )]
     pub(crate) profile: Option<String>,
 
-    /// Assume the role with this ARN through STS, by the credentials that would be used otherwise
+    /// Assume the role with this ARN through STS, with the credentials that would be used otherwise
     #[arg(
         long,
         value_name = "ARN",
@@ -169,7 +169,7 @@ pub(crate) struct CredentialsArgs {
     )]
     pub(crate) role_arn: Option<String>,
 
-    /// The External ID that the trust policy of the role asks for
+    /// The External ID that the trust policy of the role requires
     #[arg(long, value_name = "ID", requires = "role_arn", help_heading = "Whose credentials")]
     pub(crate) external_id: Option<String>,
 
@@ -209,13 +209,13 @@ pub(crate) struct CacheArgs {
 
     /// The path below which the cache is purged (purge, events) and shows its counters (stats) [default: none]
     ///
-    /// Requests must carry the token that the environment variable CACHE_ADMIN_TOKEN holds.
+    /// Requests must carry the token from the environment variable CACHE_ADMIN_TOKEN.
     #[arg(long, value_name = "PATH", help_heading = "The cache")]
     pub(crate) cache_admin_path: Option<String>,
 }
 
 impl Args {
-    /// What the parser can't see.
+    /// Checks what the parser can't.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (flag, path) in [("--ping-path", &self.ping_path), ("--ready-path", &self.ready_path)] {
             if !path.is_empty() && !path.starts_with('/') {
@@ -223,7 +223,7 @@ impl Args {
             }
         }
         if !self.ping_path.is_empty() && self.ping_path == self.ready_path {
-            return Err("--ping-path and --ready-path are the same: give each a path of its own".to_owned());
+            return Err("--ping-path and --ready-path are the same: give each its own path".to_owned());
         }
         if let Some(path) = &self.cache.cache_admin_path
             && (!path.starts_with('/') || path.ends_with('/'))
@@ -235,7 +235,7 @@ impl Args {
 }
 
 impl SourceArgs {
-    /// Whether nothing is named that could be served.
+    /// Whether the arguments name nothing to serve.
     pub(crate) fn is_demo(&self) -> bool {
         self.bucket.is_none()
             && self.bucket_from_path.is_empty()
@@ -254,7 +254,7 @@ mod tests {
 
     const OPTIONS: &str = include_str!("../../../src/guide/options.md");
 
-    /// The flags of the process, and of what it does besides serving mounts.
+    /// The flags of the process, and of its tasks besides serving mounts.
     const OTHERS: [&str; 8] = [
         "--cache-admin-path",
         "--config",

@@ -8,7 +8,7 @@ use tower_s3_proxy::{
 
 use crate::args::CacheArgs;
 
-/// Begins to read these prefixes into the cache. Requests are answered meanwhile.
+/// Starts to read these prefixes into the cache. The proxy answers requests meanwhile.
 pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) -> Result<(), ConfigError> {
     let warmings = prefixes.into_iter().map(|prefix| {
         let target = WarmTarget::Prefix { bucket: bucket.clone(), prefix: prefix.clone() };
@@ -29,16 +29,16 @@ pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) ->
                 Ok(report) if report.seen() == 0 => {
                     tracing::warn!(
                         prefix,
-                        "nothing to warm: no key begins with that (keys have no leading slash)"
+                        "nothing to warm: no key begins with this prefix (keys have no leading slash)"
                     );
                 }
                 Ok(report) => tell(&prefix, &report, "warmed"),
                 Err(error) => {
                     tracing::error!(
                         prefix,
-                        "not warmed, or not to the end, and served all the same: {error}"
+                        "warming failed, at least in part; the objects are still served: {error}"
                     );
-                    tell(&prefix, error.report(), "warmed until then");
+                    tell(&prefix, error.report(), "warmed up to the error");
                 }
             }
         }
@@ -69,7 +69,7 @@ pub(crate) fn admin(
 
 const TOKEN: &str = "CACHE_ADMIN_TOKEN";
 
-/// Bytes as people write them: `4096`, `512MiB`, `1GB`.
+/// Parses bytes as people write them: `4096`, `512MiB`, `1GB`.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let units = [
         ("", 1),
@@ -83,7 +83,7 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     with_unit(text, &units).ok_or_else(|| "give bytes, like 4096, 512MiB or 1GB".to_owned())
 }
 
-/// A time as people write it: seconds, or `10s`, `5m`, `1h`.
+/// Parses a time as people write it: seconds, or `10s`, `5m`, `1h`.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let seconds = with_unit(text, &[("", 1), ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]);
     seconds.map(Duration::from_secs).ok_or_else(|| "give seconds, or like 10s, 5m, 1h, 1d".to_owned())

@@ -18,7 +18,7 @@ impl Demo {
         Ok(Self { s3, _folder: folder })
     }
 
-    /// Its bucket, where nothing else is said.
+    /// Sets its bucket, unless something else is set.
     pub(crate) fn set(&self, settings: &mut Settings) {
         settings.set_default("", "bucket", BUCKET);
         settings.set_default("", "endpoint_url", self.s3.endpoint());

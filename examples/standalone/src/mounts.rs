@@ -9,22 +9,22 @@ use crate::{
     settings::Settings,
 };
 
-/// What is served.
+/// The mounts to serve.
 pub(crate) struct Served {
     pub(crate) config: S3ProxyConfig,
     pub(crate) cache: Option<Cache>,
-    /// If it is one bucket: its mount.
+    /// The mount, if there is one bucket.
     pub(crate) single: Option<(BucketName, Mount)>,
-    /// In a few words.
+    /// A short description.
     pub(crate) description: String,
 }
 
-/// What a command line says of mounts.
+/// The arguments that describe mounts.
 pub(crate) struct MountArgs<'a> {
     pub(crate) source: &'a SourceArgs,
     pub(crate) credentials: &'a CredentialsArgs,
     pub(crate) cache: &'a CacheArgs,
-    /// The flag that asks for the permission to write, if it is given. A file says itself what its mounts are granted.
+    /// The flag that requests the permission to write, if given. In a file, the mounts have their own grants.
     pub(crate) writes: Option<&'static str>,
 }
 
@@ -52,7 +52,7 @@ impl MountArgs<'_> {
         Ok(Served { config, cache, single, description: describe(&settings) })
     }
 
-    /// What flags and options say themselves.
+    /// The settings from flags and options alone.
     pub(crate) fn settings(&self) -> Result<Settings, String> {
         let mut settings = Settings::default();
         self.source.set(&mut settings)?;
@@ -77,7 +77,7 @@ async fn from_file(path: &Path) -> Result<Served, Box<dyn Error>> {
     Ok(Served { config, cache, single: None, description: format!("the mounts of {}", path.display()) })
 }
 
-/// What the environment says where nothing else does.
+/// Adds the settings of the environment that nothing else sets.
 fn add_environment(settings: &mut Settings, variable: impl Fn(&str) -> Option<String>) {
     let variables = [
         ("AWS_ENDPOINT_URL_S3", "endpoint_url"),
@@ -91,12 +91,12 @@ fn add_environment(settings: &mut Settings, variable: impl Fn(&str) -> Option<St
         }
     }
     if settings.has("endpoint_url") {
-        // Servers that speak S3's protocol rarely care; this is what they call theirs.
+        // Servers that speak S3's protocol rarely care; this is their usual name.
         settings.set_default("", "region", "us-east-1");
     }
 }
 
-/// A variable of the environment that says something.
+/// A variable of the environment, unless it is empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -181,7 +181,7 @@ impl CacheArgs {
         ];
         for (flag, key, number) in numbers {
             if let Some(number) = number {
-                let number = i64::try_from(number).map_err(|_| format!("{flag}: {number} is too much"))?;
+                let number = i64::try_from(number).map_err(|_| format!("{flag}: {number} is too large"))?;
                 settings.set(flag, key, Value::Integer(number))?;
             }
         }

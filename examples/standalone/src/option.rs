@@ -20,12 +20,12 @@ impl MountOption {
         Ok(Self { key: parse_key(key.trim())?, value })
     }
 
-    /// As messages call it. Without the value, which may be a secret.
+    /// Its name in messages, without the value, which may be a secret.
     pub(crate) fn name(&self) -> String {
         format!("-o {}", self.key.join("."))
     }
 
-    /// Whether it names what is served.
+    /// Whether it names a bucket to serve.
     pub(crate) fn is_bucket(&self) -> bool {
         matches!(self.key.as_slice(), [key] if key == "bucket" || key == "buckets_from_path")
     }
@@ -33,7 +33,7 @@ impl MountOption {
 
 fn parse_key(text: &str) -> Result<Vec<String>, String> {
     let malformed =
-        || format!("{text:?} is no key: give one of the file, like fallback or cors.max_age_secs");
+        || format!("{text:?} is not a key: give one of the file, like fallback or cors.max_age_secs");
     if text.contains(char::is_control) {
         return Err(malformed());
     }
@@ -84,13 +84,13 @@ mod tests {
     fn what_has_no_key_is_refused() {
         for (option, hint) in [
             ("fallback", "give KEY=VALUE"),
-            ("=inner", "is no key"),
-            ("a b=1", "is no key"),
-            ("a.=1", "is no key"),
-            ("[mount]=1", "is no key"),
-            ("#=1", "is no key"),
-            ("a\nb=1", "is no key"),
-            ("\"a\\nb\"=1", "is no key"),
+            ("=inner", "is not a key"),
+            ("a b=1", "is not a key"),
+            ("a.=1", "is not a key"),
+            ("[mount]=1", "is not a key"),
+            ("#=1", "is not a key"),
+            ("a\nb=1", "is not a key"),
+            ("\"a\\nb\"=1", "is not a key"),
         ] {
             let refusal = MountOption::parse(option).unwrap_err();
             assert!(refusal.contains(hint), "{option}: {refusal}");

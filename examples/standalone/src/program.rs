@@ -32,7 +32,7 @@ fn block_on<T>(
 ) -> Result<T, Box<dyn Error>> {
     let threads = threads.map_or_else(std::thread::available_parallelism, Ok)?.get();
     let mut runtime = match threads {
-        // One thread needs no work stealing, and no wake-up crosses threads.
+        // One thread needs no work stealing, and no wake-ups across threads.
         1 => runtime::Builder::new_current_thread(),
         _ => runtime::Builder::new_multi_thread(),
     };

@@ -16,12 +16,12 @@ use tower_s3_proxy::{
     service::{NotFound, ResponseBody},
 };
 
-/// What connections are served with.
+/// The state that serves connections.
 pub(crate) struct Server {
     pub(crate) layer: S3ProxyLayer,
     pub(crate) ping_path: String,
     pub(crate) ready_path: String,
-    /// What purges the cache, and its path.
+    /// The service that purges the cache, and its path.
     pub(crate) admin: Option<(String, CacheAdmin)>,
     pub(crate) drain_timeout: Duration,
 }
@@ -33,7 +33,7 @@ type Body = Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>;
 const BUFFER: usize = 1024 * 1024;
 
 impl Server {
-    /// Serves until `stop` is ready, then lets the requests in flight end.
+    /// Serves until `stop` is ready, then finishes the requests in flight.
     pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let drain_timeout = self.drain_timeout;
         let server = Arc::new(self);
@@ -92,7 +92,7 @@ impl Server {
                         id = error.id(),
                         code = error.origin_code(),
                         ?error,
-                        "not ready: `check`, with the same flags, tells why"
+                        "not ready: `check`, with the same flags, explains why"
                     );
                     let why = format!("not ready: {} (id {})\n", error.kind().code(), error.id());
                     text(StatusCode::SERVICE_UNAVAILABLE, why)
@@ -105,12 +105,12 @@ impl Server {
             *request.uri_mut() = uri;
             return Ok(Box::pin(admin.clone().call(request)).await?.map(Either::Right));
         }
-        // Always ready: nothing stands behind it.
+        // Always ready: it has no inner service.
         Ok(proxy.call(request).await?.map(Either::Left))
     }
 }
 
-/// What an address is to a service at this path, if it is below it.
+/// The URI as a service at this path sees it, if it lies below the path.
 fn below(uri: &Uri, path: &str) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(path)?;
     rest.starts_with('/').then(|| rest.parse().ok())?

@@ -3,12 +3,12 @@ use tower_s3_proxy::{ConfigError, ConfigFile};
 
 use crate::option::MountOption;
 
-/// What a command line says of its one mount, as keys of the configuration file, which reads and checks them.
+/// The command line's one mount, as keys of the configuration file, whose reader checks them.
 #[derive(Default)]
 pub(crate) struct Settings(Vec<Setting>);
 
 struct Setting {
-    /// As messages call it: a flag, `-o KEY`, or a variable of the environment.
+    /// Its name in messages: a flag, `-o KEY`, or a variable of the environment.
     name: String,
     key: Vec<String>,
     value: Value,
@@ -29,7 +29,7 @@ impl Settings {
 
     /// Sets a key unless it is set already.
     pub(crate) fn set_default(&mut self, name: &str, key: &str, value: impl Into<Value>) {
-        // The only error is that it is set.
+        // The only possible error is that it is already set.
         let _ = self.add(name.to_owned(), path(key), literal(value.into()));
     }
 
@@ -96,7 +96,7 @@ impl Setting {
             && (self.key.starts_with(&other.key) || other.key.starts_with(&self.key))
     }
 
-    /// Whether its key stands before the mounts. In a mount, `cache` and `credentials` are no tables.
+    /// Whether its key belongs before the mounts. In a mount, `cache` and `credentials` are not tables.
     fn is_of_file(&self) -> bool {
         match self.key.as_slice() {
             [key] => key == "region",
@@ -137,7 +137,7 @@ mod tests {
         (name == "KEY").then(|| "films".to_owned())
     }
 
-    /// The mounts as they show themselves, or what is wrong.
+    /// The mounts in their `Debug` form, or the error.
     fn built(options: &[&str]) -> Result<String, String> {
         let file = settings(options)?.read(variable).map_err(|why| why.to_string())?;
         let default = credentials::fixed("AKIDEXAMPLE", "not-a-secret", None);

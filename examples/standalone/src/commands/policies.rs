@@ -98,7 +98,8 @@ pub(crate) async fn run(args: PoliciesArgs) -> Result<(), Box<dyn Error>> {
 async fn text(args: &PoliciesArgs) -> Result<String, Box<dyn Error>> {
     if args.source.is_demo() {
         return Err(
-            "nothing is named that needs policies: give --bucket, --bucket-from-path or --config".into()
+            "nothing is named for which to print policies: give --bucket, --bucket-from-path or --config"
+                .into(),
         );
     }
     let mounts = MountArgs {
