@@ -1,8 +1,8 @@
-//! What the cache costs, and what it keeps. `cargo bench --bench cache`, built as `--profile dist` builds the proxy.
+//! The cost of the cache, and its hit ratios. `cargo bench --bench cache`, built as `--profile dist` builds the proxy.
 //!
 //! `hit/…` is a request that memory answers, through the whole service, from several threads at once. `lookup/…` is the
-//! look into the map alone, and `…/counted` what a counter adds to it. The hit ratios of a Zipf load are printed, beside
-//! those of an LRU of the same size.
+//! lookup in the map alone, and `…/counted` adds a counter to it. The bench prints the hit ratios of a Zipf load,
+//! beside those of an LRU of the same size.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

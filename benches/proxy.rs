@@ -1,5 +1,5 @@
-//! What a request costs. `cargo bench` runs all of it, built as `--profile dist` builds the proxy; the README names the
-//! figures that matter.
+//! The cost of a request. `cargo bench` runs all of it, built as `--profile dist` builds the proxy; the README has the
+//! main figures.
 //!
 //! Groups are named question/parameter: `parse/…` and `sign/…` are pure parts, `pass/…` is a request that is not ours,
 //! `call/…` and `stream/…` go through the whole service to an origin in memory, behind the SDK's HTTP seam.

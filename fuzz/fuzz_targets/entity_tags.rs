@@ -1,4 +1,4 @@
-//! Lists of entity tags mean what a reading byte by byte says, and conditions on them what RFC 9110 §13.1 says.
+//! Lists of entity tags parse as a byte-by-byte reader parses them, and conditions follow RFC 9110 §13.1.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A path is decoded exactly once, and every key can be asked for.
+//! A path is decoded exactly once, and every key can be requested.
 
 #![no_main]
 

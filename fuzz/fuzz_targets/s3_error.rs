@@ -1,4 +1,4 @@
-//! Code and message are what stands between the tags, in a time that no document can draw out.
+//! Code and message are the texts between the tags, and no document can make parsing slow.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The crate's own files, and stand-ins for what they name of the others.
+//! The crate's own files, and stand-ins for the parts of other files that they use.
 
 #[path = "../../src/cache/store/epochs.rs"]
 #[allow(dead_code, reason = "the crate's")]

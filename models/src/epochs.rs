@@ -1,4 +1,4 @@
-//! What S3 said before a purge, against the purge.
+//! A response of S3 from before a purge, against the purge.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A read that many follow: its bytes, its end, and the list of those under way.
+//! A read that many follow: its bytes, its end, and the list of reads in flight.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Who asks for a head, and who waits for that.
+//! The single flight for a head: one request asks, the others wait.
 
 use std::{
     future::Future,

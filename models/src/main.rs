@@ -1,8 +1,8 @@
-//! Goes through the ways in which the threads of a single flight can take turns. `cargo run --release -p models`, and for
-//! some of them `… -- fills`.
+//! Explores the interleavings of a single flight's threads. `cargo run --release -p models`, or `… -- fills` for some
+//! of them.
 //!
-//! Each model begins a few threads and says what has to hold at the end. A thread that waits for a wake that never comes
-//! is found, too: the checker calls it a deadlock.
+//! Each model starts a few threads and asserts what must hold at the end. The checker also finds a thread whose wake
+//! never comes: it reports a deadlock.
 
 mod cache;
 mod epochs;

@@ -1,4 +1,4 @@
-//! Who may have an object, and by whose credentials S3 is asked for it.
+//! Access to objects, and the credentials with which S3 is asked.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The cache as its administrators and S3's events meet it, over a purger that records.
+//! The admin service of the cache, for administrators and S3's events, over a purger that records.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! How long a cache takes objects for fresh, where a mount has something to say of that.
+//! How long a cache treats objects as fresh, if a mount has rules for that.
 
 use std::{
     fs::File,

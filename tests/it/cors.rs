@@ -1,4 +1,4 @@
-//! CORS: what a browser asks and is told, and that S3 has no part in it.
+//! CORS: a browser's requests and the responses, without any part for S3.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! What a request that is not ours, and one for what is in memory, cost besides time.
+//! The cost, besides time, of a request that is not ours, and of one for an object in memory.
 
 use std::{
     convert::Infallible,

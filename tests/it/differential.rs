@@ -1,4 +1,4 @@
-//! The read lane against the SDK's own client: the same question at the same moment has to look the same on the wire.
+//! The read lane against the SDK's own client: the same request at the same moment must look the same on the wire.
 
 use std::{
     collections::BTreeMap,

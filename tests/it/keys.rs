@@ -1,4 +1,4 @@
-//! Keys are bytes of UTF-8 and stay what they are, from the SDK's upload to the proxy's answer.
+//! Keys are bytes of UTF-8 and stay unchanged, from the SDK's upload to the proxy's response.
 
 use std::sync::Arc;
 

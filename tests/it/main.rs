@@ -1,4 +1,4 @@
-//! What users meet: the layer in real stacks, over real sockets, in front of an S3 server that checks signatures.
+//! The layer as users meet it: in real stacks, over real sockets, in front of an S3 server that checks signatures.
 
 // Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]

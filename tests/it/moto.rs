@@ -1,8 +1,8 @@
-//! Roles as moto's STS, IAM and S3 have them. Run by `scripts/with-moto cargo test --test it moto`; without that server
-//! the tests pass over it.
+//! Roles over moto's STS, IAM and S3. Run by `scripts/with-moto cargo test --test it moto`; without that server the
+//! tests skip it.
 //!
-//! moto refuses a wrong External ID but not an absent one, and keeps sessions for ever: what it does not check is in
-//! `roles`, over an STS of the tests' own.
+//! moto refuses a wrong External ID but not an absent one, and keeps sessions for ever: `roles` covers what it does not
+//! check, over the tests' own STS.
 
 use std::env;
 

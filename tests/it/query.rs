@@ -1,4 +1,4 @@
-//! What a query can do, and what it cannot: S3 gets to see a version at most.
+//! The effects of a query: S3 sees at most a version.
 
 use bytes::Bytes;
 use demo_s3::{DemoS3, Denial, ObjectAttributes};

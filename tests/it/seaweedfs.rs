@@ -1,5 +1,5 @@
 //! A real S3 server that is not ours. Run by `scripts/with-seaweedfs cargo test --test it seaweedfs`; without that
-//! server the tests pass over it.
+//! server the tests skip it.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! Rules of HTTP and of the mount, as tables: what is asked, what comes back, what S3 got to see.
+//! Rules of HTTP and of the mount, as tables: the request, the response, and the requests that S3 saw.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! Bytes: passed on as they are, no faster than they are taken, and never ended cleanly when they broke off.
+//! Bytes: passed on unchanged, no faster than the client takes them, and never ended cleanly after a break.
 
 use std::{
     collections::VecDeque,

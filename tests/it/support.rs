@@ -1,4 +1,4 @@
-//! What the tests stand on: an S3 server, a mount over it, servers and clients on the loopback interface.
+//! The foundation of the tests: an S3 server, a mount over it, servers and clients on the loopback interface.
 
 use std::{convert::Infallible, fmt, net::SocketAddr};
 

@@ -1,4 +1,4 @@
-//! On what terms a bucket is read: who pays, whose it has to be, by which key its objects are encrypted.
+//! The terms of a bucket: the payer, the expected owner, the key of its objects.
 
 use std::{
     io,

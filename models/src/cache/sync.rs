@@ -1,5 +1,5 @@
-//! In place of the crate's `cache/sync.rs`: the checker's primitives, and upon them what the crate has from tokio, as far
-//! as it uses it.
+//! In place of the crate's `cache/sync.rs`: the checker's primitives, and on top of them the parts of tokio that the
+//! crate uses.
 
 pub(crate) use std::sync::PoisonError;
 use std::{

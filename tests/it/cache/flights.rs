@@ -1,4 +1,4 @@
-//! Many who want the same at the same time.
+//! Many clients that want the same object at the same time.
 
 use std::{
     future::{Future, poll_fn},

@@ -1,4 +1,4 @@
-//! One key with two states that take turns: no answer is of both.
+//! One key with two alternating states: no response mixes them.
 
 use std::{
     sync::{

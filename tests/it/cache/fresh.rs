@@ -1,4 +1,4 @@
-//! How long an answer is good, end to end (RFC 9111, RFC 5861, RFC 9213), by a clock that the test moves.
+//! How long a response is fresh, end to end (RFC 9111, RFC 5861, RFC 9213), by a clock that the test moves.
 
 use std::time::Duration;
 

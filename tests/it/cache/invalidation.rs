@@ -1,4 +1,4 @@
-//! What the inner service writes is not answered from memory as it was before.
+//! The cache does not serve the old state of an object that the inner service has written.
 
 use http::{Response, StatusCode};
 use http_body_util::Empty;

@@ -1,4 +1,4 @@
-//! Origins that lie or break: what they say is not kept, or it is right.
+//! Origins that lie or break: the cache keeps nothing wrong.
 
 use tower_s3_proxy::{Cache, S3Proxy};
 

@@ -1,4 +1,4 @@
-//! What a cache answers, and what S3 gets to see of it.
+//! The responses of a cache, and the requests that S3 sees.
 
 mod flights;
 mod flips;

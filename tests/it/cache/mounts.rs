@@ -1,4 +1,4 @@
-//! Several mounts over one cache, and what stands behind them.
+//! Several mounts over one cache, and their origins.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! What is kept of errors.
+//! The errors that are kept.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An origin whose objects, fields, clock and pace the test holds in its hand.
+//! An origin whose objects, fields, clock and pace the test controls.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! What is purged is asked for again.
+//! Purged objects are requested again.
 
 use tower_s3_proxy::{
     bucket::ObjectKey,

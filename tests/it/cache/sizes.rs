@@ -1,4 +1,4 @@
-//! Objects of all sizes, and what is kept of them.
+//! Objects of all sizes, and the parts that are kept.
 
 use bytes::Bytes;
 use http_body_util::BodyExt;

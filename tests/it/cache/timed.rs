@@ -1,4 +1,4 @@
-//! What takes how long when many want the same: figures to look at, on a machine with nothing else to do.
+//! Timings of many clients that want the same object: figures to look at, on an otherwise idle machine.
 //!
 //! ```text
 //! cargo test --release --test it cache::timed -- --ignored --nocapture --test-threads 1

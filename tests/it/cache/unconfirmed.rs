@@ -1,4 +1,4 @@
-//! What S3 has not confirmed, since it errs, is late, or says something else.
+//! Objects that S3 has not confirmed, since it fails, is late, or has a new state.
 
 use tower_s3_proxy::ProxyErrorKind;
 

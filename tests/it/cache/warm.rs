@@ -1,4 +1,4 @@
-//! Objects that are in the cache before anybody asks for them.
+//! Objects that are in the cache before a client asks for them.
 
 use std::{
     num::NonZeroUsize,

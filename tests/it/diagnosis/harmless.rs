@@ -1,4 +1,4 @@
-//! What a diagnosis does not do: write unasked, read objects, ask twice, wait for ever, tell secrets.
+//! A diagnosis does not write unasked, read objects, ask twice, wait for ever, or reveal secrets.
 
 use std::{future::ready, sync::Arc, time::Duration};
 

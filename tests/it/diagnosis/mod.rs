@@ -1,4 +1,4 @@
-//! What a diagnosis makes of set-ups that are broken, and what it does not do while it looks.
+//! A diagnosis of broken set-ups, and the side effects that it must not have.
 
 mod harmless;
 mod origin;

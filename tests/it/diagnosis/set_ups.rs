@@ -1,5 +1,5 @@
-//! Set-ups that are broken, each in its own way, and the line that names it. The one of a bucket with dots is tested with the
-//! standalone proxy, since it takes a certificate authority of the test's own.
+//! Broken set-ups, and the line that names each fault. A bucket with dots is tested with the standalone proxy, since it
+//! needs the test's own certificate authority.
 
 use std::time::{Duration, SystemTime};
 

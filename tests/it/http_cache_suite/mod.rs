@@ -1,15 +1,15 @@
-//! The tests of HTTP caches that others wrote, with the proxy as the cache. Run by `scripts/http-cache-suite`; without
-//! what that installs the test passes over it.
+//! An independent test suite for HTTP caches, with the proxy as the cache. `scripts/http-cache-suite` runs it; without
+//! its installation the test skips it.
 //!
 //! ```text
 //! suite's client ──▶ note ──▶ proxy with a cache ──▶ adapter ──▶ suite's origin
 //!                      └─ /config, /state ─────────────────────────▲
 //! ```
 //!
-//! The suite writes the number of a request into a field, which its origin reads, and looks there for `Authorization`,
-//! too. The proxy tells S3 nothing of the fields of its clients, so `note` keeps both of the request that came last for
-//! each test, and the adapter writes them into what the proxy asks. That origin answers HEAD without the `Content-Length`
-//! that S3 gives: the adapter adds it.
+//! The suite writes the number of a request into a field, which its origin reads, and also looks for `Authorization`
+//! there. The proxy passes no such fields to S3, so `note` keeps both from the last request of each test, and the
+//! adapter adds them to the proxy's requests. That origin answers HEAD without the `Content-Length` that S3 gives: the
+//! adapter adds it.
 
 use std::{
     collections::HashMap,

@@ -1,8 +1,8 @@
-//! An origin that knows one object and serves it as S3 does, except for the lies that it is told to tell.
+//! An origin that has one object and serves it as S3 does, except for the lies that a test requests.
 //!
 //! Nothing here shares code with the proxy or with `demo_s3`: it is a third opinion on the protocol, written on a bare
-//! socket, so that it can also say what no HTTP library lets one say. Whatever arrives is recorded before it is
-//! understood; bytes that follow a request are recorded as the next one.
+//! socket, so that it can also send what no HTTP library would. Everything that arrives is recorded before it is
+//! parsed; bytes that follow a request are recorded as the next one.
 
 mod answer;
 mod condition;

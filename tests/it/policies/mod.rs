@@ -1,5 +1,4 @@
-//! The generated policies, judged by those who did not write them: a simulator of IAM, and a server that enforces
-//! policies.
+//! The generated policies, judged independently: by a simulator of IAM, and by a server that enforces policies.
 
 mod seaweedfs;
 mod simulator;

@@ -1,5 +1,5 @@
-//! Mounts with exactly the policies that they ask for, over a server that enforces them. Run by
-//! `scripts/with-seaweedfs cargo test --test it seaweedfs`; without that server the tests pass over it.
+//! Mounts with exactly their generated policies, over a server that enforces them. Run by `scripts/with-seaweedfs cargo
+//! test --test it seaweedfs`; without that server the tests skip it.
 
 use std::{env, net::SocketAddr, time::SystemTime};
 

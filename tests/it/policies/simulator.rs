@@ -1,5 +1,5 @@
-//! What AWS makes of the policies, by an evaluator of others. Run by `scripts/iam-simulator`; without what that installs
-//! the tests pass over it.
+//! The policies as AWS would evaluate them, by an independent evaluator. `scripts/iam-simulator` runs it; without its
+//! installation the tests skip it.
 
 mod judge;
 

@@ -1,4 +1,4 @@
-//! The metadata service of an instance, version 2: nothing is told without a token, and a token is only for who PUTs.
+//! The metadata service of an instance, version 2: nothing without a token, and a token only by PUT.
 
 use std::sync::{Arc, Mutex};
 

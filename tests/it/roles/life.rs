@@ -1,4 +1,4 @@
-//! Credentials that live for seconds, under load.
+//! Credentials that last for seconds, under load.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! What is logged on a thread.
+//! The log of a thread.
 
 use std::{
     io,

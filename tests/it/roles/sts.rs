@@ -1,5 +1,5 @@
-//! A security token service in this process. It checks signatures, trust, External IDs and clocks, and what it gives out
-//! is good at the S3 server of the test until it expires.
+//! A security token service in this process. It checks signatures, trust, External IDs and clocks, and the test's S3
+//! server accepts its credentials until they expire.
 
 use std::{
     collections::HashMap,

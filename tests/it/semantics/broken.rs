@@ -1,4 +1,4 @@
-//! Row 19: what breaks off on the way from S3 breaks off for the client, too; what is too much is dropped.
+//! Row 19: a body that S3 breaks off also breaks off for the client; surplus bytes are dropped.
 
 use http::Response;
 use http_body::Body;

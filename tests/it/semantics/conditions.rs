@@ -1,4 +1,4 @@
-//! Rows 1 to 6, and what a 304 says (row 20).
+//! Rows 1 to 6, and the fields of a 304 (row 20).
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Row 25: credentials that ran out.
+//! Row 25: expired credentials.
 
 use std::sync::{
     Arc,

@@ -1,4 +1,4 @@
-//! Row 23: what S3 denies, where that is not plain.
+//! Row 23: denials of S3 that are not clear.
 
 use tokio::{task::JoinSet, time::timeout};
 use tower_s3_proxy::{ProxyErrorKind as Kind, S3Proxy, response::DeniedAnswer};

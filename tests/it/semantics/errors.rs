@@ -1,4 +1,4 @@
-//! Rows 23 to 25 and 27 to 29: what an error of S3 is to a client.
+//! Rows 23 to 25 and 27 to 29: the client's response to an error of S3.
 
 use demo_s3::Denial;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! Rows 21 and 34 to 37: the fields of an answer.
+//! Rows 21 and 34 to 37: the fields of a response.
 
 use super::{
     check::{Failures, Row, asks_properly, check, check_origins},

@@ -1,4 +1,4 @@
-//! Rows 32, 33 and 57: who the client is, and what it says of its connection, changes nothing of what S3 is asked.
+//! Rows 32, 33 and 57: the client's identity and its connection fields do not change the request to S3.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! `multipart/byteranges`, read as RFC 9110 §14.6 writes it and not as anybody's code does.
+//! `multipart/byteranges`, parsed by RFC 9110 §14.6 alone, without anybody's code.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Row 26: buckets that live elsewhere.
+//! Row 26: buckets in another region.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,5 @@
-//! What an answer costs: an honest S3 is asked once, and a second time only for what its first answer leaves out.
+//! The requests per response: an honest S3 is asked once, and a second time only for what its first response leaves
+//! out.
 
 use super::{
     check::{Failures, asks_properly},

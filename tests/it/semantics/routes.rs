@@ -1,4 +1,4 @@
-//! Rows 43 and 46: which key a path names, and what happens to other methods.
+//! Rows 43 and 46: the key that a path names, and other methods.
 
 use super::{
     check::{Failures, asks_properly},

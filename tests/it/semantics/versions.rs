@@ -1,4 +1,4 @@
-//! Row 18: what is read in more than one piece is of one version.
+//! Row 18: a read in several pieces is of one version.
 
 use super::{
     check::{Failures, asks_properly},
