@@ -126,7 +126,7 @@ async fn the_log_says_what_a_denial_may_be_about() {
     let (s3, encrypted) = (s3().await, encrypted().await);
     for (builder, hint) in [
         (mount(&s3).requester_pays(true).expected_bucket_owner(account(OTHER)), "of another account"),
-        (mount(&s3).requester_pays(true).credentials(stranger(&s3)), "a policy of its own account"),
+        (mount(&s3).requester_pays(true).credentials(stranger(&s3)), "a policy in its own account"),
         (mount(&encrypted).customer_key(CustomerKey::from([7; 32])), "by another customer_key"),
     ] {
         let log = Log::default();

@@ -75,12 +75,12 @@ mod tests {
     fn what_directory_buckets_do_not_have_is_refused() {
         type Row = (fn(MountBuilder) -> MountBuilder, &'static str);
         let rows: [Row; 9] = [
-            (|m| m.anonymous(), "anonymously"),
+            (|m| m.anonymous(), "anonymous requests"),
             (|m| m.path_style(true), "no path style"),
             (|m| m.allow_versions(true), "no versions"),
             (|m| m.requester_pays(true), "do not pay"),
             (|m| m.customer_key(CustomerKey::from([7; 32])), "SSE-C"),
-            (|m| m.encryption(Encryption::kms(kms("alias/films"))), "no aliases"),
+            (|m| m.encryption(Encryption::kms(kms("alias/films"))), "an alias"),
             (|m| m.encryption(Encryption::kms(kms("key/1")).context([("a", "b")])), "context"),
             (|m| m.encryption(Encryption::kms(kms("key/1")).bucket_key(false)), "bucket key"),
             (|m| m.accelerate(true), "Accelerate"),
@@ -88,7 +88,7 @@ mod tests {
         for (change, hint) in rows {
             let error = change(mount("films--usw2-az1--x-s3")).build().unwrap_err();
             assert!(error.to_string().contains(hint), "{hint}: {error}");
-            if hint != "anonymously" {
+            if hint != "anonymous requests" {
                 assert!(change(mount("studio-films")).build().is_ok(), "{hint}: fine for other buckets");
             }
         }

@@ -452,7 +452,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ),
         ("cache = true", Missing, "line 4: ", "needs the table [cache]"),
         ("cache_ttl_secs = 60", Contradiction, "line 4: ", "add [cache]"),
-        ("cache = false\ncache_ttl_secs = 60", Contradiction, "line 5: ", "take away cache = false"),
+        ("cache = false\ncache_ttl_secs = 60", Contradiction, "line 5: ", "remove cache = false"),
         ("cache_heuristic = { percent = 10, cap_secs = 1 }", Contradiction, "line 4: ", "add [cache]"),
         ("cache_heuristic = { percent = 10 }", File, "line 4, column 19: ", "missing field `cap_secs`"),
         ("\n[[mount.cache_ttl_rule]]\nttl_secs = 1", Contradiction, "line 5: ", "add [cache]"),

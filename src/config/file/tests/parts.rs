@@ -37,7 +37,7 @@ fn messages_name_the_part_and_no_line() {
         (&[], &[bucket, "cors.max_age_secs = 1"], "-o cors.max_age_secs: cors needs origins"),
         (&["cache.max_object = \"8 MiB\""], &[bucket], "-o cache.max_object: the cache needs a size"),
         (&["cache.size = 1"], &[bucket], "-o cache.size: [cache]: "),
-        (&[], &[bucket, "cache_ttl_secs = 1"], "-o cache_ttl_secs: a time to live in a cache, and no cache"),
+        (&[], &[bucket, "cache_ttl_secs = 1"], "-o cache_ttl_secs: a time to live without a cache"),
         (
             &["credentials.studio.type = \"profile\""],
             &[bucket],
