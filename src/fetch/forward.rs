@@ -16,8 +16,10 @@ use crate::{
 
 /// The outcome of a request for an object's head.
 pub(super) enum Forwarded {
-    /// It is in the cache.
-    Stored,
+    /// It is in the cache, and can answer the client's request.
+    Stored(Arc<Head>),
+    /// It is no longer in the cache, or not for this client: S3 must be asked as if there were no cache.
+    Lost,
     /// The response is for this client alone: it can't be stored.
     Answered(Box<Response<ObjectBody>>),
 }
@@ -53,8 +55,10 @@ impl Read {
                     let response = self.ask_s3().await?;
                     return Ok(Forwarded::Answered(Box::new(response)));
                 };
-                cache.store_confirmed(&self.object.id(cache), fresh, asked);
-                Ok(Forwarded::Stored)
+                // Its new fields may no longer allow it for a request with `Authorization`.
+                let is_for_it = self.may_leave(&fresh);
+                let kept = cache.store_confirmed(&self.object.id(cache), fresh, asked);
+                Ok(kept.filter(|_| is_for_it).into())
             }
             // The requested blocks lie beyond the end of the object: its head says where that is.
             Answer::Refused(refusal) if refusal.code == S3ErrorCode::InvalidRange => {
@@ -149,8 +153,7 @@ impl Read {
         }
         match self.object.found_by_head(cache, answer.headers(), stale, asked) {
             HeadFor::Store(found) if self.may_leave(&found) => {
-                self.object.store(cache, *found, stale, asked);
-                return Ok(Forwarded::Stored);
+                return Ok(self.object.store(cache, *found, stale, asked).into());
             }
             // The stored head stays, unless the object has a new state: HEAD says nothing else about it.
             HeadFor::WholeReads => {
@@ -210,8 +213,7 @@ impl Read {
         let id = self.object.id(cache);
         let Some(range) = range else {
             found.body = Some(bytes::Bytes::new());
-            cache.store(&id, found, asked);
-            return Ok(Forwarded::Stored);
+            return Ok(cache.store(&id, found, asked).into());
         };
         if !cache.has_room_for(&found, range.len()) {
             cache.store(&id, found, asked);
@@ -221,7 +223,7 @@ impl Read {
             return self.hand_on(Response::from_parts(head, body)).await;
         };
         self.object.begin_with(&kept, fill, ExactBody::new(body, skip, range.len(), end));
-        Ok(Forwarded::Stored)
+        Ok(Forwarded::Stored(kept))
     }
 
     /// An object that must not be shared only because of this request's `Authorization` may still be for others.
@@ -248,6 +250,15 @@ impl Read {
             Err(Doubt::OtherState | Doubt::Mismatch(_)) => Box::pin(self.head_first()).await?,
         };
         Ok(Forwarded::Answered(Box::new(response)))
+    }
+}
+
+// === impl Forwarded ===
+
+impl From<Option<Arc<Head>>> for Forwarded {
+    /// The outcome of a head that was put into the cache; `None` if it was not kept.
+    fn from(kept: Option<Arc<Head>>) -> Self {
+        kept.map_or(Self::Lost, Self::Stored)
     }
 }
 

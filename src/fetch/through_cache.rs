@@ -125,7 +125,7 @@ impl Read {
         response
     }
 
-    /// Requests the head from S3, or waits for a request that does.
+    /// Requests the head from S3 and answers with it, or waits for a request that is under way.
     async fn take_turn(
         &self,
         cache: &MountCache,
@@ -142,21 +142,23 @@ impl Read {
             let now = cache.lookup(id.borrowed());
             control.no_cache || now.as_ref().map(Arc::as_ptr) == head.as_ref().map(Arc::as_ptr)
         };
-        let told = match cache.turn(&id, is_due) {
+        let failure = match cache.turn(&id, is_due) {
             Turn::Late => return Ok(Next::Again),
             Turn::Follow(follow) => {
                 cache.count_joined();
-                let Some(told) = self.in_time(cache, stale, follow.outcome()).await else {
-                    return self.or_stale(cache, stale, Failure::late()).await;
-                };
-                // With `no-cache`, S3 must be asked after the client's request (RFC 9111 §5.2.1.4). The awaited request
-                // began before it; the next one does not.
-                if control.no_cache && !std::mem::replace(&mut course.has_waited, true) {
-                    return Ok(Next::Again);
-                }
-                match told {
-                    Some(told) => told.map(|()| Forward { collapsed: true, ..forward }),
-                    None => return Ok(Next::Again),
+                match self.in_time(cache, stale, follow.outcome()).await {
+                    None => Failure::late(),
+                    // With `no-cache`, S3 must be asked after the client's request (RFC 9111 §5.2.1.4). The awaited
+                    // request began before it; the next one does not.
+                    Some(_) if control.no_cache && !std::mem::replace(&mut course.has_waited, true) => {
+                        return Ok(Next::Again);
+                    }
+                    Some(None) => return Ok(Next::Again),
+                    Some(Some(Ok(()))) => {
+                        course.asked(Forward { collapsed: true, ..forward }, stale);
+                        return Ok(Next::Again);
+                    }
+                    Some(Some(Err(failure))) => failure,
                 }
             }
             Turn::Lead(lead) => match self.in_time(cache, stale, self.forward(cache, stale)).await {
@@ -165,11 +167,16 @@ impl Read {
                     if let Some(stale) = stale {
                         self.object.go_on_behind(lead, stale);
                     }
-                    Err(Failure::late())
+                    Failure::late()
                 }
-                Some(Ok(Forwarded::Stored)) => {
+                Some(Ok(Forwarded::Stored(head))) => {
                     lead.tell(Ok(()));
-                    Ok(Forward { stored: true, ..forward })
+                    course.asked(Forward { stored: true, ..forward }, stale);
+                    return self.serve_stored(cache, &head, course).await;
+                }
+                Some(Ok(Forwarded::Lost)) => {
+                    lead.tell(Ok(()));
+                    return Ok(Next::Bypass);
                 }
                 Some(Ok(Forwarded::Answered(mut response))) => {
                     lead.tell(Ok(()));
@@ -183,18 +190,11 @@ impl Read {
                 }
                 Some(Err(failure)) => {
                     lead.tell(Err(failure.clone()));
-                    Err(failure)
+                    failure
                 }
             },
         };
-        match told {
-            Ok(forward) => {
-                course.forward = Some(forward);
-                course.before = stale.cloned();
-                Ok(Next::Again)
-            }
-            Err(failure) => self.or_stale(cache, stale, failure).await,
-        }
+        self.or_stale(cache, stale, failure).await
     }
 
     /// A stale object in place of an error, if that is allowed (RFC 5861 §4).
@@ -245,6 +245,11 @@ impl Read {
 // === impl Course ===
 
 impl Course {
+    fn asked(&mut self, forward: Forward, before: Option<&Arc<Head>>) {
+        self.forward = Some(forward);
+        self.before = before.cloned();
+    }
+
     fn learnt(&self, head: Option<&Arc<Head>>) -> Learnt {
         match self.forward {
             None => Learnt::Nothing,
