@@ -73,13 +73,20 @@ impl Fetch {
 
     async fn respond(mut self) -> Response<ObjectBody> {
         let finish = std::mem::take(&mut self.finish);
+        let method = self.wanted.read.method;
         let response = match self.admit().await {
-            Ok((_, Some(response))) => response,
-            Ok((bucket, None)) => self.into_read(bucket).respond().await,
-            Err(failure) => {
-                let Self { mount, key, wanted, .. } = &self;
-                mount.answer_failure(failure, wanted.read.method, key)
+            Ok((_, Some(recalled))) => recalled,
+            Ok((bucket, None)) => {
+                let Self { mount, key, edition, wanted, .. } = self;
+                let read = Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted };
+                let answered = match read.object.cache() {
+                    Some(cache) => Box::pin(read.through_cache(cache)).await,
+                    None => read.ask_s3().await,
+                };
+                let Object { mount, key, .. } = &*read.object;
+                answered.unwrap_or_else(|failure| mount.answer_failure(failure, method, key))
             }
+            Err(failure) => self.mount.answer_failure(failure, method, &self.key),
         };
         finish.apply(response)
     }
@@ -103,29 +110,6 @@ impl Fetch {
                 Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),
             },
         }
-    }
-
-    fn into_read(self, bucket: BucketName) -> Read {
-        let Self { mount, key, edition, wanted, .. } = self;
-        Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted }
-    }
-}
-
-// === impl Read ===
-
-impl Read {
-    async fn respond(self) -> Response<ObjectBody> {
-        match self.object.cache() {
-            Some(cache) => Box::pin(self.through_cache(cache)).await,
-            None => match self.ask_s3().await {
-                Ok(response) => response,
-                Err(failure) => self.refuse(failure),
-            },
-        }
-    }
-
-    pub(super) fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
-        self.object.mount.refuse(failure, self.wanted.read.method, &self.object.key)
     }
 }
 

@@ -42,22 +42,8 @@ enum Next {
 
 impl Read {
     /// The response, from the cache as far as possible, and from S3.
-    pub(super) async fn through_cache(&self, cache: &MountCache) -> Response<ObjectBody> {
+    pub(super) async fn through_cache(&self, cache: &MountCache) -> Result<Response<ObjectBody>, Failure> {
         let mut course = Course::default();
-        match self.take_steps(cache, &mut course).await {
-            Ok(response) => response,
-            Err(failure) => {
-                let (mount, key) = (&self.object.mount, &self.object.key);
-                mount.answer_failure(failure, self.wanted.read.method, key)
-            }
-        }
-    }
-
-    async fn take_steps(
-        &self,
-        cache: &MountCache,
-        course: &mut Course,
-    ) -> Result<Response<ObjectBody>, Failure> {
         let object = self.object.in_cache(cache);
         let Wanted { read, asks, .. } = &self.wanted;
         for _ in 0..ATTEMPTS {
@@ -65,14 +51,14 @@ impl Read {
             let learnt = course.learnt(head.as_ref());
             let step = Step::of(head.as_deref(), read.method, asks, learnt, self.object.now());
             let next = match (step, &head) {
-                (Step::Serve, Some(head)) => self.serve_stored(cache, head, course).await?,
+                (Step::Serve, Some(head)) => self.serve_stored(cache, head, &mut course).await?,
                 (Step::ServeStale, Some(head)) => {
                     self.object.revalidate_behind(cache, head);
-                    self.serve_stored(cache, head, course).await?
+                    self.serve_stored(cache, head, &mut course).await?
                 }
                 (Step::Missing, Some(head)) => Next::Answered(self.still_missing(cache, head)),
                 (Step::NotCached, _) => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
-                (Step::Ask(reason), _) => self.take_turn(cache, head, reason, course).await?,
+                (Step::Ask(reason), _) => self.take_turn(cache, head, reason, &mut course).await?,
                 (Step::Bypass | Step::Serve | Step::ServeStale | Step::Missing, _) => Next::Bypass,
             };
             match next {
@@ -118,7 +104,9 @@ impl Read {
     }
 
     fn still_missing(&self, cache: &MountCache, head: &Head) -> Response<ObjectBody> {
-        let mut response = self.refuse(ProxyError::new(ProxyErrorKind::NotFound).into());
+        let failure = ProxyError::new(ProxyErrorKind::NotFound).into();
+        let mount = &self.object.mount;
+        let mut response = mount.refuse(failure, self.wanted.read.method, &self.object.key);
         let now = self.object.now();
         let status = CacheStatus::hit(head.remaining(now));
         tell(cache, &mut response, head, now, status);
