@@ -1,4 +1,6 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use percent_encoding::percent_decode_str;
 
 /// The longest key that S3 stores, in bytes of UTF-8
 /// ([S3 user guide, "Naming Amazon S3 objects"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)).
@@ -73,6 +75,23 @@ impl ObjectKey {
 /// Whether a segment is `.` or `..`. Backslashes also count as separators: servers on Windows resolve them.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
+}
+
+/// Percent-decodes exactly once; `+` is a plus sign in a path (RFC 3986 §3.3).
+///
+/// A broken escape is refused: taken literally, it would name the same key as its encoded form.
+pub(crate) fn decode_once(text: &str) -> Result<Cow<'_, str>, InvalidKey> {
+    let mut bytes = text.bytes();
+    while let Some(b) = bytes.next() {
+        if b == b'%' && !(is_hex(bytes.next()) && is_hex(bytes.next())) {
+            return Err(InvalidKey::BadEscape);
+        }
+    }
+    percent_decode_str(text).decode_utf8().map_err(|_| InvalidKey::NotUtf8)
+}
+
+fn is_hex(b: Option<u8>) -> bool {
+    b.is_some_and(|b| b.is_ascii_hexdigit())
 }
 
 impl AsRef<str> for ObjectKey {

@@ -2,7 +2,6 @@
 
 mod bucket;
 mod date;
-mod decode;
 mod edition;
 mod entity_tag;
 mod globs;
@@ -12,11 +11,10 @@ mod version_id;
 
 pub use bucket::{BucketName, InvalidBucketName};
 pub(crate) use date::{http_date, parse_date};
-pub(crate) use decode::decode_once;
 pub(crate) use edition::{CacheBust, Edition};
 pub(crate) use entity_tag::{EntityTag, EntityTags};
 pub(crate) use globs::{InvalidGlobs, ObjectGlobs, ObjectMatcher};
 pub use key::{InvalidKey, ObjectKey};
-pub(crate) use key::{MAX_KEY_BYTES, has_dot_segment};
+pub(crate) use key::{MAX_KEY_BYTES, decode_once, has_dot_segment};
 pub(crate) use validators::Validators;
 pub(crate) use version_id::VersionId;

@@ -2,7 +2,6 @@
 
 mod conditions;
 mod disposition;
-mod method;
 mod query;
 mod question;
 mod range;
@@ -10,8 +9,7 @@ mod read;
 
 pub(crate) use conditions::{Conditions, ForS3, IfRange, Verdict};
 pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
-pub(crate) use method::{ALLOW, AskedMethod};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
 pub(crate) use question::Question;
 pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved, Span, spans};
-pub(crate) use read::{Opening, ReadMethod, ReadRequest};
+pub(crate) use read::{ALLOW, AskedMethod, Opening, ReadMethod, ReadRequest};
