@@ -18,7 +18,7 @@ use super::{
     },
     ObjectRef, StateId, StateName, Weigh, page_size,
 };
-use crate::object::{ObjectKey, Validators};
+use crate::object::{EntityTag, ObjectKey, Validators};
 
 /// What the cache knows of one object.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Found {
         let fields = detached(fields);
         let targeted = targeted(origin);
         let lifetime = lifetime(&fields, targeted.as_ref(), object.key, policy, asked)?;
-        let state = match fields.get(ETAG).filter(|_| is_pinned(&fields)) {
+        let state = match strong_tag(&fields) {
             Some(tag) => {
                 let last_modified = fields.get(LAST_MODIFIED);
                 StateId::of(object, StateName { tag, length: total, last_modified, epoch: asked.epoch })
@@ -127,7 +127,7 @@ impl Found {
     /// Whether more bytes of the same state can be requested. Otherwise only the bytes of one response certainly belong
     /// to one state.
     pub(crate) fn is_pinned(&self) -> bool {
-        is_pinned(&self.fields)
+        strong_tag(&self.fields).is_some()
     }
 
     /// With the bytes that are stored for the same state.
@@ -229,9 +229,9 @@ fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn is_pinned(fields: &HeaderMap) -> bool {
-    let object = Validators::of(fields);
-    object.is_same_state(object)
+/// The entity tag that tells one state from all others (RFC 9110 §8.8.3.2).
+fn strong_tag(fields: &HeaderMap) -> Option<&HeaderValue> {
+    fields.get(ETAG).filter(|value| EntityTag::parse(value).is_some_and(|tag| !tag.is_weak()))
 }
 
 /// The same fields, in their own memory. As received, their values are slices of the connection's read buffer, which
