@@ -48,11 +48,64 @@ pub(crate) enum Source {
     Targeted,
 }
 
+/// Whether clients can control the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ClientControl {
+    /// They can, as RFC 9111 §5.2.1 says: a browser's reload reaches S3. On a public site, anyone can bypass the cache.
+    #[default]
+    Honoured,
+    /// They cannot, as if their requests had neither `Cache-Control` nor `Pragma`.
+    Ignored,
+}
+
+/// A client's cache directives (RFC 9111 §5.2.1). Numbers are seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RequestControl {
+    /// Only a response that S3 has just confirmed.
+    pub(crate) no_cache: bool,
+    /// The response must not be stored (§5.2.1.5). A stored response may still be used.
+    pub(crate) no_store: bool,
+    /// 504 rather than a request to S3 (§5.2.1.7).
+    pub(crate) only_if_cached: bool,
+    pub(crate) max_age: Option<u32>,
+    pub(crate) min_fresh: Option<u32>,
+    /// [`u32::MAX`]: however stale.
+    pub(crate) max_stale: Option<u32>,
+    /// RFC 5861 §4.
+    pub(crate) stale_if_error: Option<u32>,
+}
+
 /// The targeted field of every CDN (RFC 9213 §3).
 pub(crate) const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// Longer times count as this (RFC 9111 §1.2.2).
 pub(crate) const MAX_SECONDS: u32 = 1 << 31;
+
+// === impl RequestControl ===
+
+impl RequestControl {
+    /// `Pragma: no-cache` counts if there is no `Cache-Control` (RFC 9111 §5.4).
+    pub(crate) fn new(request: &HeaderMap, clients: ClientControl) -> Self {
+        if clients == ClientControl::Ignored {
+            return Self::default();
+        }
+        let mut control = Self::from(CacheControl::general(request));
+        if !request.contains_key(CACHE_CONTROL) {
+            let is_no_cache = |member: &[u8]| member.eq_ignore_ascii_case(b"no-cache");
+            control.no_cache = request.get_all(PRAGMA).iter().flat_map(Members::of).any(is_no_cache);
+        }
+        control
+    }
+}
+
+impl From<CacheControl> for RequestControl {
+    fn from(control: CacheControl) -> Self {
+        let CacheControl { no_cache, no_store, only_if_cached, .. } = control;
+        let CacheControl { max_age, min_fresh, max_stale, stale_if_error, .. } = control;
+        Self { no_cache, no_store, only_if_cached, max_age, min_fresh, max_stale, stale_if_error }
+    }
+}
 
 // === impl CacheControl ===
 
@@ -62,16 +115,6 @@ impl CacheControl {
     pub(crate) fn of_answer(answer: &HeaderMap, targets: &[HeaderName]) -> Self {
         let targeted = targets.iter().find_map(|name| Self::targeted(answer, name));
         targeted.unwrap_or_else(|| Self::general(answer))
-    }
-
-    /// The directives of a request. `Pragma: no-cache` counts if there is no `Cache-Control` (RFC 9111 §5.4).
-    pub(crate) fn of_request(request: &HeaderMap) -> Self {
-        let mut control = Self::general(request);
-        if !request.contains_key(CACHE_CONTROL) {
-            let is_no_cache = |member: &[u8]| member.eq_ignore_ascii_case(b"no-cache");
-            control.no_cache = request.get_all(PRAGMA).iter().flat_map(Members::of).any(is_no_cache);
-        }
-        control
     }
 
     fn general(headers: &HeaderMap) -> Self {

@@ -5,10 +5,7 @@ use http::{
     header::{AGE, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE, VARY},
 };
 
-use super::{
-    control::{CacheControl, Source, delta_seconds},
-    request_control::RequestControl,
-};
+use super::control::{CacheControl, RequestControl, Source, delta_seconds};
 
 /// How long a shared cache may use a response, by its fields: computed once, when it is stored or confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,16 +3,14 @@
 mod control;
 mod freshen;
 mod freshness;
-mod request_control;
 mod status;
 mod ttl;
 
+pub use self::{control::ClientControl, ttl::CacheTtl};
 pub(crate) use self::{
-    control::{CDN_CACHE_CONTROL, Members as Directives},
+    control::{CDN_CACHE_CONTROL, Members as Directives, RequestControl},
     freshen::merged,
     freshness::{Heuristic, Lifetime, State, Storability},
-    request_control::RequestControl,
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     ttl::FreshnessPolicy,
 };
-pub use self::{request_control::ClientControl, ttl::CacheTtl};

@@ -35,6 +35,10 @@ fn max_age(seconds: u32) -> CacheControl {
     CacheControl { max_age: Some(seconds), ..NOTHING }
 }
 
+fn asked(request: &HeaderMap) -> RequestControl {
+    RequestControl::new(request, ClientControl::Honoured)
+}
+
 #[test]
 fn directives_are_read_as_rfc_9111_says() {
     for (section, lines, expected) in [
@@ -100,7 +104,7 @@ fn directives_are_read_as_rfc_9111_says() {
         let rows: Vec<_> = lines.iter().map(|line| ("cache-control", *line)).collect();
         let headers = fields(&rows);
         assert_eq!(CacheControl::of_answer(&headers, &[CDN_CACHE_CONTROL]), expected, "§{section}");
-        assert_eq!(CacheControl::of_request(&headers), expected, "§{section}, of a request");
+        assert_eq!(asked(&headers), expected.into(), "§{section}, of a request");
     }
 }
 
@@ -114,8 +118,30 @@ fn pragma_counts_without_cache_control_in_a_request() {
         (&[("pragma", "no-cache"), ("cache-control", "max-age=5")], false),
         (&[("pragma", "no-cache"), ("cache-control", "")], false),
     ] {
-        assert_eq!(CacheControl::of_request(&fields(rows)).no_cache, no_cache, "§5.4: {rows:?}");
+        assert_eq!(asked(&fields(rows)).no_cache, no_cache, "§5.4: {rows:?}");
         assert!(!CacheControl::of_answer(&fields(rows), &[]).no_cache, "§5.4, of an answer: {rows:?}");
+    }
+}
+
+#[test]
+fn clients_are_heard_only_where_the_mount_wants_it() {
+    let nothing = RequestControl::default();
+    for (name, value, asked) in [
+        ("pragma", "x, No-Cache", RequestControl { no_cache: true, ..nothing }),
+        ("pragma", "no-store", nothing),
+        ("cache-control", "no-cache", RequestControl { no_cache: true, ..nothing }),
+        ("cache-control", "no-store", RequestControl { no_store: true, ..nothing }),
+        ("cache-control", "only-if-cached", RequestControl { only_if_cached: true, ..nothing }),
+        ("cache-control", "max-age=0", RequestControl { max_age: Some(0), ..nothing }),
+        ("cache-control", "min-fresh=5", RequestControl { min_fresh: Some(5), ..nothing }),
+        ("cache-control", "max-stale", RequestControl { max_stale: Some(u32::MAX), ..nothing }),
+        ("cache-control", "stale-if-error=9", RequestControl { stale_if_error: Some(9), ..nothing }),
+        ("cache-control", "private, s-maxage=1", nothing),
+    ] {
+        let row = [(HeaderName::from_static(name), HeaderValue::from_static(value))];
+        let request = HeaderMap::from_iter(row);
+        assert_eq!(RequestControl::new(&request, ClientControl::Honoured), asked, "{name}: {value}");
+        assert_eq!(RequestControl::new(&request, ClientControl::Ignored), nothing, "{name}: {value}");
     }
 }
 
@@ -179,7 +205,7 @@ fn targeted_fields_go_before_cache_control_as_rfc_9213_says() {
         let mut headers = fields(rows);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=1"));
         assert_eq!(CacheControl::of_answer(&headers, &[OWN, CDN_CACHE_CONTROL]), expected, "§{section}");
-        assert_eq!(CacheControl::of_request(&headers), max_age(1), "§{section}: not in requests");
+        assert_eq!(asked(&headers), max_age(1).into(), "§{section}: not in requests");
     }
 }
 
@@ -202,7 +228,7 @@ proptest! {
             headers.append(PRAGMA, value);
         }
         CacheControl::of_answer(&headers, &[CDN_CACHE_CONTROL]);
-        CacheControl::of_request(&headers);
+        asked(&headers);
     }
 
     #[test]
