@@ -1,11 +1,12 @@
 //! The response to a request for an object whose head is known. Pure.
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 
 use crate::{
+    body::ObjectBody,
     error::{Failure, ProxyError, ProxyErrorKind},
     object::Validators,
     request::{ByteRange, ReadMethod, ReadRequest, Resolved, Verdict},
@@ -107,6 +108,13 @@ pub(super) fn decide(read: &ReadRequest, fields: &HeaderMap) -> Result<Decided, 
         Verdict::NotModified => Ok(Decided::NotModified),
         Verdict::Failed => Err(ProxyError::new(ProxyErrorKind::PreconditionFailed).into()),
     }
+}
+
+pub(super) fn respond(status: StatusCode, headers: HeaderMap, body: ObjectBody) -> Response<ObjectBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, EXPIRES},
 };
 
 use super::{
-    answer::{Decided, decide},
-    fields::{is_archived, respond},
+    answer::{Decided, decide, respond},
     read::Read,
 };
 use crate::{
     body::{ExactBody, ObjectBody},
     error::{Failure, ProxyError, ProxyErrorKind},
+    object::Validators,
     origin::{Asked, BodyLength, Extent, Mismatch, WireBody},
-    response::HeaderPolicy,
+    request::Verdict,
+    response::{Applies, HeaderPolicy, apply_disposition},
 };
 
 /// Why a response of S3 is not what the client gets.
@@ -80,6 +81,53 @@ impl Read {
         let fields = HeaderPolicy::without_content(&self.object.fields(origin));
         respond(StatusCode::NOT_MODIFIED, fields, ObjectBody::Empty)
     }
+
+    /// S3's own 304, if it is certainly right and has all fields.
+    ///
+    /// S3 leaves out `Cache-Control`. Unless the policy has its own value for the key, the object's head must be
+    /// requested: a 304 without the field would make every cache forget it (RFC 9110 §15.4.5).
+    pub(super) fn confirmed(&self, origin: &HeaderMap) -> Option<Response<ObjectBody>> {
+        let mount = &self.object.mount.0;
+        let conditions = &self.wanted.read.conditions;
+        let object = Validators::of(origin);
+        // Every 200 of S3 has a tag.
+        let is_right = !conditions.is_empty()
+            && object.tag.is_some()
+            && conditions.are_decided_by(object)
+            && conditions.evaluate(object) == Verdict::NotModified;
+        if !is_right {
+            return None;
+        }
+        let mut headers = mount.headers.select_for_not_modified(origin);
+        match mount.cache_control.on_key_alone(&self.object.key, &self.object.edition) {
+            Applies::Value(value) => {
+                headers.insert(CACHE_CONTROL, value.clone());
+                // As on a 200: S3's freshness does not count beside an override.
+                headers.remove(EXPIRES);
+            }
+            Applies::Nothing if headers.contains_key(CACHE_CONTROL) => {}
+            Applies::Nothing | Applies::Depends => return None,
+        }
+        Some(respond(StatusCode::NOT_MODIFIED, headers, ObjectBody::Empty))
+    }
+
+    /// The fields of a 200 to this request, and of a 206 except for the part's own.
+    pub(super) fn fields(&self, origin: &HeaderMap) -> HeaderMap {
+        let mut headers = self.object.fields(origin);
+        if let Some(disposition) = &self.wanted.disposition {
+            apply_disposition(disposition, &self.object.key, &mut headers);
+        }
+        headers
+    }
+}
+
+/// Whether a GET would be refused (S3 API, HeadObject). S3 still responds to HEAD, but HEAD must match GET (RFC 9110
+/// §9.3.2).
+pub(super) fn is_archived(origin: &HeaderMap) -> bool {
+    let text = |name| origin.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_far = matches!(text("x-amz-storage-class"), "GLACIER" | "DEEP_ARCHIVE")
+        || matches!(text("x-amz-archive-status"), "ARCHIVE_ACCESS" | "DEEP_ARCHIVE_ACCESS");
+    is_far && !text("x-amz-restore").contains("ongoing-request=\"false\"")
 }
 
 // === impl Doubt ===

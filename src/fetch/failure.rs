@@ -3,7 +3,10 @@ use http::{
     header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
 };
 
-use super::{fields::BYTES, object::Object, read::Read};
+use super::{
+    object::{BYTES, Object},
+    read::Read,
+};
 use crate::{
     access::Denial,
     body::ObjectBody,

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header::AGE};
 
 use super::{
-    answer::Plan,
+    answer::{Plan, respond},
     deliver::Doubt,
-    fields::respond,
     object::Object,
     read::{Bucket, Fetch, Read, Wanted},
     step::{Learnt, Step},

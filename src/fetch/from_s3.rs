@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode};
 
-use super::{deliver::Doubt, from_origin_error, read::Read};
+use super::{deliver::Doubt, read::Read};
 use crate::{
     body::ObjectBody,
     error::Failure,
@@ -76,14 +76,5 @@ impl Read {
             && read.if_range.is_none()
             && total > 0
             && question.range.is_some_and(|range| range.resolve(total).is_none())
-    }
-
-    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, Failure> {
-        self.object.ask(question).await.map_err(|error| from_origin_error(error).into())
-    }
-
-    pub(super) fn warn_of(&self, mismatch: Mismatch) {
-        let (bucket, key) = (&self.object.bucket, self.object.key.as_str());
-        tracing::warn!(%bucket, key, %mismatch, "asking again");
     }
 }

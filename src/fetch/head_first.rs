@@ -5,9 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::{
-    answer::Plan,
+    answer::{Plan, respond},
     deliver::Doubt,
-    fields::respond,
     from_origin_error,
     object::{Cut, PartError, State},
     read::Read,

@@ -6,7 +6,6 @@
 mod answer;
 mod deliver;
 mod failure;
-mod fields;
 mod fill;
 mod forward;
 mod from_cache;

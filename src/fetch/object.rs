@@ -2,7 +2,7 @@ use std::{fmt, time::SystemTime};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{CONTENT_RANGE, ETAG},
+    header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG},
 };
 
 use crate::{
@@ -110,12 +110,26 @@ impl Object {
 
     /// The fields of a 200 to any client.
     pub(super) fn fields(&self, origin: &HeaderMap) -> HeaderMap {
-        self.mount.object_fields(&self.key, &self.edition, origin)
+        let mount = &self.mount.0;
+        let mut headers = mount.headers.select(origin);
+        let stored = headers.remove(CONTENT_TYPE);
+        let content_type = mount.answers.content_type.apply(&self.key, stored);
+        mount.cache_control.apply(&self.key, &self.edition, content_type.as_ref(), &mut headers);
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        headers.remove(CONTENT_RANGE);
+        // The proxy makes ranges itself, whatever the server behind it says.
+        headers.insert(ACCEPT_RANGES, BYTES);
+        headers
     }
 }
 
 /// In bytes.
 const SMALL: u64 = 1024 * 1024;
+
+/// The one range unit in use (RFC 9110 §14.1).
+pub(super) const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

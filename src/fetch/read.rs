@@ -2,7 +2,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use http::{HeaderMap, Response, header::AUTHORIZATION, request};
 
-use super::{gate::Gate, object::Object};
+use super::{from_origin_error, gate::Gate, object::Object};
 use crate::{
     access::DownstreamCaching,
     body::ObjectBody,
@@ -10,7 +10,8 @@ use crate::{
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
     object::{BucketName, Edition, ObjectKey},
-    request::{Disposition, ReadRequest},
+    origin::{Answer, Mismatch},
+    request::{Disposition, Question, ReadRequest},
     response::{CorsGrant, keep_private},
     route::BucketResolver,
 };
@@ -110,6 +111,19 @@ impl Fetch {
                 Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),
             },
         }
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, Failure> {
+        self.object.ask(question).await.map_err(|error| from_origin_error(error).into())
+    }
+
+    pub(super) fn warn_of(&self, mismatch: Mismatch) {
+        let (bucket, key) = (&self.object.bucket, self.object.key.as_str());
+        tracing::warn!(%bucket, key, %mismatch, "asking again");
     }
 }
 

@@ -7,7 +7,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES},
 };
 
-use super::{fields::is_archived, from_origin_error, object::Object};
+use super::{deliver::is_archived, from_origin_error, object::Object};
 use crate::{
     cache::{Asked, AskedAt, Found, Head, Lead, MountCache, ObjectId, Turn},
     error::Failure,
