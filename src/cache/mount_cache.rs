@@ -333,8 +333,7 @@ impl MountCache {
 
     /// Adds `Cache-Status` to a response, and counts it.
     pub(crate) fn report<B>(&self, response: &mut Response<B>, report: Report) {
-        report.status.append_to(response.headers_mut());
-        report.count(&self.cache.0.counters);
+        report.record(response.headers_mut(), &self.cache.0.counters);
     }
 
     /// The numbers of the first and of the last block of a range.

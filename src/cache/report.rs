@@ -1,3 +1,5 @@
+use http::HeaderMap;
+
 use super::{
     rules::{CacheStatus, Outcome, Reason},
     store::Counters,
@@ -28,9 +30,12 @@ impl Report {
         Self { status, freshness: ServedAs::Fresh, bytes: 0 }
     }
 
+    /// Adds `Cache-Status`, and counts the response.
+    ///
     /// Each response counts as one of hits, misses and bypassed. (Joining another request's read counts at once, so
     /// that it shows while the request waits.)
-    pub(super) fn count(self, counters: &Counters) {
+    pub(super) fn record(self, headers: &mut HeaderMap, counters: &Counters) {
+        self.status.append_to(headers);
         match self.status.outcome {
             Outcome::Hit { .. } => counters.hits.add(1),
             Outcome::Forward(forward) if forward.reason == Reason::Bypass => counters.bypassed.add(1),
@@ -66,7 +71,7 @@ mod tests {
             (Report::of(forward(Reason::Bypass)), [0, 0, 1, 0, 0]),
         ] {
             let counters = Counters::default();
-            report.count(&counters);
+            report.record(&mut HeaderMap::new(), &counters);
             let usage = Usage { entries: 0, bytes: 0, capacity: 0, evicted: 0 };
             let so_far = counters.snapshot(usage);
             let CacheSnapshot { hits, misses, bypassed, stale_served, bytes_served, .. } = so_far;

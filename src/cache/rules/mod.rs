@@ -10,7 +10,7 @@ pub use self::{control::ClientControl, ttl::CacheTtl};
 pub(crate) use self::{
     control::{CDN_CACHE_CONTROL, Members as Directives, RequestControl},
     freshen::merged,
-    freshness::{Heuristic, Lifetime, State, Storability},
+    freshness::{Heuristic, Lifetime, State},
     status::{CacheStatus, Detail, Forward, Outcome, Reason},
     ttl::FreshnessPolicy,
 };

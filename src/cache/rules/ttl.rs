@@ -1,8 +1,14 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
-use super::Heuristic;
+use super::{
+    control::CDN_CACHE_CONTROL,
+    freshness::{Heuristic, Lifetime, Storability},
+};
 use crate::object::{InvalidGlobs, ObjectGlobs, ObjectKey, ObjectMatcher};
 
 /// How long objects are fresh in a cache, and which objects.
@@ -82,15 +88,33 @@ impl FreshnessPolicy {
         Ok(Self { rules, heuristic })
     }
 
-    /// The lifetime in place of S3's. `content_type` is the client's.
-    pub(crate) fn ttl(&self, key: &ObjectKey, content_type: Option<&HeaderValue>) -> Option<Duration> {
-        let fitting = self.rules.iter().find(|(objects, _)| objects.fits(key, content_type));
-        fitting.map(|(_, ttl)| *ttl)
+    /// The lifetime of an object with these fields; `None` if it must not be stored. `fields` are the client's,
+    /// `targeted` is S3's field for caches like this one, if there is one.
+    pub(crate) fn lifetime(
+        &self,
+        key: &ObjectKey,
+        fields: &HeaderMap,
+        targeted: Option<&HeaderValue>,
+        requested_at: SystemTime,
+        received_at: SystemTime,
+    ) -> Option<Lifetime> {
+        let ttl = self.ttl(key, fields.get(CONTENT_TYPE));
+        let told = targeted.map(|targeted| {
+            let mut told = fields.clone();
+            told.insert(CDN_CACHE_CONTROL, targeted.clone());
+            told
+        });
+        let (fields, targets) = (told.as_ref().unwrap_or(fields), &[CDN_CACHE_CONTROL]);
+        match Lifetime::of(fields, targets, ttl, self.heuristic, requested_at, received_at) {
+            Storability::Store(lifetime) => Some(lifetime),
+            Storability::Never(_) => None,
+        }
     }
 
-    /// The heuristic, for objects without a lifetime.
-    pub(crate) fn heuristic(&self) -> Option<Heuristic> {
-        self.heuristic
+    /// The lifetime in place of S3's. `content_type` is the client's.
+    fn ttl(&self, key: &ObjectKey, content_type: Option<&HeaderValue>) -> Option<Duration> {
+        let fitting = self.rules.iter().find(|(objects, _)| objects.fits(key, content_type));
+        fitting.map(|(_, ttl)| *ttl)
     }
 }
 

@@ -9,13 +9,11 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue,
-    header::{CONTENT_TYPE, ETAG, LAST_MODIFIED},
+    header::{ETAG, LAST_MODIFIED},
 };
 
 use super::{
-    super::rules::{
-        CDN_CACHE_CONTROL, FreshnessPolicy, Lifetime, RequestControl, State, Storability, merged,
-    },
+    super::rules::{CDN_CACHE_CONTROL, FreshnessPolicy, Lifetime, RequestControl, State, merged},
     ObjectRef, StateId, StateName, Weigh, page_size,
 };
 use crate::object::{EntityTag, ObjectKey, Validators};
@@ -104,7 +102,7 @@ impl Found {
     ) -> Option<Self> {
         let fields = detached(fields);
         let targeted = targeted(origin);
-        let lifetime = lifetime(&fields, targeted.as_ref(), object.key, policy, asked)?;
+        let lifetime = policy.lifetime(object.key, &fields, targeted.as_ref(), asked.at, asked.answered)?;
         let state = match strong_tag(&fields) {
             Some(tag) => {
                 let last_modified = fields.get(LAST_MODIFIED);
@@ -161,7 +159,7 @@ impl Found {
     ) -> Option<Self> {
         let fields = detached(&merged(&self.fields, not_modified));
         let targeted = targeted(origin).or_else(|| self.targeted.clone());
-        let lifetime = lifetime(&fields, targeted.as_ref(), key, policy, asked)?;
+        let lifetime = policy.lifetime(key, &fields, targeted.as_ref(), asked.at, asked.answered)?;
         let confirmed = self.copy();
         Some(Self { fields, targeted, lifetime, is_purged: Arc::default(), ..confirmed })
     }
@@ -255,31 +253,6 @@ fn targeted(origin: &HeaderMap) -> Option<HeaderValue> {
 
 fn copied(bytes: Bytes) -> HeaderValue {
     HeaderValue::from_maybe_shared(bytes).expect("it was a value before")
-}
-
-fn lifetime(
-    fields: &HeaderMap,
-    targeted: Option<&HeaderValue>,
-    key: &ObjectKey,
-    policy: &FreshnessPolicy,
-    asked: Asked,
-) -> Option<Lifetime> {
-    let ttl = policy.ttl(key, fields.get(CONTENT_TYPE));
-    let told;
-    let fields = match targeted {
-        Some(targeted) => {
-            let mut with = fields.clone();
-            with.insert(CDN_CACHE_CONTROL, targeted.clone());
-            told = with;
-            &told
-        }
-        None => fields,
-    };
-    let targets = &[CDN_CACHE_CONTROL];
-    match Lifetime::of(fields, targets, ttl, policy.heuristic(), asked.at, asked.answered) {
-        Storability::Store(lifetime) => Some(lifetime),
-        Storability::Never(_) => None,
-    }
 }
 
 // === impl Marker ===
