@@ -128,7 +128,7 @@ impl Claimed<'_, '_> {
             Err(failure) => return self.answer(finish, self.mount.refuse(failure, method, &key)),
         };
         let read = ReadRequest::new(method, request.headers());
-        let asks = self.asks(&mount, request.headers());
+        let asks = Asks::new(&mount, request.headers());
         let wanted = Wanted { read, disposition, asks };
         let fetch = Fetch { mount, bucket, key, edition, wanted, gate, finish };
         if fetch.gate.is_none()
@@ -149,13 +149,6 @@ impl Claimed<'_, '_> {
         refuse_customer_key(request.headers())?;
         let Query { version, disposition } = query;
         Ok(Named { bucket, key, edition: Edition { version, bust }, disposition })
-    }
-
-    fn asks(&self, mount: &Mount, headers: &HeaderMap) -> Asks {
-        let mut asks = mount.0.cache.as_ref().map(|cache| Asks::new(cache, headers)).unwrap_or_default();
-        // RFC 9111 §3.5 is for caches that do not know who asks.
-        asks.is_authorized &= !mount.0.access.knows_who_asks();
-        asks
     }
 
     /// A response about an object, unless the inner service gives it.

@@ -6,7 +6,7 @@ use super::{from_origin_error, gate::Gate, object::Object};
 use crate::{
     access::DownstreamCaching,
     body::ObjectBody,
-    cache::{MountCache, RequestControl},
+    cache::RequestControl,
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
     object::{BucketName, Edition, ObjectKey},
@@ -130,8 +130,12 @@ impl Read {
 // === impl Asks ===
 
 impl Asks {
-    pub(crate) fn new(cache: &MountCache, headers: &HeaderMap) -> Self {
-        Self { control: cache.control(headers), is_authorized: headers.contains_key(AUTHORIZATION) }
+    /// Nothing, if the mount has no cache.
+    pub(crate) fn new(mount: &Mount, headers: &HeaderMap) -> Self {
+        let Some(cache) = &mount.0.cache else { return Self::default() };
+        // RFC 9111 §3.5 is for caches that do not know who asks.
+        let is_authorized = headers.contains_key(AUTHORIZATION) && !mount.0.access.knows_who_asks();
+        Self { control: cache.control(headers), is_authorized }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 
-use super::{ObjectId, ObjectRef, StateId, page_size};
+use super::{ObjectId, ObjectRef, StateId, Weigh, page_size};
 use crate::object::{BucketName, CacheBust, Edition, ObjectKey, VersionId};
 
 /// The key of an entry of the map. Kept small: the map has a place of this size for each entry.
@@ -122,6 +122,14 @@ fn names(edition: &Edition) -> impl Iterator<Item = &str> {
 }
 
 // === impl Value ===
+
+impl<H: Weigh> Value<H> {
+    /// Weighs the head.
+    pub(super) fn head(id: &ObjectId, head: Arc<H>) -> Self {
+        let weight = head_weight(id, head.weight());
+        Self::Head(head, weight)
+    }
+}
 
 impl<H> Clone for Value<H> {
     fn clone(&self) -> Self {

@@ -118,7 +118,7 @@ impl<H: Weigh> Store<H> {
             self.has_editions.store(true, Ordering::SeqCst);
         }
         let state = head.state();
-        let value = weigh(&id, head);
+        let value = Value::head(&id, head);
         let old = {
             let _writer = self.writer(id.borrowed());
             let old = self.peek(id.borrowed());
@@ -139,7 +139,7 @@ impl<H: Weigh> Store<H> {
                 return false;
             }
             let id = id.to_owned();
-            let value = weigh(&id, new);
+            let value = Value::head(&id, new);
             // Fails if the head was evicted just now, or the new one is too heavy.
             self.map.replace(Key::Head(Arc::new(id)), value, true).is_ok()
         };
@@ -338,11 +338,6 @@ impl<H> fmt::Debug for Store<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("block_size", &self.block_size).finish_non_exhaustive()
     }
-}
-
-fn weigh<H: Weigh>(id: &ObjectId, head: Arc<H>) -> Value<H> {
-    let weight = head_weight(id, head.weight());
-    Value::Head(head, weight)
 }
 
 fn head_of<H>(value: Value<H>) -> Option<Arc<H>> {
