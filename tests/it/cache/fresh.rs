@@ -362,6 +362,21 @@ async fn what_was_authorized_is_for_others_only_if_it_says_so() {
     }
 }
 
+/// RFC 9111 §3.5: the object stays for the others, whose requests have no `Authorization`.
+#[tokio::test]
+async fn what_a_304_no_longer_allows_for_authorized_requests_bypasses_the_cache() {
+    let bearer: Fields<'_> = &[("authorization", "Bearer x")];
+    let origin = Origin::start().await;
+    let object = Object::new("text").with("cdn-cache-control", "max-age=10, public");
+    origin.put("a", &object);
+    let (service, _) = origin.cached();
+    ask(&service, get("/a")).await;
+    origin.clock.advance(10);
+    origin.put("a", &object.with("cdn-cache-control", "max-age=10"));
+    assert_eq!(status_of(&service, bearer).await, "200 fwd=bypass");
+    assert_eq!(status_of(&service, &[]).await, "200 hit; ttl=10");
+}
+
 /// All the questions that one stored answer answers.
 #[tokio::test]
 async fn every_question_is_answered_from_memory() {
