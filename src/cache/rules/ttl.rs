@@ -123,7 +123,7 @@ impl FreshnessPolicy {
 impl fmt::Display for InvalidFreshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Glob(why) => write!(f, "the rule for the time to live: {why}"),
+            Self::Glob(why) => write!(f, "a rule for the time to live: {why}"),
             Self::Percent(percent) => write!(f, "heuristic freshness of {percent} percent: give 1 to 100"),
         }
     }
