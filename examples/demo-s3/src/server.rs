@@ -44,7 +44,7 @@ pub struct Builder {
     access: Access,
     domains: Domains,
     log_limit: usize,
-    port: u16,
+    address: SocketAddr,
 }
 
 /// The state that the connections of a server share.
@@ -71,7 +71,7 @@ impl DemoS3 {
             access: Access::default(),
             domains: Domains::default(),
             log_limit: LOG_LIMIT,
-            port: 0,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         }
     }
 
@@ -184,9 +184,9 @@ impl Builder {
         self
     }
 
-    /// Listens on this port instead of a free one.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+    /// Listens on this address instead of a free port of 127.0.0.1.
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
         self
     }
 
@@ -200,7 +200,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the port is taken, or a folder cannot be read.
+    /// If the address is taken, or a folder cannot be read.
     pub async fn start(self) -> io::Result<DemoS3> {
         let store = Store::default();
         for bucket in &self.buckets {
@@ -213,7 +213,7 @@ impl Builder {
             self.access.add(Credential::new(DEMO_ACCESS_KEY, DEMO_SECRET_KEY));
         }
 
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let listener = TcpListener::bind(self.address).await?;
         let addr = listener.local_addr()?;
         let access = Arc::new(self.access);
         let shared = Arc::new(Shared {

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
+    /// The address of the demo's S3 server, to read its bucket with a program of yours [default: a free port]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) demo_s3: Option<SocketAddr>,
+
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
@@ -230,6 +234,11 @@ impl Args {
         {
             return Err(format!("--cache-admin-path {path}: must begin with \"/\", and not end with it"));
         }
+        if self.demo_s3.is_some() && !self.source.is_demo() {
+            return Err(
+                "--demo-s3 is for the demo, which serves no other bucket: leave out one of them".to_owned()
+            );
+        }
         Ok(())
     }
 }
@@ -255,9 +264,10 @@ mod tests {
     const OPTIONS: &str = include_str!("../../../src/guide/options.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 9] = [
         "--cache-admin-path",
         "--config",
+        "--demo-s3",
         "--drain-timeout",
         "--listen",
         "--ping-path",

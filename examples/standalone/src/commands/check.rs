@@ -57,7 +57,7 @@ pub(crate) const CANNOT_RUN: u8 = 2;
 pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
     let options = args.options()?;
     let demo = match args.source.is_demo() {
-        true => Some(Demo::start().await?),
+        true => Some(Demo::start(None).await?),
         false => None,
     };
     let mounts = MountArgs {

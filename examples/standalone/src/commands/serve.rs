@@ -17,7 +17,7 @@ use crate::{
 pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     args.check()?;
     let demo = match args.source.is_demo() {
-        true => Some(Demo::start().await?),
+        true => Some(Demo::start(args.demo_s3).await?),
         false => None,
     };
     let mounts =
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
     match &demo {
-        Some(demo) => demo.greet(&format!("http://{address}")),
+        Some(demo) => print!("{}", demo.greeting(&format!("http://{address}"))),
         None => println!("serving {description} on http://{address}"),
     }
 
