@@ -3,6 +3,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{ArgGroup, Parser, Subcommand};
 
 use crate::{
+    address::parse_address,
     cache::{parse_bytes, parse_time},
     commands::{check::CheckArgs, policies::PoliciesArgs},
     option::MountOption,
@@ -19,12 +20,12 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// The address to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    /// The address to listen on, like localhost:8080; :8080 is every IPv4 address of the machine
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
     /// The address of the demo's S3 server, to read its bucket with a program of yours [default: a free port]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub(crate) demo_s3: Option<SocketAddr>,
 
     #[command(flatten)]

@@ -2,6 +2,7 @@
 //!
 //! [`main`] is the whole program. The binary `tower-s3-proxy` and the example `standalone` of the library call it.
 
+mod address;
 mod args;
 mod cache;
 mod commands;
