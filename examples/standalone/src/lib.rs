@@ -5,6 +5,7 @@
 mod address;
 mod args;
 mod cache;
+mod command;
 mod commands;
 mod demo;
 mod mounts;

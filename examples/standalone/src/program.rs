@@ -1,17 +1,17 @@
 use std::{error::Error, num::NonZeroUsize, process::ExitCode};
 
-use clap::Parser;
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Args, Command},
+    args::Command,
+    command,
     commands::{check, policies, serve},
 };
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let mut args = Args::parse();
+    let mut args = command::parse(std::env::args_os()).unwrap_or_else(|why| why.exit());
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     let (outcome, failure) = match args.command.take() {

@@ -157,7 +157,7 @@ async fn what_cannot_be_tried_is_told_apart() {
         (&["check", "--config", "/nonexistent/proxy.toml"], "/nonexistent/proxy.toml"),
         (&["check", "--bucket", "media", "--region", "us-west-2", "--canary", "../x"], "--canary"),
         (&["check", "--skip", "nothing"], "[possible values: endpoint, dns"),
-        (&["--ping-path", "/p", "check"], "cannot be used with"),
+        (&["--ping-path", "/p", "check"], "flags stand behind the command: tower-s3-proxy check --ping-path"),
     ] {
         let run = standalone(args, &[]).await;
         assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);

@@ -49,6 +49,9 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     credentials: CredentialsArgs,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 /// The exit code if nothing can be tried.
@@ -63,7 +66,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
     let mounts = MountArgs {
         source: &args.source,
         credentials: &args.credentials,
-        cache: &CacheArgs::default(),
+        cache: &args.cache,
         writes: args.write_probe.then_some("--write-probe"),
     };
     let served = mounts.load(demo.as_ref()).await?;

@@ -88,6 +88,9 @@ pub(crate) struct PoliciesArgs {
 
     #[command(flatten)]
     source: SourceArgs,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 pub(crate) async fn run(args: PoliciesArgs) -> Result<(), Box<dyn Error>> {
@@ -105,7 +108,7 @@ async fn text(args: &PoliciesArgs) -> Result<String, Box<dyn Error>> {
     let mounts = MountArgs {
         source: &args.source,
         credentials: &CredentialsArgs::default(),
-        cache: &CacheArgs::default(),
+        cache: &args.cache,
         writes: args.read_write.then_some("--read-write"),
     };
     let served = mounts.load(None).await?;
