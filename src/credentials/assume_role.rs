@@ -4,7 +4,9 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
 use super::{
-    CredentialsSource, ExternalId, RoleArn, default_chain, session,
+    CredentialsSource, ExternalId, RoleArn,
+    assumed::Assumed,
+    default_chain, session,
     source::{Signing, SourceKind},
     sts::Sts,
 };
@@ -157,6 +159,7 @@ impl AssumeRole {
         }
         let provider = builder.build_from_provider(provider.clone()).await;
         let by = Box::new(source.kind().clone());
+        let provider = Assumed::new(self.role.clone(), provider);
         let kind = SourceKind::Role { role: self.role, external_id: self.external_id, by };
         Ok(CredentialsSource::new(kind, provider))
     }

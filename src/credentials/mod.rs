@@ -24,6 +24,8 @@
 #[cfg(feature = "aws-config")]
 mod assume_role;
 #[cfg(feature = "aws-config")]
+mod assumed;
+#[cfg(feature = "aws-config")]
 mod chain;
 mod external_id;
 mod role_arn;

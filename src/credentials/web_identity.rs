@@ -6,7 +6,7 @@ use aws_credential_types::{
 };
 use aws_sdk_sts::Client;
 
-use super::{CredentialsSource, RoleArn, session, source::SourceKind, sts::Sts};
+use super::{CredentialsSource, RoleArn, assumed::Assumed, session, source::SourceKind, sts::Sts};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A role that is assumed with a token of an identity provider, for IAM roles for service accounts (IRSA) on EKS and
@@ -114,8 +114,9 @@ impl WebIdentity {
         let client = Client::new(&self.sts.sdk_config().await?);
         let (role, token_file) = (self.role, self.token_file);
         let kind = SourceKind::WebIdentity(role.clone());
+        let named = role.clone();
         let provider = Provider { role, token_file, session_name, duration_secs, client };
-        Ok(CredentialsSource::new(kind, provider))
+        Ok(CredentialsSource::new(kind, Assumed::new(named, provider)))
     }
 }
 

@@ -214,7 +214,7 @@ impl ProxyErrorKind {
             Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are allowed here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
             Self::RangeNotSatisfiable => "the range lies outside the object",
-            Self::Credentials => "the storage cannot be reached at the moment",
+            Self::Credentials => "the proxy has no credentials for the storage at the moment",
             Self::OriginRefused | Self::OriginMisconfigured => "the storage refused the proxy",
             Self::OriginBusy => "the storage is busy",
             Self::OriginBroken => "the storage gave no usable response",

@@ -32,12 +32,14 @@ impl Mount {
     ) -> Response<ObjectBody> {
         let (id, kind, code) = (error.id(), error.kind(), error.origin_code());
         let (mount, key_text) = (&self.0.path, key.map(ObjectKey::as_str));
-        let causes = match kind {
+        let source = match kind {
             // The cause was logged when they failed to load, and is the same for every request.
-            ProxyErrorKind::Credentials => 1,
-            _ => usize::MAX,
+            ProxyErrorKind::Credentials => Some(format!(
+                "no credentials from {}; why is logged where they failed to load",
+                self.0.credentials
+            )),
+            _ => std::error::Error::source(&error).map(|_| chain(&error)),
         };
-        let source = std::error::Error::source(&error).map(|_| chain(&error, causes));
         if kind.is_fault() {
             tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         } else {
@@ -204,7 +206,7 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
 }
 
 /// The causes of an error, for the log.
-fn chain(error: &dyn std::error::Error, most: usize) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source()).take(most);
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -49,7 +49,7 @@ pub(crate) use self::{
 #[cfg(feature = "aws-config")]
 pub(crate) use self::{
     transport::trusted,
-    wire::{PoolSettings, PooledClient},
+    wire::{PoolSettings, PooledClient, Unreached},
 };
 #[cfg(feature = "__internals")]
 pub(crate) use sigv4::SigningScope;

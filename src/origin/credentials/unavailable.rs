@@ -30,16 +30,21 @@ impl CredentialsUnavailable {
 
 /// The causes of an error, without the requests and responses of the SDK's `Debug` output, which take kilobytes.
 fn reason(error: &CredentialsError) -> String {
-    let mut text = error.to_string();
-    for cause in successors(error.source(), |cause| (**cause).source()) {
-        let _ = match cause.downcast_ref::<ErrorMetadata>() {
+    let mut text = String::new();
+    for cause in successors(Some(error as &dyn Error), |cause| (**cause).source()) {
+        let words = match cause.downcast_ref::<ErrorMetadata>() {
             // The message of STS.
             Some(meta) => {
                 let (code, message) = (meta.code().unwrap_or("no code"), meta.message().unwrap_or_default());
-                write!(text, ": {code}: {message}")
+                format!("{code}: {message}")
             }
-            None => write!(text, ": {cause}"),
+            None => cause.to_string(),
         };
+        if cause.source().is_some() && says_nothing(&words) {
+            continue;
+        }
+        let separator = if text.is_empty() { "" } else { ": " };
+        let _ = write!(text, "{separator}{words}");
     }
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => {
@@ -48,6 +53,13 @@ fn reason(error: &CredentialsError) -> String {
         }
         None => text,
     }
+}
+
+/// Whether an error of the SDK only names its layer, and the reason is behind it.
+fn says_nothing(words: &str) -> bool {
+    ["an error occurred while loading credentials", "dispatch failure", "io error", "service error"]
+        .contains(&words)
+        || words.starts_with("unhandled error")
 }
 
 /// In characters. A process may write pages to its standard error.
@@ -73,10 +85,7 @@ mod tests {
             .custom("aws_request_id", "0af5")
             .build();
         let told = CredentialsUnavailable::failed(&CredentialsError::provider_error(meta)).to_string();
-        assert!(
-            told.ends_with(": AccessDenied: User: arn:aws:iam::123456789012:user/proxy is not authorized"),
-            "{told}"
-        );
+        assert_eq!(told, "AccessDenied: User: arn:aws:iam::123456789012:user/proxy is not authorized");
         let told = CredentialsUnavailable::failed(&CredentialsError::not_loaded("no variables")).to_string();
         assert!(told.ends_with(": no variables"), "{told}");
     }

@@ -31,9 +31,9 @@ impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             WireErrorKind::Stale => "the kept connection was closed",
-            WireErrorKind::Connect => "no connection to the origin",
-            WireErrorKind::Timeout => "the origin did not respond in time",
-            WireErrorKind::Broken => "the exchange with the origin broke off",
+            WireErrorKind::Connect => "no connection",
+            WireErrorKind::Timeout => "no response in time",
+            WireErrorKind::Broken => "the exchange broke off",
         })
     }
 }

@@ -6,6 +6,7 @@ mod pool;
 mod sdk_adapter;
 mod sdk_client;
 mod stream;
+mod unreached;
 
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::pool::{Pool, TlsFault};
@@ -17,4 +18,5 @@ pub(crate) use self::{
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
     stream::{ConnectTo, tls_connector},
+    unreached::Unreached,
 };

@@ -10,11 +10,11 @@ use aws_smithy_types::body::SdkBody;
 use http::{
     HeaderValue, Request, Uri,
     header::HOST,
-    uri::{PathAndQuery, Scheme},
+    uri::{Authority, PathAndQuery, Scheme},
 };
 use http_body_util::{BodyExt, Full, Limited};
 
-use super::{Pools, Reuse, WireError, WireErrorKind};
+use super::{Pools, Reuse, Unreached, WireError, WireErrorKind};
 use crate::error::BoxError;
 
 /// Our pool as an HTTP client of the SDK: S3's other operations, STS, SSO and the metadata services use the same TLS
@@ -55,7 +55,7 @@ impl PooledClient {
             }
             (sent, _) => sent,
         };
-        let (parts, body) = sent.map_err(connector_error)?.into_parts();
+        let (parts, body) = sent.map_err(|why| connector_error(authority, why))?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ConnectorError::io)?;
         // As an unread body: the SDK logs the bytes of others at level TRACE, and STS's bytes contain keys.
         let body = SdkBody::from_body_1_x(Full::new(body.to_bytes()));
@@ -70,11 +70,13 @@ fn user(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::user(error.into())
 }
 
-fn connector_error(error: WireError) -> ConnectorError {
-    match error.kind {
-        WireErrorKind::Timeout => ConnectorError::timeout(error.into()),
+fn connector_error(authority: &Authority, error: WireError) -> ConnectorError {
+    let kind = error.kind;
+    let unreached = Unreached::new(authority, error).into();
+    match kind {
+        WireErrorKind::Timeout => ConnectorError::timeout(unreached),
         WireErrorKind::Stale | WireErrorKind::Connect | WireErrorKind::Broken => {
-            ConnectorError::io(error.into())
+            ConnectorError::io(unreached)
         }
     }
 }

@@ -101,12 +101,40 @@ async fn a_role_with_a_wrong_external_id_is_503_without_a_storm_and_the_log_has_
         assert!(longest.unwrap() < 600, "{lines:#?}");
         let of_requests: Vec<_> = lines.iter().filter(|line| line.contains("no credentials")).collect();
         assert_eq!(of_requests.len(), 101, "one line for each request");
-        assert!(of_requests.iter().all(|line| line.len() < 300), "{lines:#?}");
+        assert!(of_requests.iter().all(|line| line.len() < 450), "{lines:#?}");
         for secret in [EXTERNAL_ID, "someone-elses", "users-secret"] {
             assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:#?}");
         }
     }
     assert!(sts.calls().iter().all(|call| call.refused == Some("AccessDenied")));
+}
+
+/// The SDK names neither the role nor the host, and "origin" would be S3.
+#[tokio::test]
+async fn a_role_whose_sts_is_not_reached_is_logged_with_the_role_and_the_host() {
+    let (s3, _) = lender(HOUR).await;
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (log, _guard) = Log::start();
+    let role = AssumeRole::new(RoleArn::parse(ROLE).unwrap()).source(Sts::user());
+    let service = service(&s3, role.endpoint_url(format!("http://{nobody}"))).await;
+    let answer = ask(&service, get("/a.txt")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        answer.text().contains("the proxy has no credentials for the storage at the moment"),
+        "{}",
+        answer.text()
+    );
+
+    let lines = log.lines();
+    let loading: Vec<_> = lines.iter().filter(|line| line.contains("could not be loaded")).collect();
+    let why = format!("error=the role {ROLE} could not be assumed: STS at {nobody}: no connection: ");
+    assert!(loading.len() == 1 && loading[0].contains(&why), "{lines:#?}");
+    let of_request = lines.iter().find(|line| line.contains("at the moment")).unwrap();
+    assert!(of_request.contains(&format!("no credentials from the role {ROLE}")), "{of_request}");
+    assert!(
+        !lines.iter().any(|line| line.contains("origin could not") || line.contains("dispatch")),
+        "{lines:#?}"
+    );
 }
 
 /// It checks signatures: keys that it does not know, and a secret that is wrong, get nothing.
