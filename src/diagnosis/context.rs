@@ -87,6 +87,11 @@ impl Facts {
         self.source.contains("web identity")
     }
 
+    /// Whether the usual sources are asked one after the other.
+    pub(super) fn is_default_chain(&self) -> bool {
+        self.source == "the default chain"
+    }
+
     /// Whether the bucket's name has dots, so that a host name with it in front needs its own certificate.
     pub(super) fn has_dots(&self) -> bool {
         self.bucket.as_str().contains('.') && !self.bucket.as_str().starts_with("arn:")

@@ -12,7 +12,7 @@ use crate::{
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let mut args = command::parse(std::env::args_os()).unwrap_or_else(|why| why.exit());
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
+    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     let (outcome, failure) = match args.command.take() {
         Some(Command::Check(args)) => (block_on(None, check::run(args)), check::CANNOT_RUN),
@@ -25,6 +25,9 @@ pub fn main() -> ExitCode {
     });
     code.into()
 }
+
+/// Of the SDK's sources of credentials, `aws_config` tells whole structures over many lines; the library says the same in one.
+const DEFAULT_LOG: &str = "info,s3s=off,aws_config=error";
 
 fn block_on<T>(
     threads: Option<NonZeroUsize>,

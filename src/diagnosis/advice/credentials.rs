@@ -8,6 +8,7 @@ pub(in crate::diagnosis) fn no_credentials(facts: &Facts, why: &str) -> String {
         return no_role(facts, why);
     }
     let says = |text: &str| says(why, text);
+    let is_silence = ["timeout", "timed out", "did not answer", "no response in time"].into_iter().any(says);
     let advice = match () {
         () if says("InvalidIdentityToken")
             || says("ExpiredTokenException")
@@ -40,7 +41,9 @@ pub(in crate::diagnosis) fn no_credentials(facts: &Facts, why: &str) -> String {
             "The profile does not exist in ~/.aws/config and ~/.aws/credentials of the user that the proxy runs as \
              (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE)."
         }
-        () if says("imds") && (says("timeout") || says("timed out") || says("did not answer")) => IMDS,
+        // The chain ends with it: nothing before it was found.
+        () if facts.is_default_chain() && (says("imds") || says("no providers in chain")) => NOTHING_IN_CHAIN,
+        () if says("imds") && (is_silence || says("no connection")) => IMDS,
         () if says("no providers in chain")
             || says("not loaded")
             || says("not enabled")
@@ -48,7 +51,7 @@ pub(in crate::diagnosis) fn no_credentials(facts: &Facts, why: &str) -> String {
         {
             NOTHING_FOUND
         }
-        () if says("timeout") || says("timed out") || says("did not answer") || says("dispatch failure") => {
+        () if is_silence || says("no connection") || says("broke off") || says("dispatch failure") => {
             "The source can't be reached. In a VPC without Internet, STS needs an interface endpoint; a container on EC2 \
              reaches the metadata service only if its hop limit is 2 or more (HttpPutResponseHopLimit)."
         }
@@ -96,6 +99,12 @@ fn says(why: &str, text: &str) -> bool {
 const IMDS: &str = "The metadata service does not respond. In a container on EC2 its hop limit must be 2 or more \
                     (HttpPutResponseHopLimit); where there is no such service, AWS_EC2_METADATA_DISABLED=true saves \
                     the wait.";
+
+const NOTHING_IN_CHAIN: &str = "Found nothing in: environment, profile, web identity, container, instance metadata. \
+                                Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --profile, or --anonymous for \
+                                a public bucket (in a file: credentials = \"NAME\", or anonymous = true). In a \
+                                container on EC2 the metadata service responds only if its hop limit is 2 or more \
+                                (HttpPutResponseHopLimit).";
 
 const NOTHING_FOUND: &str = "No source has credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, \
                              or give the pod, task or instance a role. In a container on EC2 the metadata service \

@@ -107,6 +107,19 @@ fn what_a_provider_says_is_traced_to_its_set_up() {
         ("x", "the profile \"media\" was not defined", "AWS_CONFIG_FILE"),
         ("x", "dispatch failure: IMDS timed out", "hop limit"),
         ("x", "no providers in chain provided credentials", "AWS_ACCESS_KEY_ID"),
+        (
+            "the default chain",
+            "no providers in chain provided credentials",
+            "Found nothing in: environment, profile",
+        ),
+        (
+            "the default chain",
+            "failed to load IMDS session token: request forbidden",
+            "AWS_SECRET_ACCESS_KEY",
+        ),
+        ("the default chain", "failed to load IMDS session token: no connection", "--anonymous"),
+        ("x", "failed to load IMDS session token: no connection: timed out", "hop limit"),
+        ("x", "the role a could not be assumed: STS at sts.test: no connection", "interface endpoint"),
         ("x", "the provider did not answer within 5 s", "interface endpoint"),
         ("x", "something new", ""),
     ] {
