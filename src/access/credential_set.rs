@@ -28,8 +28,8 @@ pub struct CredentialSet {
 pub struct CredentialSetName(Arc<str>);
 
 /// A text that can't be a [`CredentialSetName`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidCredentialSetName(());
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidCredentialSetName(Box<str>);
 
 /// The part of the cache that belongs to a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl CredentialSetName {
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidCredentialSetName> {
         let name = name.into();
         let is_name = (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_name { Ok(Self(name.into())) } else { Err(InvalidCredentialSetName(())) }
+        if is_name { Ok(Self(name.into())) } else { Err(InvalidCredentialSetName(name.into())) }
     }
 
     /// The name as given.
@@ -106,6 +106,13 @@ impl fmt::Debug for CredentialSetName {
 impl fmt::Display for InvalidCredentialSetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a credential set's name must be 1 to 128 visible ASCII characters")
+    }
+}
+
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidCredentialSetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidCredentialSetName({:?}: {self})", self.0)
     }
 }
 

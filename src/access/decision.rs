@@ -43,7 +43,7 @@ pub struct Denial {
 }
 
 /// A status that is not a denial: below 300, or 304.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InvalidDenial(StatusCode);
 
 // === impl Denial ===
@@ -106,6 +106,13 @@ impl TryFrom<StatusCode> for Denial {
 impl fmt::Display for InvalidDenial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the status {} is not a denial: give one from 300 on, but not 304", self.0.as_u16())
+    }
+}
+
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidDenial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidDenial({self})")
     }
 }
 

@@ -18,8 +18,16 @@ use std::{fmt, str::FromStr};
 pub struct ExternalId(Box<str>);
 
 /// A text that can't be an [`ExternalId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidExternalId(());
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InvalidExternalId(Fault);
+
+/// What is wrong with it, without the rest of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Length(usize),
+    /// A character that it must not have, and which of all it is, from one.
+    Character(char, usize),
+}
 
 // === impl ExternalId ===
 
@@ -32,8 +40,13 @@ impl ExternalId {
     /// a-z 0-9 _ + = , . @ : / -`.
     pub fn parse(id: impl Into<String>) -> Result<Self, InvalidExternalId> {
         let id = id.into();
-        let is_id = (2..=1224).contains(&id.len()) && id.bytes().all(is_allowed);
-        if is_id { Ok(Self(id.into())) } else { Err(InvalidExternalId(())) }
+        if let Some((other, place)) = id.chars().zip(1..).find(|(character, _)| !is_allowed(*character)) {
+            return Err(InvalidExternalId(Fault::Character(other, place)));
+        }
+        match id.len() {
+            2..=1224 => Ok(Self(id.into())),
+            length => Err(InvalidExternalId(Fault::Length(length))),
+        }
     }
 
     /// The External ID as given.
@@ -43,8 +56,8 @@ impl ExternalId {
 }
 
 /// `[\w+=,.@:\/-]`; IAM's `\w` is ASCII.
-fn is_allowed(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte)
+fn is_allowed(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_+=,.@:/-".contains(character)
 }
 
 impl FromStr for ExternalId {
@@ -65,7 +78,20 @@ impl fmt::Debug for ExternalId {
 
 impl fmt::Display for InvalidExternalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an External ID must be 2 to 1224 letters (a to z), digits and characters of _+=,.@:/-")
+        f.write_str(
+            "an External ID must be 2 to 1224 letters (a to z), digits and characters of _+=,.@:/-; ",
+        )?;
+        match self.0 {
+            Fault::Length(length) => write!(f, "this one has {length}"),
+            Fault::Character(other, place) => write!(f, "character {place} of this one is {other:?}"),
+        }
+    }
+}
+
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidExternalId({self})")
     }
 }
 
@@ -90,6 +116,9 @@ mod tests {
         assert!(!format!("{id:?}").contains("agreement"));
         let error = ExternalId::parse("our agreement").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("agreement"), "{error}");
+        assert!(error.to_string().ends_with("; character 4 of this one is ' '"), "{error}");
+        let error = ExternalId::parse("x").unwrap_err();
+        assert!(format!("{error:?}").ends_with("; this one has 1)"), "{error:?}");
     }
 
     proptest! {

@@ -16,8 +16,8 @@ use std::{fmt, str::FromStr};
 pub struct RoleArn(Box<str>);
 
 /// A text that can't be a [`RoleArn`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidRoleArn(());
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidRoleArn(Box<str>);
 
 struct Parts<'a> {
     partition: &'a str,
@@ -40,7 +40,7 @@ impl RoleArn {
             && split(&arn).is_some_and(|Parts { partition, account, path, name }| {
                 is_partition(partition) && is_account(account) && is_path(path) && is_name(name)
             });
-        if is_role { Ok(Self(arn.into())) } else { Err(InvalidRoleArn(())) }
+        if is_role { Ok(Self(arn.into())) } else { Err(InvalidRoleArn(arn.into())) }
     }
 
     /// The ARN as given.
@@ -121,6 +121,13 @@ impl fmt::Debug for RoleArn {
 impl fmt::Display for InvalidRoleArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the ARN of a role must be like \"arn:aws:iam::123456789012:role/media-reader\"")
+    }
+}
+
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidRoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidRoleArn({:?}: {self})", self.0)
     }
 }
 

@@ -70,7 +70,7 @@ impl WebIdentity {
         };
         let arn = needed("AWS_ROLE_ARN")?;
         let role = RoleArn::parse(arn.as_str())
-            .map_err(|why| ConfigError::invalid("AWS_ROLE_ARN", &arn, why).caused_by(why))?;
+            .map_err(|why| ConfigError::invalid("AWS_ROLE_ARN", &arn, &why).caused_by(why))?;
         let mut identity = Self::new(role, needed("AWS_WEB_IDENTITY_TOKEN_FILE")?);
         identity.session_name = variable("AWS_ROLE_SESSION_NAME").filter(|name| !name.is_empty());
         Ok(identity)

@@ -3,7 +3,6 @@ use std::fmt;
 use super::BoxError;
 
 /// A refused configuration. The message says what is allowed instead.
-#[derive(Debug)]
 pub struct ConfigError {
     kind: ConfigErrorKind,
     message: String,
@@ -63,8 +62,34 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// The message, since a `main` that returns the error prints this; `{:#?}` shows the fields.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
+        f.debug_struct("ConfigError")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
 impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_it_prints_the_message() {
+        let error = ConfigError::invalid("the mount path", "media", "must begin with a slash");
+        assert_eq!(format!("{error:?}"), "the mount path \"media\": must begin with a slash");
+        assert!(format!("{error:#?}").contains("kind: InvalidValue"), "{error:#?}");
     }
 }

@@ -19,8 +19,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 pub struct BucketName(Arc<str>);
 
 /// A text that can't be a [`BucketName`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidBucketName(());
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidBucketName(Box<str>);
 
 // === impl BucketName ===
 
@@ -32,7 +32,11 @@ impl BucketName {
     /// [`InvalidBucketName`] if it is none of these.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidBucketName> {
         let name = name.into();
-        if is_arn(&name) || is_name(&name) { Ok(Self(name.into())) } else { Err(InvalidBucketName(())) }
+        if is_arn(&name) || is_name(&name) {
+            Ok(Self(name.into()))
+        } else {
+            Err(InvalidBucketName::new(&name))
+        }
     }
 
     /// The name as given.
@@ -83,12 +87,27 @@ impl fmt::Debug for BucketName {
 
 // === impl InvalidBucketName ===
 
+impl InvalidBucketName {
+    /// What a name must be, without the one that was refused.
+    pub(crate) const RULE: &'static str = "not a bucket name: 3 to 63 letters, digits, '.', '-' and '_' (255 on servers that \
+                                           allow it), beginning and ending with a letter or digit; or an access-point ARN";
+
+    fn new(name: &str) -> Self {
+        // Whoever sends an event decides on the length.
+        Self(name.chars().take(100).collect())
+    }
+}
+
 impl fmt::Display for InvalidBucketName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "not a bucket name: 3 to 63 letters, digits, '.', '-' and '_' (255 on servers that allow it), \
-             beginning and ending with a letter or digit; or an access-point ARN",
-        )
+        write!(f, "{:?} is {}", self.0, Self::RULE)
+    }
+}
+
+/// The message, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidBucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidBucketName({self})")
     }
 }
 
@@ -116,5 +135,14 @@ mod tests {
         for name in ["", "ab", "a/b", "a..b", "-abc", "abc.", "a b c", "a%2fb", "ab@c", "a:b:c", "a?b"] {
             assert!(BucketName::parse(name).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_quotes_the_name() {
+        let refusal = BucketName::parse("my bucket").unwrap_err();
+        assert!(refusal.to_string().starts_with("\"my bucket\" is not a bucket name: 3 to 63"), "{refusal}");
+        assert_eq!(format!("{refusal:?}"), format!("InvalidBucketName({refusal})"));
+        let long = BucketName::parse("x".repeat(10_000)).unwrap_err();
+        assert!(long.to_string().len() < 400, "{long}");
     }
 }

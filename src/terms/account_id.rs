@@ -16,8 +16,8 @@ use http::HeaderValue;
 pub struct AccountId([u8; 12]);
 
 /// A text that can't be an [`AccountId`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidAccountId(());
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidAccountId(Box<str>);
 
 // === impl AccountId ===
 
@@ -28,8 +28,8 @@ impl AccountId {
     ///
     /// [`InvalidAccountId`] for anything else, including hyphens between the digits.
     pub fn parse(digits: &str) -> Result<Self, InvalidAccountId> {
-        let id: [u8; 12] = digits.as_bytes().try_into().map_err(|_| InvalidAccountId(()))?;
-        if id.iter().all(u8::is_ascii_digit) { Ok(Self(id)) } else { Err(InvalidAccountId(())) }
+        let id = <[u8; 12]>::try_from(digits.as_bytes()).ok().filter(|id| id.iter().all(u8::is_ascii_digit));
+        id.map(Self).ok_or_else(|| InvalidAccountId(digits.into()))
     }
 
     /// The 12 digits.
@@ -70,6 +70,13 @@ impl fmt::Display for InvalidAccountId {
     }
 }
 
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidAccountId({:?}: {self})", self.0)
+    }
+}
+
 impl std::error::Error for InvalidAccountId {}
 
 #[cfg(test)]
@@ -82,7 +89,7 @@ mod tests {
         for text in
             ["", "1234", "1234-5678-9012", "12345678901x", "1234567890123", "١23456789012", " 23456789012"]
         {
-            assert_eq!(AccountId::parse(text), Err(InvalidAccountId(())), "{text:?}");
+            assert_eq!(AccountId::parse(text), Err(InvalidAccountId(text.into())), "{text:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct CustomerKey {
 }
 
 /// A text that can't be a [`CustomerKey`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvalidCustomerKey(());
 
 /// The field in which a request carries a key.
@@ -90,6 +90,13 @@ impl fmt::Debug for CustomerKey {
 impl fmt::Display for InvalidCustomerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a key for SSE-C: the Base64 of 32 bytes, as `openssl rand -base64 32` makes it")
+    }
+}
+
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidCustomerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidCustomerKey({self})")
     }
 }
 

@@ -26,8 +26,8 @@ pub struct KmsKeyArn {
 }
 
 /// A text that can't be a [`KmsKeyArn`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidKmsKeyArn(());
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvalidKmsKeyArn(Box<str>);
 
 // === impl KmsKeyArn ===
 
@@ -41,8 +41,10 @@ impl KmsKeyArn {
     /// requester's account, not in the bucket's.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidKmsKeyArn> {
         let text = text.into();
-        let (region, account, is_alias) = read(&text).ok_or(InvalidKmsKeyArn(()))?;
-        Ok(Self { text, region, account, is_alias })
+        match read(&text) {
+            Some((region, account, is_alias)) => Ok(Self { text, region, account, is_alias }),
+            None => Err(InvalidKmsKeyArn(text.into())),
+        }
     }
 
     /// The ARN as given.
@@ -112,6 +114,13 @@ impl fmt::Display for InvalidKmsKeyArn {
     }
 }
 
+/// With the rule, since a `main` that returns the error prints this.
+impl fmt::Debug for InvalidKmsKeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InvalidKmsKeyArn({:?}: {self})", self.0)
+    }
+}
+
 impl std::error::Error for InvalidKmsKeyArn {}
 
 #[cfg(test)]
@@ -160,7 +169,7 @@ mod tests {
             "arn:aws:kms:us west:123456789012:key/1234",
             "urn:aws:kms:us-west-2:123456789012:key/1234",
         ] {
-            assert_eq!(KmsKeyArn::parse(text), Err(InvalidKmsKeyArn(())), "{text:?}");
+            assert_eq!(KmsKeyArn::parse(text), Err(InvalidKmsKeyArn(text.into())), "{text:?}");
         }
     }
 }

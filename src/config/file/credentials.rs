@@ -256,9 +256,9 @@ fn check_keys(source: &Source<'_>, table: &CredentialsTable, kind: SourceType) -
 fn role_arn(source: &Source<'_>, table: &CredentialsTable) -> Result<Option<RoleArn>, ConfigError> {
     let Some(text) = &table.role_arn else { return Ok(None) };
     let role = RoleArn::parse(source.value("role_arn", text)?).map_err(|why| {
-        // As written, without the values of variables.
+        // As written, without the values of variables, which the cause would quote.
         let message = format!("role_arn {:?}: {why}", text.get_ref().0);
-        source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+        source.error(ConfigErrorKind::InvalidValue, text.span(), message)
     })?;
     Ok(Some(role))
 }

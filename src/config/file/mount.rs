@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::{Mount, MountBuilder},
     error::{ConfigError, ConfigErrorKind},
-    object::BucketName,
+    object::{BucketName, InvalidBucketName},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
 };
 
@@ -90,10 +90,10 @@ fn set<T>(
 fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountBuilder, ConfigError> {
     match (&table.bucket, &table.buckets_from_path) {
         (Some(text), None) => {
-            let name = BucketName::parse(source.value("bucket", text)?).map_err(|why| {
-                // As written, without the values of variables.
-                let message = format!("bucket {:?}: {why}", text.get_ref().0);
-                source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+            let name = BucketName::parse(source.value("bucket", text)?).map_err(|_| {
+                // As written, without the values of variables, which the cause would quote.
+                let message = format!("bucket {:?}: {}", text.get_ref().0, InvalidBucketName::RULE);
+                source.error(ConfigErrorKind::InvalidValue, text.span(), message)
             })?;
             Ok(Mount::builder(name))
         }

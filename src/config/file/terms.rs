@@ -79,9 +79,9 @@ fn encryption(source: &Source<'_>, table: &Spanned<EncryptionTable>) -> Result<E
 
 fn account(source: &Source<'_>, text: &Text) -> Result<AccountId, ConfigError> {
     AccountId::parse(&source.value("expected_bucket_owner", text)?).map_err(|why| {
-        // As written, without the values of variables.
+        // As written, without the values of variables, which the cause would quote.
         let message = format!("expected_bucket_owner {:?}: {why}", text.get_ref().0);
-        source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+        source.error(ConfigErrorKind::InvalidValue, text.span(), message)
     })
 }
 
@@ -95,9 +95,9 @@ fn customer_key(source: &Source<'_>, text: &Text) -> Result<CustomerKey, ConfigE
 
 fn kms_key(source: &Source<'_>, text: &Text) -> Result<KmsKeyArn, ConfigError> {
     KmsKeyArn::parse(source.value("key", text)?).map_err(|why| {
-        // As written, without the values of variables.
+        // As written, without the values of variables, which the cause would quote.
         let message = format!("key {:?}: {why}", text.get_ref().0);
-        source.error(ConfigErrorKind::InvalidValue, text.span(), message).caused_by(why)
+        source.error(ConfigErrorKind::InvalidValue, text.span(), message)
     })
 }
 

@@ -92,8 +92,7 @@ impl CheckArgs {
             options = options.write_probe(WriteProbe::On);
         }
         if let Some(name) = &self.for_bucket {
-            options =
-                options.bucket(BucketName::parse(name).map_err(|why| format!("--for-bucket {name}: {why}"))?);
+            options = options.bucket(BucketName::parse(name).map_err(|why| format!("--for-bucket: {why}"))?);
         }
         if let Some(url) = variable("AWS_ENDPOINT_URL_STS") {
             options = options.sts_endpoint_url(url);

@@ -165,7 +165,7 @@ fn with(
 }
 
 fn bucket(flag: &str, name: &str) -> Result<BucketName, String> {
-    BucketName::parse(name).map_err(|why| format!("{flag} {name}: {why}"))
+    BucketName::parse(name).map_err(|why| format!("{flag}: {why}"))
 }
 
 fn external_id(text: &str) -> Result<ExternalId, String> {
