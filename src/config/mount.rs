@@ -9,7 +9,7 @@ use crate::{
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
-    response::{Answers, CacheControlPolicy, CorsPolicy, HeaderPolicy},
+    response::{Answers, CacheControlPolicy, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
     terms::{Encryption, Grant},
 };
@@ -137,6 +137,11 @@ impl Mount {
     /// The permissions that its credentials should have.
     pub fn grant(&self) -> Grant {
         self.0.grant
+    }
+
+    /// The service that answers where its bucket has nothing to serve.
+    pub fn fallback(&self) -> Fallback {
+        self.0.answers.fallback
     }
 
     /// The encryption of its bucket's objects, if the configuration names it.

@@ -91,7 +91,7 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "What to serve")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Set a key of the file's table [[mount]], like fallback=inner or cors.max_age_secs=60; can be repeated
+    /// Set a key of the file's table [[mount]], like denied=auto or allow_versions=true; can be repeated
     ///
     /// Keys of the tables [cache] and [credentials.NAME] begin with the table, like cache.negative_ttl_ms=1000. VALUE is
     /// TOML if it parses as TOML, else text: quote text that looks like a number, like -o 'prefix="2031"'. ${NAME} in it

@@ -1,7 +1,7 @@
 use std::{env, error::Error, path::Path};
 
 use toml::Value;
-use tower_s3_proxy::{BucketName, Cache, ConfigFile, Mount, S3ProxyConfig};
+use tower_s3_proxy::{BucketName, Cache, ConfigFile, Mount, S3ProxyConfig, response::Fallback};
 
 use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
@@ -47,6 +47,12 @@ impl MountArgs<'_> {
         }
         let cache = file.cache().cloned();
         let config = file.load().await?;
+        if has_inner_fallback(&config) {
+            return Err(format!(
+                "-o fallback: {NO_SERVICE}; leave it out, and objects that do not exist are 404"
+            )
+            .into());
+        }
         let bucket = settings.text("bucket").and_then(|name| BucketName::parse(name).ok());
         let single = bucket.zip(config.mounts().first().cloned());
         Ok(Served { config, cache, single, description: describe(&settings) })
@@ -68,12 +74,23 @@ impl MountArgs<'_> {
     }
 }
 
+/// Whether a mount hands on what it cannot serve.
+fn has_inner_fallback(config: &S3ProxyConfig) -> bool {
+    config.mounts().iter().any(|mount| mount.fallback() == Fallback::Inner)
+}
+
+const NO_SERVICE: &str = "\"inner\" is for a program of yours, and the standalone has no service behind it";
+
 async fn from_file(path: &Path) -> Result<Served, Box<dyn Error>> {
     let in_file = |why| format!("{}: {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let file = ConfigFile::parse(&text).map_err(in_file)?;
     let cache = file.cache().cloned();
     let config = file.load().await.map_err(in_file)?;
+    if has_inner_fallback(&config) {
+        // A program may share the file.
+        tracing::warn!(file = %path.display(), "fallback = {NO_SERVICE}: objects that do not exist are 404");
+    }
     Ok(Served { config, cache, single: None, description: format!("the mounts of {}", path.display()) })
 }
 
@@ -250,6 +267,34 @@ mod tests {
         }
         let anonymous = settings(&["--bucket=media", "--region=us-west-2", "--anonymous"]);
         assert!(anonymous.read(|_| None).unwrap().build(None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_has_no_service_behind_it_falls_back_on_none() {
+        let keys = ["-o", "access_key_id=a", "-o", "secret_access_key=b"];
+        for (fallback, hint) in
+            [("none", None), ("inner", Some("-o fallback: \"inner\" is for a program of yours"))]
+        {
+            let option = format!("fallback={fallback}");
+            let flags = [&["--bucket=media", "--region=us-west-2", "-o", &option], &keys[..]].concat();
+            let args = Args::try_parse_from(["tower-s3-proxy"].iter().chain(&flags)).unwrap();
+            let (source, credentials) = (&args.source, &args.credentials);
+            let mounts = MountArgs { source, credentials, cache: &args.cache, writes: None };
+            match (mounts.load(None).await.map_err(|why| why.to_string()), hint) {
+                (Ok(_), None) => {}
+                (Err(why), Some(hint)) => assert!(why.starts_with(hint), "{why}"),
+                (loaded, _) => panic!("{option}: {:?}", loaded.map(|served| served.config)),
+            }
+        }
+        // A file may be a program's, too.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("proxy.toml");
+        std::fs::write(
+            &file,
+            "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\nfallback = \"inner\"\n",
+        )
+        .unwrap();
+        assert!(from_file(&file).await.is_ok());
     }
 
     #[test]

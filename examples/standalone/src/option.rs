@@ -14,7 +14,7 @@ pub(crate) struct MountOption {
 impl MountOption {
     /// The value is TOML if it can be, else text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').ok_or("give KEY=VALUE, like fallback=inner")?;
+        let (key, value) = text.split_once('=').ok_or("give KEY=VALUE, like denied=auto")?;
         let value = value.trim();
         let value = value.parse().unwrap_or_else(|_| Value::String(value.to_owned()));
         Ok(Self { key: parse_key(key.trim())?, value })
@@ -32,8 +32,7 @@ impl MountOption {
 }
 
 fn parse_key(text: &str) -> Result<Vec<String>, String> {
-    let malformed =
-        || format!("{text:?} is not a key: give one of the file, like fallback or cors.max_age_secs");
+    let malformed = || format!("{text:?} is not a key: give one of the file, like denied or cache.size");
     if text.contains(char::is_control) {
         return Err(malformed());
     }
