@@ -176,7 +176,7 @@ mod tests {
                 let mounts = MountArgs { source, credentials, cache: &args.cache, writes: None };
                 let mut settings = mounts.settings()?;
                 settings.set_default("", "bucket", "demo");
-                let file = settings.read(|_| None).map_err(|why| why.to_string())?;
+                let file = settings.read(|_| None)?;
                 admin(&args.cache, file.cache()).map_err(|why| why.to_string())?;
                 Ok(file.cache().is_some())
             });

@@ -1,5 +1,5 @@
 use toml::Value;
-use tower_s3_proxy::{ConfigError, ConfigFile};
+use tower_s3_proxy::ConfigFile;
 
 use crate::option::MountOption;
 
@@ -61,7 +61,7 @@ impl Settings {
     }
 
     /// The configuration with this one mount.
-    pub(crate) fn read(&self, variable: impl Fn(&str) -> Option<String>) -> Result<ConfigFile, ConfigError> {
+    pub(crate) fn read(&self, variable: impl Fn(&str) -> Option<String>) -> Result<ConfigFile, String> {
         let (of_file, of_mount): (Vec<_>, Vec<_>) = self.0.iter().partition(|setting| setting.is_of_file());
         let part = |setting: &Setting| (setting.name.clone(), setting.to_toml());
         let parts: Vec<_> = of_file
@@ -70,7 +70,26 @@ impl Settings {
             .chain([(String::new(), "[[mount]]".to_owned())])
             .chain(of_mount.into_iter().map(part))
             .collect();
-        ConfigFile::parse_parts(parts.iter().map(|(name, text)| (name.as_str(), text.as_str())), variable)
+        let parts = parts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        ConfigFile::parse_parts(parts, variable).map_err(|why| self.with_form(why.to_string()))
+    }
+
+    /// A refusal with the form that the value of an option must have, if it has another.
+    fn with_form(&self, refusal: String) -> String {
+        let is_about = |setting: &&Setting| refusal.starts_with(&format!("{}: ", setting.name));
+        let Some(setting) = self.0.iter().find(is_about).filter(|setting| setting.name.starts_with("-o "))
+        else {
+            return refusal;
+        };
+        let key = setting.key.join(".");
+        let form = match &setting.value {
+            Value::String(text) if refusal.ends_with("expected a sequence") => format!("{key}=[{text:?}]"),
+            Value::String(_) if refusal.ends_with("expected a boolean") => {
+                format!("{key}=true or {key}=false")
+            }
+            _ => return refusal,
+        };
+        format!("-o {key}: write {form}")
     }
 }
 
@@ -139,7 +158,7 @@ mod tests {
 
     /// The mounts in their `Debug` form, or the error.
     fn built(options: &[&str]) -> Result<String, String> {
-        let file = settings(options)?.read(variable).map_err(|why| why.to_string())?;
+        let file = settings(options)?.read(variable)?;
         let default = credentials::fixed("AKIDEXAMPLE", "not-a-secret", None);
         let config = file.build(Some(default)).map_err(|why| why.to_string())?;
         Ok(format!("{config:?}"))
@@ -203,6 +222,16 @@ mod tests {
                 "-o connect_timeout_ms: `connect_timeout_ms` is called `transport.connect_timeout_ms` now",
             ),
             (&["cache.block=64KiB"], "-o cache.block: the cache needs a size"),
+            (&["cors.methods=GET"], "-o cors.methods: write cors.methods=[\"GET\"]"),
+            (
+                &["forward_response_headers=x-amz-meta-*"],
+                "-o forward_response_headers: write forward_response_headers=[\"x-amz-meta-*\"]",
+            ),
+            (&["path_style=yes"], "-o path_style: write path_style=true or path_style=false"),
+            (
+                &["cors.credentials=on"],
+                "-o cors.credentials: write cors.credentials=true or cors.credentials=false",
+            ),
         ] {
             let refusal = built(options).unwrap_err();
             assert!(refusal.starts_with(message), "{options:?}: {refusal}");
