@@ -197,7 +197,7 @@ mod tests {
     fn what_is_wrong_is_said_by_flag_and_key() {
         for (options, message) in [
             (&["fallback=outer"][..], "-o fallback: fallback \"outer\": must be"),
-            (&["fallbak=inner"], "-o fallbak: unknown field `fallbak`, expected one of `path`"),
+            (&["fallbak=inner"], "-o fallbak: unknown key `fallbak`: did you mean `fallback`?"),
             (&["miss=inner"], "-o miss: `miss` is called `fallback` now"),
             (
                 &["cache.patience_ms=1"],

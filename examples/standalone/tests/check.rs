@@ -152,7 +152,7 @@ async fn what_cannot_be_tried_is_told_apart() {
     for (args, hint) in [
         (&["check", "--bucket", "x"][..], "--bucket: bucket \"x\""),
         (&["check", "--bucket", "media"], "give --region"),
-        (&["check", "-o", "fallbak=inner"], "-o fallbak: unknown field"),
+        (&["check", "-o", "fallbak=inner"], "-o fallbak: unknown key"),
         (&["check", "-o", "miss=inner"], "-o miss: `miss` is called `fallback` now"),
         (&["check", "--config", "/nonexistent/proxy.toml"], "/nonexistent/proxy.toml"),
         (&["check", "--bucket", "media", "--region", "us-west-2", "--canary", "../x"], "--canary"),

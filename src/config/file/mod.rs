@@ -10,6 +10,7 @@ mod source;
 mod table;
 mod terms;
 mod transport;
+mod unknown_key;
 
 #[cfg(test)]
 mod tests;

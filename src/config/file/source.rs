@@ -3,6 +3,7 @@ use std::{fmt, ops::Range};
 use super::{
     expand::{ExpandError, expand},
     table::{FileTable, Text, Unexpanded},
+    unknown_key,
 };
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -38,7 +39,7 @@ impl<'a> Source<'a> {
     pub(super) fn parse(&self) -> Result<FileTable, ConfigError> {
         toml::from_str(self.text).map_err(|why| {
             // Neither `why` nor its `Display`: they contain the source line, which may have a secret.
-            let message = renamed(why.message()).unwrap_or_else(|| why.message().to_owned());
+            let message = unknown_key::explain(why.message()).unwrap_or_else(|| why.message().to_owned());
             let place = match (why.span(), self.places) {
                 (Some(span), Places::Lines) => {
                     let (line, column) = self.position(span.start);
@@ -137,21 +138,3 @@ fn at(place: Option<String>, what: impl fmt::Display, separator: &str) -> String
         None => what.to_string(),
     }
 }
-
-/// The message for a key that had another name before 0.1. It names the new one.
-fn renamed(message: &str) -> Option<String> {
-    let key = message.strip_prefix("unknown field `")?.split('`').next()?;
-    let (_, new) = RENAMED.iter().find(|(old, _)| *old == key)?;
-    Some(format!("`{key}` is called `{new}` now"))
-}
-
-const RENAMED: [(&str, &str); 8] = [
-    ("cache_rule", "cache_control_rule"),
-    ("missing_for_ms", "negative_ttl_ms"),
-    ("finish_from", "background_fill_threshold"),
-    ("patience_ms", "stale_if_error_after_ms"),
-    ("miss", "fallback"),
-    ("connect_timeout_ms", "transport.connect_timeout_ms"),
-    ("response_timeout_ms", "transport.response_timeout_ms"),
-    ("max_idle_connections", "transport.max_idle_connections"),
-];

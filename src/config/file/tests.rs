@@ -310,7 +310,7 @@ fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
         ),
         ("size = \"8MiB\"\nbackground_fill_threshold = 256", File, "line 7, column 29: ", "expected u8"),
         ("size = \"8MiB\"\nclients = \"yes\"", InvalidValue, "line 7: clients \"yes\": ", "\"ignored\""),
-        ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown field `ttl`"),
+        ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown key `ttl`: expected one of `size`"),
         (
             "size = \"8MiB\"\npatience_ms = 1",
             File,
@@ -373,7 +373,7 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "regoin = \"us-west-2\"",
             File,
             "line 4, column 1: ",
-            "unknown field `regoin`, expected one of `path`",
+            "unknown key `regoin`: did you mean `region`?",
         ),
         ("bucket = \"other-bucket\"", File, "line 4, column 1: ", "duplicate key"),
         ("prefix = 1", File, "line 4, column 10: ", "text in quotes"),
@@ -392,12 +392,17 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "[[mount.cache_control_rule]]\ndefault = \"a\"\nage = 1",
             File,
             "line 6, column 1: ",
-            "unknown field `age`",
+            "unknown key `age`: expected one of `default`",
         ),
         ("[mount.cors]\norigins = \"*\"", File, "line 5, column 11: ", "expected a sequence"),
-        ("[mount.cors]\norigins = [\"*\"]\norigin = 1", File, "line 6, column 1: ", "unknown field `origin`"),
+        (
+            "[mount.cors]\norigins = [\"*\"]\norigin = 1",
+            File,
+            "line 6, column 1: ",
+            "unknown key `origin`: did you mean `origins`?",
+        ),
         ("[[mount.cors]]\norigins = [\"*\"]", File, "line 4, column ", ""),
-        ("anonymous = true\n[other]", File, "line 5, column 2: ", "unknown field `other`"),
+        ("anonymous = true\n[other]", File, "line 5, column 2: ", "unknown key `other`: expected one of"),
         // Variables.
         ("prefix = \"${OTHER}\"", Missing, "line 4: prefix: ", "variable OTHER is not set"),
         (
@@ -525,6 +530,36 @@ fn what_is_no_configuration_is_refused_with_its_line() {
 }
 
 #[test]
+fn every_old_name_is_told_its_new_one() {
+    for (table, old, new) in [
+        ("mount", "cache_rule", "cache_control_rule"),
+        ("mount", "miss", "fallback"),
+        ("mount", "connect_timeout_ms", "transport.connect_timeout_ms"),
+        ("mount", "response_timeout_ms", "transport.response_timeout_ms"),
+        ("mount", "max_idle_connections", "transport.max_idle_connections"),
+        ("cache", "missing_for", "negative_ttl_ms"),
+        ("cache", "missing_for_ms", "negative_ttl_ms"),
+        ("cache", "finish_from", "background_fill_threshold"),
+        ("cache", "patience", "stale_if_error_after_ms"),
+        ("cache", "patience_ms", "stale_if_error_after_ms"),
+    ] {
+        let said = format!("`{old}` is called `{new}` now");
+        let in_file = match table {
+            "cache" => format!("{}[cache]\nsize = \"8MiB\"\n{old} = 1\n", mount_with("anonymous = true")),
+            _ => mount_with(&format!("{old} = 1")),
+        };
+        assert!(error(&in_file).to_string().ends_with(&said), "{in_file}");
+        let option = match table {
+            "cache" => [("-o cache", format!("cache.{old} = 1")), ("", "[[mount]]".to_owned())],
+            _ => [("", "[[mount]]".to_owned()), ("-o", format!("{old} = 1"))],
+        };
+        let parts = option.iter().map(|(name, text)| (*name, text.as_str()));
+        let refusal = ConfigFile::parse_parts(parts, variable).err().unwrap();
+        assert!(refusal.to_string().ends_with(&said), "{refusal}");
+    }
+}
+
+#[test]
 fn a_file_as_a_whole_is_refused_with_what_it_lacks() {
     use ConfigErrorKind::{DuplicateMount, File, InvalidValue, Missing};
 
@@ -533,6 +568,11 @@ fn a_file_as_a_whole_is_refused_with_what_it_lacks() {
         ("", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
         ("region = \"us-west-2\"", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
         ("mount = []", Missing, "the file has no mount: a mount begins with a line [[mount]]"),
+        (
+            "region = \"us-west-2\"\n\n[[mounts]]\nbucket = \"studio-media\"",
+            File,
+            "line 3, column 3: unknown key `mounts`: did you mean `[[mount]]`?",
+        ),
         (
             "[mount]\nbucket = \"a\"",
             File,

@@ -105,7 +105,11 @@ async fn what_is_no_source_is_refused_with_its_line() {
             InvalidValue,
             "line 4: type \"vault\": must be \"keys\" or ",
         ),
-        ("[credentials.used]\ntipe = \"keys\"", File, "line 4, column 1: unknown field `tipe`"),
+        (
+            "[credentials.used]\ntipe = \"keys\"",
+            File,
+            "line 4, column 1: unknown key `tipe`: did you mean `type`?",
+        ),
         (
             "[credentials.other]\ntype = \"container\"",
             Missing,

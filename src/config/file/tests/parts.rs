@@ -23,7 +23,7 @@ fn messages_name_the_part_and_no_line() {
         (&[], &[bucket, "anonymous = true"], "mount 1 (at \"/\"): the region is missing"),
         (&[region], &[bucket], "mount 1 (at \"/\"): credentials are missing"),
         (&[region], &[bucket, "path = \"media\""], "mount 1 (at \"media\"): "),
-        (&[], &["fallbak = \"inner\""], "-o fallbak: unknown field `fallbak`, expected one of `path`, "),
+        (&[], &["fallbak = \"inner\""], "-o fallbak: unknown key `fallbak`: did you mean `fallback`?"),
         (&[], &["miss = \"inner\""], "-o miss: `miss` is called `fallback` now"),
         (
             &["cache.patience_ms = 1"],
@@ -33,7 +33,7 @@ fn messages_name_the_part_and_no_line() {
         (&[], &["prefix = 2024"], "-o prefix: must be text in quotes"),
         (&[], &[bucket, "customer_key = \"s3cr3t\""], "-o customer_key: customer_key: "),
         (&[], &["cors.max_age_secs = \"soon\""], "-o cors.max_age_secs: invalid type"),
-        (&[], &["cors.max_age = 1"], "-o cors.max_age: unknown field `max_age`, expected one of `origins`"),
+        (&[], &["cors.max_age = 1"], "-o cors.max_age: unknown key `max_age`: did you mean `max_age_secs`?"),
         (&[], &[bucket, "cors.max_age_secs = 1"], "-o cors.max_age_secs: cors needs origins"),
         (&["cache.max_object = \"8 MiB\""], &[bucket], "-o cache.max_object: the cache needs a size"),
         (&["cache.size = 1"], &[bucket], "-o cache.size: [cache]: "),

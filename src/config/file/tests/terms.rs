@@ -72,7 +72,7 @@ fn an_encryption_that_makes_no_sense_is_refused_with_its_line() {
             "line 7: context: ",
             "OTHER is not set",
         ),
-        (&format!("{kms}bucket-key = true"), File, "line 7, column 1: ", "unknown field"),
+        (&format!("{kms}bucket-key = true"), File, "line 7, column 1: ", "did you mean `bucket_key`?"),
         ("customer_key = \"s3cr3t\"", InvalidValue, "line 4: customer_key: not a key", "Base64 of 32 bytes"),
         ("customer_key = 987654321", File, "line 4, column 16: ", "text in quotes"),
         (
