@@ -298,11 +298,18 @@ impl FileMount {
         default: Option<&CredentialsSource>,
         named: &BTreeMap<String, CredentialsSource>,
     ) -> Result<Mount, ConfigError> {
-        let Self { place, credentials, builder, .. } = self;
+        let Self { place, region, credentials, builder } = self;
         let missing = |why: &str| {
             let message = format!("{place}: credentials are missing: {why}");
             ConfigError::new(ConfigErrorKind::Missing, message)
         };
+        if region.is_none() {
+            let message = format!(
+                "{place}: the region is missing: give region, for the mount or for the whole file; AWS_REGION counts for \
+                 flags only, and region = \"${{AWS_REGION}}\" takes it"
+            );
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        }
         let source = match credentials {
             FileCredentials::Anonymous => CredentialsSource::anonymous(),
             FileCredentials::Keys(keys) => from_keys(keys),

@@ -30,7 +30,10 @@ pub(super) fn read(
 
     let path = table.path.as_ref().map_or("/", |path| &path.get_ref().0);
     let place = source.called(span, format_args!("mount {number} (at {path:?})"));
-    let region = text("region", &table.region)?.or_else(|| shared.region.map(str::to_owned));
+    let endpoint_url = endpoint_url(source, table)?;
+    // Servers that speak S3's protocol rarely care; this is what they call theirs.
+    let usual = || endpoint_url.as_ref().map(|_| "us-east-1".to_owned());
+    let region = text("region", &table.region)?.or_else(|| shared.region.map(str::to_owned)).or_else(usual);
 
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
@@ -44,7 +47,7 @@ pub(super) fn read(
     let builder = set(builder, text("host", &table.host)?, MountBuilder::host);
     let builder = set(builder, text("prefix", &table.prefix)?, MountBuilder::prefix);
     let builder = set(builder, region.clone(), MountBuilder::region);
-    let builder = set(builder, endpoint_url(source, table)?, MountBuilder::endpoint_url);
+    let builder = set(builder, endpoint_url, MountBuilder::endpoint_url);
     let builder = set(builder, text("connect_to", &table.connect_to)?, MountBuilder::connect_to);
 
     let own = table.transport.as_ref().map(|table| transport::read(source, table)).transpose()?;

@@ -356,6 +356,28 @@ fn the_region_for_default_credentials_is_the_files_or_that_of_a_mount_that_needs
 }
 
 #[test]
+fn a_server_at_an_endpoint_has_the_usual_region() {
+    let mount = |lines: &str| format!("[[mount]]\nbucket = \"media\"\nanonymous = true\n{lines}\n");
+    let endpoint = "endpoint_url = \"http://127.0.0.1:9000\"";
+    for (text, region) in [
+        (mount(endpoint), Some("us-east-1")),
+        (mount(&format!("{endpoint}\nregion = \"garage\"")), Some("garage")),
+        (format!("region = \"garage\"\n{}", mount(endpoint)), Some("garage")),
+        (mount(""), None),
+    ] {
+        let read = file(&text);
+        assert_eq!(read.mounts[0].region.as_deref(), region, "{text}");
+        match read.build(None) {
+            Ok(_) => assert!(region.is_some(), "{text}"),
+            Err(why) => {
+                assert!(region.is_none(), "{text}: {why}");
+                assert!(why.to_string().contains("AWS_REGION counts for flags only"), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_empty_session_token_is_none() {
     let lines = "access_key_id = \"a\"\nsecret_access_key = \"b\"\nsession_token = \"${EMPTY}\"";
     assert!(file(&mount_with(lines)).build(None).is_ok());
