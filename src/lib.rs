@@ -18,32 +18,6 @@
 //! # }
 //! ```
 //!
-//! # The way of a request
-//!
-//! ```text
-//!            ┌─────────── S3Proxy::call ───────────┐
-//! request ──▶│ route    does a mount claim it?     │── no ──▶ inner service, untouched
-//!            │          which bucket, which key?   │
-//!            │ request  ranges, conditions, query  │── refused ──▶ 404, 405, 400
-//!            │ access   which credentials?         │── denied ──▶ 401, 403, …
-//!            │ cache    in memory, and fresh?      │── all of it ──▶ response, without a wait
-//!            └─────────────────┬───────────────────┘
-//!                              ▼ one boxed future
-//!              cache     which bytes are missing? does a read from S3 already bring them?
-//!                              │
-//!              origin    endpoint, signature, connection
-//!                              │
-//!              response  header fields, caching, errors
-//!                              │
-//! response ◀── body: frames of S3 as the client reads them, and slices of memory
-//! ```
-//!
-//! A mount has a cache only if it is given one ([`MountBuilder::cache`]). With an
-//! [authorizer](MountBuilder::authorize), a request waits for its decision before the cache is consulted.
-//!
-//! A request that no mount claims is passed on without a box, a lock or an allocation. A failure is a response of the proxy
-//! with a [`ProxyError`] in its extensions; the service's error is the inner service's alone.
-//!
 //! # The guide
 //!
 //! [`guide`] explains every subject: [embedding](guide::embedding), [buckets](guide::buckets),

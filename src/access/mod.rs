@@ -1,4 +1,6 @@
-//! May this client have the object, and with whose credentials is S3 asked?
+//! Who can have an object: authorizers, credential sets, and the selectors that choose between them.
+//!
+//! The [guide](crate::guide::access) has examples.
 
 mod authorizer;
 mod credential_set;

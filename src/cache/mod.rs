@@ -1,7 +1,9 @@
-//! Is the object here already? One map for whole reads, ranges and HEADs, the rules for what it keeps and for how long,
-//! and the reads of S3 that fill it.
+//! The in-memory cache: its size, how long objects are fresh, purging and counters.
 //!
-//! `MountCache` is the only way in: nothing outside this folder reaches past it.
+//! [`Cache::builder`] makes one, and [`MountBuilder::cache`](crate::MountBuilder::cache) gives it to a mount. One map serves
+//! whole reads, ranges and HEADs. The [guide](crate::guide::cache) has the rules.
+
+// `MountCache` is the only way in: nothing outside this folder reaches past it.
 
 mod fill;
 mod handle;

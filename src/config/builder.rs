@@ -65,6 +65,7 @@ enum BucketChoice {
 
 // === impl MountBuilder ===
 
+/// # Paths and keys
 impl MountBuilder {
     pub(super) fn fixed(bucket: BucketName) -> Self {
         Self::new(BucketChoice::Fixed(bucket))

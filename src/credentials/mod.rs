@@ -1,4 +1,4 @@
-//! Where credentials come from.
+//! Where credentials come from: keys, the AWS default chain, profiles, roles, web identities, metadata services.
 //!
 //! [`MountBuilder::credentials`](crate::MountBuilder::credentials) takes every [`ProvideCredentials`] of the SDK:
 //! [`Credentials`] themselves for fixed keys, the providers of `aws-config`, or your own (see

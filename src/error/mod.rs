@@ -1,4 +1,4 @@
-//! Why a configuration is refused, and why a request fails.
+//! Errors: why a configuration is refused ([`ConfigError`]), and why a request fails ([`ProxyError`]).
 
 mod chain;
 mod config;

@@ -1,5 +1,7 @@
-//! The permissions that a mount needs, as policies of IAM and of resources, from its own configuration. Pure: values
-//! in, documents out, without the network.
+//! The IAM and resource policies that a mount needs, made from its configuration: least privilege, each statement with its
+//! reason.
+
+// Pure: values in, documents out, without the network.
 
 mod allowed;
 mod cors;

@@ -1,4 +1,6 @@
-//! What may the client see? Pure.
+//! What clients see: rules for `Cache-Control`, content types, and the answers to what is missing, denied or malformed.
+
+// Pure: values in, values out.
 
 mod answers;
 mod cache_control;

@@ -1,4 +1,4 @@
-//! The tower side: the layer, the service that it makes, and that service's future.
+//! The layer, the service that it makes, and the types of their responses and futures.
 
 mod future;
 mod layer;

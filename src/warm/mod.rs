@@ -1,4 +1,4 @@
-//! Reads objects into the cache before a client asks for them, the same way as requests do.
+//! Warming: objects read into the cache before a client asks for them, by key or by prefix.
 
 mod readers;
 mod warming;

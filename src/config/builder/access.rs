@@ -6,6 +6,7 @@ use crate::{
     credentials::CredentialsSource,
 };
 
+/// # Credentials and access
 impl MountBuilder {
     /// The credentials that sign requests: any credentials provider of the SDK, your own, or a source from the
     /// functions of [`credentials`](crate::credentials). One task at a time asks it ahead of expiry; no request waits

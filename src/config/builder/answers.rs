@@ -5,6 +5,7 @@ use crate::response::{
     BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback,
 };
 
+/// # What clients see
 impl MountBuilder {
     /// The value of `Cache-Control` for objects to which S3 gives neither `Cache-Control` nor `Expires`. Comes after
     /// the rules of its kind ([`CacheControlRule::default_to`]).

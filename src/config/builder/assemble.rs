@@ -19,6 +19,7 @@ use crate::{
     terms::BucketTerms,
 };
 
+/// # The mount
 impl MountBuilder {
     /// Checks everything and resolves the bucket's endpoint, without using the network.
     ///

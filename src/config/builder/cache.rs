@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::MountBuilder;
 use crate::cache::{Cache, CacheTtl, Heuristic};
 
+/// # The cache
 impl MountBuilder {
     /// Keeps objects in this cache. Mounts that share one share its budget, not its objects.
     pub fn cache(mut self, cache: &Cache) -> Self {

@@ -6,6 +6,7 @@ use aws_types::SdkConfig;
 use super::MountBuilder;
 use crate::origin::Transport;
 
+/// # Where the bucket is
 impl MountBuilder {
     /// The region of the bucket, like `us-west-2`. Required, unless [`sdk_config`](Self::sdk_config) has one.
     pub fn region(mut self, region: impl Into<String>) -> Self {

@@ -17,6 +17,7 @@ pub(super) struct Terms {
     pub(super) of_bucket: BucketTerms,
 }
 
+/// # The terms of the bucket
 impl MountBuilder {
     /// The permissions that the credentials should have; only to read, by default. The proxy itself writes nothing.
     pub fn grant(mut self, grant: Grant) -> Self {
