@@ -110,7 +110,7 @@ impl Mount {
     }
 
     /// Builds a mount whose bucket is the first segment of the path after the mount, if one of these globs matches its
-    /// name: `*` is any run of characters, `?` one, `{a,b}` either.
+    /// name: `*` is any run of characters, `?` one, `{a,b}` either. Case matters.
     ///
     /// Bucket names are global: anyone may create a public bucket that matches a wide glob, and your server would serve
     /// it.

@@ -21,25 +21,33 @@ pub(crate) struct ObjectMatcher {
 
 /// A glob that does not parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InvalidGlobs(globset::Error);
+pub(crate) struct InvalidGlobs {
+    /// The option: `key` or `content_type`.
+    option: &'static str,
+    /// As it is written.
+    glob: String,
+    why: globset::Error,
+}
 
 // === impl ObjectGlobs ===
 
 impl ObjectGlobs {
     pub(crate) fn compile(&self) -> Result<ObjectMatcher, InvalidGlobs> {
         let key = self.key.as_deref().map(|glob| match glob.contains('/') {
-            true => compile(glob),
+            true => compile("key", glob, glob),
             // Without a slash it matches the last segment.
-            false => compile(&format!("**/{glob}")),
+            false => compile("key", glob, &format!("**/{glob}")),
         });
-        let content_type = self.content_type.as_deref().map(compile);
+        let content_type = self.content_type.as_deref().map(|glob| compile("content_type", glob, glob));
         Ok(ObjectMatcher { key: key.transpose()?, content_type: content_type.transpose()? })
     }
 }
 
-fn compile(glob: &str) -> Result<GlobMatcher, InvalidGlobs> {
-    let glob = GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(InvalidGlobs)
+fn compile(option: &'static str, written: &str, glob: &str) -> Result<GlobMatcher, InvalidGlobs> {
+    match GlobBuilder::new(glob).literal_separator(true).backslash_escape(true).build() {
+        Ok(glob) => Ok(glob.compile_matcher()),
+        Err(why) => Err(InvalidGlobs { option, glob: written.to_owned(), why }),
+    }
 }
 
 // === impl ObjectMatcher ===
@@ -78,13 +86,13 @@ fn essence(content_type: &str) -> &str {
 
 impl fmt::Display for InvalidGlobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "{} {:?}: {}", self.option, self.glob, self.why.kind())
     }
 }
 
 impl std::error::Error for InvalidGlobs {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        Some(&self.why)
     }
 }
 
@@ -122,11 +130,12 @@ mod tests {
 
     #[test]
     fn a_glob_that_does_not_parse_is_named() {
-        for globs in [
-            ObjectGlobs { key: Some("a[".to_owned()), content_type: None },
-            ObjectGlobs { key: None, content_type: Some("a[".to_owned()) },
+        for (globs, message) in [
+            (ObjectGlobs { key: Some("a[".to_owned()), content_type: None }, "key \"a[\": "),
+            (ObjectGlobs { key: None, content_type: Some("a[".to_owned()) }, "content_type \"a[\": "),
         ] {
-            assert!(globs.compile().unwrap_err().to_string().contains("a["), "{globs:?}");
+            let refusal = globs.compile().unwrap_err().to_string();
+            assert!(refusal.starts_with(message) && !refusal.contains("**"), "{globs:?}: {refusal}");
         }
     }
 }

@@ -80,7 +80,8 @@ impl CacheControlRule {
     }
 
     /// Only for keys that the glob matches: `*` and `?` stay within a segment, `**` spans segments, `{a,b}` and
-    /// `[a-z]` are alternatives. A glob without a slash is matched against the last segment (`*.html`).
+    /// `[a-z]` are alternatives. A glob without a slash is matched against the last segment (`*.html`). Case
+    /// matters, as it does to S3.
     ///
     /// The key is S3's, with the mount's prefix.
     #[must_use]
@@ -89,7 +90,7 @@ impl CacheControlRule {
         self
     }
 
-    /// Only for content types that the glob matches, without parameters: `image/*`, `text/html`.
+    /// Only for content types that the glob matches, without parameters and in lower case: `image/*`, `text/html`.
     #[must_use]
     pub fn content_type(mut self, glob: impl Into<String>) -> Self {
         self.globs.content_type = Some(glob.into());

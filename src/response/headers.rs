@@ -37,8 +37,10 @@ impl HeaderPolicy {
     ) -> Result<Self, InvalidHeaderRule> {
         let mut set = GlobSetBuilder::new();
         for glob in forwarded {
-            let glob = Glob::new(&glob.to_ascii_lowercase());
-            set.add(glob.map_err(|error| InvalidHeaderRule(error.to_string()))?);
+            let invalid = |why: &globset::ErrorKind| {
+                InvalidHeaderRule(format!("forward_response_header {glob:?}: {why}"))
+            };
+            set.add(Glob::new(&glob.to_ascii_lowercase()).map_err(|error| invalid(error.kind()))?);
         }
         let forwarded = set.build().map_err(|error| InvalidHeaderRule(error.to_string()))?;
         let metadata = metadata.iter().map(|(from, to)| metadata_rule(from, to)).collect::<Result<_, _>>()?;
@@ -345,6 +347,7 @@ mod tests {
             let rule = [("title".to_owned(), to.to_owned())];
             assert!(HeaderPolicy::new(&[], &rule).is_err(), "{to}");
         }
-        assert!(HeaderPolicy::new(&["a[".to_owned()], &[]).is_err());
+        let refusal = HeaderPolicy::new(&["X-A[".to_owned()], &[]).unwrap_err();
+        assert!(refusal.to_string().starts_with("forward_response_header \"X-A[\": "), "{refusal}");
     }
 }
