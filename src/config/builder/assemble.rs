@@ -42,6 +42,7 @@ impl MountBuilder {
         let origin = ingredients.origin(own_credentials);
         let source = own_credentials.clone();
         self.check_sets()?;
+        self.check_freshness()?;
         self.check_payer(own_credentials)?;
         self.check_customer_key(ingredients.addressing.endpoint_url.as_ref())?;
         // If the bucket is not known yet, any name shows whether region and options are valid.
@@ -121,6 +122,22 @@ impl MountBuilder {
                 "credentials are missing: give a provider, or say that the bucket is public (anonymous)";
             ConfigError::new(ConfigErrorKind::Missing, message)
         })
+    }
+
+    fn check_freshness(&self) -> Result<(), ConfigError> {
+        let of_cache = [
+            ("cache_ttl", self.cache_ttl.is_some()),
+            ("cache_ttl_rule", !self.cache_ttl_rules.is_empty()),
+            ("cache_heuristic", self.cache_heuristic.is_some()),
+        ];
+        match of_cache.into_iter().find(|(_, is_set)| *is_set && self.cache.is_none()) {
+            Some((option, _)) => {
+                let message =
+                    format!("{option} without a cache: give the mount a cache, or leave {option} out");
+                Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_sets(&self) -> Result<(), ConfigError> {

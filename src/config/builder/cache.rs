@@ -35,3 +35,30 @@ impl MountBuilder {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BucketName, ConfigErrorKind, Mount};
+
+    #[test]
+    fn a_lifetime_in_a_cache_needs_a_cache() {
+        type Row = (fn(MountBuilder) -> MountBuilder, &'static str);
+        let rows: [Row; 3] = [
+            (|mount| mount.cache_ttl(SECOND), "cache_ttl without a cache"),
+            (|mount| mount.cache_ttl_rule(CacheTtl::new(SECOND)), "cache_ttl_rule without a cache"),
+            (|mount| mount.cache_heuristic(10, SECOND), "cache_heuristic without a cache"),
+        ];
+        let mount =
+            || Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2").anonymous();
+        let cache = Cache::builder(1 << 20).build().unwrap();
+        for (change, message) in rows {
+            let refusal = change(mount()).build().unwrap_err();
+            assert_eq!(refusal.kind(), ConfigErrorKind::Contradiction);
+            assert!(refusal.to_string().starts_with(message), "{refusal}");
+            assert!(change(mount()).cache(&cache).build().is_ok(), "{message}");
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+}
