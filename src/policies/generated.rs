@@ -81,7 +81,7 @@ impl Policies {
             (_, Signer::Nobody) => {}
             (Some(trust), _) => self.documents.push(role::trust(trust)),
             (None, _) => self.left_out.push(
-                "The trust policy: the principal that assumes the role is not known. Name it, if there is a role.".to_owned(),
+                "The trust policy: the principal that assumes the role is not known. Name it (--trust), if there is a role.".to_owned(),
             ),
         }
         self.add(resource::bucket(facts));

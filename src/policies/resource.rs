@@ -35,7 +35,8 @@ pub(super) fn bucket(facts: &Facts) -> Result<PolicyDocument, String> {
     statements.extend(denials(facts));
     if statements.is_empty() {
         return Err(
-            "The bucket policy: it names the role or the user, which is not known. Give its ARN.".to_owned()
+            "The bucket policy: it names the role or the user, which is not known. Give its ARN (--role)."
+                .to_owned(),
         );
     }
     let mut about = String::from(match &facts.signer {
@@ -137,7 +138,7 @@ pub(super) fn access_point(facts: &Facts) -> Option<Result<PolicyDocument, Strin
     let Place::AccessPoint(_) = &facts.place else { return None };
     let Some(principal) = facts.principal() else {
         return Some(Err(
-            "The access point policy: it names the role or the user, which is not known. Give its ARN."
+            "The access point policy: it names the role or the user, which is not known. Give its ARN (--role)."
                 .to_owned(),
         ));
     };
@@ -155,7 +156,8 @@ pub(super) fn key(facts: &Facts) -> Option<Result<PolicyDocument, String>> {
     }
     let Some(caller) = facts.caller() else {
         return Some(Err(
-            "The key policy: it names the role or the user, which is not known. Give its ARN.".to_owned()
+            "The key policy: it names the role or the user, which is not known. Give its ARN (--role)."
+                .to_owned(),
         ));
     };
     let mut about = String::from(

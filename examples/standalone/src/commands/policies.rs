@@ -251,6 +251,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_policy_lacks_is_named_by_its_flag() {
+        let all = text_of(&["--bucket", "media", "--region", "us-west-2", "--vpc", "vpc-1"]).await.unwrap();
+        let words = all.replace("\n#", "").split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in ["which is not known. Give its ARN (--role).", "Name it (--trust), if there is a role."] {
+            assert!(words.contains(said), "{said} in {words}");
+        }
+    }
+
+    #[tokio::test]
     async fn each_mount_of_a_file_has_its_policies_and_machines_get_a_list_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("proxy.toml");
