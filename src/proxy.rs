@@ -1,7 +1,7 @@
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
 use crate::{
-    body::ObjectBody,
+    body::{ObjectBody, SendBuffer},
     cache::Invalidation,
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Proxy {
     mounts: Vec<Mount>,
+    send_buffer: Option<SendBuffer>,
 }
 
 /// The outcome of a request, as far as it is known without waiting.
@@ -48,12 +49,14 @@ struct Named {
 
 impl Proxy {
     pub(crate) fn new(config: S3ProxyConfig) -> Self {
-        Self { mounts: config.mounts }
+        let S3ProxyConfig { mounts, send_buffer } = config;
+        Self { mounts, send_buffer }
     }
 
     /// Decides at once whether the request is ours, and which object it names.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
-        self.claim(request).map_or(Admission::NotOurs, |claimed| claimed.admit(request))
+        self.claim(request)
+            .map_or(Admission::NotOurs, |claimed| claimed.admit(request, self.send_buffer.as_ref()))
     }
 
     /// The mount that claims the request.
@@ -87,7 +90,7 @@ impl Proxy {
 // === impl Claimed ===
 
 impl Claimed<'_, '_> {
-    fn admit<B>(self, request: &Request<B>) -> Admission {
+    fn admit<B>(self, request: &Request<B>, send_buffer: Option<&SendBuffer>) -> Admission {
         let asked = AskedMethod::from(request.method());
         let cors = self.mount.0.cors.as_ref();
         if asked == AskedMethod::Options
@@ -96,7 +99,8 @@ impl Claimed<'_, '_> {
             return Admission::Answered(preflight(fields));
         }
         let cors = cors.map(|cors| cors.grant(request.headers()));
-        let finish = Finish { cors, downstream: self.mount.0.access.downstream() };
+        let downstream = self.mount.0.access.downstream();
+        let finish = Finish { cors, downstream, send_buffer: send_buffer.cloned() };
         match asked {
             AskedMethod::Read(method) => self.read(request, method, finish),
             AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {

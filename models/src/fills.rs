@@ -20,6 +20,7 @@ use crate::{
         sync::Mutex,
     },
     check,
+    origin::Pace,
     request::ByteRange,
 };
 
@@ -46,7 +47,7 @@ fn read(mut reader: FillReader) -> Result<Vec<u8>, FillError> {
     block_on(async {
         reader.opened().await?;
         let mut bytes = Vec::new();
-        while let Some(piece) = poll_fn(|cx| reader.poll_data(cx)).await {
+        while let Some(piece) = poll_fn(|cx| reader.poll_data(usize::MAX, cx)).await {
             match piece? {
                 Piece::Bytes(data) => bytes.extend_from_slice(&data),
                 Piece::Stored => unreachable!("it is not handed over"),
@@ -65,7 +66,7 @@ pub(crate) fn every_byte_comes_once_and_in_order() {
     check(|| {
         let fill = fill(0, 3);
         let mut early = fill.reader(range(0, 3)).unwrap();
-        assert!(!is_ready(poll_fn(|cx| early.poll_data(cx))));
+        assert!(!is_ready(poll_fn(|cx| early.poll_data(usize::MAX, cx))));
         let early = thread::spawn(move || read(early).unwrap());
         let late = {
             let fill = Arc::clone(&fill);
@@ -160,7 +161,7 @@ fn read_all(mut segments: Segments) -> Result<Vec<u8>, FillError> {
     block_on(async {
         let mut bytes = Vec::new();
         segments.opened().await?;
-        while let Some(data) = poll_fn(|cx| segments.poll_data(cx)).await {
+        while let Some(data) = poll_fn(|cx| segments.poll_data(Pace::Full, cx)).await {
             bytes.extend_from_slice(&data?);
         }
         Ok(bytes)

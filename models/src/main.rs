@@ -9,6 +9,7 @@ mod epochs;
 mod error;
 mod flights;
 mod object;
+mod origin;
 mod request;
 mod fills;
 

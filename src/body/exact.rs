@@ -1,15 +1,14 @@
 use std::{
     fmt,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
-use http_body::{Body, Frame};
+use http_body::Frame;
 
 use crate::{
     error::BoxError,
-    origin::{End, WireBody},
+    origin::{End, Pace, WireBody},
 };
 
 /// The bytes of an object that a client was promised: no more, and no less without an error.
@@ -56,9 +55,10 @@ impl ExactBody {
 
     pub(crate) fn poll_frame(
         &mut self,
+        pace: Pace,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = ready!(self.poll_bytes(cx));
+        let polled = ready!(self.poll_bytes(pace, cx));
         if let Some(Err(_)) = &polled {
             // Nothing follows an error.
             self.remaining = 0;
@@ -66,9 +66,9 @@ impl ExactBody {
         Poll::Ready(polled.map(|data| data.map(Frame::data)))
     }
 
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+    fn poll_bytes(&mut self, pace: Pace, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         while self.remaining > 0 {
-            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
+            let frame = ready!(self.body.poll_at(pace, cx)).transpose()?;
             let Some(frame) = frame else { return Poll::Ready(Some(self.end())) };
             // Trailers are fields of S3 that no policy has let through.
             let Ok(data) = frame.into_data() else { continue };
@@ -141,10 +141,11 @@ impl std::error::Error for WrongLength {}
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{pin::Pin, task::Waker};
 
     use aws_smithy_types::body::SdkBody;
     use http::HeaderMap;
+    use http_body::Body;
 
     use super::*;
 
@@ -180,7 +181,7 @@ mod tests {
     }
 
     fn poll(body: &mut ExactBody) -> Option<Result<String, String>> {
-        match body.poll_frame(&mut Context::from_waker(Waker::noop())) {
+        match body.poll_frame(Pace::Full, &mut Context::from_waker(Waker::noop())) {
             Poll::Ready(frame) => frame.map(|frame| match frame {
                 Ok(frame) => Ok(str::from_utf8(&frame.into_data().unwrap()).unwrap().to_owned()),
                 Err(error) => Err(error.to_string()),

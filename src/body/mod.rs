@@ -1,9 +1,10 @@
 //! Bodies: the inner service's own, and those of objects.
 
+mod bounded;
 mod exact;
 mod multipart;
 mod object;
 mod response;
 
-pub use self::response::ResponseBody;
+pub use self::{bounded::SendBuffer, response::ResponseBody};
 pub(crate) use self::{exact::ExactBody, multipart::MultipartBody, object::ObjectBody};

@@ -12,6 +12,7 @@ use http_body::Frame;
 use super::ExactBody;
 use crate::{
     error::BoxError,
+    origin::Pace,
     request::{ByteRange, Span},
     response::Multipart,
 };
@@ -93,9 +94,10 @@ impl MultipartBody {
 
     pub(super) fn poll_frame(
         &mut self,
+        pace: Pace,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(match ready!(self.poll_data(cx)) {
+        Poll::Ready(match ready!(self.poll_data(pace, cx)) {
             Some(Ok(data)) => {
                 self.remaining = self.remaining.saturating_sub(data.len() as u64);
                 Some(Ok(Frame::data(data)))
@@ -111,7 +113,7 @@ impl MultipartBody {
         })
     }
 
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+    fn poll_data(&mut self, pace: Pace, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
@@ -124,7 +126,7 @@ impl MultipartBody {
             };
             match self.part {
                 Some(part) => {
-                    let data = ready!(body.poll_part(part, cx))?;
+                    let data = ready!(body.poll_part(part, pace, cx))?;
                     self.part = part.after(data.len() as u64);
                     return Poll::Ready(Some(Ok(data)));
                 }
@@ -172,7 +174,12 @@ impl SpanBody {
     }
 
     /// The next bytes of the rest of a part; bytes before it are dropped.
-    fn poll_part(&mut self, part: ByteRange, cx: &mut Context<'_>) -> Poll<Result<Bytes, BoxError>> {
+    fn poll_part(
+        &mut self,
+        part: ByteRange,
+        pace: Pace,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, BoxError>> {
         loop {
             let between = usize::try_from(part.first() - self.at).unwrap_or(usize::MAX);
             let dropped = between.min(self.rest.len());
@@ -184,7 +191,7 @@ impl SpanBody {
                 self.at += data.len() as u64;
                 return Poll::Ready(Ok(data));
             }
-            match ready!(self.body.poll_frame(cx)).transpose()? {
+            match ready!(self.body.poll_frame(pace, cx)).transpose()? {
                 Some(frame) => self.rest = frame.into_data().unwrap_or_default(),
                 None => return Poll::Ready(Err("a part lies outside the range that was read for it".into())),
             }
@@ -241,7 +248,7 @@ mod tests {
     }
 
     fn poll(body: &mut MultipartBody) -> Option<Result<Bytes, String>> {
-        match body.poll_frame(&mut Context::from_waker(Waker::noop())) {
+        match body.poll_frame(Pace::Full, &mut Context::from_waker(Waker::noop())) {
             Poll::Ready(frame) => frame.map(|frame| match frame {
                 Ok(frame) => Ok(frame.into_data().unwrap()),
                 Err(error) => Err(error.to_string()),

@@ -1,13 +1,14 @@
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{ExactBody, MultipartBody};
-use crate::{cache::Segments, error::BoxError, origin::WireBody};
+use super::{ExactBody, MultipartBody, bounded::BoundedBody};
+use crate::{
+    cache::Segments,
+    error::BoxError,
+    origin::{Pace, WireBody},
+};
 
 /// A body that the proxy itself made.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(crate) enum ObjectBody {
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
     Segments(Box<Segments>),
+    /// One that could hold much while its client is slow.
+    Bounded(Box<BoundedBody>),
 }
 
 // === impl ObjectBody ===
@@ -31,6 +34,7 @@ pub(crate) enum ObjectBody {
 impl ObjectBody {
     pub(super) fn poll_frame(
         &mut self,
+        pace: Pace,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self {
@@ -40,11 +44,12 @@ impl ObjectBody {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Exact(body) => body.poll_frame(cx),
-            Self::Multipart(body) => body.poll_frame(cx),
-            Self::Segments(body) => body.poll_data(cx).map_ok(Frame::data).map_err(Into::into),
+            Self::Exact(body) => body.poll_frame(pace, cx),
+            Self::Multipart(body) => body.poll_frame(pace, cx),
+            Self::Segments(body) => body.poll_data(pace, cx).map_ok(Frame::data).map_err(Into::into),
+            Self::Bounded(body) => body.poll_frame(cx),
             Self::Wire(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
+                let frame = ready!(body.poll_at(pace, cx));
                 // Trailers are fields of S3 that no policy has let through; they end a body.
                 Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
             }
@@ -58,6 +63,7 @@ impl ObjectBody {
             Self::Exact(body) => body.remaining() == 0,
             Self::Multipart(body) => body.remaining() == 0,
             Self::Segments(body) => body.remaining() == 0,
+            Self::Bounded(body) => body.body().is_end_stream(),
             Self::Wire(body) => body.is_end_stream(),
         }
     }
@@ -70,6 +76,7 @@ impl ObjectBody {
             Self::Exact(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),
+            Self::Bounded(body) => body.body().size_hint(),
             Self::Wire(body) => body.size_hint(),
         }
     }

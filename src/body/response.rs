@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::ObjectBody;
-use crate::error::BoxError;
+use crate::{error::BoxError, origin::Pace};
 
 pin_project! {
     /// The body of a response: the inner service's own, or an object.
@@ -63,7 +63,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProjection::Inner { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProjection::Object { body } => body.poll_frame(cx),
+            KindProjection::Object { body } => body.poll_frame(Pace::Full, cx),
         }
     }
 

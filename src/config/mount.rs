@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::MountBuilder;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
+    body::SendBuffer,
     cache::MountCache,
     credentials::CredentialsSource,
     error::ConfigError,
@@ -30,6 +31,7 @@ use crate::{
 pub struct S3ProxyConfig {
     /// Invariant: the most specific first; no two have the same host and path.
     pub(crate) mounts: Vec<Mount>,
+    pub(crate) send_buffer: Option<SendBuffer>,
 }
 
 /// A bucket, or a part of one, at a path: its endpoint, the access to it, and the responses that clients see.
@@ -86,7 +88,13 @@ impl S3ProxyConfig {
             }
         }
         mounts.sort_by_key(|mount| (mount.0.host.is_none(), std::cmp::Reverse(mount.0.path.depth())));
-        Ok(Self { mounts })
+        Ok(Self { mounts, send_buffer: None })
+    }
+
+    /// Bounds what a response holds while its client is slow. Without it, the server alone does.
+    #[must_use]
+    pub fn send_buffer(self, buffer: SendBuffer) -> Self {
+        Self { send_buffer: Some(buffer), ..self }
     }
 
     /// The mounts, in the order in which they are tried.
@@ -97,7 +105,7 @@ impl S3ProxyConfig {
 
 impl From<Mount> for S3ProxyConfig {
     fn from(mount: Mount) -> Self {
-        Self { mounts: vec![mount] }
+        Self { mounts: vec![mount], send_buffer: None }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     body::ExactBody,
     cache::{Fill, FillError, Found, Head},
     error::BoxError,
+    origin::Pace,
 };
 
 /// A fill and its object. However its task ends, even by a panic or with its runtime, no reader keeps waiting for it.
@@ -146,7 +147,7 @@ enum Next {
 async fn next(body: &mut ExactBody, fill: &Fill) -> Next {
     let mut abandoned = pin!(fill.abandoned());
     poll_fn(|cx| {
-        if let Poll::Ready(frame) = body.poll_frame(cx) {
+        if let Poll::Ready(frame) = body.poll_frame(Pace::Full, cx) {
             return Poll::Ready(Next::Frame(frame));
         }
         abandoned.as_mut().poll(cx).map(|()| Next::Abandoned)

@@ -5,7 +5,7 @@ use http::{HeaderMap, Response, header::AUTHORIZATION, request};
 use super::{from_origin_error, gate::Gate, object::Object};
 use crate::{
     access::DownstreamCaching,
-    body::ObjectBody,
+    body::{ObjectBody, SendBuffer},
     cache::RequestControl,
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
@@ -48,6 +48,7 @@ pub(crate) struct Finish {
     /// For a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
     pub(crate) downstream: DownstreamCaching,
+    pub(crate) send_buffer: Option<SendBuffer>,
 }
 
 pub(crate) enum Bucket {
@@ -149,6 +150,10 @@ impl Finish {
         match self.downstream {
             DownstreamCaching::Private => keep_private(response.headers_mut()),
             DownstreamCaching::AsStored => {}
+        }
+        if let Some(buffer) = self.send_buffer {
+            let body = std::mem::take(response.body_mut());
+            *response.body_mut() = buffer.bound(body);
         }
         response
     }

@@ -9,4 +9,4 @@ pub use self::{
     layer::S3ProxyLayer,
     s3_proxy::{NotFound, S3Proxy},
 };
-pub use crate::body::ResponseBody;
+pub use crate::body::{ResponseBody, SendBuffer};

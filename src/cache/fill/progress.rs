@@ -312,14 +312,19 @@ impl FillReader {
         ByteRange::new(first, self.last).filter(|_| self.remaining > 0)
     }
 
-    pub(crate) fn poll_data(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Piece, FillError>>> {
+    /// The next bytes, at most so many.
+    pub(crate) fn poll_data(
+        &mut self,
+        at_most: usize,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Piece, FillError>>> {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
         let fill = Arc::clone(&self.fill);
         let mut progress = fill.progress();
         if let Some(mut data) = progress.from(self.at, fill.block_size) {
-            data.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+            data.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX).min(at_most));
             self.at += data.len() as u64;
             self.remaining -= data.len() as u64;
             return Poll::Ready(Some(Ok(Piece::Bytes(data))));
@@ -401,7 +406,7 @@ mod tests {
     fn read(reader: &mut FillReader) -> Vec<u8> {
         let cx = Context::from_waker(Waker::noop());
         let mut bytes = Vec::new();
-        while let Poll::Ready(Some(piece)) = reader.poll_data(&cx) {
+        while let Poll::Ready(Some(piece)) = reader.poll_data(usize::MAX, &cx) {
             let Piece::Bytes(data) = piece.unwrap() else { break };
             assert!(!data.is_empty());
             bytes.extend_from_slice(&data);
@@ -443,7 +448,9 @@ mod tests {
         let mut reader = fill.reader(fill.range).unwrap();
         fill.push(Bytes::from_static(b"012345"));
         let cx = Context::from_waker(Waker::noop());
-        assert!(matches!(reader.poll_data(&cx), Poll::Ready(Some(Ok(Piece::Bytes(data)))) if data == "0123"));
+        assert!(
+            matches!(reader.poll_data(usize::MAX, &cx), Poll::Ready(Some(Ok(Piece::Bytes(data)))) if data == "0123")
+        );
         fill.push(Bytes::from_static(b"6789"));
         let blocks = fill.blocks();
         assert_eq!(pool.reserved(), 10);
@@ -451,7 +458,7 @@ mod tests {
         fill.hand_over();
         assert_eq!(pool.reserved(), 0);
         assert!(blocks.iter().all(Bytes::is_unique));
-        assert!(matches!(reader.poll_data(&cx), Poll::Ready(Some(Ok(Piece::Stored)))));
+        assert!(matches!(reader.poll_data(usize::MAX, &cx), Poll::Ready(Some(Ok(Piece::Stored)))));
         assert_eq!(reader.rest(), ByteRange::new(4, 9));
         assert!(fill.reader(fill.range).is_none(), "a late reader looks into the store");
     }

@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{FillError, FillReader, progress::Piece};
-use crate::request::ByteRange;
+use crate::{origin::Pace, request::ByteRange};
 
 /// Bytes of one state of an object, from the store and from fills, one after the other.
 ///
@@ -99,8 +99,12 @@ impl Segments {
         self.remaining
     }
 
-    pub(crate) fn poll_data(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, FillError>>> {
-        let polled = ready!(self.poll_segment(cx));
+    pub(crate) fn poll_data(
+        &mut self,
+        pace: Pace,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<Bytes, FillError>>> {
+        let polled = ready!(self.poll_segment(pace, cx));
         match &polled {
             Some(Ok(data)) => self.remaining = self.remaining.saturating_sub(data.len() as u64),
             // Nothing follows an error.
@@ -113,18 +117,20 @@ impl Segments {
         Poll::Ready(polled)
     }
 
-    fn poll_segment(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, FillError>>> {
+    fn poll_segment(&mut self, pace: Pace, cx: &Context<'_>) -> Poll<Option<Result<Bytes, FillError>>> {
         while let Some(segment) = self.queue.front_mut() {
             match segment {
                 Segment::Here(data) => {
-                    let data = std::mem::take(data);
-                    self.queue.pop_front();
-                    if !data.is_empty() {
-                        return Poll::Ready(Some(Ok(data)));
+                    let first = data.split_to(data.len().min(pace.at_most()));
+                    if data.is_empty() {
+                        self.queue.pop_front();
+                    }
+                    if !first.is_empty() {
+                        return Poll::Ready(Some(Ok(at(pace, first))));
                     }
                 }
-                Segment::Coming(reader) => match ready!(reader.poll_data(cx)).transpose()? {
-                    Some(Piece::Bytes(data)) => return Poll::Ready(Some(Ok(data))),
+                Segment::Coming(reader) => match ready!(reader.poll_data(pace.at_most(), cx)).transpose()? {
+                    Some(Piece::Bytes(data)) => return Poll::Ready(Some(Ok(at(pace, data)))),
                     Some(Piece::Stored) => {
                         let rest = reader.rest();
                         self.queue.pop_front();
@@ -135,7 +141,7 @@ impl Segments {
                 Segment::Later(range) => {
                     let range = *range;
                     self.queue.pop_front();
-                    if let Some(data) = self.take(range)? {
+                    if let Some(data) = self.take(range, pace)? {
                         return Poll::Ready(Some(Ok(data)));
                     }
                 }
@@ -145,11 +151,12 @@ impl Segments {
     }
 
     /// The next bytes of a range; `None` if they are in the queue now.
-    fn take(&mut self, range: ByteRange) -> Result<Option<Bytes>, FillError> {
+    fn take(&mut self, range: ByteRange, pace: Pace) -> Result<Option<Bytes>, FillError> {
         let source = self.source.as_mut().ok_or(FillError::Changed)?;
-        if let Some(data) = source.stored(range) {
+        if let Some(mut data) = source.stored(range) {
+            data.truncate(pace.at_most());
             self.put_back(range.after(data.len() as u64));
-            return Ok(Some(data));
+            return Ok(Some(at(pace, data)));
         }
         let mut asked = Self::default();
         source.ask(range, &mut asked);
@@ -167,6 +174,14 @@ impl Segments {
         if let Some(rest) = rest {
             self.queue.push_front(Segment::Later(rest));
         }
+    }
+}
+
+/// What a client is given: of a slow one, not to keep the block that it is a part of.
+fn at(pace: Pace, data: Bytes) -> Bytes {
+    match pace {
+        Pace::Full => data,
+        Pace::Slow => Bytes::copy_from_slice(&data),
     }
 }
 
@@ -232,7 +247,7 @@ mod tests {
     }
 
     fn next(segments: &mut Segments) -> Option<Result<Bytes, String>> {
-        match segments.poll_data(&Context::from_waker(Waker::noop())) {
+        match segments.poll_data(Pace::Full, &Context::from_waker(Waker::noop())) {
             Poll::Ready(next) => next.map(|data| data.map_err(|why| why.to_string())),
             Poll::Pending => panic!("it waits"),
         }

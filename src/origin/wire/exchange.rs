@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    WireError,
+    Pace, WireError,
     pool::{Pool, PooledBody, Reuse},
     sdk_client::SdkClient,
 };
@@ -50,6 +50,26 @@ impl Wire {
 }
 
 // === impl WireBody ===
+
+impl WireBody {
+    pub(crate) fn poll_at(
+        &mut self,
+        pace: Pace,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if pace == Pace::Full {
+            return Pin::new(self).poll_frame(cx);
+        }
+        if let Self::Pool(body) = self {
+            body.set_pace(pace);
+        }
+        let polled = Pin::new(&mut *self).poll_frame(cx);
+        if let Self::Pool(body) = self {
+            body.set_pace(Pace::Full);
+        }
+        polled.map_ok(|frame| frame.map_data(|data| Bytes::copy_from_slice(&data)))
+    }
+}
 
 impl Body for WireBody {
     type Data = Bytes;

@@ -2,6 +2,7 @@
 
 mod error;
 mod exchange;
+mod pace;
 mod pool;
 mod sdk_adapter;
 mod sdk_client;
@@ -14,6 +15,7 @@ pub(super) use self::stream::bare;
 pub(crate) use self::{
     error::{WireError, WireErrorKind},
     exchange::{Wire, WireBody},
+    pace::Pace,
     pool::{PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,

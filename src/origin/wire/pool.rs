@@ -35,6 +35,7 @@ use tokio_rustls::TlsConnector;
 pub(crate) use self::dial::TlsFault;
 use super::{
     ConnectTo, WireError, WireErrorKind,
+    pace::{Pace, SharedPace},
     stream::{Stream, bare, server_name},
 };
 
@@ -108,6 +109,7 @@ pub(crate) enum Reuse {
 /// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
 struct Conn {
     sender: SendRequest<SdkBody>,
+    pace: SharedPace,
     driver: Option<Connection<Stream, SdkBody>>,
     /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
     runtime: Option<runtime::Id>,
@@ -214,9 +216,10 @@ impl Pool {
             ReadBuffer::Growing => http.max_buf_size(256 * 1024),
             ReadBuffer::Steady => http.read_buf_exact_size(Some(64 * 1024)),
         };
+        let pace = stream.pace();
         let (sender, driver) =
             http.handshake(stream).await.map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
-        Ok(Box::new(Conn { sender, driver: Some(driver), runtime: this_runtime() }))
+        Ok(Box::new(Conn { sender, pace, driver: Some(driver), runtime: this_runtime() }))
     }
 
     /// A kept connection of this runtime that is still open.
@@ -315,11 +318,19 @@ fn drive(driver: &mut Option<Connection<Stream, SdkBody>>, cx: &mut Context<'_>)
 // === impl PooledBody ===
 
 impl PooledBody {
+    /// Sets how much of the body is taken at a time from now on.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        if let Some((conn, _)) = &self.lease {
+            conn.pace.set(pace);
+        }
+    }
+
     /// Returns the connection to the pool if the response was read whole and the connection is still usable.
     fn give_back(&mut self) {
         if let Some((mut conn, pool)) = self.lease.take()
             && conn.is_idle()
         {
+            conn.pace.set(Pace::Full);
             pool.check_in(conn);
         }
     }

@@ -4,17 +4,22 @@ use std::{
     pin::Pin,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{self, ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
+
+use super::pace::{Pace, SLOW_FRAME, SharedPace};
 
 /// The address that connections really go to, while `Host` and SNI still name the endpoint: for a VPC endpoint,
 /// PrivateLink or a test server.
@@ -25,8 +30,14 @@ pub(crate) struct ConnectTo {
     port: Option<u16>,
 }
 
-/// A connection to an origin, with TLS or without.
-pub(super) enum Stream {
+/// A connection to an origin, read at the pace of its client.
+pub(super) struct Stream {
+    io: Io,
+    pace: SharedPace,
+}
+
+/// With TLS or without.
+enum Io {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }
@@ -114,9 +125,32 @@ impl Stream {
     ) -> io::Result<Self> {
         let tcp = TcpStream::connect((host, port)).await?;
         tcp.set_nodelay(true)?;
-        let Some((connector, name)) = tls else { return Ok(Self::Plain(TokioIo::new(tcp))) };
-        let tls = connector.connect(name, tcp).await?;
-        Ok(Self::Tls(Box::new(TokioIo::new(tls))))
+        let io = match tls {
+            Some((connector, name)) => Io::Tls(Box::new(TokioIo::new(connector.connect(name, tcp).await?))),
+            None => Io::Plain(TokioIo::new(tcp)),
+        };
+        Ok(Self { io, pace: SharedPace::default() })
+    }
+
+    pub(super) fn pace(&self) -> SharedPace {
+        self.pace.clone()
+    }
+
+    /// Reads no more than a slow client is to have at a time.
+    fn poll_read_slowly(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut chunk = [0; SLOW_FRAME];
+        let at_most = chunk.len().min(buf.remaining());
+        let mut part = ReadBuf::new(chunk.get_mut(..at_most).unwrap_or_default());
+        ready!(match &mut self.io {
+            Io::Plain(io) => Pin::new(io.inner_mut()).poll_read(cx, &mut part),
+            Io::Tls(io) => Pin::new(io.inner_mut()).poll_read(cx, &mut part),
+        })?;
+        buf.put_slice(part.filled());
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -131,40 +165,46 @@ pub(in crate::origin) fn bare(host: &str) -> &str {
 }
 
 impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match (&mut this.io, this.pace.get()) {
+            (_, Pace::Slow) => this.poll_read_slowly(cx, &mut buf),
+            (Io::Plain(io), Pace::Full) => Pin::new(io).poll_read(cx, buf),
+            (Io::Tls(io), Pace::Full) => Pin::new(io).poll_read(cx, buf),
         }
     }
 }
 
 impl Write for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_flush(cx),
+            Io::Tls(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(io) => io.is_write_vectored(),
-            Self::Tls(io) => io.is_write_vectored(),
+        match &self.io {
+            Io::Plain(io) => io.is_write_vectored(),
+            Io::Tls(io) => io.is_write_vectored(),
         }
     }
 
@@ -173,9 +213,9 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
 }

@@ -1,0 +1,5 @@
+#[path = "../../src/origin/wire/pace.rs"]
+#[expect(dead_code, reason = "no connection is read here")]
+mod pace;
+
+pub(crate) use self::pace::Pace;
