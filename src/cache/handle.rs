@@ -229,6 +229,9 @@ impl CacheBuilder {
     }
 }
 
+/// In bytes: the size of one read from S3 where there is no room for the whole object.
+pub(super) const WINDOW: u64 = 1024 * 1024;
+
 /// Spare pages may take 1/`SPARE` of the size in addition to it.
 const SPARE: u64 = 32;
 
@@ -239,21 +242,38 @@ const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 // === impl Shared ===
 
 impl Shared {
-    /// Whether fills can take this many more bytes. A single object always can, however large.
+    /// Whether fills can take this many more bytes. A single object always can, however large. Each size leaves an eighth
+    /// of the capacity to smaller ones, so that a few large objects do not send all others past the cache.
     pub(super) fn has_room_for(&self, bytes: u64) -> bool {
-        let reserved = self.fills.reserved();
-        reserved == 0 || reserved.saturating_add(bytes) <= self.room()
+        let eighth = self.store.usage().capacity / 8;
+        let room = match bytes {
+            ..=WINDOW if bytes <= self.settings.block_size.into() => eighth * 5,
+            ..=WINDOW => eighth * 4,
+            _ => eighth * 3,
+        };
+        self.fills.reserved() == 0 || self.outside().saturating_add(bytes) <= room
     }
 
-    /// In bytes: the memory that all fills together can take.
+    /// In bytes: the memory that all fills together can take, but for the smallest.
     pub(super) fn room(&self) -> u64 {
         self.store.usage().capacity / 2
     }
 
-    /// The store cannot evict what fills hold, so it leaves them a part of the budget. Called when a fill begins and
+    /// In bytes: the memory of fills, and of evicted blocks that readers still hold.
+    fn outside(&self) -> u64 {
+        let held = self.pages.in_use().saturating_sub(self.store.usage().bytes);
+        self.fills.reserved().saturating_add(held)
+    }
+
+    /// The store cannot evict what is outside of it, so it leaves that a part of the budget. Called when a fill begins and
     /// when it ends.
     pub(super) fn make_room(&self) {
-        self.store.lend(self.fills.reserved());
+        self.store.lend(self.outside());
+    }
+
+    /// As [`make_room`](Self::make_room), when this many bytes are about to enter the store.
+    pub(super) fn make_room_but_for(&self, bytes: u64) {
+        self.store.lend(self.outside().saturating_sub(bytes));
     }
 
     /// The time and the epoch of a request to S3.
@@ -318,9 +338,62 @@ mod tests {
         assert!(fill_up() <= 2 * MIB);
         (0..32).for_each(|_| fill.push(block.clone()));
         assert_eq!(fill.blocks().len(), 32);
-        fill.reserve(0);
-        shared.make_room();
+        let blocks = fill.blocks();
+        shared.make_room_but_for(2 * MIB);
+        shared.store.put_blocks(StateId::unique(), 0, blocks);
+        fill.hand_over();
         assert!(fill_up() > 3 * MIB, "though it is still read");
         drop(reader);
+    }
+
+    #[test]
+    fn what_readers_hold_of_what_was_evicted_counts() {
+        let cache = Cache::builder(4 * MIB).block_size(BLOCK).build().unwrap();
+        let shared = &cache.0;
+        let data = Bytes::from(vec![7; BLOCK as usize]);
+        let fill_up = || {
+            let mut held = Vec::new();
+            for _ in 0..200 {
+                let block = shared.pages.copy(std::slice::from_ref(&data));
+                held.push(block.clone());
+                shared.store.put_blocks(StateId::unique(), 0, [block]);
+            }
+            held
+        };
+        drop(fill_up());
+        shared.make_room();
+        assert!(shared.store.usage().bytes > 3 * MIB);
+        assert!(shared.has_room_for(MIB));
+        let held: Vec<_> = fill_up().into_iter().take(24).collect();
+        shared.make_room();
+        // What is less than a sixteenth goes beyond the budget.
+        let all = shared.store.usage().bytes + shared.outside();
+        assert!(all <= 4 * MIB + MIB / 4, "{all}");
+        assert!(shared.outside() > 23 * u64::from(BLOCK));
+        let _one = shared.fills.begin(StateId::unique(), ByteRange::new(0, 9).unwrap(), || Some(())).unwrap();
+        assert!(!shared.has_room_for(MIB));
+        drop(held);
+        assert!(shared.has_room_for(MIB));
+    }
+
+    /// Each row: bytes on their way, in MiB of 8, and what has room besides: more than a window, a window, a block.
+    #[test]
+    fn each_size_leaves_room_to_the_smaller_ones() {
+        for (arriving, has_room) in [
+            (0, [true, true, true]),
+            (1, [true, true, true]),
+            (2, [false, true, true]),
+            (3, [false, true, true]),
+            (4, [false, false, true]),
+            (5, [false, false, false]),
+        ] {
+            let cache = Cache::builder(8 * MIB).block_size(BLOCK).build().unwrap();
+            let range = ByteRange::new(0, (arriving * MIB).saturating_sub(1));
+            let _fill = range
+                .filter(|_| arriving > 0)
+                .and_then(|range| cache.0.fills.begin(StateId::unique(), range, || Some(())));
+            let sizes = [MIB + 1, MIB, BLOCK.into()];
+            assert_eq!(sizes.map(|size| cache.0.has_room_for(size)), has_room, "{arriving}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, Response};
 use super::{
     Cache,
     fill::{Fill, Gathered, Segments, Turn},
-    handle::AskedAt,
+    handle::{AskedAt, WINDOW},
     report::Report,
     rules::{FreshnessPolicy, RequestControl},
     store::{Found, Head, INLINE, Marker, ObjectId, ObjectRef, StateId},
@@ -41,9 +41,6 @@ pub(crate) struct Limits {
 
 /// How long the cache remembers that an object must not be stored.
 const HIT_FOR_PASS: Duration = Duration::from_secs(60);
-
-/// In bytes: the size of a request to S3 for a body whose blocks were evicted while it was read.
-const REFILL: u64 = 1024 * 1024;
 
 // === impl MountCache ===
 
@@ -96,12 +93,17 @@ impl MountCache {
         self.cache.0.settings.stale_if_error_after
     }
 
-    /// Whether the bytes of this object, or of this part of it, can be read through the cache now. Bytes that are
-    /// already on their way can always be followed.
+    /// Whether this many bytes of the object can be read through the cache now. Bytes that are already on their way can
+    /// always be followed.
     pub(crate) fn has_room_for(&self, found: &Found, bytes: u64) -> bool {
         let shared = &self.cache.0;
         found.total <= shared.settings.max_object
             && (shared.has_room_for(bytes) || shared.fills.has(found.state))
+    }
+
+    /// As [`has_room_for`](Self::has_room_for), for one read where there is no room for the whole object.
+    pub(crate) fn has_room_for_window(&self, found: &Found) -> bool {
+        self.has_room_for(found, found.total.min(WINDOW))
     }
 
     // Heads.
@@ -184,7 +186,7 @@ impl MountCache {
             return slice(body, range.first(), range.last()).map(|bytes| to.push(bytes)).is_some();
         }
         let (first, last) = self.blocks(range);
-        if first == last {
+        if first == last && to.is_empty() {
             return self.block(found.state, first).is_some_and(|block| self.push(&block, range, to));
         }
         let has_all = (first..=last).all(|number| self.has_block(found.state, number));
@@ -194,8 +196,8 @@ impl MountCache {
         has_all
     }
 
-    /// Adds the bytes of a range: stored ones, ones on their way, and ones to request from S3. `found` is the state of
-    /// `object` that was stored a moment ago.
+    /// Adds the bytes of a range: stored ones, ones on their way, and ones to request from S3. Without room for all of
+    /// them, the rest is requested as the body gets to it. `found` is the state of `object` that was stored a moment ago.
     pub(crate) fn gather_or_ask(
         &self,
         object: ObjectRef<'_>,
@@ -209,13 +211,32 @@ impl MountCache {
         }
         let (first, last) = self.blocks(range);
         if first == last
+            && to.is_empty()
             && let Some(block) = self.stored_block(object, found, first)
             && self.push(&block, range, to)
         {
             return Gathered::default();
         }
+        let window = match self.cache.0.has_room_for(range.len()) {
+            true => range,
+            false => range.first_bytes(WINDOW),
+        };
+        let gathered = self.gather_window(object, found, window, to);
+        if let Some(rest) = range.after(window.len()) {
+            to.later(rest);
+        }
+        gathered
+    }
+
+    fn gather_window(
+        &self,
+        object: ObjectRef<'_>,
+        found: &Found,
+        window: ByteRange,
+        to: &mut Segments,
+    ) -> Gathered {
         let is_stored = |number| self.is_stored(object, found, number);
-        let gathered = self.cache.0.fills.gather(found.state, found.total, range, is_stored, to);
+        let gathered = self.cache.0.fills.gather(found.state, found.total, window, is_stored, to);
         if !gathered.asked.is_empty() {
             self.cache.0.make_room();
         }
@@ -240,11 +261,7 @@ impl MountCache {
         range: ByteRange,
         to: &mut Segments,
     ) -> Gathered {
-        let last = range.last().min(range.first().saturating_add(REFILL - 1));
-        match ByteRange::new(range.first(), last) {
-            Some(window) => self.gather_or_ask(object, found, window, to),
-            None => Gathered::default(),
-        }
+        self.gather_window(object, found, range.first_bytes(WINDOW), to)
     }
 
     /// Stores the head of a new state, and begins a fill with the bytes that come with it. `None` if the head is not
@@ -294,8 +311,7 @@ impl MountCache {
             return fill.complete();
         };
         // First, since the store counts the bytes from now on.
-        fill.reserve(0);
-        shared.make_room();
+        shared.make_room_but_for(fill.range.len());
         shared.store.put_blocks(found.state, first, blocks);
         let kept = shared.store.head(id.borrowed());
         if kept.is_some_and(|head| head.found().is_some_and(|now| now.state == found.state)) {
@@ -303,7 +319,6 @@ impl MountCache {
         } else {
             // The object was purged meanwhile: only current readers could still find the blocks.
             shared.store.forget_blocks(found.state, found.total);
-            fill.reserve(fill.range.len());
             fill.complete();
         }
     }
@@ -314,6 +329,8 @@ impl MountCache {
         if let Some(found) = head.found() {
             self.cache.0.fills.remove(found.state, fill);
         }
+        // The memory of a fill that came to nothing.
+        self.cache.0.make_room();
     }
 
     /// The weight of a whole object, if all of it is stored or about to be.

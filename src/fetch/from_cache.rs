@@ -85,7 +85,7 @@ impl Read {
         let key = &self.object.key;
         let object = || Arc::clone(&self.object);
         let only_if_cached = self.wanted.asks.control.only_if_cached;
-        if only_if_cached || !cache.has_room_for(found, found.total) {
+        if only_if_cached || !cache.has_room_for_window(found) {
             let gather = |range, to: &mut Segments| cache.gather(found, range, to);
             return match self.wanted.answer(key, found, gather)? {
                 Some(mut response) => {

@@ -237,6 +237,12 @@ impl ByteRange {
         self.last - self.first + 1
     }
 
+    /// Its first `count` bytes, or all of it if it is shorter.
+    pub(crate) fn first_bytes(self, count: u64) -> Self {
+        let last = self.first.saturating_add(count.saturating_sub(1));
+        Self { last: self.last.min(last), ..self }
+    }
+
     /// The rest after its first `count` bytes; `None` if that is empty.
     pub(crate) fn after(self, count: u64) -> Option<Self> {
         Self::new(self.first.checked_add(count)?, self.last)

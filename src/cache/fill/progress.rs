@@ -176,7 +176,10 @@ impl Fill {
         let mut progress = self.progress();
         progress.blocks.push(block);
         let done = std::mem::take(&mut progress.chunks);
+        let received = progress.received;
         drop(progress);
+        // What is in pages is counted there, whoever holds it.
+        self.reservation.resize(self.range.len().saturating_sub(received));
         drop(done);
     }
 
@@ -194,17 +197,13 @@ impl Fill {
         });
     }
 
-    /// Reserves this many bytes of the memory for fills.
-    pub(crate) fn reserve(&self, bytes: u64) {
-        self.reservation.resize(bytes);
-    }
-
     pub(crate) fn fail(&self, error: FillError) {
         self.advance(|progress| progress.phase = Phase::Failed(error));
     }
 
-    /// Fails the fill, unless it has ended.
+    /// Fails the fill, unless it has ended. Nothing more comes with it.
     pub(crate) fn cut_off(&self) {
+        self.reservation.resize(0);
         self.advance(|progress| {
             if matches!(progress.phase, Phase::Asked | Phase::Open) {
                 progress.phase = Phase::Failed(FillError::Broken("its reader is gone".into()));
@@ -452,11 +451,10 @@ mod tests {
             matches!(reader.poll_data(usize::MAX, &cx), Poll::Ready(Some(Ok(Piece::Bytes(data)))) if data == "0123")
         );
         fill.push(Bytes::from_static(b"6789"));
+        assert_eq!(pool.reserved(), 2, "two blocks are in pages");
         let blocks = fill.blocks();
-        assert_eq!(pool.reserved(), 10);
-        fill.reserve(0);
+        assert_eq!(pool.reserved(), 0, "all is in pages");
         fill.hand_over();
-        assert_eq!(pool.reserved(), 0);
         assert!(blocks.iter().all(Bytes::is_unique));
         assert!(matches!(reader.poll_data(usize::MAX, &cx), Poll::Ready(Some(Ok(Piece::Stored)))));
         assert_eq!(reader.rest(), ByteRange::new(4, 9));

@@ -95,6 +95,11 @@ impl Segments {
         }
     }
 
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }

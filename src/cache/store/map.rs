@@ -220,14 +220,14 @@ impl<H: Weigh> Store<H> {
         objects
     }
 
-    /// Leaves this much of the budget to fills, but at most half of it. Less than one unit goes beyond the budget: that
-    /// is the usual case, and nothing is evicted for it.
+    /// Leaves this much of the budget to memory outside of the store, but at most five eighths. Less than one unit goes
+    /// beyond the budget: that is the usual case, and nothing is evicted for it.
     pub(crate) fn lend(&self, bytes: u64) {
         let part = (self.capacity / LENT_IN).max(1);
         // A thread that finds another one here leaves it to the next call.
         let Ok(mut lent) = self.lent.try_lock() else { return };
         let (least, most) = (bytes / part, bytes.saturating_add(part / 2) / part);
-        let wanted = (*lent).clamp(least, most).min(LENT_IN / 2);
+        let wanted = (*lent).clamp(least, most).min(LENT_IN / 8 * 5);
         if wanted != *lent {
             *lent = wanted;
             self.map.set_capacity(self.capacity - wanted * part);

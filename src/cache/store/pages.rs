@@ -1,7 +1,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -18,6 +21,8 @@ struct Inner {
     spare: Mutex<Spare>,
     /// In bytes.
     most_spare: usize,
+    /// Bytes of the pages that somebody holds: the store, a fill, or a reader of what was evicted.
+    in_use: AtomicUsize,
 }
 
 /// Pages that are not in use.
@@ -58,7 +63,7 @@ impl Pages {
     /// Takes at most this many bytes beyond those requested: in spare pages, and in pages that are larger than needed.
     pub(crate) fn new(most_spare: u64) -> Self {
         let most_spare = usize::try_from(most_spare).unwrap_or(usize::MAX);
-        Self(Arc::new(Inner { spare: Mutex::default(), most_spare }))
+        Self(Arc::new(Inner { spare: Mutex::default(), most_spare, in_use: AtomicUsize::new(0) }))
     }
 
     /// All these bytes, in one piece of memory of their own.
@@ -77,11 +82,18 @@ impl Pages {
     fn take(&self, size: usize) -> Page {
         let taken = self.spare().take(size, self.0.most_spare);
         let bytes = taken.unwrap_or_else(|| Vec::with_capacity(size));
+        self.0.in_use.fetch_add(bytes.capacity(), Ordering::Relaxed);
         Page { surplus: bytes.capacity().saturating_sub(size), bytes, pages: self.clone() }
+    }
+
+    /// In bytes.
+    pub(crate) fn in_use(&self) -> u64 {
+        self.0.in_use.load(Ordering::Relaxed) as u64
     }
 
     fn give_back(&self, mut bytes: Vec<u8>, surplus: usize) {
         bytes.clear();
+        self.0.in_use.fetch_sub(bytes.capacity(), Ordering::Relaxed);
         let too_much = self.spare().add(bytes, surplus, self.0.most_spare);
         // The lock is not held while the pages are freed.
         drop(too_much);
@@ -166,9 +178,9 @@ mod tests {
         assert_eq!(first, bytes(65_536));
         let (place, reader) = (first.as_ptr(), first.slice(10..20));
         drop(first);
-        assert_eq!(spare(&pages), 0);
+        assert_eq!((spare(&pages), pages.in_use()), (0, 65_536), "a reader holds it");
         drop(reader);
-        assert_eq!(spare(&pages), 65_536);
+        assert_eq!((spare(&pages), pages.in_use()), (65_536, 0));
         let second = pages.copy(&[Bytes::from(vec![8; 65_000])]);
         assert_eq!((second.as_ptr(), second.len()), (place, 65_000));
         assert_eq!(spare(&pages), 0);

@@ -256,6 +256,40 @@ async fn no_more_is_on_its_way_than_the_cache_may_hold() {
     panic!("never kept: {:?}", cache.snapshot());
 }
 
+/// However much is on its way: who asks for the same waits for the same.
+#[tokio::test]
+async fn requests_beside_a_cache_full_of_arrivals_share_a_read() {
+    let origin = Origin::start().await;
+    let large = Object::new(noise(2 * 1024 * 1024, 1)).with("cache-control", "max-age=60");
+    let small = Object::new(noise(3000, 2)).with("cache-control", "max-age=60");
+    let middle = Object::new(noise(1_500_000, 3)).with("cache-control", "max-age=60");
+    for (key, object) in [("large", &large), ("small", &small), ("middle", &middle)] {
+        origin.put(key, object);
+    }
+    let builder = Cache::builder(4 * MIB).max_object(2 * MIB);
+    let (service, _cache) = origin.cached_by(builder, |mount| mount);
+    let gate = origin.gate(1000);
+    let arriving = service.clone().oneshot(get("/large")).await.unwrap();
+    origin.asked();
+    let ask_all = |path: &'static str| {
+        let asking = (0..50).map(|_| tokio::spawn(service.clone().oneshot(get(path)))).collect::<Vec<_>>();
+        async move {
+            let mut answers = Vec::new();
+            for asked in asking {
+                answers.push(asked.await.unwrap().unwrap());
+            }
+            answers
+        }
+    };
+    let answers = ask_all("/small").await;
+    assert_eq!(origin.asked(), 1, "fifty clients of one object");
+    gate.open();
+    for answer in answers {
+        assert_eq!(Answer::read(answer).await.body, small.body);
+    }
+    assert_eq!(Answer::read(arriving).await.body, large.body);
+}
+
 /// What the store has is no longer on its way, though clients are slow to take it.
 #[tokio::test]
 async fn slow_clients_of_finished_reads_keep_nobody_out() {
@@ -305,6 +339,27 @@ async fn a_body_takes_its_blocks_as_it_is_read() {
         eventually("it is kept again", || cache.snapshot().entries == 9).await;
         origin.asked();
     }
+}
+
+#[tokio::test]
+async fn several_ranges_hold_no_block_each() {
+    let origin = Origin::start().await;
+    let object = Object::new(noise(1_000_000, 1)).with("cache-control", "max-age=60");
+    origin.put("a", &object);
+    let (service, cache) = origin.cached();
+    assert!(ask(&service, get("/a")).await.body == object.body);
+    eventually("it is kept", || cache.snapshot().entries == 9).await;
+    let ranges = [("range", "bytes=0-9,200000-200009,400000-400009,600000-600009")];
+    let hit = service.clone().oneshot(request("GET", "/a", &ranges)).await.unwrap();
+    cache.purge(&PurgeTarget::Everything, PurgeMode::Hard);
+    origin.asked();
+    let answer = Answer::read(hit).await;
+    assert!(answer.header("cache-status").contains("hit"));
+    for at in [0, 200_000, 400_000, 600_000] {
+        let part = &object.body[at..at + 10];
+        assert!(answer.body.windows(10).any(|bytes| bytes == part), "{at}");
+    }
+    assert!(origin.asked() > 0, "nothing was held");
 }
 
 fn parsed(range: &str) -> (Option<u64>, Option<u64>) {

@@ -154,7 +154,7 @@ fn what_is_lent_is_left_free_and_comes_back() {
         // A little less does not change it.
         (3 * part - part / 2, budget - 3 * part),
         (2 * part, budget - 2 * part),
-        (u64::MAX, budget / 2),
+        (u64::MAX, budget - budget / 8 * 5),
         (0, budget),
     ] {
         store.lend(bytes);
