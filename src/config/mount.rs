@@ -121,7 +121,7 @@ impl Mount {
     /// name: `*` is any run of characters, `?` one, `{a,b}` either. Case matters.
     ///
     /// Bucket names are global: anyone may create a public bucket that matches a wide glob, and your server would serve
-    /// it.
+    /// it. Only a glob that ends in `--x-s3` matches a directory bucket.
     pub fn bucket_from_path<G: Into<String>>(allowed: impl IntoIterator<Item = G>) -> MountBuilder {
         MountBuilder::from_path(allowed.into_iter().map(Into::into).collect())
     }

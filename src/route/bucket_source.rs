@@ -95,11 +95,20 @@ impl BucketGlobs {
         &self.texts
     }
 
-    /// An ARN in a URL could name any account's bucket; only names can be allowed by glob.
+    /// An ARN in a URL could name any account's bucket; only names can be allowed by glob. A directory bucket costs a signed
+    /// session, and a host name of its own: a visitor cannot name one unless a glob says so by its ending.
     fn allow(&self, name: &BucketName) -> bool {
-        !name.as_str().contains(':') && self.set.is_match(name.as_str())
+        let name = name.as_str();
+        let matches = || self.set.matches(name).into_iter().filter_map(|n| self.texts.get(n));
+        match DIRECTORY_ENDINGS.into_iter().find(|ending| name.ends_with(ending)) {
+            Some(ending) => matches().any(|glob| glob.ends_with(ending)),
+            None => !name.contains(':') && self.set.is_match(name),
+        }
     }
 }
+
+/// Of the names of directory buckets, and of access points to them.
+const DIRECTORY_ENDINGS: [&str; 2] = ["--x-s3", "--xa-s3"];
 
 // === impl BucketResolver ===
 
@@ -158,5 +167,26 @@ mod tests {
             assert_eq!(split.as_ref().map(|(name, rest)| (name.as_str(), *rest)), expected, "{rest}");
         }
         assert!(BucketSource::from_path(["a["]).is_err());
+    }
+
+    #[test]
+    fn a_directory_bucket_needs_a_glob_that_says_so() {
+        let name = "media-a--usw2-az1--x-s3";
+        for (glob, name, is_allowed) in [
+            ("media-*", name, false),
+            ("*", name, false),
+            ("*--x-s3", name, true),
+            ("media-*--x-s3", name, true),
+            ("docs-*--x-s3", name, false),
+            (name, name, true),
+            ("media-*", "media-a--usw2-az1--xa-s3", false),
+            ("media-*", "media-a--x-s3-not", true),
+        ] {
+            let BucketSource::FromPath(allowed) = BucketSource::from_path(["public", glob]).unwrap() else {
+                unreachable!()
+            };
+            let path = format!("{name}/key");
+            assert_eq!(split_bucket(&allowed, &path).is_some(), is_allowed, "{glob} {name}");
+        }
     }
 }
