@@ -1,14 +1,16 @@
+mod readiness;
+
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
+use self::readiness::Readiness;
 use crate::{
     body::{ObjectBody, SendBuffer},
     cache::Invalidation,
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish, Wanted, from_origin_error},
-    object::{BucketName, CacheBust, Edition, InvalidKey, ObjectKey},
-    origin::{Answer, S3ErrorCode, Target},
-    request::{ALLOW, AskedMethod, Disposition, Query, Question, ReadMethod, ReadRequest},
+    fetch::{Asks, Bucket, Fetch, Finish, Wanted},
+    object::{CacheBust, Edition, InvalidKey, ObjectKey},
+    request::{ALLOW, AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
     response::{BadPathAnswer, Fallback},
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
@@ -18,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Proxy {
     mounts: Vec<Mount>,
+    readiness: Readiness,
     send_buffer: Option<SendBuffer>,
 }
 
@@ -50,7 +53,7 @@ struct Named {
 impl Proxy {
     pub(crate) fn new(config: S3ProxyConfig) -> Self {
         let S3ProxyConfig { mounts, send_buffer } = config;
-        Self { mounts, send_buffer }
+        Self { mounts, readiness: Readiness::default(), send_buffer }
     }
 
     /// Decides at once whether the request is ours, and which object it names.
@@ -70,20 +73,9 @@ impl Proxy {
         })
     }
 
+    /// Whether requests can be served, as [`Readiness`] knows it.
     pub(crate) async fn ready(&self) -> Result<(), ProxyError> {
-        let with_sets = |mount: &Mount| {
-            let sets = mount.0.sets.iter().map(|(_, mount)| mount.clone());
-            std::iter::once(mount.clone()).chain(sets.collect::<Vec<_>>())
-        };
-        for mount in self.mounts.iter().flat_map(with_sets) {
-            match &mount.0.bucket {
-                BucketSource::Fixed(bucket) => mount.probe(bucket).await?,
-                BucketSource::FromPath(_) | BucketSource::Resolver(_) => {
-                    mount.0.origin.has_credentials().await.map_err(from_origin_error)?;
-                }
-            }
-        }
-        Ok(())
+        self.readiness.ask(&self.mounts).await
     }
 }
 
@@ -221,33 +213,10 @@ impl Mount {
         response.headers_mut().insert(ALLOW_FIELD, ALLOW);
         response
     }
-
-    /// Requests one byte of a key that need not exist: any response about the key shows that S3 accepts our requests.
-    pub(crate) async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
-        let key = self.0.keys.key(PROBE_KEY).map_err(|_| ProxyError::new(ProxyErrorKind::BadRequest))?;
-        let target = Target { bucket, key: &key, version: None };
-        let refusal = match self.0.origin.read(target, &Question::first_byte()).await {
-            Ok(Answer::Found(_) | Answer::NotModified(_)) => return Ok(()),
-            Ok(Answer::Refused(refusal)) => refusal,
-            Err(error) => return Err(from_origin_error(error)),
-        };
-        let absence = match refusal.code {
-            S3ErrorCode::AccessDenied => self.absence(bucket).await,
-            _ => None,
-        };
-        match self.error_kind(refusal.status, refusal.code, absence) {
-            ProxyErrorKind::NotFound | ProxyErrorKind::Forbidden => Ok(()),
-            // An empty object has no first byte.
-            _ if refusal.code == S3ErrorCode::InvalidRange => Ok(()),
-            kind => Err(ProxyError::from_origin_code(kind, refusal.body.code)),
-        }
-    }
 }
 
 /// On AWS this path is not an object but the endpoint of the old SOAP interface.
 const SOAP: &str = "soap";
-
-const PROBE_KEY: &str = "tower-s3-proxy-ready";
 
 /// A client that sends a key means an object that only this key decrypts. If the field were ignored, the client would
 /// be answered from memory, or get an error of S3 for lack of the very key that it sent.
@@ -288,6 +257,7 @@ mod tests {
         access::{Access, Authorizer, CredentialSelector, Denial},
         cache::Cache,
         config::MountBuilder,
+        object::BucketName,
         response::Cors,
     };
 

@@ -25,6 +25,8 @@ impl S3ProxyLayer {
     /// Whether requests can be served: each mount has credentials, and S3 responds for the bucket of each mount with a
     /// fixed one. Requests a byte of a key that need not exist.
     ///
+    /// The mounts are asked at once, for 5 s at most, and the answer stands for a second: who asks meanwhile gets the same.
+    ///
     /// # Errors
     ///
     /// The error that a request to the first mount that is not ready would get.

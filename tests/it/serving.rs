@@ -1005,3 +1005,52 @@ async fn readiness_means_that_s3_takes_our_requests() {
     let nowhere = over(&s3, Mount::builder(bucket("nowhere")));
     assert_eq!(ready(nowhere).await, Err(ProxyErrorKind::OriginMisconfigured));
 }
+
+/// Health checks come from anybody.
+#[tokio::test]
+async fn one_probe_answers_all_who_ask_whether_it_is_ready() {
+    let s3 = s3().await;
+    let mounts = ["/a", "/b", "/c"].map(|path| mount(&s3).at(path).build().unwrap());
+    let layer = S3ProxyLayer::new(S3ProxyConfig::new(mounts).unwrap());
+    let asking: Vec<_> = (0..100)
+        .map(|_| {
+            let layer = layer.clone();
+            tokio::spawn(async move { layer.ready().await.is_ok() })
+        })
+        .collect();
+    for asked in asking {
+        assert!(asked.await.unwrap());
+    }
+    assert_eq!(s3.log().len(), 3, "one for each mount");
+    assert!(layer.ready().await.is_ok());
+    assert_eq!(s3.log().len(), 3, "it is remembered");
+}
+
+#[tokio::test]
+async fn mounts_are_asked_at_once_whether_they_are_ready() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mounts = ["/a", "/b", "/c"].map(|path| {
+        Mount::builder(bucket("media"))
+            .at(path)
+            .region("us-west-2")
+            .endpoint_url(&url)
+            .path_style(true)
+            .anonymous()
+            .build()
+            .unwrap()
+    });
+    let layer = S3ProxyLayer::new(S3ProxyConfig::new(mounts).unwrap());
+    let ready = tokio::spawn(async move { layer.ready().await.is_ok() });
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        connections.push(listener.accept().await.unwrap().0);
+    }
+    for mut connection in connections {
+        let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+        connection.write_all(answer).await.unwrap();
+        // Kept until the client has read it.
+        tokio::spawn(async move { tokio::io::copy(&mut connection, &mut tokio::io::sink()).await });
+    }
+    assert!(ready.await.unwrap());
+}
