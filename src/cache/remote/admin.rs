@@ -1,4 +1,5 @@
 mod answer;
+mod guesses;
 mod order;
 mod token;
 
@@ -18,9 +19,11 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower::Service;
 
+use self::token::Denial;
 pub use self::token::{AdminToken, InvalidToken};
 use self::{
     answer::Answer,
+    guesses::Guesses,
     order::{Order, Place},
 };
 use super::{PurgeMode, Purger, event::S3Event};
@@ -46,7 +49,8 @@ use crate::error::BoxError;
 /// fetched. The token is sent as plain text: use TLS, or do not expose the service beyond the host.
 ///
 /// The response to a refused request is JSON with the member `error`: 401 without the token, 400 for a malformed
-/// request, 404, 405, 413 for an event that is too long, 408 for one that does not arrive within 10 seconds.
+/// request, 404, 405, 413 for an event that is too long, 408 for one that does not arrive within 10 seconds. Wrong
+/// tokens are answered one after the other, ten a second, and logged; while 64 wait, others get 429.
 #[derive(Clone)]
 pub struct CacheAdmin(Arc<Inner>);
 
@@ -54,6 +58,7 @@ struct Inner {
     token: AdminToken,
     purger: Arc<dyn Purger>,
     stats: Box<dyn Fn() -> String + Send + Sync>,
+    guesses: Guesses,
 }
 
 /// The future of a [`CacheAdmin`]'s response.
@@ -61,7 +66,7 @@ pub struct AdminFuture(Kind);
 
 enum Kind {
     Ready(Option<Response<Full<Bytes>>>),
-    Event(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
 }
 
 // === impl CacheAdmin ===
@@ -73,7 +78,7 @@ impl CacheAdmin {
         purger: Arc<dyn Purger>,
         stats: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { token, purger, stats: Box::new(stats) }))
+        Self(Arc::new(Inner { token, purger, stats: Box::new(stats), guesses: Guesses::default() }))
     }
 }
 
@@ -94,6 +99,16 @@ where
     fn call(&mut self, request: Request<B>) -> AdminFuture {
         let (Parts { method, uri, headers, .. }, body) = request.into_parts();
         let answer = match self.0.admit(&method, &uri, &headers) {
+            Err(Answer::Denied(Denial::WrongToken, schemes)) => {
+                let inner = Arc::clone(&self.0);
+                return AdminFuture(Kind::Later(Box::pin(async move {
+                    let answer = match inner.guesses.wait().await {
+                        true => Answer::Denied(Denial::WrongToken, schemes),
+                        false => Answer::TooManyGuesses,
+                    };
+                    answer.into_response(&method)
+                })));
+            }
             Err(refusal) => refusal,
             Ok(Order::Purge(target, mode)) => {
                 let purged = self.0.purger.purge(&target, mode);
@@ -103,7 +118,7 @@ where
             Ok(Order::Stats) => Answer::Stats((self.0.stats)()),
             Ok(Order::PurgeByEvent(mode)) => {
                 let inner = Arc::clone(&self.0);
-                return AdminFuture(Kind::Event(Box::pin(async move {
+                return AdminFuture(Kind::Later(Box::pin(async move {
                     let answer = match read(body).await {
                         Ok(json) => inner.purge_by_event(&json, mode),
                         Err(refusal) => refusal,
@@ -182,7 +197,7 @@ impl Future for AdminFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Kind::Ready(response) => Poll::Ready(Ok(response.take().expect("not polled after it was ready"))),
-            Kind::Event(future) => future.as_mut().poll(cx).map(Ok),
+            Kind::Later(future) => future.as_mut().poll(cx).map(Ok),
         }
     }
 }
@@ -191,7 +206,7 @@ impl fmt::Debug for AdminFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Kind::Ready(_) => "AdminFuture::Ready",
-            Kind::Event(_) => "AdminFuture::Event",
+            Kind::Later(_) => "AdminFuture::Later",
         })
     }
 }

@@ -25,6 +25,7 @@ pub(super) enum Answer {
     EventTooLong,
     EventTooSlow,
     EventBroken,
+    TooManyGuesses,
 }
 
 // === impl Answer ===
@@ -55,7 +56,8 @@ impl Answer {
             | Self::InvalidEvent(_)
             | Self::EventTooLong
             | Self::EventTooSlow
-            | Self::EventBroken => {}
+            | Self::EventBroken
+            | Self::TooManyGuesses => {}
         }
         let body = self.into_body();
         headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
@@ -78,6 +80,7 @@ impl Answer {
             }
             Self::EventTooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EventTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -103,6 +106,7 @@ impl Answer {
             Self::EventTooLong => "the event is longer than 256 KiB".to_owned(),
             Self::EventTooSlow => "the event did not arrive in time".to_owned(),
             Self::EventBroken => "the event did not arrive whole".to_owned(),
+            Self::TooManyGuesses => "too many wrong tokens".to_owned(),
         };
         json!({ "error": error }).to_string()
     }
