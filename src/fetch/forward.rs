@@ -18,7 +18,7 @@ use crate::{
 pub(super) enum Forwarded {
     /// It is in the cache, and can answer the client's request.
     Stored(Arc<Head>),
-    /// It is no longer in the cache, or not for this client: S3 must be asked as if there were no cache.
+    /// It is no longer in the cache: S3 must be asked as if there were no cache.
     Lost,
     /// The response is for this client alone: it can't be stored.
     Answered(Box<Response<ObjectBody>>),
@@ -55,10 +55,7 @@ impl Read {
                     let response = self.ask_s3().await?;
                     return Ok(Forwarded::Answered(Box::new(response)));
                 };
-                // Its new fields may no longer allow it for a request with `Authorization`.
-                let is_for_it = self.may_leave(&fresh);
-                let kept = cache.store_confirmed(&self.object.id(cache), fresh, asked);
-                Ok(kept.filter(|_| is_for_it).into())
+                Ok(cache.store_confirmed(&self.object.id(cache), fresh, asked).into())
             }
             // The requested blocks lie beyond the end of the object: its head says where that is.
             Answer::Refused(refusal) if refusal.code == S3ErrorCode::InvalidRange => {
@@ -152,7 +149,7 @@ impl Read {
             return Err(Failure::mismatch(Mismatch::UNASKED));
         }
         match self.object.found_by_head(cache, answer.headers(), stale, asked) {
-            HeadFor::Store(found) if self.may_leave(&found) => {
+            HeadFor::Store(found) => {
                 return Ok(self.object.store(cache, *found, stale, asked).into());
             }
             // The stored head stays, unless the object has a new state: HEAD says nothing else about it.
@@ -161,7 +158,7 @@ impl Read {
                     self.forget_state(cache, stale);
                 }
             }
-            HeadFor::Store(_) | HeadFor::Never => self.store_uncacheable(cache, asked),
+            HeadFor::Never => cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked),
         }
         let response = match self.wanted.read.method {
             ReadMethod::Head => self.head(answer.headers())?,
@@ -203,11 +200,10 @@ impl Read {
         let storable = held.and_then(|(range, total, skip, end)| {
             let found = self.object.found(cache, &head.headers, total, None, asked)?;
             let is_whole = range.is_none_or(|range| range.len() == total);
-            let is_fit = (is_whole || found.is_pinned()) && self.may_leave(&found);
-            is_fit.then_some((found, range, skip, end))
+            (is_whole || found.is_pinned()).then_some((found, range, skip, end))
         });
         let Some((mut found, range, skip, end)) = storable else {
-            self.store_uncacheable(cache, asked);
+            cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked);
             return self.hand_on(Response::from_parts(head, body)).await;
         };
         let id = self.object.id(cache);
@@ -224,18 +220,6 @@ impl Read {
         };
         self.object.begin_with(&kept, fill, ExactBody::new(body, skip, range.len(), end));
         Ok(Forwarded::Stored(kept))
-    }
-
-    /// An object that must not be shared only because of this request's `Authorization` may still be for others.
-    fn store_uncacheable(&self, cache: &MountCache, asked: AskedAt) {
-        if !self.wanted.asks.is_authorized {
-            cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked);
-        }
-    }
-
-    /// RFC 9111 §3.5: whether the response to this request may be given to others.
-    fn may_leave(&self, found: &Found) -> bool {
-        !self.wanted.asks.is_authorized || found.lifetime.may_answer_authorized()
     }
 
     /// A response that is not stored goes to the client as it comes.

@@ -1,6 +1,6 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use http::{HeaderMap, Response, header::AUTHORIZATION, request};
+use http::{HeaderMap, Response, request};
 
 use super::{from_origin_error, gate::Gate, object::Object};
 use crate::{
@@ -60,8 +60,6 @@ pub(crate) enum Bucket {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asks {
     pub(crate) control: RequestControl,
-    /// RFC 9111 §3.5.
-    pub(crate) is_authorized: bool,
 }
 
 pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
@@ -133,10 +131,9 @@ impl Read {
 impl Asks {
     /// Nothing, if the mount has no cache.
     pub(crate) fn new(mount: &Mount, headers: &HeaderMap) -> Self {
-        let Some(cache) = &mount.0.cache else { return Self::default() };
-        // RFC 9111 §3.5 is for caches that do not know who asks.
-        let is_authorized = headers.contains_key(AUTHORIZATION) && !mount.0.access.knows_who_asks();
-        Self { control: cache.control(headers), is_authorized }
+        // `Authorization` is no reason to pass by the cache: S3 never gets the field, so no response depends on it. RFC 9111
+        // §3.5 is for caches before a server that looks at it.
+        mount.0.cache.as_ref().map(|cache| Self { control: cache.control(headers) }).unwrap_or_default()
     }
 }
 

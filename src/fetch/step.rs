@@ -46,9 +46,6 @@ impl Step {
         let control = &asks.control;
         let is_confirmed = learnt == Learnt::Asked { is_newer: true };
         let step = match head {
-            Some(Head::Found(found)) if asks.is_authorized && !found.lifetime.may_answer_authorized() => {
-                Self::Bypass
-            }
             Some(Head::Found(found)) => match found.use_at(now, control) {
                 State::Fresh => return Self::Serve,
                 // Just confirmed: it is usable for this request, even if it was never fresh.
@@ -111,7 +108,7 @@ mod tests {
 
     fn asks(says: &'static str) -> Asks {
         let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(says))]);
-        Asks { control: RequestControl::new(&fields, ClientControl::Honoured), is_authorized: false }
+        Asks { control: RequestControl::new(&fields, ClientControl::Honoured) }
     }
 
     #[test]
@@ -185,21 +182,6 @@ mod tests {
             let step =
                 Step::of(Some(&head), Get, &asks(""), Learnt::Nothing, STORED + Duration::from_secs(60));
             assert_eq!(step, Step::Ask(Reason::UriMiss), "{head:?}");
-        }
-    }
-
-    /// RFC 9111 §3.5.
-    #[test]
-    fn requests_with_authorization_are_answered_from_what_says_so() {
-        for (says, step) in [
-            ("max-age=60", Step::Bypass),
-            ("max-age=60, public", Step::Serve),
-            ("s-maxage=60", Step::Serve),
-            ("max-age=60, must-revalidate", Step::Serve),
-        ] {
-            let asks = Asks { is_authorized: true, ..asks("") };
-            let now = STORED + Duration::from_secs(10);
-            assert_eq!(Step::of(Some(&found(says)), Get, &asks, Learnt::Nothing, now), step, "{says}");
         }
     }
 }

@@ -20,7 +20,6 @@ pub(crate) struct Lifetime {
     /// In seconds; 0 if absent.
     stale_if_error: u32,
     once_stale: OnceStale,
-    authorized: Authorized,
 }
 
 /// Whether it may be served stale (RFC 9111 §4.2.4).
@@ -28,13 +27,6 @@ pub(crate) struct Lifetime {
 enum OnceStale {
     AsAllowed,
     Never,
-}
-
-/// RFC 9111 §3.5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Authorized {
-    Allowed,
-    Forbidden,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,12 +105,6 @@ impl Lifetime {
             | CacheControl { s_maxage: Some(_), .. } => OnceStale::Never,
             CacheControl { .. } => OnceStale::AsAllowed,
         };
-        let authorized = match control {
-            CacheControl { public: true, .. }
-            | CacheControl { must_revalidate: true, .. }
-            | CacheControl { s_maxage: Some(_), .. } => Authorized::Allowed,
-            CacheControl { .. } => Authorized::Forbidden,
-        };
         Storability::Store(Self {
             lifetime,
             initial_age: initial_age(answer, date, requested_at, received_at),
@@ -126,7 +112,6 @@ impl Lifetime {
             stale_while_revalidate: control.stale_while_revalidate.unwrap_or(0),
             stale_if_error: control.stale_if_error.unwrap_or(0),
             once_stale,
-            authorized,
         })
     }
 
@@ -195,11 +180,6 @@ impl Lifetime {
     /// How long it has been stale.
     fn staleness(&self, now: SystemTime) -> Duration {
         self.age(now).saturating_sub(self.lifetime)
-    }
-
-    /// Whether it may answer other requests, if its own had `Authorization` (RFC 9111 §3.5).
-    pub(crate) fn may_answer_authorized(&self) -> bool {
-        self.authorized == Authorized::Allowed
     }
 }
 

@@ -29,16 +29,13 @@ impl MountBuilder {
     }
 
     /// Calls this function before the cache is consulted, to choose the credentials for a request. It does not wait, so
-    /// responses from the cache still take no `await`. As with an [authorizer](Self::authorize), the cache also answers
-    /// requests with `Authorization`.
+    /// responses from the cache still take no `await`.
     pub fn select_credentials(mut self, selector: CredentialSelector) -> Self {
         self.access.selector = Some(selector);
         self
     }
 
-    /// Calls this function before the cache is consulted, to decide whether a client may have an object. If it allows,
-    /// the cache also answers requests with `Authorization`, whatever RFC 9111 §3.5 says of caches that do not know the
-    /// client.
+    /// Calls this function before the cache is consulted, to decide whether a client may have an object.
     ///
     /// It runs after the selector, if there are both. CORS preflights, methods other than GET and HEAD, and paths that
     /// cannot name an object are answered without it.

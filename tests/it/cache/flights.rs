@@ -285,29 +285,6 @@ async fn what_is_not_kept_is_read_side_by_side() {
     timeout(HANG, readers.join_all()).await.expect("all complete");
 }
 
-/// Nor is what can't be kept for its `Authorization`: who has waited once asks for itself.
-#[tokio::test]
-async fn those_who_waited_for_nothing_do_not_wait_for_each_other() {
-    let origin = Origin::start().await;
-    let object = Object::new(noise(100, 3)).with("cache-control", "max-age=60");
-    origin.put("a", &object);
-    let (service, cache) = origin.cached();
-    let hold = origin.hold();
-    let mut readers = JoinSet::new();
-    for _ in 0..20 {
-        let (service, body) = (service.clone(), object.body.clone());
-        let asked = request("GET", "/a", &[("authorization", "Bearer x")]);
-        readers.spawn(async move { assert!(ask(&service, asked).await.body == body) });
-    }
-    eventually("all wait", || cache.snapshot().coalesced == 19).await;
-    origin.until(|origin| origin.seen().len() == 1).await;
-    let second = origin.hold();
-    drop(hold);
-    origin.until(|origin| origin.seen().len() == 20).await;
-    drop(second);
-    timeout(HANG, readers.join_all()).await.expect("all complete");
-}
-
 /// What is kept is small enough to be kept beside the others: the budget is not exceeded by reads under way.
 #[tokio::test]
 async fn a_small_cache_serves_what_it_can_not_keep() {

@@ -30,31 +30,6 @@ async fn who_waits_for_a_confirmation_that_does_not_come_is_not_served_without()
     assert!(answer.status.is_server_error(), "{} {}", answer.status, answer.header("cache-status"));
 }
 
-/// What S3 says to a request with `Authorization` is not kept for the others, and confirms nothing (RFC 9111 §3.5).
-#[tokio::test]
-async fn who_waits_for_an_answer_that_is_for_another_asks_for_itself() {
-    let origin = Origin::start().await;
-    origin.put("a", &Object::new("old").with("cache-control", "max-age=10, public"));
-    let (service, cache) = origin.cached();
-    ask(&service, get("/a")).await;
-    origin.clock.advance(10);
-    origin.put("a", &Object::new("new").with("cache-control", "max-age=10"));
-    let hold = origin.hold();
-    let first = tokio::spawn({
-        let service = service.clone();
-        async move { ask(&service, request("GET", "/a", &[("authorization", "Bearer x")])).await }
-    });
-    origin.until(|origin| origin.seen().len() == 2).await;
-    let second = tokio::spawn({
-        let service = service.clone();
-        async move { ask(&service, get("/a")).await }
-    });
-    eventually("it waits", || cache.snapshot().coalesced == 1).await;
-    drop(hold);
-    assert_eq!(first.await.unwrap().text(), "new");
-    assert_eq!(second.await.unwrap().text(), "new");
-}
-
 #[tokio::test]
 async fn credentials_that_are_refused_say_nothing_of_the_object() {
     let origin = Origin::start().await;

@@ -390,20 +390,6 @@ fn the_state_is_that_for_the_client() {
 }
 
 #[test]
-fn authorization_needs_a_directive_that_allows_it() {
-    for (control, allowed) in [
-        ("", false),
-        ("max-age=5", false),
-        ("proxy-revalidate", false),
-        ("public", true),
-        ("s-maxage=0", true),
-        ("must-revalidate", true),
-    ] {
-        assert_eq!(of_control(control).may_answer_authorized(), allowed, "§3.5: {control}");
-    }
-}
-
-#[test]
 fn a_lifetime_is_small() {
     assert!(size_of::<Lifetime>() <= 64);
 }
