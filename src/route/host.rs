@@ -22,11 +22,14 @@ impl HostName {
     }
 
     /// Whether the request is for this host: by its authority (HTTP/2, absolute form), else by its `Host`
-    /// (RFC 9110 §7.1: the target URI's authority).
+    /// (RFC 9110 §7.1: the target URI's authority). Two `Host` lines name no host: something in front of the
+    /// proxy can have decided by the other one (RFC 9112 §3.2).
     pub(crate) fn is_target_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut lines = headers.get_all(HOST).iter();
+        let (line, None) = (lines.next(), lines.next()) else { return false };
         let host = match uri.host() {
             Some(host) => host,
-            None => match headers.get(HOST).and_then(|value| value.to_str().ok()) {
+            None => match line.and_then(|value| value.to_str().ok()) {
                 Some(value) => without_port(value),
                 None => return false,
             },
@@ -47,6 +50,19 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn two_host_lines_name_no_host() {
+        let mut headers = HeaderMap::new();
+        headers.append(HOST, HeaderValue::from_static("media.example"));
+        headers.append(HOST, HeaderValue::from_static("other.example"));
+        for (uri, name) in
+            [("/a", "media.example"), ("/a", "other.example"), ("http://media.example/a", "media.example")]
+        {
+            let name = HostName::parse(name).unwrap();
+            assert!(!name.is_target_of(&uri.parse().unwrap(), &headers), "{uri} {name:?}");
+        }
+    }
 
     #[test]
     fn the_authority_wins_over_the_host_header() {
