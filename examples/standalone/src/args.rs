@@ -7,6 +7,7 @@ use crate::{
     cache::{parse_bytes, parse_time},
     commands::{check::CheckArgs, policies::PoliciesArgs},
     option::MountOption,
+    server::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
 };
 
 /// Serves a private S3 bucket over HTTP.
@@ -36,6 +37,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 
     /// The number of worker threads [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "The process")]
@@ -219,6 +223,61 @@ pub(crate) struct CacheArgs {
     pub(crate) cache_admin_path: Option<String>,
 }
 
+/// What clients can have.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LimitArgs {
+    /// Connections at a time; fewer if the limit of open files does not bear two files for each
+    ///
+    /// Beyond it, --ping-path and --ready-path are answered on a few connections more, and everything else there is 503.
+    #[arg(long, value_name = "N", value_parser = parse_count::<usize>, default_value = "4096", help_heading = "Limits")]
+    pub(crate) max_connections: usize,
+
+    /// Connections of one address at a time (IPv6: of one /64); behind a proxy, give what --max-connections has
+    #[arg(long, value_name = "N", value_parser = parse_count::<usize>, default_value = "1024", help_heading = "Limits")]
+    pub(crate) max_connections_per_address: usize,
+
+    /// Requests at a time on one HTTP/2 connection
+    #[arg(long, value_name = "N", value_parser = parse_count::<u32>, default_value = "100", help_heading = "Limits")]
+    pub(crate) max_streams: u32,
+
+    /// The size of a request's head, beyond which it is 431
+    #[arg(long, value_name = "BYTES", value_parser = parse_header_size, default_value = "64KiB", help_heading = "Limits")]
+    pub(crate) max_header_size: u32,
+
+    /// The time between a connection and its first byte: seconds, or like 10s, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "10s", help_heading = "Limits")]
+    pub(crate) first_byte_timeout: Duration,
+
+    /// The time between the first byte of a request's head and its last
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "30s", help_heading = "Limits")]
+    pub(crate) header_timeout: Duration,
+
+    /// The time that a connection stays open without a request
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "75s", help_heading = "Limits")]
+    pub(crate) idle_timeout: Duration,
+
+    /// The time that a response waits for a client that takes nothing of it
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "30s", help_heading = "Limits")]
+    pub(crate) write_timeout: Duration,
+}
+
+impl LimitArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            per_address: self.max_connections_per_address,
+            streams: self.max_streams,
+            header_size: self.max_header_size,
+            timeouts: Timeouts {
+                first_byte: self.first_byte_timeout,
+                header: self.header_timeout,
+                idle: self.idle_timeout,
+                write: self.write_timeout,
+            },
+        }
+    }
+}
+
 impl Args {
     /// Checks what the parser can't.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -263,6 +322,7 @@ mod tests {
     use super::*;
 
     const OPTIONS: &str = include_str!("../../../src/guide/options.md");
+    const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
     const OTHERS: [&str; 9] = [
@@ -278,8 +338,39 @@ mod tests {
     ];
 
     #[test]
-    fn the_tables_of_the_options_list_the_flags_of_a_mount() {
-        let rows = OPTIONS.lines().filter(|line| line.starts_with("| `"));
+    fn limits_are_numbers_and_times_that_are_not_zero() {
+        for (flags, hint) in [
+            (&[][..], None),
+            (&["--max-connections", "1", "--max-streams", "1"], None),
+            (&["--write-timeout", "1s", "--idle-timeout", "5m", "--max-header-size", "1KiB"], None),
+            (&["--max-connections", "0"], Some("give a number, at least 1")),
+            (&["--max-connections=-1"], Some("give a number, at least 1")),
+            (&["--max-connections-per-address", "0"], Some("give a number, at least 1")),
+            (&["--max-streams", "0"], Some("give a number, at least 1")),
+            (&["--max-streams", "many"], Some("give a number, at least 1")),
+            (&["--max-header-size", "0"], Some("give 1KiB to 512KiB")),
+            (&["--max-header-size", "1GiB"], Some("give 1KiB to 512KiB")),
+            (&["--first-byte-timeout", "0"], Some("give at least 1s")),
+            (&["--header-timeout", "0s"], Some("give at least 1s")),
+            (&["--idle-timeout", "0"], Some("give at least 1s")),
+            (&["--write-timeout", "0"], Some("give at least 1s")),
+            (&["--write-timeout", "99999999999999d"], Some("give at most 365d")),
+            (&["--write-timeout", "366d"], Some("give at most 365d")),
+            (&["--write-timeout", "soon"], Some("give seconds")),
+        ] {
+            let parsed =
+                Args::try_parse_from(["standalone"].iter().chain(flags)).map_err(|why| why.to_string());
+            match (parsed, hint) {
+                (Ok(_), None) => {}
+                (Err(message), Some(hint)) => assert!(message.contains(hint), "{flags:?}: {message}"),
+                (parsed, hint) => panic!("{flags:?}: {parsed:?}, not {hint:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_tables_of_the_guide_list_the_flags_of_mounts_and_limits() {
+        let rows = OPTIONS.lines().chain(LIMITS.lines()).filter(|line| line.starts_with("| `"));
         let listed: BTreeSet<_> = rows
             .flat_map(|row| row.split('`'))
             .filter(|cell| cell.starts_with("--"))

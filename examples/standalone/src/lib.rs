@@ -13,5 +13,6 @@ mod option;
 mod program;
 mod server;
 mod settings;
+mod throttled;
 
 pub use self::program::main;

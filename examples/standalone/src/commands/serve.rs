@@ -1,4 +1,8 @@
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    io::{self, Write},
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -11,11 +15,12 @@ use crate::{
     cache,
     demo::Demo,
     mounts::{MountArgs, Served},
-    server::Server,
+    server::{Server, raise_file_limit},
 };
 
 pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     args.check()?;
+    let file_limit = raise_file_limit();
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(args.demo_s3).await?),
         false => None,
@@ -29,8 +34,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
     match &demo {
-        Some(demo) => print!("{}", demo.greeting(&format!("http://{address}"))),
-        None => println!("serving {description} on http://{address}"),
+        // Nobody has to read it.
+        Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&format!("http://{address}")))),
+        None => drop(writeln!(io::stdout(), "serving {description} on http://{address}")),
     }
 
     if !args.cache.warm.is_empty() {
@@ -43,6 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         ready_path: args.ready_path,
         admin,
         drain_timeout: Duration::from_secs(args.drain_timeout),
+        limits: args.limits.limits(),
+        file_limit,
     };
     server.run(listener, stopped()?).await;
     Ok(())

@@ -1,0 +1,173 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// What happens on a connection, as its parts note it and its [`Watch`](super::watch::Watch) reads it.
+///
+/// Nobody looks at a clock here: the watch compares what it sees now and then. Nothing else depends on the order in
+/// which the numbers are seen, so that they are relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    /// Requests, as [`Requests`] packs them.
+    requests: AtomicU64,
+    /// Bytes read. The connection's stream is the only writer of this and of the next three.
+    read: AtomicU64,
+    /// Bytes handed to the kernel.
+    written: AtomicU64,
+    /// Whether something waits to be written because the kernel takes nothing.
+    blocked: AtomicBool,
+    /// How much had been read when the last request began.
+    read_at_request: AtomicU64,
+    /// Whether the next write is to ask the kernel, whatever the readiness of the socket.
+    probe: AtomicBool,
+    /// Whether to drop what waits in the kernel when the connection is closed.
+    reset: AtomicBool,
+}
+
+/// The state of a connection at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) requests: Requests,
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+    pub(crate) blocked: bool,
+    /// Whether bytes have come since the last request began: a part of the next head, over HTTP/1.
+    pub(crate) has_begun_head: bool,
+}
+
+/// How many requests have begun (24 bits, wrapping), how many wait for this process or S3 (20 bits), and how many are
+/// open (20 bits): one atomic operation for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Requests(pub(crate) u64);
+
+// === impl Activity ===
+
+impl Activity {
+    pub(crate) fn note_read(&self, bytes: usize) {
+        add(&self.read, bytes);
+    }
+
+    pub(crate) fn note_written(&self, bytes: usize) {
+        add(&self.written, bytes);
+    }
+
+    pub(crate) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Relaxed);
+    }
+
+    /// A request begins, and waits for its answer. Returns how many were open before.
+    pub(crate) fn begin(&self) -> u64 {
+        self.read_at_request.store(self.read.load(Relaxed), Relaxed);
+        Requests(self.requests.fetch_add(Requests::BEGUN | Requests::WAITING | Requests::OPEN, Relaxed))
+            .open()
+    }
+
+    pub(crate) fn wait(&self) {
+        self.requests.fetch_add(Requests::WAITING, Relaxed);
+    }
+
+    pub(crate) fn stop_waiting(&self) {
+        self.requests.fetch_sub(Requests::WAITING, Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.requests.fetch_sub(Requests::OPEN, Relaxed);
+    }
+
+    /// Lets the next write ask the kernel.
+    pub(crate) fn probe(&self) {
+        self.probe.store(true, Relaxed);
+    }
+
+    pub(crate) fn take_probe(&self) -> bool {
+        self.probe.swap(false, Relaxed)
+    }
+
+    /// Lets the connection be reset when it is closed.
+    pub(crate) fn reset(&self) {
+        self.reset.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_reset(&self) -> bool {
+        self.reset.load(Relaxed)
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        let read = self.read.load(Relaxed);
+        Seen {
+            requests: Requests(self.requests.load(Relaxed)),
+            read,
+            written: self.written.load(Relaxed),
+            blocked: self.blocked.load(Relaxed),
+            has_begun_head: read != self.read_at_request.load(Relaxed),
+        }
+    }
+}
+
+/// There is one writer: no read-modify-write is needed.
+fn add(number: &AtomicU64, bytes: usize) {
+    number.store(number.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+}
+
+// === impl Requests ===
+
+impl Requests {
+    const OPEN: u64 = 1;
+    const WAITING: u64 = 1 << 20;
+    const BEGUN: u64 = 1 << 40;
+    const MASK: u64 = (1 << 20) - 1;
+
+    /// Requests whose response has not been taken to its end.
+    pub(crate) fn open(self) -> u64 {
+        self.0 & Self::MASK
+    }
+
+    /// Those of them that wait for this process or S3, not for the client.
+    pub(crate) fn waiting(self) -> u64 {
+        (self.0 >> 20) & Self::MASK
+    }
+
+    /// Requests so far, wrapping.
+    pub(crate) fn begun(self) -> u64 {
+        self.0 >> 40
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_apart() {
+        let activity = Activity::default();
+        let counts = || {
+            let requests = activity.seen().requests;
+            (requests.begun(), requests.waiting(), requests.open())
+        };
+        assert_eq!(activity.begin(), 0);
+        assert_eq!(activity.begin(), 1);
+        assert_eq!(counts(), (2, 2, 2));
+        activity.stop_waiting();
+        assert_eq!(counts(), (2, 1, 2));
+        activity.end();
+        activity.stop_waiting();
+        activity.end();
+        assert_eq!(counts(), (2, 0, 0));
+        for _ in 0..1 << 24 {
+            activity.begin();
+            activity.stop_waiting();
+            activity.end();
+        }
+        assert_eq!(counts(), (2, 0, 0), "the count of begun requests wraps, and leaves the others alone");
+    }
+
+    #[test]
+    fn a_head_has_begun_when_bytes_come_after_a_request() {
+        let activity = Activity::default();
+        assert!(!activity.seen().has_begun_head);
+        activity.note_read(5);
+        assert!(activity.seen().has_begun_head);
+        activity.begin();
+        assert!(!activity.seen().has_begun_head);
+        activity.note_read(1);
+        assert!(activity.seen().has_begun_head);
+    }
+}

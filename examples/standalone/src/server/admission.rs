@@ -1,0 +1,178 @@
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{files::Files, peer::Peer};
+
+/// Who can be connected: so many at a time, and so many from one address.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) files: Files,
+    connections: usize,
+    per_address: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    regular: usize,
+    reserved: usize,
+    by_peer: HashMap<Peer, Held>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    regular: usize,
+    reserved: usize,
+}
+
+/// A connection that was let in, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    admission: Arc<Admission>,
+    peer: Peer,
+    pub(crate) kind: SeatKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SeatKind {
+    Regular,
+    /// Of the few beyond the limit: the health checks are answered, and nothing else.
+    Reserved,
+}
+
+/// Why a connection is closed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The address has as many as one can have.
+    Address,
+    /// The reserve is used up, too.
+    Full,
+}
+
+/// Connections beyond the limit that can ask for the health checks.
+const RESERVE: usize = 32;
+
+/// Those of them that one address can have.
+const RESERVE_PER_ADDRESS: usize = 8;
+
+// === impl Admission ===
+
+impl Admission {
+    /// At most so many connections, and so many of one address, for whom these files are there.
+    pub(crate) fn new(connections: usize, per_address: usize, files: Files) -> Self {
+        Self { files, connections, per_address, taken: Mutex::default() }
+    }
+
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Refusal> {
+        let peer = Peer::of(address);
+        let kind = self.take(peer)?;
+        Ok(Seat { admission: Arc::clone(self), peer, kind })
+    }
+
+    fn take(&self, peer: Peer) -> Result<SeatKind, Refusal> {
+        let mut taken = self.taken();
+        let taken = &mut *taken;
+        let held = taken.by_peer.get(&peer).copied().unwrap_or_default();
+        if held.regular >= self.per_address {
+            return Err(Refusal::Address);
+        }
+        if taken.regular < self.connections && self.files.take_connection() {
+            taken.regular += 1;
+            taken.by_peer.entry(peer).or_default().regular += 1;
+            return Ok(SeatKind::Regular);
+        }
+        if taken.reserved >= RESERVE || held.reserved >= RESERVE_PER_ADDRESS {
+            return Err(Refusal::Full);
+        }
+        taken.reserved += 1;
+        taken.by_peer.entry(peer).or_default().reserved += 1;
+        Ok(SeatKind::Reserved)
+    }
+
+    fn give_back(&self, peer: Peer, kind: SeatKind) {
+        let mut taken = self.taken();
+        let taken = &mut *taken;
+        let Some(held) = taken.by_peer.get_mut(&peer) else { return };
+        match kind {
+            SeatKind::Regular => {
+                held.regular -= 1;
+                taken.regular -= 1;
+                self.files.give_back_connection();
+            }
+            SeatKind::Reserved => {
+                held.reserved -= 1;
+                taken.reserved -= 1;
+            }
+        }
+        if held.regular + held.reserved == 0 {
+            taken.by_peer.remove(&peer);
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.admission.give_back(self.peer, self.kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn beyond_the_limit_comes_the_reserve_and_then_nothing() {
+        let admission = Arc::new(Admission::new(2, 100, Files::new(20_000)));
+        let mut seats: Vec<_> =
+            (0..2 + RESERVE).map(|n| admission.admit(address(&format!("192.0.2.{n}"))).unwrap()).collect();
+        let reserved = seats.iter().filter(|seat| seat.kind == SeatKind::Reserved).count();
+        assert_eq!(reserved, RESERVE);
+        assert_eq!(admission.admit(address("192.0.2.200")).unwrap_err(), Refusal::Full);
+        seats.remove(0);
+        assert_eq!(admission.admit(address("192.0.2.200")).unwrap().kind, SeatKind::Regular);
+        seats.clear();
+        assert!(admission.taken().by_peer.is_empty());
+    }
+
+    #[test]
+    fn one_address_has_its_share_and_no_more() {
+        let admission = Arc::new(Admission::new(100, 2, Files::new(20_000)));
+        let here = address("192.0.2.1");
+        let seats = [admission.admit(here).unwrap(), admission.admit(here).unwrap()];
+        assert_eq!(admission.admit(here).unwrap_err(), Refusal::Address);
+        assert_eq!(admission.admit(address("192.0.2.2")).unwrap().kind, SeatKind::Regular);
+        drop(seats);
+        assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
+    }
+
+    #[test]
+    fn one_address_has_not_all_of_the_reserve() {
+        let admission = Arc::new(Admission::new(0, 100, Files::new(20_000)));
+        let here = address("192.0.2.1");
+        let seats: Vec<_> = (0..100).map_while(|_| admission.admit(here).ok()).collect();
+        assert_eq!(seats.len(), RESERVE_PER_ADDRESS);
+        assert!(admission.admit(address("192.0.2.2")).is_ok());
+    }
+
+    #[test]
+    fn without_files_there_is_only_the_reserve() {
+        let admission = Arc::new(Admission::new(100, 100, Files::new(64 + 3)));
+        let here = address("192.0.2.1");
+        let first = admission.admit(here).unwrap();
+        assert_eq!(first.kind, SeatKind::Regular);
+        assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Reserved);
+        drop(first);
+        assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
+    }
+}

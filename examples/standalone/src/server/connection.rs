@@ -1,0 +1,224 @@
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    net::TcpStream,
+    sync::watch::Receiver,
+    task::unconstrained,
+    time::{self, Instant, Sleep},
+};
+use tower_s3_proxy::S3Proxy;
+
+use super::{
+    activity::Activity,
+    admission::{Seat, SeatKind},
+    answer::Client,
+    detect::{Protocol, Undetected, detect},
+    limits::Limits,
+    request::OpenRequest,
+    run::Shared,
+    stream::ClientStream,
+    watch::{Reason, Verdict, Watch},
+};
+
+/// How each protocol is spoken.
+#[derive(Debug)]
+pub(crate) struct Http {
+    http1: http1::Builder,
+    /// With clients of whom one request is taken.
+    http1_reserved: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+/// How a connection ended.
+enum End {
+    Done(Result<(), hyper::Error>),
+    Closed(Reason),
+}
+
+/// The most that one system call writes of a response, in bytes. Two calls for an object of 1 MiB from memory took a
+/// tenth more time than one.
+const WRITE_BUFFER: usize = 1024 * 1024;
+
+/// What HTTP/2 keeps of one response until it is sent, in bytes.
+const STREAM_BUFFER: usize = 64 * 1024;
+
+/// What an HTTP/2 client can send of bodies before they are asked for, in bytes: the least that the protocol has.
+/// Hardly any request has a body.
+const WINDOW: u32 = 65_535;
+
+/// An HTTP/2 client that says nothing is asked whether it is there so often, and must answer as fast.
+const PING: Duration = Duration::from_secs(20);
+
+/// What a client gets to take the end of its connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Serves a client until it leaves, a time-out closes the connection, or the server drains.
+pub(crate) async fn serve(
+    mut tcp: TcpStream,
+    seat: Seat,
+    (server, proxy): (Arc<Shared>, S3Proxy),
+    mut drain: Receiver<()>,
+) {
+    let _ = tcp.set_nodelay(true);
+    let timeouts = match seat.kind {
+        SeatKind::Regular => server.limits.timeouts,
+        SeatKind::Reserved => server.limits.timeouts.reserved(),
+    };
+    let detected = tokio::select! {
+        detected = detect(&mut tcp, &timeouts) => detected,
+        _ = drain.changed() => return,
+    };
+    let (protocol, first) = match detected {
+        Ok(detected) => detected,
+        Err(why) => return tracing::debug!("connection closed: {why}"),
+    };
+    let kind = seat.kind;
+    if (kind, protocol) == (SeatKind::Reserved, Protocol::Http2) {
+        // It could ask for ever, and has no way to be told that each connection has one request.
+        return tracing::debug!("connection closed: HTTP/2 beyond --max-connections");
+    }
+    let activity = Arc::new(Activity::default());
+    let client =
+        Arc::new(Client { server: Arc::clone(&server), proxy, activity: Arc::clone(&activity), seat });
+    let service = service_fn(move |request| {
+        let (open, client) = (OpenRequest::begin(Arc::clone(&client.activity)), Arc::clone(&client));
+        async move { Ok::<_, Infallible>(client.answer(request, open).await) }
+    });
+    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity)));
+    let watch = Watch::new(protocol, timeouts, &activity, std::time::Instant::now());
+    let end = match protocol {
+        Protocol::Http1 => {
+            let http1 = match kind {
+                SeatKind::Regular => &server.http.http1,
+                SeatKind::Reserved => &server.http.http1_reserved,
+            };
+            watched(pin!(http1.serve_connection(stream, service)), &activity, watch, drain).await
+        }
+        Protocol::Http2 => {
+            // Boxed: it is large, and rare behind a proxy that ends TLS.
+            let mut connection = Box::pin(server.http.http2.serve_connection(stream, service));
+            watched(connection.as_mut(), &activity, watch, drain).await
+        }
+    };
+    match end {
+        End::Done(Ok(())) => {}
+        End::Done(Err(error)) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
+        }
+        End::Closed(reason) => tracing::debug!("connection closed: {reason}"),
+    }
+}
+
+/// Drives a connection to its end, or until its time is over.
+async fn watched<C>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    mut watch: Watch,
+    drain: Receiver<()>,
+) -> End
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut alarm = pin!(time::sleep(watch.period()));
+    let mut drained = pin!(unconstrained({
+        let mut drain = drain.clone();
+        async move { drop(drain.changed().await) }
+    }));
+    let mut is_draining = false;
+    // Neither the alarm nor the drain is polled with each piece of a response: they have the task's waker, and what
+    // they are asked instead is the load of one number.
+    let mut registered: Option<Waker> = None;
+    let end = std::future::poll_fn(|cx| {
+        if !registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            registered = Some(cx.waker().clone());
+            register(alarm.as_mut(), cx);
+            is_draining = is_draining || drained.as_mut().poll(cx).is_ready();
+            if is_draining {
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        while alarm.is_elapsed() {
+            match watch.look(activity.seen(), std::time::Instant::now()) {
+                Verdict::Close(reason) => return Poll::Ready(End::Closed(reason)),
+                Verdict::LookAgain(at) => {
+                    alarm.as_mut().reset(Instant::from_std(at));
+                    register(alarm.as_mut(), cx);
+                    // A socket counts as writable only when much of its buffer is free: a slow reader would seem to
+                    // take nothing.
+                    activity.probe();
+                }
+            }
+        }
+        // An error: the server is gone.
+        if !is_draining && drain.has_changed().unwrap_or(true) {
+            is_draining = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx).map(End::Done)
+    })
+    .await;
+    match &end {
+        End::Closed(Reason::Unread) if activity.seen().blocked => activity.reset(),
+        // Over HTTP/2 that is GOAWAY.
+        End::Closed(_) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = time::timeout(LAST_WORDS, connection).await;
+        }
+        End::Done(_) => {}
+    }
+    end
+}
+
+/// Lets the alarm wake this task, whatever else the task has done in this turn.
+fn register(alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
+    let _ = pin!(unconstrained(alarm)).poll(cx);
+}
+
+// === impl Http ===
+
+impl Http {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let mut http1 = http1::Builder::new();
+        // Its time-out would begin with the last response, and a kept connection can idle for longer.
+        http1.header_read_timeout(None).max_buf_size(WRITE_BUFFER);
+        http1.max_header_size(usize::try_from(limits.header_size).unwrap_or(usize::MAX));
+        let mut http1_reserved = http1.clone();
+        http1_reserved.keep_alive(false);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_header_list_size(limits.header_size)
+            .max_concurrent_streams(limits.streams)
+            .max_send_buf_size(STREAM_BUFFER)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING);
+        Self { http1, http1_reserved, http2 }
+    }
+}
+
+impl fmt::Display for Undetected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("no byte within --first-byte-timeout"),
+            Self::Unfinished => f.write_str("no end of the HTTP/2 preface within --header-timeout"),
+            Self::Gone(error) => write!(f, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The server towards clients: who is let in, how long each state of a connection can last, and what answers.
+
+mod activity;
+mod admission;
+mod answer;
+mod connection;
+mod detect;
+mod files;
+mod limits;
+mod peer;
+mod refusals;
+mod request;
+mod run;
+mod stream;
+mod watch;
+
+pub(crate) use self::{
+    files::raise_file_limit,
+    limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
+    run::Server,
+};

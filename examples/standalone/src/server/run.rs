@@ -1,0 +1,117 @@
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, time};
+use tower::Layer;
+use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound};
+
+use super::{
+    admission::{Admission, SeatKind},
+    connection::{self, Http},
+    files::Files,
+    limits::Limits,
+    refusals::Refusals,
+};
+use crate::throttled::Throttled;
+
+/// What connections are served with.
+pub(crate) struct Server {
+    pub(crate) layer: S3ProxyLayer,
+    pub(crate) ping_path: String,
+    pub(crate) ready_path: String,
+    /// What purges the cache, and its path.
+    pub(crate) admin: Option<(String, CacheAdmin)>,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) limits: Limits,
+    /// The files that the process can have open.
+    pub(crate) file_limit: usize,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) layer: S3ProxyLayer,
+    pub(crate) ping_path: String,
+    pub(crate) ready_path: String,
+    pub(crate) admin: Option<(String, CacheAdmin)>,
+    pub(crate) limits: Limits,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) refusals: Refusals,
+    pub(crate) http: Http,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Serves until `stop` is ready, then lets the requests in flight end.
+    pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let (drain_timeout, proxy) = (self.drain_timeout, self.layer.layer(NotFound));
+        let shared = Arc::new(self.share());
+        let (drain, _) = watch::channel(());
+        tokio::select! {
+            () = accept(&listener, &shared, &proxy, &drain) => {}
+            () = stop => {}
+        }
+        drop(listener);
+        let _ = drain.send(());
+        // Every connection has a receiver.
+        if time::timeout(drain_timeout, drain.closed()).await.is_err() {
+            tracing::warn!(?drain_timeout, "requests in flight were cut off");
+        }
+    }
+
+    fn share(self) -> Shared {
+        let Self { layer, ping_path, ready_path, admin, mut limits, file_limit, .. } = self;
+        let files = Files::new(file_limit);
+        if limits.connections > files.connections() {
+            tracing::warn!(
+                asked = limits.connections,
+                connections = files.connections(),
+                file_limit,
+                "fewer connections than --max-connections: each can need two files"
+            );
+            limits.connections = files.connections();
+        }
+        let admission = Arc::new(Admission::new(limits.connections, limits.per_address, files));
+        let (refusals, http) = (Refusals::default(), Http::new(&limits));
+        Shared { layer, ping_path, ready_path, admin, limits, admission, refusals, http }
+    }
+}
+
+/// Lets clients in, for ever.
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, drain: &watch::Sender<()>) {
+    let failures = Throttled::default();
+    loop {
+        let (tcp, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error, &failures).await;
+                continue;
+            }
+        };
+        match shared.admission.admit(address.ip()) {
+            Ok(seat) => {
+                if seat.kind == SeatKind::Reserved {
+                    shared
+                        .refusals
+                        .reserve
+                        .tell("--max-connections is reached: only health checks are answered");
+                }
+                tokio::spawn(connection::serve(
+                    tcp,
+                    seat,
+                    (Arc::clone(shared), proxy.clone()),
+                    drain.subscribe(),
+                ));
+            }
+            Err(refusal) => shared.refusals.connection(refusal),
+        }
+    }
+}
+
+/// Out of file descriptors: accepting again at once would only spin.
+async fn pause_after(error: &io::Error, failures: &Throttled) {
+    if let Some(count) = failures.count(time::Instant::now().into_std()) {
+        tracing::error!(%error, count, "accept failed");
+    }
+    time::sleep(Duration::from_millis(100)).await;
+}

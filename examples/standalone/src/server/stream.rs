@@ -1,0 +1,109 @@
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{activity::Activity, detect::FirstBytes};
+
+/// The connection of a client, which notes what is read and written.
+#[derive(Debug)]
+pub(crate) struct ClientStream {
+    tcp: TcpStream,
+    first: FirstBytes,
+    activity: Arc<Activity>,
+    /// As in `activity`, which is only written when it changes.
+    is_blocked: bool,
+}
+
+// === impl ClientStream ===
+
+impl ClientStream {
+    /// Reads these bytes first, and then what the connection has.
+    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>) -> Self {
+        activity.note_read(first.unread().len());
+        Self { tcp, first, activity, is_blocked: false }
+    }
+
+    fn write(
+        &mut self,
+        ask_kernel: impl FnOnce(&TcpStream) -> io::Result<usize>,
+        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let written = match self.is_blocked && self.activity.take_probe() {
+            true => match ask_kernel(&self.tcp) {
+                // To be woken when the socket is ready.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => poll(Pin::new(&mut self.tcp)),
+                written => Poll::Ready(written),
+            },
+            false => poll(Pin::new(&mut self.tcp)),
+        };
+        if self.is_blocked != written.is_pending() {
+            self.is_blocked = written.is_pending();
+            self.activity.set_blocked(self.is_blocked);
+        }
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.activity.note_written(bytes);
+        }
+        written
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let me = &mut *self;
+        if me.first.read_into(buffer) > 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut me.tcp).poll_read(cx, buffer))?;
+        me.activity.note_read(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|tcp| SockRef::from(tcp).send(bytes), |tcp| tcp.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|tcp| SockRef::from(tcp).send_vectored(slices), |tcp| tcp.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        // Else the kernel kept what nobody takes, up to megabytes, and offered it for minutes.
+        if self.activity.is_reset() {
+            let _ = self.tcp.set_zero_linger();
+        }
+    }
+}

@@ -1,0 +1,255 @@
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use super::{
+    activity::{Activity, Seen},
+    detect::Protocol,
+    limits::Timeouts,
+};
+
+/// What a connection does, judged by looking at its [`Activity`] now and then: four times within the shortest time-out.
+///
+/// A state counts from the first look that saw it, so that a connection is closed at its time-out or up to a quarter
+/// of the shortest later, and a request costs no look at a clock.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    protocol: Protocol,
+    timeouts: Timeouts,
+    state: State,
+    since: Instant,
+    /// What was seen then.
+    mark: Seen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A request waits for this process or S3, which have time-outs of their own.
+    Serving,
+    /// No request.
+    Idle,
+    /// A part of a request's head.
+    Head,
+    /// A response waits for the client.
+    Unread,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    LookAgain(Instant),
+    Close(Reason),
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Idle,
+    UnfinishedHead,
+    Unread,
+}
+
+/// What an HTTP/2 connection is written besides responses within a time-out: answers to pings, and pings.
+const CONTROL: u64 = 1024;
+
+// === impl Watch ===
+
+impl Watch {
+    pub(crate) fn new(protocol: Protocol, timeouts: Timeouts, activity: &Activity, now: Instant) -> Self {
+        let mark = activity.seen();
+        Self { protocol, timeouts, state: state_of(protocol, mark), since: now, mark }
+    }
+
+    pub(crate) fn look(&mut self, seen: Seen, now: Instant) -> Verdict {
+        let state = state_of(self.protocol, seen);
+        if state != self.state || self.has_moved_on(seen) {
+            (self.state, self.since, self.mark) = (state, now, seen);
+        }
+        let next = now + self.period();
+        let (timeout, reason) = match state {
+            State::Serving => return Verdict::LookAgain(next),
+            State::Idle => (self.timeouts.idle, Reason::Idle),
+            State::Head => (self.timeouts.header, Reason::UnfinishedHead),
+            State::Unread => (self.timeouts.write, Reason::Unread),
+        };
+        match self.since + timeout {
+            due if due <= now => Verdict::Close(reason),
+            due => Verdict::LookAgain(due.min(next)),
+        }
+    }
+
+    /// Whether the state is a new one, though it is the same.
+    fn has_moved_on(&self, seen: Seen) -> bool {
+        match self.state {
+            State::Serving => false,
+            State::Idle | State::Head => seen.requests.begun() != self.mark.requests.begun(),
+            State::Unread => {
+                let least = if seen.blocked { 1 } else { CONTROL };
+                seen.written.wrapping_sub(self.mark.written) >= least
+            }
+        }
+    }
+
+    pub(crate) fn period(&self) -> Duration {
+        self.timeouts.header.min(self.timeouts.idle).min(self.timeouts.write) / 4
+    }
+}
+
+fn state_of(protocol: Protocol, seen: Seen) -> State {
+    let requests = seen.requests;
+    match protocol {
+        // Also behind the end of the response, whose last bytes wait here.
+        _ if seen.blocked => State::Unread,
+        Protocol::Http1 if requests.open() > 0 => State::Serving,
+        Protocol::Http1 if seen.has_begun_head => State::Head,
+        // Every response waits for the client's window, else one of them waited for more of its body.
+        Protocol::Http2 if requests.open() > 0 && requests.waiting() == 0 => State::Unread,
+        Protocol::Http2 if requests.open() > 0 => State::Serving,
+        // Over HTTP/2, bytes without a request are no head: pings and settings.
+        Protocol::Http1 | Protocol::Http2 => State::Idle,
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "no request within --idle-timeout",
+            Self::UnfinishedHead => "no end of the head within --header-timeout",
+            Self::Unread => "nothing of a response taken within --write-timeout",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUTS: Timeouts = Timeouts {
+        first_byte: Duration::from_secs(10),
+        header: Duration::from_secs(30),
+        idle: Duration::from_secs(75),
+        write: Duration::from_secs(20),
+    };
+
+    /// When a connection is closed, in seconds, and why, if this happens to it every second.
+    fn outcome(protocol: Protocol, mut every_second: impl FnMut(u64, &Activity)) -> Option<(u64, Reason)> {
+        let (activity, start) = (Activity::default(), Instant::now());
+        activity.note_read(24);
+        let mut watch = Watch::new(protocol, TIMEOUTS, &activity, start);
+        let mut next = start + watch.period();
+        for second in 0..1000 {
+            every_second(second, &activity);
+            let now = start + Duration::from_secs(second);
+            if now < next {
+                continue;
+            }
+            match watch.look(activity.seen(), now) {
+                Verdict::Close(reason) => return Some((second, reason)),
+                Verdict::LookAgain(at) => next = at,
+            }
+        }
+        None
+    }
+
+    fn served(activity: &Activity) {
+        activity.begin();
+        activity.stop_waiting();
+        activity.note_written(500);
+        activity.end();
+    }
+
+    use Protocol::{Http1, Http2};
+
+    #[test]
+    fn a_head_that_does_not_end_is_closed_however_it_drips() {
+        assert_eq!(outcome(Http1, |_, _| {}), Some((30, Reason::UnfinishedHead)));
+        assert_eq!(outcome(Http1, |_, activity| activity.note_read(1)), Some((30, Reason::UnfinishedHead)));
+    }
+
+    #[test]
+    fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+        let once = |second, activity: &Activity| {
+            if second == 0 {
+                served(activity);
+            }
+        };
+        assert_eq!(outcome(Http1, once), Some((80, Reason::Idle)), "seen after 5 s, and 75 s after that");
+        assert_eq!(outcome(Http2, once), Some((80, Reason::Idle)));
+        assert_eq!(outcome(Http2, |_, _| {}), Some((75, Reason::Idle)));
+        assert_eq!(outcome(Http2, |_, activity| activity.note_read(17)), Some((75, Reason::Idle)), "pings");
+        let at_times = |second, activity: &Activity| {
+            if second % 60 == 0 {
+                activity.note_read(100);
+                served(activity);
+            }
+        };
+        assert_eq!(outcome(Http1, at_times), None);
+        assert_eq!(outcome(Http2, at_times), None);
+    }
+
+    #[test]
+    fn a_request_that_waits_for_s3_is_left_alone() {
+        let once = |second, activity: &Activity| {
+            if second == 0 {
+                activity.begin();
+            }
+        };
+        assert_eq!(outcome(Http1, once), None);
+        assert_eq!(outcome(Http2, once), None);
+    }
+
+    #[test]
+    fn who_takes_nothing_is_closed_and_who_takes_little_is_not() {
+        for protocol in [Http1, Http2] {
+            let begin = |second, activity: &Activity| {
+                if second == 0 {
+                    activity.begin();
+                    activity.stop_waiting();
+                    activity.set_blocked(true);
+                }
+            };
+            assert_eq!(outcome(protocol, begin), Some((25, Reason::Unread)));
+            let little = |second, activity: &Activity| {
+                begin(second, activity);
+                if second % 15 == 0 {
+                    activity.note_written(1);
+                }
+            };
+            assert_eq!(outcome(protocol, little), None);
+            let rest = |second, activity: &Activity| {
+                begin(second, activity);
+                if second == 0 {
+                    activity.end();
+                }
+            };
+            assert_eq!(outcome(protocol, rest), Some((25, Reason::Unread)), "what waits behind the end");
+        }
+    }
+
+    #[test]
+    fn an_http_2_client_whose_window_stays_shut_is_closed_and_pings_do_not_help() {
+        let begin = |second, activity: &Activity| {
+            if second == 0 {
+                for _ in 0..100 {
+                    activity.begin();
+                    activity.stop_waiting();
+                }
+            }
+            activity.note_read(17);
+            activity.note_written(17);
+        };
+        assert_eq!(outcome(Http2, begin), Some((25, Reason::Unread)));
+        let little = |second, activity: &Activity| {
+            begin(second, activity);
+            activity.note_written(100);
+        };
+        assert_eq!(outcome(Http2, little), None);
+        let one_waits_for_s3 = |second, activity: &Activity| {
+            begin(second, activity);
+            if second == 0 {
+                activity.wait();
+            }
+        };
+        assert_eq!(outcome(Http2, one_waits_for_s3), None);
+    }
+}

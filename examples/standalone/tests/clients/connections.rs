@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time,
+};
+
+use crate::proxy::{BOUND, Proxy, get, http2, http2_get};
+
+async fn connections(proxy: &Proxy, count: usize) -> Vec<TcpStream> {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        connections.push(proxy.connect().await);
+    }
+    connections
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_connections_with_many_unread_streams_leave_ping_alone() {
+    let proxy = Proxy::start_with_files(256, &[]).await;
+    let mut connections = JoinSet::new();
+    let mut requests = JoinSet::new();
+    for _ in 0..5 {
+        let (client, connection) = http2(proxy.connect().await, 1000).await;
+        connections.spawn(connection);
+        for _ in 0..250 {
+            let client = client.clone();
+            requests.spawn(async move {
+                let request = http2_get("/large.bin").body(()).unwrap();
+                let (response, _) = client.ready().await?.send_request(request, true)?;
+                Ok::<_, h2::Error>(response.await?.into_body())
+            });
+        }
+    }
+    // Those that have a body keep it unread.
+    let answered = time::timeout(BOUND, async {
+        let mut bodies = Vec::new();
+        while let Some(body) = requests.join_next().await {
+            bodies.push(body.unwrap());
+        }
+        bodies
+    });
+    let bodies = answered.await.expect("an answer to each");
+    for _ in 0..10 {
+        let answer = proxy.ping().await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
+    }
+    proxy.logs("requests refused").await;
+    drop(bodies);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_leave_ping_alone() {
+    let proxy = Proxy::start_with_files(256, &[]).await;
+    let silent = connections(&proxy, 300).await;
+    let answer = proxy.ping().await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
+    drop(silent);
+    proxy.logs("fewer connections than --max-connections").await;
+    proxy.logs("only health checks are answered").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_its_share_of_connections() {
+    let proxy = Proxy::start(&["--max-connections-per-address", "2"]).await;
+    let mut held = connections(&proxy, 2).await;
+    for connection in &mut held {
+        connection.write_all(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(connection.read(&mut [0; 1024]).await.unwrap() > 0);
+    }
+    let mut third = proxy.connect().await;
+    let closed = time::timeout(BOUND, third.read(&mut [0; 1])).await.expect("closed at once");
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    assert!(proxy.ping().await.starts_with("HTTP/1.1 200"));
+    proxy.logs("--max-connections-per-address").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_limit_health_checks_are_answered_and_all_else_is_503() {
+    let proxy = Proxy::start(&["--max-connections", "1"]).await;
+    let mut held = proxy.connect().await;
+    held.write_all(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(held.read(&mut [0; 1024]).await.unwrap() > 0);
+    for path in ["/ping", "/ready"] {
+        let answer = proxy.ask(&get(path)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let kept = "GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = proxy.ask(kept).await.to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(
+        answer.contains("\r\nretry-after: 1\r\n") && answer.contains("\r\nconnection: close\r\n"),
+        "{answer}"
+    );
+
+    let mut silent = proxy.connect().await;
+    let closed = time::timeout(Duration::from_secs(8), silent.read(&mut [0; 1])).await;
+    assert!(closed.is_ok(), "the reserve waits for 2 s, not for 10 s");
+
+    drop(held);
+    let served = time::timeout(BOUND, async {
+        while !proxy.ask(&get("/small.txt")).await.starts_with("HTTP/1.1 200") {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(served.await.is_ok(), "room again");
+}

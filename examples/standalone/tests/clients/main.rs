@@ -1,0 +1,9 @@
+//! The program towards clients that mean no good, over sockets: time-outs, limits.
+
+// Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod connections;
+mod proxy;
+mod requests;
+mod standstill;

@@ -1,0 +1,41 @@
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time,
+};
+
+use crate::proxy::{BOUND, Proxy, http2, http2_get};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_grows_too_large_is_431_before_it_ends() {
+    let proxy = Proxy::start(&[]).await;
+    let mut connection = proxy.connect().await;
+    let head = format!("GET /small.txt HTTP/1.1\r\nHost: a\r\nCookie: {}", "c".repeat(80 * 1024));
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1024];
+    let read = time::timeout(BOUND, connection.read(&mut answer)).await.expect("an answer").unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 431"), "{}", answer[..read].escape_ascii());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_head_is_an_option_for_both_protocols() {
+    for (flags, size, status) in [
+        (&[][..], 17_000, 200),
+        (&[], 60_000, 200),
+        (&["--max-header-size", "8KiB"], 7_000, 200),
+        (&["--max-header-size", "8KiB"], 9_000, 431),
+        (&["--max-header-size", "128KiB"], 120_000, 200),
+    ] {
+        let proxy = Proxy::start(flags).await;
+        let cookie = "c".repeat(size);
+        let request =
+            format!("GET /small.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n");
+        let answer = proxy.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "HTTP/1, {flags:?} {size}: {answer}");
+
+        let (client, _connection) = http2(proxy.connect().await, 65_535).await;
+        let request = http2_get("/small.txt").header("cookie", &cookie).body(()).unwrap();
+        let (response, _) = client.ready().await.unwrap().send_request(request, true).unwrap();
+        let answer = time::timeout(BOUND, response).await.expect("an answer").unwrap();
+        assert_eq!(answer.status().as_u16(), status, "HTTP/2, {flags:?} {size}");
+    }
+}
