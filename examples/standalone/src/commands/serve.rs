@@ -4,10 +4,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tower_s3_proxy::S3ProxyLayer;
 
 use crate::{
@@ -15,7 +12,7 @@ use crate::{
     cache,
     demo::Demo,
     mounts::{MountArgs, Served},
-    server::{Server, raise_file_limit},
+    server::{Server, listen, raise_file_limit},
 };
 
 pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
@@ -29,8 +26,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
     let admin = cache::admin(&args.cache, cache.as_ref())?;
-    let listener = TcpListener::bind(args.listen)
-        .await
+    let listener = listen(args.listen)
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
     match &demo {

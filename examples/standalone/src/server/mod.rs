@@ -7,6 +7,7 @@ mod connection;
 mod detect;
 mod files;
 mod limits;
+mod listener;
 mod peer;
 mod refusals;
 mod request;
@@ -17,5 +18,6 @@ mod watch;
 pub(crate) use self::{
     files::raise_file_limit,
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
+    listener::listen,
     run::Server,
 };

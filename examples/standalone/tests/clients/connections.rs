@@ -7,7 +7,7 @@ use tokio::{
     time,
 };
 
-use crate::proxy::{BOUND, Proxy, get, http2, http2_get};
+use crate::proxy::{BOUND, Proxy, ask, get, http2, http2_get};
 
 async fn connections(proxy: &Proxy, count: usize) -> Vec<TcpStream> {
     let mut connections = Vec::new();
@@ -106,4 +106,17 @@ async fn beyond_the_limit_health_checks_are_answered_and_all_else_is_503() {
         }
     });
     assert!(served.await.is_ok(), "room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_connections_waits_in_the_backlog() {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+    let allowed = allowed.ok().and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(128);
+    let proxy = Proxy::start(&[]).await;
+    // A process that accepts nothing: what connects, connects to the backlog.
+    proxy.signal("STOP");
+    let burst = time::timeout(BOUND, connections(&proxy, allowed.min(500))).await;
+    proxy.signal("CONT");
+    assert!(burst.is_ok());
+    assert!(ask(proxy.connect().await, &get("/ping")).await.starts_with("HTTP/1.1 200"));
 }

@@ -105,6 +105,11 @@ impl Proxy {
         });
         assert!(logged.await.is_ok(), "no {text:?} in the log:\n{}", self.log.lock().unwrap());
     }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
 }
 
 impl Drop for Proxy {
