@@ -28,6 +28,7 @@ use super::{
     admission::{Seat, SeatKind},
     answer::Client,
     detect::{Protocol, Undetected, detect},
+    flood::Flood,
     limits::Limits,
     request::OpenRequest,
     run::Shared,
@@ -99,7 +100,11 @@ pub(crate) async fn serve(
         let (open, client) = (OpenRequest::begin(Arc::clone(&client.activity)), Arc::clone(&client));
         async move { Ok::<_, Infallible>(client.answer(request, open).await) }
     });
-    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity)));
+    let flood = match protocol {
+        Protocol::Http1 => Flood::unbounded(),
+        Protocol::Http2 => Flood::new(server.limits.header_size),
+    };
+    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood));
     let watch = Watch::new(protocol, timeouts, &activity, std::time::Instant::now());
     let end = match protocol {
         Protocol::Http1 => {

@@ -6,6 +6,7 @@ mod answer;
 mod connection;
 mod detect;
 mod files;
+mod flood;
 mod limits;
 mod listener;
 mod peer;

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{activity::Activity, detect::FirstBytes};
+use super::{activity::Activity, detect::FirstBytes, flood::Flood};
 
 /// The connection of a client, which notes what is read and written.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct ClientStream {
     tcp: TcpStream,
     first: FirstBytes,
     activity: Arc<Activity>,
+    flood: Flood,
     /// As in `activity`, which is only written when it changes.
     is_blocked: bool,
 }
@@ -27,9 +28,9 @@ pub(crate) struct ClientStream {
 
 impl ClientStream {
     /// Reads these bytes first, and then what the connection has.
-    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>, flood: Flood) -> Self {
         activity.note_read(first.unread().len());
-        Self { tcp, first, activity, is_blocked: false }
+        Self { tcp, first, activity, flood, is_blocked: false }
     }
 
     fn write(
@@ -51,6 +52,7 @@ impl ClientStream {
         }
         if let Poll::Ready(Ok(bytes)) = written {
             self.activity.note_written(bytes);
+            self.flood.wrote(bytes);
         }
         written
     }
@@ -68,7 +70,9 @@ impl AsyncRead for ClientStream {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut me.tcp).poll_read(cx, buffer))?;
-        me.activity.note_read(buffer.filled().len() - before);
+        let read = buffer.filled().len() - before;
+        me.activity.note_read(read);
+        me.flood.read(read, || me.activity.seen().requests.begun())?;
         Poll::Ready(Ok(()))
     }
 }

@@ -1,3 +1,5 @@
+use std::io::ErrorKind;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time,
@@ -37,5 +39,29 @@ async fn the_size_of_a_head_is_an_option_for_both_protocols() {
         let (response, _) = client.ready().await.unwrap().send_request(request, true).unwrap();
         let answer = time::timeout(BOUND, response).await.expect("an answer").unwrap();
         assert_eq!(answer.status().as_u16(), status, "HTTP/2, {flags:?} {size}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_frames_that_ask_for_nothing_is_ended() {
+    let proxy = Proxy::start(&[]).await;
+    const PRIORITY: &[u8] = &[0, 0, 5, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 16];
+    const WINDOW_UPDATE: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    for frame in [PRIORITY, WINDOW_UPDATE] {
+        let connection = proxy.connect().await;
+        let (mut reader, mut writer) = connection.into_split();
+        writer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let sink = tokio::spawn(async move { reader.read_to_end(&mut Vec::new()).await });
+        let frames = frame.repeat(1000);
+        let flood = time::timeout(BOUND, async {
+            for _ in 0..1500 {
+                writer.write_all(&frames).await?;
+            }
+            std::io::Result::Ok(())
+        });
+        let error = flood.await.expect("the server reads").expect_err("20 MB are not taken");
+        let kinds = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+        assert!(kinds.contains(&error.kind()), "{error}");
+        assert!(time::timeout(BOUND, sink).await.is_ok());
     }
 }
