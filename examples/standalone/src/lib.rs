@@ -13,6 +13,7 @@ mod option;
 mod program;
 mod server;
 mod settings;
+mod signals;
 mod throttled;
 
 pub use self::program::main;

@@ -4,7 +4,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
 use tower_s3_proxy::S3ProxyLayer;
 
 use crate::{
@@ -12,7 +11,8 @@ use crate::{
     cache,
     demo::Demo,
     mounts::{MountArgs, Served},
-    server::{Server, listen, raise_file_limit},
+    server::{Ended, Server, listen, raise_file_limit},
+    signals::Signals,
 };
 
 pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
@@ -26,6 +26,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
     let admin = cache::admin(&args.cache, cache.as_ref())?;
+    // Before clients are told the address, and can be in the middle of something.
+    let signals = Signals::listen()?;
     let listener = listen(args.listen)
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
@@ -48,17 +50,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         limits: args.limits.limits(),
         file_limit,
     };
-    server.run(listener, stopped()?).await;
-    Ok(())
-}
-
-/// Ready on Ctrl-C or SIGTERM.
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
+    match server.run(listener, signals).await {
+        Ended::Drained => Ok(()),
+        Ended::Cut => Err("requests in flight were cut off".into()),
+    }
 }

@@ -20,5 +20,5 @@ pub(crate) use self::{
     files::raise_file_limit,
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
     listener::listen,
-    run::Server,
+    run::{Ended, Server},
 };

@@ -11,7 +11,7 @@ use super::{
     limits::Limits,
     refusals::Refusals,
 };
-use crate::throttled::Throttled;
+use crate::{signals::Signals, throttled::Throttled};
 
 /// What connections are served with.
 pub(crate) struct Server {
@@ -24,6 +24,15 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     /// The files that the process can have open.
     pub(crate) file_limit: usize,
+}
+
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The requests in flight were answered.
+    Drained,
+    /// Some were not.
+    Cut,
 }
 
 /// What all connections share.
@@ -42,21 +51,27 @@ pub(crate) struct Shared {
 // === impl Server ===
 
 impl Server {
-    /// Serves until `stop` is ready, then lets the requests in flight end.
-    pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+    /// Serves until a signal stops it, then lets the requests in flight end.
+    pub(crate) async fn run(self, listener: TcpListener, mut signals: Signals) -> Ended {
         let (drain_timeout, proxy) = (self.drain_timeout, self.layer.layer(NotFound));
         let shared = Arc::new(self.share());
         let (drain, _) = watch::channel(());
         tokio::select! {
             () = accept(&listener, &shared, &proxy, &drain) => {}
-            () = stop => {}
+            () = signals.stop() => {}
         }
         drop(listener);
         let _ = drain.send(());
-        // Every connection has a receiver.
-        if time::timeout(drain_timeout, drain.closed()).await.is_err() {
-            tracing::warn!(?drain_timeout, "requests in flight were cut off");
+        tokio::select! {
+            biased;
+            // Every connection has a receiver.
+            () = drain.closed() => return Ended::Drained,
+            () = signals.stop() => tracing::warn!("a second signal: requests in flight are cut off"),
+            () = time::sleep(drain_timeout) => {
+                tracing::warn!(?drain_timeout, "requests in flight are cut off");
+            }
         }
+        Ended::Cut
     }
 
     fn share(self) -> Shared {

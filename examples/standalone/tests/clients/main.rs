@@ -1,4 +1,4 @@
-//! The program towards clients that mean no good, over sockets: time-outs, limits.
+//! The program towards clients that mean no good, over sockets: time-outs, limits, signals.
 
 // Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -6,4 +6,5 @@
 mod connections;
 mod proxy;
 mod requests;
+mod signals;
 mod standstill;

@@ -1,7 +1,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -109,6 +109,18 @@ impl Proxy {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
+    }
+
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        let exited = time::timeout(BOUND, async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status,
+                    None => time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        });
+        exited.await.expect("the end of the process")
     }
 }
 

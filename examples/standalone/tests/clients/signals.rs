@@ -1,0 +1,54 @@
+use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
+
+use crate::proxy::{Proxy, get};
+
+/// A connection with a response in flight, of which nothing more is read.
+async fn reader(proxy: &Proxy) -> TcpStream {
+    let mut connection = proxy.connect().await;
+    connection.write_all(get("/large.bin").as_bytes()).await.unwrap();
+    assert!(connection.read(&mut [0; 1024]).await.unwrap() > 0);
+    connection
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_leaves_the_proxy_running() {
+    let proxy = Proxy::start(&[]).await;
+    proxy.signal("HUP");
+    proxy.logs("SIGHUP").await;
+    assert!(proxy.ask(&get("/ping")).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_told_to_stop_lets_requests_end() {
+    let mut proxy = Proxy::start(&[]).await;
+    let (mut connection, silent) = (reader(&proxy).await, proxy.connect().await);
+    proxy.signal("TERM");
+    let mut rest = Vec::new();
+    connection.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() > 20 << 20, "{}", rest.len());
+    assert_eq!(proxy.exit().await.code(), Some(0));
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_proxy_at_once() {
+    let mut proxy = Proxy::start(&["--drain-timeout", "3600", "--write-timeout", "1h"]).await;
+    let connection = reader(&proxy).await;
+    proxy.signal("TERM");
+    // The listener is closed when the first signal was seen: two at once are one.
+    while TcpStream::connect(proxy.address).await.is_ok() {}
+    proxy.signal("INT");
+    assert_eq!(proxy.exit().await.code(), Some(1));
+    proxy.logs("second signal").await;
+    drop(connection);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_do_not_end_in_time_are_cut_off_and_told() {
+    let mut proxy = Proxy::start(&["--drain-timeout", "1"]).await;
+    let connection = reader(&proxy).await;
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit().await.code(), Some(1));
+    proxy.logs("cut off").await;
+    drop(connection);
+}
