@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER},
 };
 use http_body_util::{Either, Empty, Full};
 use hyper::body::Incoming;
@@ -13,6 +13,7 @@ use tower_s3_proxy::{S3Proxy, service::ResponseBody};
 use super::{
     activity::Activity,
     admission::{Seat, SeatKind},
+    host,
     request::{OpenBody, OpenRequest},
     run::Shared,
 };
@@ -37,6 +38,10 @@ impl Client {
     }
 
     async fn response(&self, mut request: Request<Incoming>, open: &mut OpenRequest) -> Answer {
+        if let Some(fault) = host::fault(request.version(), request.headers()) {
+            tracing::debug!(fault, "bad request");
+            return bad_request(fault);
+        }
         let path = request.uri().path();
         if path == self.server.ping_path {
             return text(StatusCode::OK, "pong\n".to_owned());
@@ -90,6 +95,13 @@ type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
 fn below(uri: &Uri, path: &str) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(path)?;
     rest.starts_with('/').then(|| rest.parse().ok())?
+}
+
+/// What is to be read behind such a head is not for sure a request.
+fn bad_request(fault: &str) -> Answer {
+    let mut response = text(StatusCode::BAD_REQUEST, format!("bad request: {fault}\n"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn unavailable(why: &str) -> Answer {

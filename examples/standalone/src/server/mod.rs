@@ -7,6 +7,7 @@ mod connection;
 mod detect;
 mod files;
 mod flood;
+mod host;
 mod limits;
 mod listener;
 mod peer;
