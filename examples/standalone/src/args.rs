@@ -1,11 +1,13 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Parser, Subcommand};
+use tower_s3_proxy::service::SendBuffer;
 
 use crate::{
     address::parse_address,
     cache::{parse_bytes, parse_time},
     commands::{check::CheckArgs, policies::PoliciesArgs},
+    log::LogFormat,
     option::MountOption,
     server::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
 };
@@ -40,6 +42,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    /// How the log on standard error is written; RUST_LOG sets its levels
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "The process")]
+    pub(crate) log_format: LogFormat,
 
     /// The number of worker threads [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "The process")]
@@ -259,9 +265,23 @@ pub(crate) struct LimitArgs {
     /// The time that a response waits for a client that takes nothing of it
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "30s", help_heading = "Limits")]
     pub(crate) write_timeout: Duration,
+
+    /// The memory that a response to a slow client takes, with what is read from S3 for it
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, default_value = "128KiB", help_heading = "Limits")]
+    pub(crate) send_buffer: u64,
+
+    /// The memory that all responses can take beyond that while their clients keep up
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, default_value = "64MiB", help_heading = "Limits")]
+    pub(crate) send_bursts: u64,
 }
 
 impl LimitArgs {
+    pub(crate) fn send_buffer(&self) -> Result<SendBuffer, String> {
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        SendBuffer::new(bytes(self.send_buffer), bytes(self.send_bursts))
+            .map_err(|why| format!("--send-buffer: {why}"))
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections: self.max_connections,

@@ -8,6 +8,7 @@ mod cache;
 mod command;
 mod commands;
 mod demo;
+mod log;
 mod mounts;
 mod option;
 mod program;

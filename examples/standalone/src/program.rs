@@ -1,33 +1,37 @@
-use std::{error::Error, num::NonZeroUsize, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write},
+    num::NonZeroUsize,
+    process::ExitCode,
+};
 
 use tokio::runtime;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::Command,
     command,
     commands::{check, policies, serve},
+    log::Log,
 };
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let mut args = command::parse(std::env::args_os()).unwrap_or_else(|why| why.exit());
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+    let log = Log::start(args.log_format);
     let (outcome, failure) = match args.command.take() {
         Some(Command::Check(args)) => (block_on(None, check::run(args)), check::CANNOT_RUN),
         Some(Command::Policies(args)) => (block_on(None, policies::run(args)).map(|()| 0), 1),
-        None => (block_on(args.threads, serve::run(args)).map(|()| 0), 1),
+        None => (block_on(args.threads, serve::run(args, log.dropped())).map(|()| 0), 1),
     };
+    // Before the last words: they come behind the log.
+    drop(log);
     let code = outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        // Nobody has to read it.
+        let _ = writeln!(io::stderr(), "error: {error}");
         failure
     });
     code.into()
 }
-
-/// Of the SDK's sources of credentials, `aws_config` tells whole structures over many lines; the library says the same in one.
-const DEFAULT_LOG: &str = "info,s3s=off,aws_config=error";
 
 fn block_on<T>(
     threads: Option<NonZeroUsize>,

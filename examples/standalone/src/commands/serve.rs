@@ -5,18 +5,22 @@ use std::{
 };
 
 use tower_s3_proxy::S3ProxyLayer;
+use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::{
     args::Args,
     cache,
     demo::Demo,
+    log::Log,
     mounts::{MountArgs, Served},
     server::{Ended, Server, listen, raise_file_limit},
     signals::Signals,
 };
 
-pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), Box<dyn Error>> {
     args.check()?;
+    let buffer = args.limits.send_buffer()?;
+    tokio::spawn(Log::tell_of_dropped_lines(dropped_lines));
     let file_limit = raise_file_limit();
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(args.demo_s3).await?),
@@ -42,7 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
     let server = Server {
-        layer: S3ProxyLayer::new(config),
+        layer: S3ProxyLayer::new(config.send_buffer(buffer)),
         ping_path: args.ping_path,
         ready_path: args.ready_path,
         admin,

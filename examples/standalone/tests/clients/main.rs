@@ -5,6 +5,7 @@
 
 mod connections;
 mod host;
+mod log;
 mod proxy;
 mod requests;
 mod signals;

@@ -1,7 +1,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -19,7 +19,19 @@ pub(crate) struct Proxy {
     child: Child,
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<String>>,
+    /// Of a log that nobody reads.
+    _stderr: Option<ChildStderr>,
     _s3: DemoS3,
+}
+
+/// What becomes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogReader {
+    Reads,
+    /// Holds the pipe and does not read.
+    Stalls,
+    /// Has closed the pipe.
+    IsGone,
 }
 
 /// More than both ends of a connection hold.
@@ -30,7 +42,14 @@ pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 impl Proxy {
     pub(crate) async fn start(flags: &[&str]) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy")), flags).await
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy")), LogReader::Reads, flags).await
+    }
+
+    /// Logs everything.
+    pub(crate) async fn start_with_log(reader: LogReader, flags: &[&str]) -> Self {
+        let mut env = Command::new("env");
+        env.args(["RUST_LOG=trace", env!("CARGO_BIN_EXE_tower-s3-proxy")]);
+        Self::start_by(env, reader, flags).await
     }
 
     /// With this limit of open files, soft and hard.
@@ -38,10 +57,10 @@ impl Proxy {
         let mut shell = Command::new("sh");
         let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_tower-s3-proxy")]);
-        Self::start_by(shell, flags).await
+        Self::start_by(shell, LogReader::Reads, flags).await
     }
 
-    async fn start_by(mut command: Command, flags: &[&str]) -> Self {
+    async fn start_by(mut command: Command, reader: LogReader, flags: &[&str]) -> Self {
         let (key, secret) = ("AKIDREADER", "a-secret");
         let s3 = DemoS3::builder().bucket("media").credentials(key, secret).start().await.unwrap();
         s3.store().put("media", "small.txt", Bytes::from_static(b"hello"));
@@ -60,19 +79,26 @@ impl Proxy {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let (mut stderr, lines) = (child.stderr.take().unwrap(), Arc::clone(&log));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read @ 1..) = stderr.read(&mut buffer) {
-                lines.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+        let (mut stderr, lines) = (child.stderr.take(), Arc::clone(&log));
+        match reader {
+            LogReader::Reads => {
+                let mut stderr = stderr.take().unwrap();
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+                        lines.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+                    }
+                });
             }
-        });
+            LogReader::Stalls => {}
+            LogReader::IsGone => drop(stderr.take()),
+        }
         let stdout = child.stdout.take().unwrap();
         let mut greeting = String::new();
         BufReader::new(stdout).read_line(&mut greeting).unwrap();
         let address = greeting.trim().rsplit_once("http://").map(|(_, address)| address.parse().unwrap());
         let address = address.unwrap_or_else(|| panic!("{greeting}{}", log.lock().unwrap()));
-        Self { child, address, log, _s3: s3 }
+        Self { child, address, log, _stderr: stderr, _s3: s3 }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
@@ -94,6 +120,11 @@ impl Proxy {
     /// Waits until `/ping` is answered on a new connection of another address.
     pub(crate) async fn ping(&self) -> String {
         ask(self.connect_from([127, 0, 0, 9]).await, &get("/ping")).await
+    }
+
+    /// All that was logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Waits for text in the log.
