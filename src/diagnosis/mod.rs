@@ -30,7 +30,6 @@ mod checklist;
 mod context;
 mod options;
 mod probes;
-mod redact;
 mod report;
 mod run;
 mod error_reply;

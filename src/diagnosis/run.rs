@@ -8,7 +8,6 @@ use super::{
     checklist::Checklist,
     context::Facts,
     probes,
-    redact::Secrets,
     report::{MountReport, Report},
 };
 use crate::{
@@ -64,7 +63,8 @@ impl Mount {
             None => probes::credentials::alone(&mut course, self).await,
         }
         let mut checks = course.finish();
-        Secrets::new(self.0.origin.secrets(bucket)).hide(&mut checks);
+        let secrets = self.0.origin.secrets(bucket);
+        checks.iter_mut().for_each(|check| check.rewrite(|text| secrets.hide_in(text)));
         MountReport {
             mount: match &self.0.host {
                 Some(host) => format!("{}{}", host.as_str(), self.0.path),

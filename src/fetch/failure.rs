@@ -43,7 +43,8 @@ impl Mount {
         if kind.is_fault() {
             tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         } else {
-            tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+            // At will, clients can be refused.
+            tracing::debug!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         }
         let cache_control = self.0.cache_control.for_error(error.status(), key);
         response::error_response(error, self.0.answers.errors, method, cache_control).map(ObjectBody::from)
@@ -172,9 +173,16 @@ impl Read {
             kind = ProxyErrorKind::NotFound;
         }
         let error = ProxyError::from_origin_code(kind, refusal.body.code);
-        let (id, request_id, detail) = (error.id(), refusal.request_id, refusal.body.message);
+        let (id, status) = (error.id(), refusal.status.as_u16());
+        let detail: String = refusal.body.message.chars().take(MOST_TOLD).collect();
+        let request_id = refusal.request_id.filter(|request_id| request_id.len() <= MOST_TOLD);
         let likely = mount.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
-        tracing::info!(id, status = refusal.status.as_u16(), ?request_id, ?detail, likely, %bucket, "S3 refused");
+        // A client can ask for missing and denied objects at will.
+        if kind.is_fault() {
+            tracing::info!(id, status, ?request_id, ?detail, likely, %bucket, "S3 refused");
+        } else {
+            tracing::debug!(id, status, ?request_id, ?detail, likely, %bucket, "S3 refused");
+        }
         let retry_after = refusal.retry_after.filter(|_| kind == ProxyErrorKind::OriginBusy);
         Failure { retry_after, ..error.into() }
     }
@@ -204,6 +212,9 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
     };
     ProxyError::from_source(kind, error)
 }
+
+/// In characters, of what S3 says: the log is ours.
+const MOST_TOLD: usize = 200;
 
 /// The causes of an error, for the log.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -17,6 +17,7 @@ mod refusal;
 mod request;
 mod s3_error;
 mod sdk_error;
+mod secrets;
 mod session;
 mod sigv4;
 mod terms;

@@ -47,24 +47,6 @@ impl S3Origin {
         self.credentials.as_ref()
     }
 
-    /// The secrets in the bucket's requests, which must not be shown.
-    pub(crate) fn secrets(&self, bucket: Option<&BucketName>) -> Vec<String> {
-        let place = bucket.and_then(|bucket| self.place(bucket).ok());
-        let session = place.as_ref().and_then(|place| place.credentials.as_ref());
-        let identities = self.credentials.iter().chain(session).filter_map(CredentialCache::at_hand);
-        let mut secrets: Vec<String> = identities
-            .flat_map(|identity| {
-                let keys = identity.credentials();
-                let token = keys.session_token().map(str::to_owned);
-                std::iter::once(keys.secret_access_key().to_owned()).chain(token)
-            })
-            .collect();
-        let fields = self.terms.fields();
-        let fields = fields.after_token().iter().filter(|(_, value)| value.is_sensitive());
-        secrets.extend(fields.filter_map(|(_, value)| value.to_str().ok().map(str::to_owned)));
-        secrets
-    }
-
     /// The time of this machine, without the correction to S3's.
     pub(crate) fn machine_time(&self) -> SystemTime {
         self.clock.uncorrected()

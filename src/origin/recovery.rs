@@ -5,11 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::{
-    Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target,
+    Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target, WireBody,
     s3::{BucketEndpoint, Sent},
 };
 use crate::{
@@ -26,7 +26,7 @@ impl S3Origin {
         sent: Sent,
     ) -> Result<Answer, OriginError> {
         let Sent { answer, identity, place, at } = sent;
-        let refusal = self.understand(target, question, &place, Refusal::read(answer).await).await?;
+        let refusal = self.understand(target, question, &place, self.refusal(target, answer).await).await?;
         let is_taught = match refusal.code {
             S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
                 tracing::warn!(?at, ?theirs, "S3 refuses our clock; we adopt S3's");
@@ -58,10 +58,23 @@ impl S3Origin {
             status if status.is_success() => Answer::Found(answer),
             StatusCode::NOT_MODIFIED => Answer::NotModified(answer),
             _ => {
-                let refusal = Refusal::read(answer).await;
+                let refusal = self.refusal(target, answer).await;
                 Answer::Refused(self.understand(target, question, &place, refusal).await?)
             }
         })
+    }
+
+    /// What S3 says, without what it may have repeated of the request.
+    async fn refusal(&self, target: Target<'_>, answer: Response<WireBody>) -> Refusal {
+        let mut refusal = Refusal::read(answer).await;
+        let secrets = self.secrets(Some(target.bucket));
+        secrets.hide_in(&mut refusal.body.message);
+        secrets.hide_in(&mut refusal.body.code);
+        let code = &mut refusal.body.code;
+        if code.len() > LONGEST_CODE {
+            *code = code.chars().take(LONGEST_CODE).collect();
+        }
+        refusal
     }
 
     /// A response to HEAD has no body, and 403 means a denied object or refused credentials: a GET tells which (S3 API,
@@ -95,11 +108,14 @@ impl S3Origin {
         if answer.status().is_success() {
             return Ok(refusal);
         }
-        let refusal = Refusal::read(answer).await;
+        let refusal = self.refusal(target, answer).await;
         self.explainer.learn(target.bucket, &refusal);
         Ok(refusal)
     }
 }
+
+/// In bytes. S3's own have half of it at most.
+const LONGEST_CODE: usize = 64;
 
 fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|behind| behind.duration())

@@ -14,6 +14,8 @@ mod differential;
 mod express;
 mod http_cache_suite;
 mod keys;
+mod log;
+mod logging;
 mod lying;
 mod moto;
 mod policies;

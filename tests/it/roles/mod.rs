@@ -2,7 +2,6 @@
 
 mod imds;
 mod life;
-mod log;
 mod sts;
 
 use std::{process::Command, sync::Arc, time::Duration};
@@ -19,9 +18,9 @@ use tower_s3_proxy::{
 
 use self::{
     imds::Imds,
-    log::Log,
     sts::{EXTERNAL_ID, HUB, Mood, ROLE, Sts},
 };
+use crate::log::Log;
 use crate::support::{BUCKET, ask, get, is_cached, mount, proxy, request, s3};
 
 const HOUR: Duration = Duration::from_secs(3600);

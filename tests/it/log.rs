@@ -16,9 +16,14 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Of this crate, from `info` on, for as long as the guard lives.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        Self::filtered("tower_s3_proxy=info,aws_config=warn,aws_sdk_sts=warn")
+    }
+
+    /// Of whatever the filter lets through, for as long as the guard lives.
+    pub(crate) fn filtered(filter: &str) -> (Self, DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter("tower_s3_proxy=info,aws_config=warn,aws_sdk_sts=warn")
+            .with_env_filter(filter)
             .with_ansi(false)
             .with_writer(log.clone())
             .finish();
