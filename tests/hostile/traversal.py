@@ -182,7 +182,7 @@ def main():
     product = [(host, base + spelling) for spelling in spellings for host, base in BASES]
     # A stride that no factor of the product shares comes by each value of each factor.
     step = len(product) // (31_000 if arguments.full else 1_500)
-    step += next(n for n in itertools.count() if math.gcd(step + n, len(product)) == 1)
+    step = next(n for n in range(step, 0, -1) if math.gcd(n, len(product)) == 1)
     cases = product[::step]
     print(f"{len(spellings)} spellings at {len(BASES)} places: {len(product)} paths, every {step}th")
     for cached in [False, True]:
