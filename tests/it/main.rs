@@ -5,6 +5,7 @@
 
 mod access;
 mod admin;
+mod authorized;
 mod cache;
 mod cache_ttl;
 mod cors;
