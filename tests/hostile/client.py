@@ -25,7 +25,9 @@ async def head(reader):
         return None
     line, *rest = raw[:-4].split(b"\r\n")
     matched = re.fullmatch(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [\x20-\x7e]*)?", line)
-    fields = [re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*", field) for field in rest]
+    fields = [
+        re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*", field) for field in rest
+    ]
     if not matched or not all(fields):
         raise Broken(f"no head of a response: {raw[:200]!r}")
     return int(matched.group(1)), [(m.group(1).decode().lower(), m.group(2).decode("latin-1")) for m in fields]

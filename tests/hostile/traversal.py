@@ -23,26 +23,37 @@ MOUNTS = [
     Mount("/anybust", None, None, ["media-*"], "web", True),
 ]
 BASES = [
-    ("localhost", b"/w/"), ("localhost", b"/w"), ("localhost", b"/deep/er/"), ("localhost", b"/deep/"), ("localhost", b"/deep/er/a/"),
-    ("localhost", b"/any/media-a/"), ("localhost", b"/any/"), ("localhost", b"/any/media-"), ("localhost", b"/any/downloads"),
-    ("localhost", b"/bust/--v1/"), ("localhost", b"/bust/--v1"), ("localhost", b"/bust/--"), ("localhost", b"/anybust/media-a/--v1/"),
-    ("media.example", b"/"), ("media.example", b"/w/"), ("other.example", b"/"), ("media.example.evil", b"/"), ("localhost", b"/"),
+    ("localhost", b"/w/"), ("localhost", b"/w"), ("localhost", b"/deep/er/"), ("localhost", b"/deep/"),
+    ("localhost", b"/deep/er/a/"),
+    ("localhost", b"/any/media-a/"), ("localhost", b"/any/"), ("localhost", b"/any/media-"),
+    ("localhost", b"/any/downloads"),
+    ("localhost", b"/bust/--v1/"), ("localhost", b"/bust/--v1"), ("localhost", b"/bust/--"),
+    ("localhost", b"/anybust/media-a/--v1/"),
+    ("media.example", b"/"), ("media.example", b"/w/"), ("other.example", b"/"), ("media.example.evil", b"/"),
+    ("localhost", b"/"),
 ]
 if GLOBS_LEAVE_OUT_DIRECTORY_BUCKETS:
     BASES.append(("localhost", b"/any/media-a--use1-az1--x-s3/"))
 
 DOTS = [
-    b"..", b"%2e%2e", b"%2E%2e", b".%2e", b"%2E.", b"%252e%252e", b"%25252e%25252e", b"%252E.", b".", b"%2e", b"...", b"....",
-    b"%c0%ae%c0%ae", b"%C0%AE.", b"%e0%80%ae%e0%80%ae", b"%f0%80%80%ae%f0%80%80%ae", b"%c0%2e%c0%2e", b"%u002e%u002e", b"%%32%65%%32%65", b"%2%65.",
-    b"%ef%bc%8e%ef%bc%8e", "．．".encode(), b"%e2%80%a4%e2%80%a4", b"%e2%80%a5", b"%e3%80%82%e3%80%82", b"..;", b"..;a=b", b";..", b"..%3b",
-    b"..%00", b"%00..", b".%00.", b"..%20", b"%20..", b"..%09", b"..%0d%0a", b"..%e2%80%8b", b"..%c2%a0", b"..%ff", b"..%", b"..+", b"..~", b"..:", b"..?", b"..#",
+    b"..", b"%2e%2e", b"%2E%2e", b".%2e", b"%2E.", b"%252e%252e", b"%25252e%25252e", b"%252E.", b".", b"%2e", b"...",
+    b"....",
+    b"%c0%ae%c0%ae", b"%C0%AE.", b"%e0%80%ae%e0%80%ae", b"%f0%80%80%ae%f0%80%80%ae", b"%c0%2e%c0%2e", b"%u002e%u002e",
+    b"%%32%65%%32%65", b"%2%65.",
+    b"%ef%bc%8e%ef%bc%8e", "．．".encode(), b"%e2%80%a4%e2%80%a4", b"%e2%80%a5", b"%e3%80%82%e3%80%82", b"..;", b"..;a=b",
+    b";..", b"..%3b",
+    b"..%00", b"%00..", b".%00.", b"..%20", b"%20..", b"..%09", b"..%0d%0a", b"..%e2%80%8b", b"..%c2%a0", b"..%ff",
+    b"..%", b"..+", b"..~", b"..:", b"..?", b"..#",
 ]
 SLASHES = [
-    b"/", b"%2f", b"%2F", b"\\", b"%5c", b"%5C", b"//", b"%2f%2f", b"/%2f", b"/\\", b"%5c/", b"%252f", b"%252F", b"%255c", b"%25252f", b"/./", b"/%2e/",
-    b"%c0%af", b"%e0%80%af", b"%c1%9c", b"%ef%bc%8f", "／".encode(), b"%e2%88%95", b"%u2215", b"%2f%00", b"/;/", b"%3b/", b"%0d%0a/", b"/%20/",
+    b"/", b"%2f", b"%2F", b"\\", b"%5c", b"%5C", b"//", b"%2f%2f", b"/%2f", b"/\\", b"%5c/", b"%252f", b"%252F",
+    b"%255c", b"%25252f", b"/./", b"/%2e/",
+    b"%c0%af", b"%e0%80%af", b"%c1%9c", b"%ef%bc%8f", "／".encode(), b"%e2%88%95", b"%u2215", b"%2f%00", b"/;/", b"%3b/",
+    b"%0d%0a/", b"/%20/",
 ]
 SHAPES = [
-    b"{d}{s}website-secret{s}k", b"a{s}{d}{s}{d}{s}website-secret{s}k", b"{s}{d}{s}{d}{s}{d}{s}etc{s}passwd", b"{d}", b"a{s}{d}", b"{d}{s}{d}{s}site-secret/k",
+    b"{d}{s}website-secret{s}k", b"a{s}{d}{s}{d}{s}website-secret{s}k", b"{s}{d}{s}{d}{s}{d}{s}etc{s}passwd", b"{d}",
+    b"a{s}{d}", b"{d}{s}{d}{s}site-secret/k",
     b"site-secret{s}{d}k", b"a{s}b{d}{s}-secret", b"--v2/{d}{s}media-b{s}k",
 ]
 
@@ -103,7 +114,8 @@ def escapes(seen):
 def configuration(port, cached):
     text = f'region = "{REGION}"\n' + '[cache]\nsize = "64MiB"\n' * cached
     for mount in MOUNTS:
-        source = f'bucket = "{mount.bucket}"' if mount.bucket else f"buckets_from_path = {mount.globs}".replace("'", '"')
+        globs = f"buckets_from_path = {mount.globs}".replace("'", '"')
+        source = f'bucket = "{mount.bucket}"' if mount.bucket else globs
         text += f'[[mount]]\npath = "{mount.path or "/"}"\n{source}\nprefix = "{mount.prefix}"\npath_style = true\n'
         text += f'endpoint_url = "http://127.0.0.1:{port}"\ndefault_cache_control = "max-age=600"\n'
         text += f'host = "{mount.host}"\n' * bool(mount.host) + "cache_bust_segment = true\n" * mount.bust
@@ -163,7 +175,8 @@ async def run(binary, cached, cases, checks):
     for what in [*wrong[:30], *outside[:30]]:
         print(f"WRONG: {what}")
     print(
-        f"{name}: {len(cases)} requests in {time.monotonic() - begun:.0f} s, {dict(statuses)}, {len(recorder.requests)} reached S3: "
+        f"{name}: {len(cases)} requests in {time.monotonic() - begun:.0f} s, {dict(statuses)}, "
+        f"{len(recorder.requests)} reached S3: "
         f"{len(outside)} outside, {len(recorder.violations)} violations, {len(wrong)} differ from one decoding"
     )
     checks.check(f"{name}: all lies below the prefix, in an allowed bucket", not outside and not recorder.violations)
@@ -178,7 +191,9 @@ def main():
     parser.add_argument("--binary")
     arguments = parser.parse_args()
     binary, checks = binary_of(arguments), Checks()
-    spellings = sorted({shape.replace(b"{d}", d).replace(b"{s}", s) for shape, d, s in itertools.product(SHAPES, DOTS, SLASHES)})
+    spellings = sorted(
+        {shape.replace(b"{d}", d).replace(b"{s}", s) for shape, d, s in itertools.product(SHAPES, DOTS, SLASHES)}
+    )
     product = [(host, base + spelling) for spelling in spellings for host, base in BASES]
     # A stride that no factor of the product shares comes by each value of each factor.
     step = len(product) // (31_000 if arguments.full else 1_500)
