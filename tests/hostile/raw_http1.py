@@ -54,6 +54,8 @@ async def one(port, number, entry, size, wrong, show):
         for response, statuses in zip(got, due):
             if response.status not in statuses:
                 fail(f"the status {response.status}")
+            if response.status == 200 and method == "GET" and not re.match(rb"/media/.*%s" % tag, response.body):
+                fail(f"the body {response.body[:200]!r}")
         if marked and after == CLOSED:
             fail("the connection lives on")
         if closed and after == SYNC:
