@@ -10,9 +10,6 @@ from recorder import *
 from client import *
 from harness import Checks, binary_of
 
-# Whether a glob for buckets leaves out the names of directory buckets, which S3 is asked for a session for.
-GLOBS_LEAVE_OUT_DIRECTORY_BUCKETS = os.environ.get("GLOBS_LEAVE_OUT_DIRECTORY_BUCKETS", "0") == "1"
-
 Mount = namedtuple("Mount", "path host bucket globs prefix bust")
 MOUNTS = [
     Mount("", "media.example", "hosted", [], "web", False),
@@ -32,8 +29,8 @@ BASES = [
     ("media.example", b"/"), ("media.example", b"/w/"), ("other.example", b"/"), ("media.example.evil", b"/"),
     ("localhost", b"/"),
 ]
-if GLOBS_LEAVE_OUT_DIRECTORY_BUCKETS:
-    BASES.append(("localhost", b"/any/media-a--use1-az1--x-s3/"))
+# No glob means a directory bucket: S3 is asked for a session for its name.
+BASES.append(("localhost", b"/any/media-a--use1-az1--x-s3/"))
 
 DOTS = [
     b"..", b"%2e%2e", b"%2E%2e", b".%2e", b"%2E.", b"%252e%252e", b"%25252e%25252e", b"%252E.", b".", b"%2e", b"...",
@@ -81,7 +78,7 @@ def below_mount(mount, rest):
         is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]+[A-Za-z0-9]", bucket) and ".." not in bucket
         if not is_name or not any(fnmatch.fnmatchcase(bucket, glob) for glob in mount.globs):
             return None
-        if GLOBS_LEAVE_OUT_DIRECTORY_BUCKETS and bucket.endswith("--x-s3"):
+        if bucket.endswith("--x-s3"):
             return None
     if mount.bust:
         rest = re.sub(rb"^--[0-9A-Za-z._-]+/", b"", rest)

@@ -105,19 +105,22 @@ class Origin(asyncio.Protocol):
             last = min(int(wanted.group(2) or size), size - 1)
             status, extra = b"206 Partial Content", b"content-range: bytes %d-%d/%d\r\n" % (first, last, size)
         count = last - first + 1
-        self.transport.write(
+        answer = (
             b'HTTP/1.1 %s\r\ncontent-length: %d\r\netag: "%s"\r\nlast-modified: Mon, 02 Nov 2026 10:00:00 GMT\r\n'
             b"content-type: video/mp4\r\naccept-ranges: bytes\r\nx-amz-request-id: 1\r\n%s\r\n"
             % (status, count, path.rsplit(b"/", 1)[1].split(b"?")[0], extra)
         )
         if method == b"HEAD":
-            return
+            return self.transport.write(answer)
         stop = random.randrange(count) if fault in ("break", "stall") and count > 1 else count
         for piece in body(first, stop):
             while not self.can_write:
                 self.wakeup.clear()
                 await self.wakeup.wait()
-            self.transport.write(piece)
+            if self.transport.is_closing():
+                return
+            self.transport.write(answer + piece)
+            answer = b""
             self.counts["bytes"] += len(piece)
         if fault == "stall":
             await asyncio.sleep(3)
@@ -131,7 +134,11 @@ def run_origin(port_to, counts_from, one_in):
     async def run():
         Origin.counts = dict(connections=0, requests=0, asked=0, most=0, bytes=0)
         Origin.faults = Faults(one_in)
-        server = await asyncio.get_running_loop().create_server(Origin, "127.0.0.1", 0, backlog=4096)
+        listener = socket.socket()
+        # What S3 has in its own buffers is not this machine's to keep.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+        listener.bind(("127.0.0.1", 0))
+        server = await asyncio.get_running_loop().create_server(Origin, sock=listener, backlog=4096)
         port_to.put(server.sockets[0].getsockname()[1])
         while True:
             # The parent asks for the counts, or has gone.
@@ -214,6 +221,14 @@ class Proxy:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def slow_socket(source="127.0.0.1"):
+    """A client's, whose own machine keeps no more than 64 KiB: on loopback it is the proxy's machine, too."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection.bind((source, 0))
+    return connection
 
 
 async def exchange(port, path, fields="", source="127.0.0.1", timeout=30):

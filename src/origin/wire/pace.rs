@@ -14,8 +14,8 @@ pub(crate) enum Pace {
     Slow,
 }
 
-/// In bytes.
-pub(crate) const SLOW_FRAME: usize = 16 * 1024;
+/// In bytes. Less than 16 KiB, since `hyper` doubles its read buffer when a read fills it.
+pub(crate) const SLOW_FRAME: usize = 15 * 1024;
 
 /// The pace of a connection, which whoever reads its body sets and its stream goes by.
 #[derive(Debug, Clone, Default)]
