@@ -160,7 +160,17 @@ class S3:
 
     def counts(self):
         self.questions.put(None)
-        return self.answers.get(timeout=10)
+        return self.answers.get(timeout=60)
+
+    def quiet(self, seconds=60):
+        """Waits until it has sent what the buffers on the way take: until then it is the one that is slow."""
+        last = -1
+        for _ in range(seconds):
+            now = self.counts()["bytes"]
+            if now - last < MIB:
+                return
+            last = now
+            time.sleep(1)
 
     def stop(self):
         self.process.terminate()

@@ -55,6 +55,7 @@ def scenario(name, clients, binary, paths, flags, checks, cached=0):
         process = multiprocessing.Process(target=clients, args=(proxy.port, paths, done), daemon=True)
         process.start()
         done.get(timeout=300)
+        s3.quiet()
         slow = proxy.settled(5)
         during = measure_good(proxy.port, 8)
         slow = max(slow, proxy.resident())
