@@ -16,6 +16,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [limits] | what bounds clients, S3, memory and the log, and what is seen of that |
 //! | [standalone] | flags, the configuration file, health checks, signals |
 //! | [diagnosis] | `check`: why does the bucket not answer? |
 //! | [policies] | the policies that a mount needs |
@@ -131,3 +132,9 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("limits.md")]
+///
+/// In the reference: [`Transport`](crate::Transport), [`Cache`](crate::Cache).
+pub mod limits {}
