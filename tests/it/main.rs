@@ -16,6 +16,7 @@ mod http_cache_suite;
 mod keys;
 mod lying;
 mod moto;
+mod origin_limits;
 mod policies;
 mod query;
 mod roles;

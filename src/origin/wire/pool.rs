@@ -25,6 +25,7 @@ use hyper::{
     body::Incoming,
     client::conn::http1::{self, Connection, SendRequest},
 };
+use hyper_util::rt::TokioIo;
 use tokio::{
     runtime::{self, Handle},
     time::{Instant, timeout, timeout_at},
@@ -35,7 +36,7 @@ use tokio_rustls::TlsConnector;
 pub(crate) use self::dial::TlsFault;
 use super::{
     ConnectTo, WireError, WireErrorKind,
-    stream::{Stream, bare, server_name},
+    stream::{Allowance, Stream, bare, server_name},
 };
 
 /// Pools by host, shared by the mounts of one transport, and what is one mount's own of the way to them.
@@ -107,10 +108,13 @@ pub(crate) enum Reuse {
 /// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
 struct Conn {
     sender: SendRequest<SdkBody>,
-    driver: Option<Connection<Stream, SdkBody>>,
+    driver: Option<Driver>,
+    allowance: Arc<Allowance>,
     /// The one that tells of what the socket can do: while it stands still, or is gone, nothing arrives.
     runtime: Option<runtime::Id>,
 }
+
+type Driver = Connection<TokioIo<Stream>, SdkBody>;
 
 /// The body of an answer, together with the connection that it is read from.
 pub(crate) struct PooledBody {
@@ -213,9 +217,12 @@ impl Pool {
             ReadBuffer::Growing => http.max_buf_size(256 * 1024),
             ReadBuffer::Steady => http.read_buf_exact_size(Some(64 * 1024)),
         };
-        let (sender, driver) =
-            http.handshake(stream).await.map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
-        Ok(Box::new(Conn { sender, driver: Some(driver), runtime: this_runtime() }))
+        let allowance = stream.allowance();
+        let (sender, driver) = http
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
+        Ok(Box::new(Conn { sender, driver: Some(driver), allowance, runtime: this_runtime() }))
     }
 
     /// A kept connection of this runtime that is still open.
@@ -274,7 +281,8 @@ impl Conn {
     async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
         let mut answer = pin!(self.sender.send_request(request));
         let mut failure = None;
-        poll_fn(|cx| {
+        self.allowance.limit();
+        let answered = poll_fn(|cx| {
             if let Err(error) = drive(&mut self.driver, cx) {
                 failure = Some(error);
             }
@@ -284,7 +292,9 @@ impl Conn {
                 other => other,
             }
         })
-        .await
+        .await;
+        self.allowance.lift();
+        answered
     }
 
     /// Whether the connection is open and waits for a request. Polls it without waking anyone.
@@ -300,7 +310,7 @@ fn this_runtime() -> Option<runtime::Id> {
 }
 
 /// Lets the connection read and write what it can.
-fn drive(driver: &mut Option<Connection<Stream, SdkBody>>, cx: &mut Context<'_>) -> hyper::Result<()> {
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) -> hyper::Result<()> {
     let Some(connection) = driver else { return Ok(()) };
     match Pin::new(connection).poll(cx) {
         Poll::Pending => Ok(()),

@@ -3,13 +3,17 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -26,10 +30,24 @@ pub(crate) struct ConnectTo {
 }
 
 /// A connection to an origin, with TLS or without.
-pub(super) enum Stream {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+pub(super) struct Stream {
+    io: Io,
+    allowance: Arc<Allowance>,
 }
+
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// The bytes that a connection may still bring before the head of a response is complete. Without that bound, an origin
+/// that sends informational responses without end (RFC 9110 §15.2) would keep a core busy until the time-out.
+#[derive(Debug)]
+pub(super) struct Allowance(AtomicUsize);
+
+/// More came than heads have.
+#[derive(Debug)]
+struct TooMuch;
 
 /// No TLS client can be made.
 #[derive(Debug)]
@@ -114,11 +132,34 @@ impl Stream {
     ) -> io::Result<Self> {
         let tcp = TcpStream::connect((host, port)).await?;
         tcp.set_nodelay(true)?;
-        let Some((connector, name)) = tls else { return Ok(Self::Plain(TokioIo::new(tcp))) };
-        let tls = connector.connect(name, tcp).await?;
-        Ok(Self::Tls(Box::new(TokioIo::new(tls))))
+        let io = match tls {
+            Some((connector, name)) => Io::Tls(Box::new(connector.connect(name, tcp).await?)),
+            None => Io::Plain(tcp),
+        };
+        Ok(Self { io, allowance: Arc::new(Allowance(AtomicUsize::new(usize::MAX))) })
+    }
+
+    pub(super) fn allowance(&self) -> Arc<Allowance> {
+        Arc::clone(&self.allowance)
     }
 }
+
+// === impl Allowance ===
+
+impl Allowance {
+    /// A head is awaited.
+    pub(super) fn limit(&self) {
+        self.0.store(MOST_BEFORE_HEAD, Ordering::Relaxed);
+    }
+
+    /// It is there.
+    pub(super) fn lift(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+}
+
+/// In bytes. A head has 256 KiB at most, and up to two buffers of that size can come with it before it is seen to be there.
+const MOST_BEFORE_HEAD: usize = 1024 * 1024;
 
 /// The name that SNI carries and the certificate must bear.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
@@ -130,41 +171,49 @@ pub(in crate::origin) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let left = this.allowance.0.load(Ordering::Relaxed);
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooMuch)));
         }
+        let before = buf.remaining();
+        let polled = match &mut this.io {
+            Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        };
+        this.allowance.0.store(left.saturating_sub(before - buf.remaining()), Ordering::Relaxed);
+        polled
     }
 }
 
-impl Write for Stream {
+impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_flush(cx),
+            Io::Tls(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(io) => io.is_write_vectored(),
-            Self::Tls(io) => io.is_write_vectored(),
+        match &self.io {
+            Io::Plain(io) => io.is_write_vectored(),
+            Io::Tls(io) => io.is_write_vectored(),
         }
     }
 
@@ -173,12 +222,22 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
 }
+
+// === impl TooMuch ===
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "more than {MOST_BEFORE_HEAD} bytes came before the head of a response")
+    }
+}
+
+impl std::error::Error for TooMuch {}
 
 // === impl TlsError ===
 
