@@ -24,6 +24,8 @@ pub(crate) enum ObjectBody {
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
     Segments(Box<Segments>),
+    /// The one that broke off, until its error is told.
+    Broken(Option<BoxError>),
 }
 
 // === impl ObjectBody ===
@@ -33,7 +35,7 @@ impl ObjectBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self {
+        let polled = match self {
             Self::Empty | Self::Untold => Poll::Ready(None),
             Self::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
@@ -48,7 +50,16 @@ impl ObjectBody {
                 // Trailers are fields of S3's that no policy has let through; they end a body.
                 Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
             }
+            Self::Broken(error) => return Poll::Ready(error.take().map(Err)),
+        };
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // A server that is told of an error drops the connection with all that it has not yet written, the head of the
+            // answer too. So it gets to write first.
+            *self = Self::Broken(Some(error));
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        polled
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -59,6 +70,7 @@ impl ObjectBody {
             Self::Multipart(body) => body.remaining() == 0,
             Self::Segments(body) => body.remaining() == 0,
             Self::Wire(body) => body.is_end_stream(),
+            Self::Broken(error) => error.is_none(),
         }
     }
 
@@ -66,7 +78,7 @@ impl ObjectBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Untold => SizeHint::default(),
+            Self::Untold | Self::Broken(_) => SizeHint::default(),
             Self::Exact(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),

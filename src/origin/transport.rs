@@ -73,7 +73,8 @@ impl Transport {
         SHARED.clone()
     }
 
-    /// From a request to the head of its response, and from then on to each piece of what fills a cache.
+    /// From a request to the head of its response, from then on to the first byte of its body, and to each further piece
+    /// of what fills a cache.
     pub(crate) fn response_timeout(&self) -> Duration {
         self.0.settings.response_timeout
     }
@@ -133,8 +134,8 @@ impl TransportBuilder {
         self
     }
 
-    /// The limit from a request to the head of its response, and from then on to each piece of what fills a cache; 30 s by
-    /// default.
+    /// The limit from a request to the head of its response, from then on to the first byte of its body, and to each
+    /// further piece of what fills a cache; 30 s by default.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.settings.response_timeout = limit;
         self

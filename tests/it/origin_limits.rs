@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
 use tower_s3_proxy::ProxyErrorKind;
 
-use crate::support::{ask, get, mount_at, origin, proxy, read_head};
+use crate::support::{Protocol, ask, get, mount_at, origin, proxy, raw, read_head, serve};
 
 /// Longer than anything here takes; only a hang gets there.
 const HANG: Duration = Duration::from_secs(20);
@@ -18,6 +18,40 @@ async fn once(answer: &'static str) -> SocketAddr {
         }
     })
     .await
+}
+
+async fn raw_get(addr: SocketAddr, fields: &str) -> String {
+    let request = format!("GET /a HTTP/1.1\r\nhost: proxy.test\r\nconnection: close\r\n{fields}\r\n");
+    timeout(HANG, raw(addr, &request)).await.expect("no hang")
+}
+
+// --- what breaks off ---
+
+#[tokio::test]
+async fn an_origin_that_breaks_off_before_the_first_byte_is_a_502() {
+    for (fields, answer) in [
+        ("", "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 10\r\n\r\n"),
+        ("", "HTTP/1.1 200 OK\r\netag: \"1\"\r\ntransfer-encoding: chunked\r\n\r\n"),
+        ("", "HTTP/1.1 200 OK\r\netag: \"1\"\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
+        (
+            "range: bytes=2-5\r\n",
+            "HTTP/1.1 206 Partial Content\r\netag: \"1\"\r\ncontent-range: bytes 2-5/10\r\ncontent-length: 4\r\n\r\n",
+        ),
+    ] {
+        let server = serve(Protocol::Http1, proxy(mount_at(once(answer).await))).await;
+        let got = raw_get(server.addr, fields).await;
+        assert!(got.starts_with("HTTP/1.1 502 "), "{answer:?}: {got:?}");
+        assert!(got.contains("\r\n\r\n502 Bad Gateway"), "with a whole body: {got:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_breaks_off_behind_the_first_byte_is_seen_to() {
+    // Data, and what is no chunk, in one packet.
+    let answer = "HTTP/1.1 200 OK\r\netag: \"1\"\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n";
+    let server = serve(Protocol::Http1, proxy(mount_at(once(answer).await))).await;
+    let got = raw_get(server.addr, "").await;
+    assert!(got.starts_with("HTTP/1.1 200 ") && got.ends_with("3\r\nabc\r\n"), "cut off, and seen: {got:?}");
 }
 
 // --- what comes too much ---

@@ -1,16 +1,19 @@
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::timeout;
 
 use super::{
-    WireError,
+    WireError, WireErrorKind,
     pool::{Pool, PooledBody, Reuse},
     sdk_client::SdkClient,
 };
@@ -24,32 +27,85 @@ pub(crate) enum Wire {
 }
 
 /// A body as it comes from S3, frame by frame. Dropping it early drops the connection that it is read from.
-pub(crate) enum WireBody {
+pub(crate) struct WireBody {
+    source: Source,
+    /// What came before the head was handed on.
+    first: Bytes,
+}
+
+enum Source {
     Pool(PooledBody),
-    Sdk(SdkBody),
+    /// Boxed: it is large beside the other.
+    Sdk(Box<SdkBody>),
 }
 
 // === impl Wire ===
 
 impl Wire {
-    /// Sends a request in origin form, `Host` included, and waits for the head of the answer.
+    /// Sends a request in origin form, `Host` included, and waits for the head of the answer. That of a success comes with
+    /// the first byte of its body: what breaks off before it can still be told as an error.
     pub(crate) async fn send(
         &self,
         endpoint: &Endpoint,
         request: Request<()>,
         reuse: Reuse,
     ) -> Result<Response<WireBody>, WireError> {
-        match self {
+        let mut response = match self {
             Self::Pool(pool) => {
                 let response = pool.send(request.map(|()| SdkBody::empty()), reuse).await?;
-                Ok(response.map(WireBody::Pool))
+                response.map(|body| WireBody::new(Source::Pool(body)))
             }
-            Self::Sdk(client) => Ok(client.send(endpoint, request).await?.map(WireBody::Sdk)),
+            Self::Sdk(client) => client.send(endpoint, request).await?.map(WireBody::from),
+        };
+        if response.status().is_success() {
+            response.body_mut().begin(self.response_timeout()).await?;
+        }
+        Ok(response)
+    }
+
+    fn response_timeout(&self) -> Duration {
+        match self {
+            Self::Pool(pool) => pool.response_timeout(),
+            Self::Sdk(client) => client.response_timeout,
         }
     }
 }
 
 // === impl WireBody ===
+
+impl WireBody {
+    fn new(source: Source) -> Self {
+        Self { source, first: Bytes::new() }
+    }
+
+    async fn begin(&mut self, limit: Duration) -> Result<(), WireError> {
+        // Mostly it came with the head: then no timer is set.
+        let began = match poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await {
+            Poll::Ready(began) => began,
+            Poll::Pending => timeout(limit, poll_fn(|cx| self.poll_first(cx)))
+                .await
+                .map_err(|elapsed| WireError::new(WireErrorKind::Timeout, elapsed))?,
+        };
+        began.map_err(|error| WireError::new(WireErrorKind::Broken, error))
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        while self.first.is_empty() && !self.source.is_end_stream() {
+            match ready!(self.source.poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => self.first = data,
+                // The end, or trailers, which nobody is handed.
+                Some(Err(_)) | None => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl From<SdkBody> for WireBody {
+    fn from(body: SdkBody) -> Self {
+        Self::new(Source::Sdk(Box::new(body)))
+    }
+}
 
 impl Body for WireBody {
     type Data = Bytes;
@@ -59,23 +115,49 @@ impl Body for WireBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        if this.first.is_empty() {
+            return this.source.poll_frame(cx);
+        }
+        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, first) = (self.source.size_hint(), self.first.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(first));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(first));
+        }
+        hint
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
             Self::Pool(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Sdk(body) => Pin::new(body).poll_frame(cx),
+            Self::Sdk(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Pool(body) => body.is_end_stream(),
-            Self::Sdk(body) => Body::is_end_stream(body),
+            Self::Sdk(body) => Body::is_end_stream(&**body),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Pool(body) => body.size_hint(),
-            Self::Sdk(body) => Body::size_hint(body),
+            Self::Sdk(body) => Body::size_hint(&**body),
         }
     }
 }

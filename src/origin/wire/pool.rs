@@ -196,6 +196,10 @@ impl Pool {
         Ok(response)
     }
 
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.0.settings.response_timeout
+    }
+
     async fn connect(&self) -> Result<Box<Conn>, WireError> {
         let PoolShared { host, settings, tls, .. } = &*self.0;
         let connect_error = |error: std::io::Error| WireError::new(WireErrorKind::Connect, error);
