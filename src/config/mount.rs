@@ -5,7 +5,7 @@ use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     cache::MountCache,
     credentials::CredentialsSource,
-    error::ConfigError,
+    error::{ConfigError, Tally},
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
@@ -51,6 +51,8 @@ pub(crate) struct MountParts {
     pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,
+    /// Requests that were answered with 503, since enough was asked of S3.
+    pub(crate) turned_away: Tally,
     /// How long S3 may be silent while the cache is filled.
     pub(crate) silence: Duration,
     pub(crate) access: AccessRules,

@@ -3,6 +3,8 @@ use http::{
     header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
 };
 
+use tokio::time::Instant;
+
 use super::{fields::BYTES, object::Object, read::Read};
 use crate::{
     access::Denial,
@@ -35,7 +37,13 @@ impl Mount {
             _ => usize::MAX,
         };
         let source = std::error::Error::source(&error).map(|_| chain(&error, causes));
-        if kind.is_fault() {
+        if kind == ProxyErrorKind::Overloaded {
+            // Those who are turned away by the thousand must not fill the log.
+            tracing::debug!(id, kind = kind.code(), %mount, key = key_text, source, "{error}");
+            if let Some(count) = self.0.turned_away.add(Instant::now()) {
+                tracing::warn!(count, %mount, source, "turned away: enough is asked of S3");
+            }
+        } else if kind.is_fault() {
             tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         } else {
             tracing::info!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
@@ -194,6 +202,7 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
         OriginError::Credentials(_) => ProxyErrorKind::Credentials,
         OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
         OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
+        OriginError::Overload(_) => ProxyErrorKind::Overloaded,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };

@@ -8,6 +8,7 @@ mod endpoint;
 mod endpoint_url;
 mod error;
 mod extent;
+mod in_flight;
 mod s3;
 mod list;
 #[cfg(feature = "diagnosis")]
@@ -34,6 +35,7 @@ pub(crate) use self::{
     endpoint_url::EndpointUrl,
     error::OriginError,
     extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
+    in_flight::{InFlight, InFlightLimits},
     list::{list_refusal, listed_key},
     refusal::Refusal,
     s3::{Answer, S3Origin, Target, WireClient},

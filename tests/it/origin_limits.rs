@@ -2,10 +2,23 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tokio::{io::AsyncWriteExt, sync::mpsc, time::timeout};
-use tower_s3_proxy::ProxyErrorKind;
+use bytes::Bytes;
+use tokio::{
+    io::AsyncWriteExt,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tower::ServiceExt;
+use tower_s3_proxy::{Cache, Mount, ProxyErrorKind, S3Proxy};
 
-use crate::support::{Protocol, ask, get, mount_at, origin, proxy, raw, read_head, serve};
+use crate::{
+    lying::{Framed, KEY, Lie, LyingOrigin, Object},
+    support::{
+        Answer, BUCKET, Protocol, REGION, ask, bucket, get, mount, mount_at, origin, proxy, raw, read_head,
+        request, s3, serve,
+    },
+};
 
 /// Longer than anything here takes; only a hang gets there.
 const HANG: Duration = Duration::from_secs(20);
@@ -84,4 +97,171 @@ async fn interim_responses_without_end_are_a_502() {
     let answer = format!("{few}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood");
     let addr = once(answer.leak()).await;
     assert_eq!(ask(&proxy(mount_at(addr)), get("/a")).await.body, "good");
+}
+
+// --- how much is in flight ---
+
+/// An origin that answers a key when it is told to: the head and one byte at once, the rest of the body on demand.
+struct Slow {
+    addr: SocketAddr,
+    asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+}
+
+impl Slow {
+    async fn start() -> Self {
+        let (sender, asked) = mpsc::unbounded_channel();
+        let addr = origin(move |_, mut stream| {
+            let sender = sender.clone();
+            async move {
+                while read_head(&mut stream).await.is_some() {
+                    let (go, wait) = oneshot::channel();
+                    let head = "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncache-control: max-age=60\r\ncontent-length: 4\r\n\r\n";
+                    let _ = sender.send(go);
+                    let _ = wait.await;
+                    let _ = stream.write_all(format!("{head}good").as_bytes()).await;
+                }
+            }
+        })
+        .await;
+        Self { addr, asked }
+    }
+
+    /// The next request that it sees.
+    async fn asked(&mut self) -> oneshot::Sender<()> {
+        timeout(HANG, self.asked.recv()).await.expect("the origin is asked").unwrap()
+    }
+
+    fn is_asked(&mut self) -> bool {
+        self.asked.try_recv().is_ok()
+    }
+}
+
+/// A request of its own task.
+fn spawn(service: &S3Proxy, path: &'static str) -> JoinHandle<Answer> {
+    let service = service.clone();
+    tokio::spawn(async move { ask(&service, get(path)).await })
+}
+
+fn assert_is_turned_away(got: &Answer) {
+    assert_eq!((got.status.as_u16(), got.kind()), (503, Some(ProxyErrorKind::Overloaded)), "{got:?}");
+    assert_eq!(got.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn beyond_the_requests_in_flight_a_few_wait_and_others_are_turned_away() {
+    let mut slow = Slow::start().await;
+    let mount = mount_at(slow.addr).max_in_flight(2).max_queued(1).queue_timeout(HANG);
+    let service = proxy(mount);
+    let (one, two) = (spawn(&service, "/1"), spawn(&service, "/2"));
+    let (go_one, go_two) = (slow.asked().await, slow.asked().await);
+    let three = spawn(&service, "/3");
+    // The queue has no sign of its own: whoever comes when it is full is turned away.
+    let turned_away = loop {
+        let four = spawn(&service, "/4");
+        match timeout(Duration::from_millis(100), four).await {
+            Ok(answer) => break answer.unwrap(),
+            Err(_) => assert!(!three.is_finished(), "the third waits"),
+        }
+    };
+    assert_is_turned_away(&turned_away);
+    assert!(!slow.is_asked(), "two are in flight");
+    go_one.send(()).unwrap();
+    assert_eq!(one.await.unwrap().body, "good");
+    slow.asked().await.send(()).unwrap();
+    go_two.send(()).unwrap();
+    assert_eq!((two.await.unwrap().status.as_u16(), three.await.unwrap().status.as_u16()), (200, 200));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_others_for_longer_than_the_queue_timeout() {
+    let mut slow = Slow::start().await;
+    let mount = mount_at(slow.addr).max_in_flight(1).queue_timeout(Duration::from_millis(50));
+    let service = proxy(mount);
+    let one = spawn(&service, "/1");
+    let go = slow.asked().await;
+    assert_is_turned_away(&timeout(HANG, spawn(&service, "/2")).await.expect("no hang").unwrap());
+    go.send(()).unwrap();
+    assert_eq!(one.await.unwrap().body, "good");
+    assert!(!slow.is_asked());
+}
+
+#[tokio::test]
+async fn what_is_in_the_cache_is_served_though_nothing_more_can_be_in_flight() {
+    let mut slow = Slow::start().await;
+    let cache = Cache::builder(1 << 20).build().unwrap();
+    let service = proxy(mount_at(slow.addr).cache(&cache).max_in_flight(1).max_queued(0));
+    let one = spawn(&service, "/1");
+    slow.asked().await.send(()).unwrap();
+    assert_eq!(one.await.unwrap().body, "good");
+    let two = spawn(&service, "/2");
+    let go = slow.asked().await;
+    assert_eq!(ask(&service, get("/1")).await.body, "good");
+    assert_is_turned_away(&ask(&service, get("/3")).await);
+    go.send(()).unwrap();
+    assert_eq!(two.await.unwrap().body, "good");
+}
+
+/// A body that is not read, and then dropped.
+#[tokio::test]
+async fn a_request_is_in_flight_until_its_body_is_read_or_dropped() {
+    const SIZE: usize = 32 << 20;
+    let addr = origin(|_, mut stream| async move {
+        while let Some(head) = read_head(&mut stream).await {
+            let size = if head.contains("/large") { SIZE } else { 4 };
+            let head = format!("HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: {size}\r\n\r\n");
+            if stream.write_all(&[head.into_bytes(), vec![7; size]].concat()).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let mount = Mount::builder(bucket(BUCKET)).path_style(true).region(REGION).anonymous();
+    let mount = mount.endpoint_url(format!("http://{addr}")).max_in_flight(1).max_queued(0);
+    let service = proxy(mount);
+    let unread = service.clone().oneshot(get("/large")).await.unwrap();
+    assert_is_turned_away(&ask(&service, get("/small")).await);
+    drop(unread);
+    assert_eq!(ask(&service, get("/small")).await.status, 200);
+    assert_eq!(ask(&service, get("/large")).await.body.len(), SIZE);
+    // S3's part of a small one is over with its head.
+    let unread = service.clone().oneshot(get("/small")).await.unwrap();
+    assert_eq!(ask(&service, get("/small")).await.status, 200);
+    drop(unread);
+}
+
+/// Nothing holds what it waits for.
+#[tokio::test]
+async fn one_request_in_flight_is_enough_for_any_read() {
+    const SIZE: usize = 3 << 20;
+    let s3 = s3().await;
+    let object: Bytes = (0..251).cycle().take(SIZE).collect();
+    s3.store().put(BUCKET, "a", object.clone());
+    let cache = Cache::builder(64 << 20).block_size(64 * 1024).build().unwrap();
+    for mount in [mount(&s3), mount(&s3).cache(&cache)] {
+        let service = proxy(mount.max_in_flight(1).queue_timeout(HANG));
+        for (method, fields, status) in [
+            ("HEAD", &[][..], 200),
+            ("GET", &[("range", "bytes=0-9,1000000-1000009,2000000-2000009,3000000-3000009")], 206),
+            ("GET", &[("range", "bytes=500000-500009")], 206),
+            ("GET", &[("range", "bytes=9000000-")], 416),
+            ("GET", &[], 200),
+            ("GET", &[("if-none-match", "*")], 304),
+            ("GET", &[("if-match", "\"other\"")], 412),
+        ] {
+            let got = timeout(HANG, ask(&service, request(method, "/a", fields))).await.expect("no hang");
+            assert_eq!(got.status, status, "{method} {fields:?}: {got:?}");
+        }
+    }
+    // Two answers that do not fit, and then the head.
+    for lies in [&[Lie::IgnoresRange][..], &[Lie::Framed(Framed::UntilClose)]] {
+        let object = Object::of_size(200_000);
+        let origin = LyingOrigin::start(&object, lies).await;
+        for mount in [origin.mount(), origin.mount().cache(&cache)] {
+            let service = proxy(mount.max_in_flight(1).max_queued(0));
+            for fields in [&[][..], &[("range", "bytes=100-199")]] {
+                let got = ask(&service, request("GET", &format!("/{KEY}"), fields)).await;
+                assert_ne!(got.kind(), Some(ProxyErrorKind::Overloaded), "{lies:?} {fields:?}");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     WireError, WireErrorKind,
@@ -31,6 +31,8 @@ pub(crate) struct WireBody {
     source: Source,
     /// What came before the head was handed on.
     first: Bytes,
+    /// To have a request in flight, until S3's part of it is over.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 enum Source {
@@ -75,7 +77,14 @@ impl Wire {
 
 impl WireBody {
     fn new(source: Source) -> Self {
-        Self { source, first: Bytes::new() }
+        Self { source, first: Bytes::new(), permit: None }
+    }
+
+    /// Holds the permit until the body has been read, or is dropped.
+    pub(in crate::origin) fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
+        if !self.source.is_end_stream() {
+            self.permit = permit;
+        }
     }
 
     async fn begin(&mut self, limit: Duration) -> Result<(), WireError> {
@@ -116,10 +125,14 @@ impl Body for WireBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
-        if this.first.is_empty() {
-            return this.source.poll_frame(cx);
+        if !this.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
         }
-        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))))
+        let polled = this.source.poll_frame(cx);
+        if this.source.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            this.permit = None;
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
