@@ -203,6 +203,7 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
         OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
         OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
         OriginError::Overload(_) => ProxyErrorKind::Overloaded,
+        OriginError::Wire(_) if error.is_overload() => ProxyErrorKind::Overloaded,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };

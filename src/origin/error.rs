@@ -26,6 +26,11 @@ impl OriginError {
         Self::Unwritable(error.into())
     }
 
+    /// Every connection that there can be is busy.
+    pub(crate) fn is_overload(&self) -> bool {
+        matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Overloaded)
+    }
+
     pub(crate) fn timed_out(&self) -> bool {
         matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Timeout)
     }

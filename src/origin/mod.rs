@@ -41,7 +41,7 @@ pub(crate) use self::{
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    wire::{ConnectTo, Pools, ReadBuffer, WireBody},
+    wire::{ConnectTo, Peer, Pools, ReadBuffer, WireBody},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -4,13 +4,14 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tower::ServiceExt;
-use tower_s3_proxy::{Cache, Mount, ProxyErrorKind, S3Proxy};
+use tower_s3_proxy::{Cache, Mount, ProxyErrorKind, S3Proxy, Transport};
 
 use crate::{
     lying::{Framed, KEY, Lie, LyingOrigin, Object},
@@ -69,6 +70,53 @@ async fn an_origin_that_breaks_off_behind_the_first_byte_is_seen_to() {
 
 // --- what comes too much ---
 
+/// What no key has: an answer of its own.
+const EVIL: &str = "HTTP/1.1 200 OK\r\netag: \"evil\"\r\ncontent-length: 4\r\n\r\nevil";
+
+/// Announces a body where there is none, and sends it some time later, in a packet of its own.
+async fn late(mut stream: TcpStream, status: &str, delay: Duration) {
+    while let Some(head) = read_head(&mut stream).await {
+        let answers = match head.starts_with("HEAD ") || head.contains("if-none-match") {
+            true => {
+                let length = EVIL.len();
+                [format!("HTTP/1.1 {status}\r\netag: \"1\"\r\ncontent-length: {length}\r\n\r\n"), EVIL.into()]
+            }
+            false => {
+                ["HTTP/1.1 200 OK\r\netag: \"2\"\r\ncontent-length: 4\r\n\r\ngood".into(), String::new()]
+            }
+        };
+        for answer in answers {
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            if head.starts_with("HEAD ") || head.contains("if-none-match") {
+                sleep(delay).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_an_answer_without_one_is_never_the_answer_for_another_key() {
+    for (method, fields, status) in
+        [("HEAD", &[][..], "200 OK"), ("GET", &[("if-none-match", "\"1\"")], "304 Not Modified")]
+    {
+        for delay in [5, 50].map(Duration::from_millis) {
+            let addr = origin(move |_, stream| late(stream, status, delay)).await;
+            let service = proxy(mount_at(addr));
+            let mut wrong = Vec::new();
+            for key in 0..20 {
+                ask(&service, request(method, &format!("/head-{key}"), fields)).await;
+                let got = ask(&service, get(&format!("/other-{key}"))).await;
+                if got.body != "good" {
+                    wrong.push(key);
+                }
+            }
+            assert!(wrong.is_empty(), "{method}, {delay:?} later: {} of 20 wrong", wrong.len());
+        }
+    }
+}
+
 #[tokio::test]
 async fn interim_responses_without_end_are_a_502() {
     let few = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(8);
@@ -97,6 +145,44 @@ async fn interim_responses_without_end_are_a_502() {
     let answer = format!("{few}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood");
     let addr = once(answer.leak()).await;
     assert_eq!(ask(&proxy(mount_at(addr)), get("/a")).await.body, "good");
+}
+
+// --- what is left over ---
+
+#[tokio::test]
+async fn connections_that_the_origin_closed_are_closed_without_traffic() {
+    const CLIENTS: usize = 20;
+    let (sender, mut ended) = mpsc::unbounded_channel();
+    let addr = origin(move |_, mut stream| {
+        let sender = sender.clone();
+        async move {
+            read_head(&mut stream).await;
+            // All at once, so that each has a connection of its own.
+            sleep(Duration::from_millis(100)).await;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 4\r\n\r\ngood")
+                .await
+                .unwrap();
+            sleep(Duration::from_millis(100)).await;
+            stream.shutdown().await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            let _ = sender.send(());
+        }
+    })
+    .await;
+    let service = proxy(mount_at(addr));
+    let mut clients = tokio::task::JoinSet::new();
+    for key in 0..CLIENTS {
+        let service = service.clone();
+        clients.spawn(async move { ask(&service, get(&format!("/{key}"))).await.status });
+    }
+    while let Some(status) = clients.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    for number in 0..CLIENTS {
+        let end = timeout(HANG, ended.recv()).await;
+        end.unwrap_or_else(|_| panic!("{} are still open", CLIENTS - number));
+    }
 }
 
 // --- how much is in flight ---
@@ -264,4 +350,19 @@ async fn one_request_in_flight_is_enough_for_any_read() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_connection_and_are_turned_away_if_none_becomes_free() {
+    let mut slow = Slow::start().await;
+    let transport = Transport::builder().max_connections(1).connect_timeout(Duration::from_millis(50));
+    let service = proxy(mount_at(slow.addr).transport(&transport.build().unwrap()));
+    let one = spawn(&service, "/1");
+    let go = slow.asked().await;
+    assert_is_turned_away(&timeout(HANG, spawn(&service, "/2")).await.expect("no hang").unwrap());
+    go.send(()).unwrap();
+    assert_eq!(one.await.unwrap().body, "good");
+    let two = spawn(&service, "/2");
+    slow.asked().await.send(()).unwrap();
+    assert_eq!(two.await.unwrap().body, "good");
 }

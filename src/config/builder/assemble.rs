@@ -11,7 +11,7 @@ use crate::{
     error::{ConfigError, ConfigErrorKind, Tally},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, EndpointUrl, InFlight, InFlightLimits, OriginClock,
+        Addressing, ConnectTo, CredentialCache, EndpointUrl, InFlight, InFlightLimits, OriginClock, Peer,
         ReadBuffer, RefreshPolicy, S3Origin, WireClient,
     },
     response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
@@ -175,7 +175,9 @@ impl MountBuilder {
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
         let connect_to = self.connect_to.as_deref().map(parse_connect_to).transpose()?;
         let read_buffer = if self.cache.is_some() { ReadBuffer::Steady } else { ReadBuffer::Growing };
-        self.transport.client(connect_to, read_buffer, S3Origin::needs_tls(addressing), self.clock.clone())
+        let peer = if addressing.endpoint_url.is_none() { Peer::Aws } else { Peer::Other };
+        let needs_tls = S3Origin::needs_tls(addressing);
+        self.transport.client(connect_to, read_buffer, peer, needs_tls, self.clock.clone())
     }
 }
 

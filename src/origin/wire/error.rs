@@ -14,6 +14,8 @@ pub(crate) enum WireErrorKind {
     /// A kept connection broke before the head of an answer was complete: a read is safe to send again.
     Stale,
     Connect,
+    /// As many connections are open as there can be, and busy.
+    Overloaded,
     Timeout,
     /// The connection broke, or what came is not HTTP.
     Broken,
@@ -32,6 +34,7 @@ impl fmt::Display for WireError {
         f.write_str(match self.kind {
             WireErrorKind::Stale => "the kept connection was closed",
             WireErrorKind::Connect => "no connection to the origin",
+            WireErrorKind::Overloaded => "no connection to the origin is free",
             WireErrorKind::Timeout => "the origin did not answer in time",
             WireErrorKind::Broken => "the exchange with the origin broke off",
         })

@@ -13,7 +13,7 @@ pub(super) use self::stream::bare;
 pub(crate) use self::{
     error::{WireError, WireErrorKind},
     exchange::{Wire, WireBody},
-    pool::{PoolSettings, Pools, ReadBuffer, Reuse},
+    pool::{Peer, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
     stream::{ConnectTo, tls_connector},

@@ -73,7 +73,7 @@ fn user(error: impl Into<BoxError>) -> ConnectorError {
 fn connector_error(error: WireError) -> ConnectorError {
     match error.kind {
         WireErrorKind::Timeout => ConnectorError::timeout(error.into()),
-        WireErrorKind::Stale | WireErrorKind::Connect | WireErrorKind::Broken => {
+        WireErrorKind::Stale | WireErrorKind::Connect | WireErrorKind::Overloaded | WireErrorKind::Broken => {
             ConnectorError::io(error.into())
         }
     }
