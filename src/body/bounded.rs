@@ -242,6 +242,8 @@ impl Drop for Held {
 mod tests {
     use std::{collections::VecDeque, task::Waker};
 
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
     use crate::{
         body::ExactBody,
@@ -339,7 +341,7 @@ mod tests {
     fn what_comes_from_s3_keeps_no_larger_buffer() {
         let buffer = SendBuffer::new(EACH, 0).unwrap();
         let data = Bytes::from(vec![7; 4 * FRAME]);
-        let wire = WireBody::Sdk(data.clone().into());
+        let wire = WireBody::from(SdkBody::from(data.clone()));
         let exact = ExactBody::new(wire, 0, data.len() as u64, End::Told);
         let mut body = buffer.bound(ObjectBody::Exact(exact));
         let frame = poll(&mut body).unwrap();

@@ -177,7 +177,7 @@ mod tests {
 
     fn body(sent: &[Sent], skip: u64, length: u64, end: End) -> ExactBody {
         let frames = Frames(Vec::from(sent).into_iter());
-        ExactBody::new(WireBody::Sdk(SdkBody::from_body_1_x(frames)), skip, length, end)
+        ExactBody::new(WireBody::from(SdkBody::from_body_1_x(frames)), skip, length, end)
     }
 
     fn poll(body: &mut ExactBody) -> Option<Result<String, String>> {

@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn part(range: ByteRange) -> ExactBody {
-        let body = WireBody::Sdk(SdkBody::from(bytes(range)));
+        let body = WireBody::from(SdkBody::from(bytes(range)));
         ExactBody::new(body, 0, range.len(), End::Told)
     }
 
@@ -286,7 +286,7 @@ mod tests {
         let noted = Arc::clone(&asked);
         // Bytes come in pieces, so that there is a time when a part is neither begun nor nearly over.
         let first = ExactBody::new(
-            WireBody::Sdk(SdkBody::from_body_1_x(Pieces(
+            WireBody::from(SdkBody::from_body_1_x(Pieces(
                 bytes(large).chunks(65_536).map(Bytes::copy_from_slice).collect(),
             ))),
             0,
@@ -334,7 +334,7 @@ mod tests {
             let noted = Arc::clone(&asked);
             let read = move |span: ByteRange| {
                 let pieces = bytes(span).chunks(piece).map(Bytes::copy_from_slice).collect();
-                let body = WireBody::Sdk(SdkBody::from_body_1_x(Pieces(pieces)));
+                let body = WireBody::from(SdkBody::from_body_1_x(Pieces(pieces)));
                 ExactBody::new(body, 0, span.len(), End::Told)
             };
             let mut body = MultipartBody::new(plan.clone(), read(range(10, 400)), move |span| {

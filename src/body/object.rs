@@ -27,6 +27,8 @@ pub(crate) enum ObjectBody {
     Segments(Box<Segments>),
     /// One that could hold much while its client is slow.
     Bounded(Box<BoundedBody>),
+    /// One that broke off, until its error is told.
+    Broken(Option<BoxError>),
 }
 
 // === impl ObjectBody ===
@@ -37,7 +39,7 @@ impl ObjectBody {
         pace: Pace,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self {
+        let polled = match self {
             Self::Empty | Self::Untold => Poll::Ready(None),
             Self::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
@@ -53,7 +55,16 @@ impl ObjectBody {
                 // Trailers are fields of S3 that no policy has let through; they end a body.
                 Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
             }
+            Self::Broken(error) => return Poll::Ready(error.take().map(Err)),
+        };
+        if let Poll::Ready(Some(Err(error))) = polled {
+            // A server that is told of an error drops the connection with all that it has not yet written, the head of the
+            // answer too. So it gets to write first.
+            *self = Self::Broken(Some(error));
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        polled
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
@@ -65,6 +76,7 @@ impl ObjectBody {
             Self::Segments(body) => body.remaining() == 0,
             Self::Bounded(body) => body.body().is_end_stream(),
             Self::Wire(body) => body.is_end_stream(),
+            Self::Broken(error) => error.is_none(),
         }
     }
 
@@ -72,7 +84,7 @@ impl ObjectBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Untold => SizeHint::default(),
+            Self::Untold | Self::Broken(_) => SizeHint::default(),
             Self::Exact(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),

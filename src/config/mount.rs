@@ -6,7 +6,7 @@ use crate::{
     body::SendBuffer,
     cache::MountCache,
     credentials::CredentialsSource,
-    error::ConfigError,
+    error::{ConfigError, Tallies},
     object::BucketName,
     origin::S3Origin,
     request::QueryPolicy,
@@ -53,6 +53,7 @@ pub(crate) struct MountParts {
     pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,
+    pub(crate) tallies: Tallies,
     /// How long S3 may pause while it fills the cache.
     pub(crate) silence: Duration,
     pub(crate) access: AccessRules,

@@ -109,8 +109,10 @@ pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
         // The metadata service is on the same machine, or absent.
         connect_timeout: Duration::from_secs(2),
         response_timeout: Duration::from_secs(5),
+        max_connections: 16,
         max_idle: 1,
         idle_timeout: Duration::from_secs(10),
+        max_age: Duration::from_secs(60),
     };
     Ok(PooledClient::new(Pools::new(settings).with_tls(Some(trusted()?))))
 }

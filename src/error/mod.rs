@@ -4,8 +4,9 @@ mod chain;
 mod config;
 mod failure;
 mod proxy;
+mod tally;
 
-pub(crate) use self::{chain::in_one_line, failure::Failure};
+pub(crate) use self::{chain::in_one_line, failure::Failure, tally::Tallies};
 pub use self::{
     config::{ConfigError, ConfigErrorKind},
     proxy::{BoxError, ProxyError, ProxyErrorKind},

@@ -64,6 +64,10 @@ pub enum ProxyErrorKind {
     OriginMisconfigured,
     /// 503: S3 asks for fewer requests, or has a fault. Try again later.
     OriginBusy,
+    /// 503: as many requests to S3 are in flight as the mount allows
+    /// ([`max_in_flight`](crate::MountBuilder::max_in_flight)), or as many connections are open as its transport allows. Try
+    /// again in a second; if it goes on, raise the limit.
+    Overloaded,
     /// 502: no connection, or a response that is not HTTP or does not match the request.
     OriginBroken,
     /// 504: no response in time.
@@ -169,7 +173,7 @@ impl ProxyErrorKind {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Credentials | Self::OriginBusy | Self::Resolver | Self::Authorizer => {
+            Self::Credentials | Self::OriginBusy | Self::Overloaded | Self::Resolver | Self::Authorizer => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::OriginRefused | Self::OriginMisconfigured | Self::OriginBroken => StatusCode::BAD_GATEWAY,
@@ -193,6 +197,7 @@ impl ProxyErrorKind {
             Self::OriginRefused => "origin_refused",
             Self::OriginMisconfigured => "origin_misconfigured",
             Self::OriginBusy => "origin_busy",
+            Self::Overloaded => "overloaded",
             Self::OriginBroken => "origin_broken",
             Self::OriginTimeout => "origin_timeout",
             Self::Resolver => "bucket_unresolved",
@@ -217,6 +222,7 @@ impl ProxyErrorKind {
             Self::Credentials => "the proxy has no credentials for the storage at the moment",
             Self::OriginRefused | Self::OriginMisconfigured => "the storage refused the proxy",
             Self::OriginBusy => "the storage is busy",
+            Self::Overloaded => "too many requests to the storage are in flight",
             Self::OriginBroken => "the storage gave no usable response",
             Self::OriginTimeout => "the storage did not respond in time",
             Self::Resolver => "the storage is not known at the moment",

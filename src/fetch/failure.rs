@@ -3,6 +3,8 @@ use http::{
     header::{ACCEPT_RANGES, CONTENT_RANGE, RETRY_AFTER},
 };
 
+use tokio::time::Instant;
+
 use super::{
     object::{BYTES, Object},
     read::Read,
@@ -40,10 +42,19 @@ impl Mount {
             )),
             _ => std::error::Error::source(&error).map(|_| chain(&error)),
         };
-        if kind.is_fault() {
-            tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
+        if kind == ProxyErrorKind::Overloaded {
+            tracing::debug!(id, kind = kind.code(), %mount, key = key_text, source, "{error}");
+            if let Some(count) = self.0.tallies.turned_away.add(Instant::now()) {
+                tracing::warn!(count, %mount, source, "turned away: too many requests to S3 are in flight");
+            }
+        } else if kind.is_fault()
+            && let Some(count) = self.0.tallies.faults.add(Instant::now())
+        {
+            // Of those that had no line of this level.
+            let count = (count > 1).then_some(count);
+            tracing::error!(id, kind = kind.code(), code, %mount, key = key_text, source, count, "{error}");
         } else {
-            // At will, clients can be refused.
+            // A client can be refused as often as it likes.
             tracing::debug!(id, kind = kind.code(), code, %mount, key = key_text, source, "{error}");
         }
         let cache_control = self.0.cache_control.for_error(error.status(), key);
@@ -177,8 +188,9 @@ impl Read {
         let detail: String = refusal.body.message.chars().take(MOST_TOLD).collect();
         let request_id = refusal.request_id.filter(|request_id| request_id.len() <= MOST_TOLD);
         let likely = mount.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
-        // A client can ask for missing and denied objects at will.
-        if kind.is_fault() {
+        // A client can ask for missing and denied objects as often as it likes.
+        let is_of_use = kind.is_fault() || likely.is_some();
+        if is_of_use && mount.0.tallies.refusals.add(Instant::now()).is_some() {
             tracing::info!(id, status, ?request_id, ?detail, likely, %bucket, "S3 refused");
         } else {
             tracing::debug!(id, status, ?request_id, ?detail, likely, %bucket, "S3 refused");
@@ -207,6 +219,8 @@ pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
         OriginError::Credentials(_) => ProxyErrorKind::Credentials,
         OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
         OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
+        OriginError::Overload(_) => ProxyErrorKind::Overloaded,
+        OriginError::Wire(_) if error.is_overload() => ProxyErrorKind::Overloaded,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };

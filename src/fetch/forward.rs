@@ -192,6 +192,8 @@ impl Read {
             Ok(Extent::Part { range, total, skip, end }) => Some((Some(range), total, skip, end)),
             Ok(Extent::Whole { length: None, .. } | Extent::Unsatisfiable { .. }) => None,
             Err(mismatch) => {
+                // Its request is no longer in flight when the next one begins.
+                drop(body);
                 self.warn_of(mismatch);
                 let response = Box::pin(self.head_first()).await?;
                 return Ok(Forwarded::Answered(Box::new(response)));

@@ -3,6 +3,7 @@ use std::fmt;
 use super::{
     credentials::CredentialsUnavailable,
     endpoint::EndpointError,
+    in_flight::Overload,
     wire::{WireError, WireErrorKind},
 };
 use crate::error::BoxError;
@@ -12,6 +13,7 @@ use crate::error::BoxError;
 pub(crate) enum OriginError {
     Credentials(CredentialsUnavailable),
     Endpoint(EndpointError),
+    Overload(Overload),
     Wire(WireError),
     /// The request can't be written: the credentials contain bytes that no field may contain.
     Unwritable(BoxError),
@@ -24,6 +26,11 @@ impl OriginError {
         Self::Unwritable(error.into())
     }
 
+    /// Every connection that there can be is busy.
+    pub(crate) fn is_overload(&self) -> bool {
+        matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Overloaded)
+    }
+
     pub(crate) fn timed_out(&self) -> bool {
         matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Timeout)
     }
@@ -34,6 +41,7 @@ impl fmt::Display for OriginError {
         f.write_str(match self {
             Self::Credentials(_) => "no credentials",
             Self::Endpoint(_) => "the bucket has no endpoint",
+            Self::Overload(_) => "the request to the origin was not sent",
             Self::Wire(_) => "the origin could not be reached",
             Self::Unwritable(_) => "the request to the origin could not be written",
         })
@@ -45,6 +53,7 @@ impl std::error::Error for OriginError {
         match self {
             Self::Credentials(error) => Some(error),
             Self::Endpoint(error) => Some(error),
+            Self::Overload(error) => Some(error),
             Self::Wire(error) => Some(error),
             Self::Unwritable(error) => Some(error.as_ref()),
         }

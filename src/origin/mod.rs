@@ -8,6 +8,7 @@ mod endpoint;
 mod endpoint_url;
 mod error;
 mod extent;
+mod in_flight;
 mod s3;
 mod list;
 #[cfg(feature = "diagnosis")]
@@ -35,12 +36,13 @@ pub(crate) use self::{
     endpoint_url::EndpointUrl,
     error::OriginError,
     extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
+    in_flight::{InFlight, InFlightLimits},
     list::{list_refusal, listed_key},
     refusal::Refusal,
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    wire::{ConnectTo, Pace, Pools, ReadBuffer, WireBody},
+    wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, WireBody},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

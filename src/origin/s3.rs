@@ -16,6 +16,7 @@ use super::{
     WireBody,
     absent_keys::AbsentKeys,
     endpoint::{AuthScheme, Endpoint, EndpointError},
+    in_flight::InFlight,
     recovery::Explainer,
     wire::{Reuse, SdkClient, Wire, WireErrorKind},
 };
@@ -31,6 +32,7 @@ pub(crate) struct S3Origin {
     /// The source of credentials. `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
+    in_flight: InFlight,
     pub(super) clock: OriginClock,
     pub(crate) terms: BucketTerms,
     /// The fields of `terms`.
@@ -90,6 +92,7 @@ impl S3Origin {
         addressing: Addressing,
         credentials: Option<CredentialCache>,
         client: WireClient,
+        in_flight: InFlight,
         clock: OriginClock,
         terms: BucketTerms,
     ) -> Self {
@@ -98,6 +101,7 @@ impl S3Origin {
             addressing,
             credentials,
             client,
+            in_flight,
             clock,
             terms,
             term_fields,
@@ -161,10 +165,11 @@ impl S3Origin {
         }
     }
 
-    /// Sends a request once, or twice if a kept connection turns out to be closed.
+    /// Sends a request once, or twice if a kept connection turns out to be closed. All that reads objects of the mount comes
+    /// here: requests of clients, fills of the cache, and refreshes in the background.
     pub(super) async fn send(&self, target: Target<'_>, question: &Question) -> Result<Sent, OriginError> {
         let place = self.place(target.bucket).map_err(OriginError::Endpoint)?;
-        let mut reuse = Reuse::Allowed;
+        let (mut reuse, mut permit) = (Reuse::Allowed, None);
         loop {
             let now = self.now();
             let identity = match &place.credentials {
@@ -174,6 +179,9 @@ impl S3Origin {
                 }),
                 None => None,
             };
+            if permit.is_none() {
+                permit = Some(self.in_flight.begin().await.map_err(OriginError::Overload)?);
+            }
             let path_and_query = place.endpoint.path_and_query(target.key, target.version);
             let at = Timestamp::new(now);
             let endpoint = &place.endpoint;
@@ -183,6 +191,7 @@ impl S3Origin {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
                 Ok(mut answer) => {
                     mend_length(answer.headers_mut());
+                    answer.body_mut().hold(permit);
                     return Ok(Sent { answer, identity, place, at: now });
                 }
                 Err(error) => {
@@ -270,6 +279,7 @@ impl fmt::Debug for S3Origin {
             .field("addressing", &self.addressing)
             .field("credentials", &self.credentials)
             .field("client", &self.client)
+            .field("in_flight", &self.in_flight)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 
 use super::WireClient;
-use super::wire::{ConnectTo, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
+use super::wire::{ConnectTo, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Carries requests to S3: connections, trusted certificates, and time-outs.
@@ -61,8 +61,10 @@ impl Transport {
         let settings = PoolSettings {
             connect_timeout: CONNECT_TIMEOUT,
             response_timeout: RESPONSE_TIMEOUT,
+            max_connections: MAX_CONNECTIONS,
             max_idle: MAX_IDLE_CONNECTIONS,
             idle_timeout: IDLE_TIMEOUT,
+            max_age: MAX_CONNECTION_AGE,
         };
         TransportBuilder { settings, http_client: None }
     }
@@ -88,6 +90,7 @@ impl Transport {
         &self,
         connect_to: Option<ConnectTo>,
         read_buffer: ReadBuffer,
+        peer: Peer,
         needs_tls: bool,
         clock: SharedTimeSource,
     ) -> Result<WireClient, ConfigError> {
@@ -106,7 +109,7 @@ impl Transport {
             }
             Via::Pools(pools) => {
                 let tls = if needs_tls { Some(trusted()?) } else { None };
-                let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer);
+                let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer).asking(peer);
                 Ok(WireClient::Pools(pools.with_tls(tls)))
             }
         }
@@ -140,9 +143,25 @@ impl TransportBuilder {
         self
     }
 
-    /// The number of idle connections that are kept for each host; 256 by default.
+    /// The number of connections to each host, idle ones included; 4096 by default. Beyond that, a request waits for one as
+    /// long as it may take to [connect](Self::connect_timeout), and then its client gets 503
+    /// ([`ProxyErrorKind::Overloaded`](crate::ProxyErrorKind::Overloaded)).
+    pub fn max_connections(mut self, limit: usize) -> Self {
+        self.settings.max_connections = limit;
+        self
+    }
+
+    /// The number of idle connections that are kept for each host; 256 by default. One that S3 closes is let go within two
+    /// seconds.
     pub fn max_idle_connections(mut self, limit: usize) -> Self {
         self.settings.max_idle = limit;
+        self
+    }
+
+    /// How old a connection can be to serve another request; 5 min by default, of which up to a tenth is taken at random. So
+    /// a change of DNS takes effect, and load spreads.
+    pub fn max_connection_age(mut self, limit: Duration) -> Self {
+        self.settings.max_age = limit;
         self
     }
 
@@ -156,16 +175,23 @@ impl TransportBuilder {
 
     /// # Errors
     ///
-    /// [`ConfigErrorKind::InvalidValue`] if a time-out is zero.
+    /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero.
     pub fn build(self) -> Result<Transport, ConfigError> {
-        let PoolSettings { connect_timeout, response_timeout, .. } = self.settings;
+        let PoolSettings { connect_timeout, response_timeout, max_connections, max_age, .. } = self.settings;
         for (name, limit) in [("connect", connect_timeout), ("response", response_timeout)] {
             if limit.is_zero() {
                 let message = format!("the {name} time-out is zero: no response could ever be in time");
                 return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
             }
         }
-        Ok(self.assemble())
+        let message = if max_connections == 0 {
+            "max_connections is 0: nothing could ever be asked"
+        } else if max_age.is_zero() {
+            "the maximum age of connections is zero: set max_idle_connections to 0 to keep none"
+        } else {
+            return Ok(self.assemble());
+        };
+        Err(ConfigError::new(ConfigErrorKind::InvalidValue, message))
     }
 
     fn assemble(self) -> Transport {
@@ -180,7 +206,9 @@ impl TransportBuilder {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_CONNECTIONS: usize = 4096;
 const MAX_IDLE_CONNECTIONS: usize = 256;
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// A connection that S3 or a NAT in between has dropped costs a retry; the longer it is idle, the likelier that is.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -40,7 +40,9 @@ pub(crate) fn error_response(
     // Explicit, since a framework would take the length of a HEAD's empty body (RFC 9110 §8.6).
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, cache_control);
-    if matches!(
+    if kind == ProxyErrorKind::Overloaded {
+        headers.insert(RETRY_AFTER, const { HeaderValue::from_static("1") });
+    } else if matches!(
         kind,
         ProxyErrorKind::Credentials
             | ProxyErrorKind::OriginBusy

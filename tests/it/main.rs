@@ -19,6 +19,7 @@ mod log;
 mod logging;
 mod lying;
 mod moto;
+mod origin_limits;
 mod policies;
 mod query;
 mod roles;

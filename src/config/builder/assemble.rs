@@ -8,11 +8,11 @@ use crate::{
     cache::{CacheTtl, FreshnessPolicy, MountCache},
     config::{Mount, MountParts},
     credentials::{CredentialsSource, Signing},
-    error::{ConfigError, ConfigErrorKind},
+    error::{ConfigError, ConfigErrorKind, Tallies},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, EndpointUrl, OriginClock, ReadBuffer, RefreshPolicy,
-        S3Origin, WireClient,
+        Addressing, ConnectTo, CredentialCache, EndpointUrl, InFlight, InFlightLimits, OriginClock, Peer,
+        ReadBuffer, RefreshPolicy, S3Origin, WireClient,
     },
     response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -36,6 +36,7 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
+        self.check_in_flight()?;
         let ingredients = self.ingredients()?;
         self.terms.check(&self.addressing.region)?;
         let own_credentials = self.own_credentials()?;
@@ -96,6 +97,7 @@ impl MountBuilder {
                 answers: self.answers,
                 query: self.query,
                 cache,
+                tallies: Tallies::default(),
                 silence: self.transport.response_timeout(),
                 access: self.access.clone(),
                 credentials: source,
@@ -161,6 +163,18 @@ impl MountBuilder {
         Ok(())
     }
 
+    fn check_in_flight(&self) -> Result<(), ConfigError> {
+        let InFlightLimits { max_in_flight, queue_timeout, .. } = self.in_flight;
+        let message = if max_in_flight == 0 {
+            "max_in_flight is 0: nothing could ever be asked of S3"
+        } else if queue_timeout.is_zero() {
+            "the queue time-out is zero: set max_queued to 0 if no request shall wait for another"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::new(ConfigErrorKind::InvalidValue, message))
+    }
+
     /// The parts that the origins of a mount share, whatever their credentials.
     fn ingredients(&self) -> Result<Ingredients, ConfigError> {
         if self.addressing.region.is_empty() {
@@ -172,13 +186,16 @@ impl MountBuilder {
         let addressing = Addressing { endpoint_url, ..self.addressing.clone() };
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
-        Ok(Ingredients { addressing, client, clock, terms: self.terms.of_bucket.clone() })
+        let in_flight = InFlight::new(self.in_flight);
+        Ok(Ingredients { addressing, client, in_flight, clock, terms: self.terms.of_bucket.clone() })
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
         let connect_to = self.connect_to.as_deref().map(parse_connect_to).transpose()?;
         let read_buffer = if self.cache.is_some() { ReadBuffer::Steady } else { ReadBuffer::Growing };
-        self.transport.client(connect_to, read_buffer, S3Origin::needs_tls(addressing), self.clock.clone())
+        let peer = if addressing.endpoint_url.is_none() { Peer::Aws } else { Peer::Other };
+        let needs_tls = S3Origin::needs_tls(addressing);
+        self.transport.client(connect_to, read_buffer, peer, needs_tls, self.clock.clone())
     }
 }
 
@@ -186,6 +203,8 @@ impl MountBuilder {
 struct Ingredients {
     addressing: Addressing,
     client: WireClient,
+    /// The sets share the bound of their mount.
+    in_flight: InFlight,
     clock: OriginClock,
     terms: BucketTerms,
 }
@@ -194,7 +213,7 @@ struct Ingredients {
 
 impl Ingredients {
     fn origin(&self, source: &CredentialsSource) -> S3Origin {
-        let Self { addressing, client, clock, terms } = self;
+        let Self { addressing, client, in_flight, clock, terms } = self;
         let credentials = match source.signing() {
             Signing::Anonymous => None,
             Signing::By(provider) => {
@@ -202,7 +221,14 @@ impl Ingredients {
                 Some(CredentialCache::new(provider.clone(), clock, RefreshPolicy::AHEAD))
             }
         };
-        S3Origin::new(addressing.clone(), credentials, client.clone(), clock.clone(), terms.clone())
+        S3Origin::new(
+            addressing.clone(),
+            credentials,
+            client.clone(),
+            in_flight.clone(),
+            clock.clone(),
+            terms.clone(),
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! The bucket's endpoint, and the way to it.
 
+use std::time::Duration;
+
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_types::SdkConfig;
 
@@ -83,6 +85,30 @@ impl MountBuilder {
     /// their own share.
     pub fn transport(mut self, transport: &Transport) -> Self {
         self.transport = transport.clone();
+        self
+    }
+
+    /// The number of requests to S3 that can be in flight at a time; 4096 by default. One is in flight from its sending until
+    /// S3's response has been read, or is dropped. Reads for clients, fills of the cache and refreshes in the background
+    /// count, and [credential sets](Self::credential_set) count together. What is answered from the cache does not.
+    ///
+    /// Beyond that, requests [wait](Self::max_queued).
+    pub fn max_in_flight(mut self, limit: usize) -> Self {
+        self.in_flight.max_in_flight = limit;
+        self
+    }
+
+    /// The number of requests that wait until fewer are [in flight](Self::max_in_flight); 256 by default, and 0 if none shall
+    /// wait. Beyond that, clients get 503 at once ([`ProxyErrorKind::Overloaded`](crate::ProxyErrorKind::Overloaded)), or
+    /// what is stale in the cache and may stand in.
+    pub fn max_queued(mut self, limit: usize) -> Self {
+        self.in_flight.max_queued = limit;
+        self
+    }
+
+    /// How long a request [waits](Self::max_queued) until it is answered with 503; 1 s by default.
+    pub fn queue_timeout(mut self, limit: Duration) -> Self {
+        self.in_flight.queue_timeout = limit;
         self
     }
 }

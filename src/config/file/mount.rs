@@ -56,6 +56,11 @@ pub(super) fn read(
         None => builder,
     };
 
+    let builder = set(builder, table.max_in_flight, MountBuilder::max_in_flight);
+    let builder = set(builder, table.max_queued, MountBuilder::max_queued);
+    let queue_timeout = table.queue_timeout_ms.map(Duration::from_millis);
+    let builder = set(builder, queue_timeout, MountBuilder::queue_timeout);
+
     let default = text("default_cache_control", &table.default_cache_control)?;
     let general = text("override_cache_control", &table.override_cache_control)?;
     let mut builder = set(builder, default, MountBuilder::default_cache_control);

@@ -25,7 +25,9 @@ pub(super) struct FileTable {
 pub(super) struct TransportTable {
     pub(super) connect_timeout_ms: Option<u64>,
     pub(super) response_timeout_ms: Option<u64>,
+    pub(super) max_connections: Option<usize>,
     pub(super) max_idle_connections: Option<usize>,
+    pub(super) max_connection_age_secs: Option<u64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -92,6 +94,9 @@ pub(super) struct MountTable {
     pub(super) expected_bucket_owner: Option<Text>,
     pub(super) customer_key: Option<Text>,
     pub(super) transport: Option<Spanned<TransportTable>>,
+    pub(super) max_in_flight: Option<usize>,
+    pub(super) max_queued: Option<usize>,
+    pub(super) queue_timeout_ms: Option<u64>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

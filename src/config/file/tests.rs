@@ -42,7 +42,10 @@ connect_to = "127.0.0.1:9001"
 access_key_id = "${MEDIA_KEY}"
 secret_access_key = "${MEDIA_SECRET}"
 session_token = "${MEDIA_TOKEN}"
-transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, max_idle_connections = 8 }
+transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, max_connections = 64, max_idle_connections = 8, max_connection_age_secs = 90 }
+max_in_flight = 32
+max_queued = 16
+queue_timeout_ms = 250
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
 cache_ttl_secs = 600
@@ -172,10 +175,15 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
                 &Transport::builder()
                     .connect_timeout(Duration::from_millis(1500))
                     .response_timeout(Duration::from_secs(10))
+                    .max_connections(64)
                     .max_idle_connections(8)
+                    .max_connection_age(Duration::from_secs(90))
                     .build()
                     .unwrap(),
             )
+            .max_in_flight(32)
+            .max_queued(16)
+            .queue_timeout(Duration::from_millis(250))
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
             )
@@ -517,6 +525,15 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ),
         (&format!("{keys}\nhost = \"a:1\""), InvalidValue, "line 1, mount 1 ", "without scheme, port"),
         (&format!("{keys}\ntransport.connect_timeout_ms = 0"), InvalidValue, "line 6: ", "time-out is zero"),
+        (&format!("{keys}\ntransport.max_connections = 0"), InvalidValue, "line 6: ", "max_connections is 0"),
+        (
+            &format!("{keys}\ntransport.max_connection_age_secs = 0"),
+            InvalidValue,
+            "line 6: ",
+            "set max_idle_connections to 0",
+        ),
+        (&format!("{keys}\nmax_in_flight = 0"), InvalidValue, "line 1, mount 1", "max_in_flight is 0"),
+        (&format!("{keys}\nqueue_timeout_ms = 0"), InvalidValue, "line 1, mount 1", "set max_queued to 0"),
         (
             &format!("{keys}\n[[mount.cache_control_rule]]\ndefault = \"a\"\nstatus = 200"),
             InvalidValue,

@@ -8,7 +8,13 @@ use crate::{error::ConfigError, origin::Transport};
 /// The transport that `[transport]` or `[mount.transport]` describes.
 pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Result<Transport, ConfigError> {
     let span = table.span();
-    let TransportTable { connect_timeout_ms, response_timeout_ms, max_idle_connections } = table.get_ref();
+    let TransportTable {
+        connect_timeout_ms,
+        response_timeout_ms,
+        max_connections,
+        max_idle_connections,
+        max_connection_age_secs,
+    } = table.get_ref();
     let mut transport = Transport::builder();
     if let Some(limit) = connect_timeout_ms {
         transport = transport.connect_timeout(Duration::from_millis(*limit));
@@ -16,8 +22,14 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     if let Some(limit) = response_timeout_ms {
         transport = transport.response_timeout(Duration::from_millis(*limit));
     }
+    if let Some(limit) = max_connections {
+        transport = transport.max_connections(*limit);
+    }
     if let Some(limit) = max_idle_connections {
         transport = transport.max_idle_connections(*limit);
+    }
+    if let Some(limit) = max_connection_age_secs {
+        transport = transport.max_connection_age(Duration::from_secs(*limit));
     }
     transport.build().map_err(|why| source.error(why.kind(), span, &why).caused_by(why))
 }

@@ -14,6 +14,8 @@ pub(crate) enum WireErrorKind {
     /// A kept connection broke before the head of a response was complete: a read can safely be repeated.
     Stale,
     Connect,
+    /// As many connections are open as there can be, and busy.
+    Overloaded,
     Timeout,
     /// The connection broke, or the response is not HTTP.
     Broken,
@@ -32,6 +34,7 @@ impl fmt::Display for WireError {
         f.write_str(match self.kind {
             WireErrorKind::Stale => "the kept connection was closed",
             WireErrorKind::Connect => "no connection",
+            WireErrorKind::Overloaded => "no connection is free",
             WireErrorKind::Timeout => "no response in time",
             WireErrorKind::Broken => "the exchange broke off",
         })

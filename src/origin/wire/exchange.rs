@@ -1,16 +1,19 @@
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
-    Pace, WireError,
+    Pace, WireError, WireErrorKind,
     pool::{Pool, PooledBody, Reuse},
     sdk_client::SdkClient,
 };
@@ -23,28 +26,49 @@ pub(crate) enum Wire {
     Sdk(SdkClient),
 }
 
-/// A body as it comes from S3, frame by frame. Dropping it early drops its connection.
-pub(crate) enum WireBody {
+/// A body as it comes from S3, frame by frame. Dropping it early drops the connection that it is read from.
+pub(crate) struct WireBody {
+    source: Source,
+    /// What came before the head was handed on.
+    first: Bytes,
+    /// To have a request in flight, until S3's part of it is over.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+enum Source {
     Pool(PooledBody),
-    Sdk(SdkBody),
+    /// Boxed: it is large beside the other.
+    Sdk(Box<SdkBody>),
 }
 
 // === impl Wire ===
 
 impl Wire {
-    /// Sends a request in origin form, `Host` included, and waits for the head of the response.
+    /// Sends a request in origin form, `Host` included, and waits for the head of the answer. That of a success comes with
+    /// the first byte of its body: what breaks off before it can still be told as an error.
     pub(crate) async fn send(
         &self,
         endpoint: &Endpoint,
         request: Request<()>,
         reuse: Reuse,
     ) -> Result<Response<WireBody>, WireError> {
-        match self {
+        let mut response = match self {
             Self::Pool(pool) => {
                 let response = pool.send(request.map(|()| SdkBody::empty()), reuse).await?;
-                Ok(response.map(WireBody::Pool))
+                response.map(|body| WireBody::new(Source::Pool(body)))
             }
-            Self::Sdk(client) => Ok(client.send(endpoint, request).await?.map(WireBody::Sdk)),
+            Self::Sdk(client) => client.send(endpoint, request).await?.map(WireBody::from),
+        };
+        if response.status().is_success() {
+            response.body_mut().begin(self.response_timeout()).await?;
+        }
+        Ok(response)
+    }
+
+    fn response_timeout(&self) -> Duration {
+        match self {
+            Self::Pool(pool) => pool.response_timeout(),
+            Self::Sdk(client) => client.response_timeout,
         }
     }
 }
@@ -52,6 +76,18 @@ impl Wire {
 // === impl WireBody ===
 
 impl WireBody {
+    fn new(source: Source) -> Self {
+        Self { source, first: Bytes::new(), permit: None }
+    }
+
+    /// Holds the permit until the body has been read, or is dropped.
+    pub(in crate::origin) fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
+        if !self.source.is_end_stream() {
+            self.permit = permit;
+        }
+    }
+
+    /// The next frame, at this pace.
     pub(crate) fn poll_at(
         &mut self,
         pace: Pace,
@@ -60,14 +96,38 @@ impl WireBody {
         if pace == Pace::Full {
             return Pin::new(self).poll_frame(cx);
         }
-        if let Self::Pool(body) = self {
-            body.set_pace(pace);
-        }
+        self.source.set_pace(pace);
         let polled = Pin::new(&mut *self).poll_frame(cx);
-        if let Self::Pool(body) = self {
-            body.set_pace(Pace::Full);
-        }
+        self.source.set_pace(Pace::Full);
         polled.map_ok(|frame| frame.map_data(|data| Bytes::copy_from_slice(&data)))
+    }
+
+    async fn begin(&mut self, limit: Duration) -> Result<(), WireError> {
+        // Mostly it came with the head: then no timer is set.
+        let began = match poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await {
+            Poll::Ready(began) => began,
+            Poll::Pending => timeout(limit, poll_fn(|cx| self.poll_first(cx)))
+                .await
+                .map_err(|elapsed| WireError::new(WireErrorKind::Timeout, elapsed))?,
+        };
+        began.map_err(|error| WireError::new(WireErrorKind::Broken, error))
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        while self.first.is_empty() && !self.source.is_end_stream() {
+            match ready!(self.source.poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => self.first = data,
+                // The end, or trailers, which nobody is handed.
+                Some(Err(_)) | None => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl From<SdkBody> for WireBody {
+    fn from(body: SdkBody) -> Self {
+        Self::new(Source::Sdk(Box::new(body)))
     }
 }
 
@@ -79,23 +139,59 @@ impl Body for WireBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        if !this.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
+        }
+        let polled = this.source.poll_frame(cx);
+        if this.source.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            this.permit = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, first) = (self.source.size_hint(), self.first.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(first));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(first));
+        }
+        hint
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn set_pace(&mut self, pace: Pace) {
+        if let Self::Pool(body) = self {
+            body.set_pace(pace);
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
             Self::Pool(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Sdk(body) => Pin::new(body).poll_frame(cx),
+            Self::Sdk(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Pool(body) => body.is_end_stream(),
-            Self::Sdk(body) => Body::is_end_stream(body),
+            Self::Sdk(body) => Body::is_end_stream(&**body),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Pool(body) => body.size_hint(),
-            Self::Sdk(body) => Body::size_hint(body),
+            Self::Sdk(body) => Body::size_hint(&**body),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use self::{
     error::{WireError, WireErrorKind},
     exchange::{Wire, WireBody},
     pace::Pace,
-    pool::{PoolSettings, Pools, ReadBuffer, Reuse},
+    pool::{Peer, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
     stream::{ConnectTo, tls_connector},

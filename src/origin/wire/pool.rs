@@ -4,38 +4,46 @@
 //! per connection, so nothing is woken twice, nothing is read unasked, and dropping the future or the body closes the
 //! connection.
 
+mod body;
+mod conn;
 #[cfg(feature = "diagnosis")]
 mod dial;
+mod idle;
+mod reaper;
 
 use std::{
     collections::HashMap,
     fmt,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
-use http::{Request, Response, uri::Scheme};
-use http_body::{Body, Frame, SizeHint};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, Connection, SendRequest},
+use http::{
+    HeaderMap, Request, Response,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    uri::Scheme,
 };
+use http_body::Body;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::{
     runtime::{self, Handle},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
+pub(super) use self::body::PooledBody;
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::dial::TlsFault;
+use self::{
+    conn::Conn,
+    idle::{Idle, IdleConn, Left, Rest},
+    reaper::Reaper,
+};
 use super::{
     ConnectTo, WireError, WireErrorKind,
-    pace::{Pace, SharedPace},
     stream::{Stream, bare, server_name},
 };
 
@@ -45,6 +53,7 @@ pub(crate) struct Pools {
     shared: Arc<PoolsShared>,
     connect_to: Option<ConnectTo>,
     read_buffer: ReadBuffer,
+    peer: Peer,
     tls: Option<TlsConnector>,
 }
 
@@ -62,8 +71,10 @@ struct PoolShared {
     host: Host,
     settings: PoolSettings,
     tls: Option<TlsConnector>,
-    /// A stack: the connection used last is the one least likely to have been closed.
-    idle: Mutex<Vec<(Box<Conn>, Instant)>>,
+    /// A permit for each connection that is not idle. One that is idle keeps its own unless somebody may wait for it: then
+    /// requests take and return none.
+    free: Arc<Semaphore>,
+    idle: Mutex<Idle>,
 }
 
 /// The destination of connections, and how they are read: connections that differ in any of these are not
@@ -75,6 +86,7 @@ struct Host {
     port: u16,
     connect_to: Option<ConnectTo>,
     read_buffer: ReadBuffer,
+    peer: Peer,
 }
 
 #[derive(Debug, Clone)]
@@ -83,8 +95,13 @@ pub(crate) struct PoolSettings {
     pub(crate) connect_timeout: Duration,
     /// From sending the request to the head of the response.
     pub(crate) response_timeout: Duration,
+    /// For each host, idle ones included.
+    pub(crate) max_connections: usize,
+    /// For each host.
     pub(crate) max_idle: usize,
     pub(crate) idle_timeout: Duration,
+    /// From its opening to the last request that it serves.
+    pub(crate) max_age: Duration,
 }
 
 /// The read buffer of a connection, which limits how far it reads ahead of the client.
@@ -104,22 +121,12 @@ pub(crate) enum Reuse {
     Fresh,
 }
 
-/// Boxed once, when it is opened: it travels through futures and bodies with each request.
-///
-/// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
-struct Conn {
-    sender: SendRequest<SdkBody>,
-    pace: SharedPace,
-    driver: Option<Connection<Stream, SdkBody>>,
-    /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
-    runtime: Option<runtime::Id>,
-}
-
-/// The body of a response, with its connection.
-pub(crate) struct PooledBody {
-    incoming: Incoming,
-    /// `None` once the connection has gone back to the pool or is unusable.
-    lease: Option<(Box<Conn>, Pool)>,
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    /// AWS: where an answer has no body, none comes.
+    Aws,
+    Other,
 }
 
 // === impl Pools ===
@@ -128,7 +135,7 @@ impl Pools {
     /// Without TLS.
     pub(crate) fn new(settings: PoolSettings) -> Self {
         let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default() });
-        Self { shared, connect_to: None, read_buffer: ReadBuffer::Growing, tls: None }
+        Self { shared, connect_to: None, read_buffer: ReadBuffer::Growing, peer: Peer::Other, tls: None }
     }
 
     pub(crate) fn with_tls(self, tls: Option<TlsConnector>) -> Self {
@@ -144,16 +151,22 @@ impl Pools {
         Self { read_buffer, ..self }
     }
 
+    pub(crate) fn asking(self, peer: Peer) -> Self {
+        Self { peer, ..self }
+    }
+
     pub(crate) fn pool(&self, scheme: &Scheme, name: &str, port: u16) -> Pool {
-        let Self { connect_to, read_buffer, tls, .. } = self.clone();
-        let host = Host { scheme: scheme.clone(), name: name.to_owned(), port, connect_to, read_buffer };
+        let Self { connect_to, read_buffer, peer, tls, .. } = self.clone();
+        let host =
+            Host { scheme: scheme.clone(), name: name.to_owned(), port, connect_to, read_buffer, peer };
         let mut by_host = self.shared.by_host.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = by_host.get(&host).and_then(Weak::upgrade) {
             return Pool(pool);
         }
         by_host.retain(|_, pool| pool.strong_count() > 0);
         let settings = self.shared.settings.clone();
-        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, idle: Mutex::default() });
+        let free = Arc::new(Semaphore::new(settings.most_connections()));
+        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, free, idle: Mutex::default() });
         by_host.insert(host, Arc::downgrade(&pool));
         Pool(pool)
     }
@@ -179,20 +192,82 @@ impl Pool {
         };
         let (mut conn, broken) = match kept {
             Some(conn) => (conn, WireErrorKind::Stale),
-            // Boxed, since it is rare, and large compared with the rest.
-            None => (Box::pin(self.connect()).await?, WireErrorKind::Broken),
+            // Boxed: rare, and large beside the rest.
+            None => Box::pin(self.open(reuse)).await?,
         };
         let response = match timeout(self.0.settings.response_timeout, conn.exchange(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(WireError::new(broken, error)),
             Err(elapsed) => return Err(WireError::new(WireErrorKind::Timeout, elapsed)),
         };
-        let mut response =
-            response.map(|incoming| PooledBody { incoming, lease: Some((conn, self.clone())) });
-        if response.body().incoming.is_end_stream() {
-            response.body_mut().give_back();
+        let mut response = response.map(|incoming| PooledBody::new(incoming, conn, self.clone()));
+        if response.body().is_end_stream() {
+            let rest = match self.0.host.peer {
+                Peer::Other if announces_body(response.headers()) => Rest::Needed,
+                Peer::Aws | Peer::Other => Rest::Over,
+            };
+            response.body_mut().give_back(rest);
         }
         Ok(response)
+    }
+
+    /// A new connection, or the one that becomes free while a place for one is waited for; and what it means if it breaks.
+    async fn open(&self, reuse: Reuse) -> Result<(Box<Conn>, WireErrorKind), WireError> {
+        let permit = match self.permit_at_once() {
+            Some(permit) => permit,
+            None => {
+                let permit = self.wait().await?;
+                if reuse == Reuse::Allowed
+                    && let Some(IdleConn { mut conn, .. }) = self.take_usable()
+                {
+                    conn.permit = Some(permit);
+                    return Ok((conn, WireErrorKind::Stale));
+                }
+                permit
+            }
+        };
+        self.make_room();
+        let mut conn = self.connect().await?;
+        conn.permit = Some(permit);
+        Ok((conn, WireErrorKind::Broken))
+    }
+
+    /// If need be, that of an idle connection, which can't be used here and is closed for it.
+    fn permit_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.0.free).try_acquire_owned() {
+                return Some(permit);
+            }
+            let idle = self.idle().take_oldest(|idle| idle.conn.permit.is_some());
+            drop(idle?);
+        }
+    }
+
+    /// Waits until a connection is idle or closed.
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, WireError> {
+        let free = Arc::clone(&self.0.free).acquire_owned();
+        let waited = timeout(self.0.settings.connect_timeout, free).await;
+        let overloaded = "max_connections are open to the host, and none became free in time";
+        // The semaphore is never closed.
+        waited.ok().and_then(Result::ok).ok_or_else(|| WireError::new(WireErrorKind::Overloaded, overloaded))
+    }
+
+    /// Closes an idle connection without a permit, if there are as many connections as there can be with the one to be
+    /// opened.
+    fn make_room(&self) {
+        let most = self.0.settings.most_connections();
+        let mut idle = self.idle();
+        let permitted = most.saturating_sub(self.0.free.available_permits());
+        let closed = match permitted + idle.without_permit() > most {
+            true => idle.take_oldest(|idle| idle.conn.permit.is_none()),
+            false => None,
+        };
+        drop(idle);
+        drop(closed);
+    }
+
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.0.settings.response_timeout
     }
 
     async fn connect(&self) -> Result<Box<Conn>, WireError> {
@@ -216,46 +291,122 @@ impl Pool {
             ReadBuffer::Growing => http.max_buf_size(256 * 1024),
             ReadBuffer::Steady => http.read_buf_exact_size(Some(64 * 1024)),
         };
-        let pace = stream.pace();
-        let (sender, driver) =
-            http.handshake(stream).await.map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
-        Ok(Box::new(Conn { sender, pace, driver: Some(driver), runtime: this_runtime() }))
+        let (allowance, pace) = (stream.allowance(), stream.pace());
+        let (sender, driver) = http
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
+        Ok(Box::new(Conn {
+            sender,
+            driver: Some(driver),
+            allowance,
+            pace,
+            runtime: Handle::try_current().ok(),
+            retires: Instant::now() + spread(settings.max_age),
+            permit: None,
+        }))
     }
 
-    /// A kept connection of this runtime that is still open.
+    /// A kept connection of this runtime that is still open, if nobody waits for it.
     fn check_out(&self) -> Option<Box<Conn>> {
-        let runtime = this_runtime();
+        let mut idle = self.take_usable()?;
+        if idle.conn.permit.is_none() {
+            match Arc::clone(&self.0.free).try_acquire_owned() {
+                Ok(permit) => idle.conn.permit = Some(permit),
+                Err(_) => {
+                    let surplus = self.idle().put(idle, self.0.settings.max_idle);
+                    drop(surplus);
+                    return None;
+                }
+            }
+        }
+        Some(idle.conn)
+    }
+
+    fn take_usable(&self) -> Option<IdleConn> {
+        let (runtime, now) = (this_runtime(), Instant::now());
         loop {
-            let (mut conn, since) = {
-                let mut idle = self.idle();
-                let newest = idle.iter().rposition(|(conn, _)| conn.runtime == runtime)?;
-                idle.remove(newest)
-            };
-            if since.elapsed() < self.0.settings.idle_timeout && conn.is_idle() {
-                return Some(conn);
+            let newest = self.idle().take(runtime);
+            let mut idle = newest?;
+            if self.is_usable(&mut idle, now) {
+                return Some(idle);
             }
         }
     }
 
-    fn check_in(&self, conn: Box<Conn>) {
-        let mut idle = self.idle();
-        if idle.len() < self.0.settings.max_idle {
-            idle.push((conn, Instant::now()));
+    fn check_in(&self, mut conn: Box<Conn>, rest: Rest) {
+        let now = Instant::now();
+        if now >= conn.retires {
+            return;
         }
-        // The oldest is at the bottom: one check each time keeps a shrinking pool free of dead connections.
-        if idle.first().is_some_and(|(_, since)| since.elapsed() >= self.0.settings.idle_timeout) {
-            idle.remove(0);
+        let runtime = conn.runtime();
+        // Whoever waits gets it, and then this connection.
+        let permit = if self.0.free.available_permits() == 0 { conn.permit.take() } else { None };
+        let mut idle = self.idle();
+        let surplus = idle.put(IdleConn { conn, since: now, rest }, self.0.settings.max_idle);
+        // Those of a runtime that is gone sink to the bottom, and nobody else looks after them.
+        let is_old = |idle: &IdleConn| now.duration_since(idle.since) >= self.0.settings.idle_timeout;
+        let oldest = if idle.oldest().is_some_and(is_old) { idle.take_oldest(|_| true) } else { None };
+        let untended = idle.begin_tending(runtime);
+        drop(idle);
+        drop(permit);
+        drop((surplus, oldest));
+        if let Some(runtime) = untended {
+            runtime.spawn(Reaper::new(&self.0, runtime.id()).run());
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Box<Conn>, Instant)>> {
+    /// Closes what a runtime can't use any more.
+    fn reap(&self, runtime: runtime::Id) -> Left {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        let useless = idle.sweep(runtime, now, self.0.settings.max_idle, |idle| self.is_usable(idle, now));
+        let left = idle.left(runtime);
+        if left == Left::Nothing {
+            idle.end_tending(runtime);
+        }
+        drop(idle);
+        drop(useless);
+        left
+    }
+
+    fn is_usable(&self, idle: &mut IdleConn, now: Instant) -> bool {
+        now.saturating_duration_since(idle.since) < self.0.settings.idle_timeout
+            && now < idle.conn.retires
+            && idle.conn.is_idle()
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Connections that were opened together do not all retire at once.
+fn spread(age: Duration) -> Duration {
+    let age = age.min(CENTURY);
+    age - (age / 10).mul_f64(fastrand::f64())
+}
+
+/// The clock reaches no further than that for sure.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// Whether the fields say that there are bytes behind them.
+fn announces_body(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    lengths.any(|length| length != "0") || headers.contains_key(TRANSFER_ENCODING)
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Pool").field(&self.0.host).finish()
+    }
+}
+
+// === impl PoolSettings ===
+
+impl PoolSettings {
+    fn most_connections(&self) -> usize {
+        self.max_connections.min(Semaphore::MAX_PERMITS)
     }
 }
 
@@ -271,106 +422,9 @@ impl Host {
     }
 }
 
-// === impl Conn ===
-
-impl Conn {
-    /// Sends the request and drives the connection until the head of the response is there.
-    async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
-        let mut answer = pin!(self.sender.send_request(request));
-        let mut failure = None;
-        poll_fn(|cx| {
-            if let Err(error) = drive(&mut self.driver, cx) {
-                failure = Some(error);
-            }
-            match answer.as_mut().poll(cx) {
-                // The driver's error says more than that the response was cancelled.
-                Poll::Ready(Err(error)) => Poll::Ready(Err(failure.take().unwrap_or(error))),
-                other => other,
-            }
-        })
-        .await
-    }
-
-    /// Whether the connection is open and waits for a request. Polls it without waking anyone.
-    fn is_idle(&mut self) -> bool {
-        let driven = drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
-        driven.is_ok() && self.driver.is_some() && self.sender.is_ready()
-    }
-}
-
-/// `None` outside any runtime.
+/// `None` outside of any.
 fn this_runtime() -> Option<runtime::Id> {
     Handle::try_current().ok().map(|handle| handle.id())
-}
-
-/// Lets the connection read and write what it can.
-fn drive(driver: &mut Option<Connection<Stream, SdkBody>>, cx: &mut Context<'_>) -> hyper::Result<()> {
-    let Some(connection) = driver else { return Ok(()) };
-    match Pin::new(connection).poll(cx) {
-        Poll::Pending => Ok(()),
-        Poll::Ready(ended) => {
-            *driver = None;
-            ended
-        }
-    }
-}
-
-// === impl PooledBody ===
-
-impl PooledBody {
-    /// Sets how much of the body is taken at a time from now on.
-    pub(super) fn set_pace(&mut self, pace: Pace) {
-        if let Some((conn, _)) = &self.lease {
-            conn.pace.set(pace);
-        }
-    }
-
-    /// Returns the connection to the pool if the response was read whole and the connection is still usable.
-    fn give_back(&mut self) {
-        if let Some((mut conn, pool)) = self.lease.take()
-            && conn.is_idle()
-        {
-            conn.pace.set(Pace::Full);
-            pool.check_in(conn);
-        }
-    }
-}
-
-impl Body for PooledBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = self.get_mut();
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some((conn, _)) = &mut this.lease
-        {
-            // An error of the driver also reaches the body.
-            let _ = drive(&mut conn.driver, cx);
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        }
-        match &polled {
-            // Complete, which the last frame already shows, since nobody may poll for the end.
-            Poll::Ready(None) => this.give_back(),
-            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(),
-            // Broken: the connection is unusable.
-            Poll::Ready(Some(Err(_))) => this.lease = None,
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
 }
 
 #[cfg(test)]

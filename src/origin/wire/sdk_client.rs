@@ -24,6 +24,7 @@ use crate::origin::endpoint::Endpoint;
 pub(crate) struct SdkClient {
     pub(in crate::origin) client: SharedHttpClient,
     connector: SharedHttpConnector,
+    pub(super) response_timeout: Duration,
 }
 
 // === impl SdkClient ===
@@ -53,7 +54,8 @@ impl SdkClient {
             .with_endpoint_resolver(Some(StaticUriEndpointResolver::http_localhost(1)))
             .with_retry_strategy(Some(NeverRetryStrategy::new()))
             .build()?;
-        Ok(Self { client: client.clone(), connector: client.http_connector(&settings, &components) })
+        let connector = client.http_connector(&settings, &components);
+        Ok(Self { client: client.clone(), connector, response_timeout })
     }
 
     pub(super) async fn send(

@@ -3,14 +3,15 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::{
@@ -33,16 +34,26 @@ pub(crate) struct ConnectTo {
 /// A connection to an origin, read at the pace of its client.
 pub(super) struct Stream {
     io: Io,
+    allowance: Arc<Allowance>,
     pace: SharedPace,
 }
 
 /// With TLS or without.
 enum Io {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// No TLS client can be set up.
+/// The bytes that a connection may still bring before the head of a response is complete. Without that bound, an origin
+/// that sends informational responses without end (RFC 9110 §15.2) would keep a core busy until the time-out.
+#[derive(Debug)]
+pub(super) struct Allowance(AtomicUsize);
+
+/// More came than heads have.
+#[derive(Debug)]
+struct TooMuch;
+
+/// No TLS client can be made.
 #[derive(Debug)]
 pub(crate) struct TlsError(String);
 
@@ -126,35 +137,61 @@ impl Stream {
         let tcp = TcpStream::connect((host, port)).await?;
         tcp.set_nodelay(true)?;
         let io = match tls {
-            Some((connector, name)) => Io::Tls(Box::new(TokioIo::new(connector.connect(name, tcp).await?))),
-            None => Io::Plain(TokioIo::new(tcp)),
+            Some((connector, name)) => Io::Tls(Box::new(connector.connect(name, tcp).await?)),
+            None => Io::Plain(tcp),
         };
-        Ok(Self { io, pace: SharedPace::default() })
+        let allowance = Arc::new(Allowance(AtomicUsize::new(usize::MAX)));
+        Ok(Self { io, allowance, pace: SharedPace::default() })
+    }
+
+    pub(super) fn allowance(&self) -> Arc<Allowance> {
+        Arc::clone(&self.allowance)
     }
 
     pub(super) fn pace(&self) -> SharedPace {
         self.pace.clone()
     }
+}
 
-    /// Reads no more than a slow client is to have at a time.
-    fn poll_read_slowly(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+// === impl Io ===
+
+impl Io {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+
+    /// Reads no more than one frame for a slow client.
+    fn poll_read_slowly(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut chunk = [0; SLOW_FRAME];
         let at_most = chunk.len().min(buf.remaining());
         let mut part = ReadBuf::new(chunk.get_mut(..at_most).unwrap_or_default());
-        ready!(match &mut self.io {
-            Io::Plain(io) => Pin::new(io.inner_mut()).poll_read(cx, &mut part),
-            Io::Tls(io) => Pin::new(io.inner_mut()).poll_read(cx, &mut part),
-        })?;
+        ready!(self.poll_read(cx, &mut part))?;
         buf.put_slice(part.filled());
         Poll::Ready(Ok(()))
     }
 }
 
-/// The name in SNI, which the certificate must have.
+// === impl Allowance ===
+
+impl Allowance {
+    /// A head is awaited.
+    pub(super) fn limit(&self) {
+        self.0.store(MOST_BEFORE_HEAD, Ordering::Relaxed);
+    }
+
+    /// It is there.
+    pub(super) fn lift(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+}
+
+/// In bytes. A head has 256 KiB at most, and up to two buffers of that size can come with it before it is seen to be there.
+const MOST_BEFORE_HEAD: usize = 1024 * 1024;
+
+/// The name that SNI carries and the certificate must bear.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, rustls::pki_types::InvalidDnsNameError> {
     ServerName::try_from(bare(host).to_owned())
 }
@@ -164,22 +201,24 @@ pub(in crate::origin) fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-impl Read for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match (&mut this.io, this.pace.get()) {
-            (_, Pace::Slow) => this.poll_read_slowly(cx, &mut buf),
-            (Io::Plain(io), Pace::Full) => Pin::new(io).poll_read(cx, buf),
-            (Io::Tls(io), Pace::Full) => Pin::new(io).poll_read(cx, buf),
+        let left = this.allowance.0.load(Ordering::Relaxed);
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooMuch)));
         }
+        let before = buf.remaining();
+        let polled = match this.pace.get() {
+            Pace::Full => this.io.poll_read(cx, buf),
+            Pace::Slow => this.io.poll_read_slowly(cx, buf),
+        };
+        this.allowance.0.store(left.saturating_sub(before - buf.remaining()), Ordering::Relaxed);
+        polled
     }
 }
 
-impl Write for Stream {
+impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().io {
             Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
@@ -219,6 +258,16 @@ impl Write for Stream {
         }
     }
 }
+
+// === impl TooMuch ===
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "more than {MOST_BEFORE_HEAD} bytes came before the head of a response")
+    }
+}
+
+impl std::error::Error for TooMuch {}
 
 // === impl TlsError ===
 

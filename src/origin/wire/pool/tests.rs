@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::header::HOST;
 use http_body_util::BodyExt;
 use tokio::{
@@ -87,7 +88,14 @@ async fn read_head(stream: &mut TcpStream) -> bool {
 }
 
 fn settings() -> PoolSettings {
-    PoolSettings { connect_timeout: HANG, response_timeout: HANG, max_idle: 4, idle_timeout: HANG }
+    PoolSettings {
+        connect_timeout: HANG,
+        response_timeout: HANG,
+        max_connections: 8,
+        max_idle: 4,
+        idle_timeout: HANG,
+        max_age: HANG,
+    }
 }
 
 fn pool(settings: PoolSettings, port: u16) -> Pool {
@@ -363,4 +371,183 @@ fn a_connection_is_for_the_runtime_that_opened_it() {
     let seen = [(); 6].map(|()| server.block_on(origin.next()));
     let connections = seen.iter().filter(|event| **event == Event::Accepted).count();
     assert_eq!(connections, 2, "{seen:?}");
+}
+
+#[tokio::test]
+async fn no_more_connections_are_open_than_allowed_and_whoever_waits_gets_the_next() {
+    let mut origin = Origin::start(&[OK, OK, OK], After::Wait).await;
+    let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
+    let (one, two) = tokio::join!(pool.send(request(), Reuse::Allowed), pool.send(request(), Reuse::Allowed));
+    let waiting = {
+        let pool = pool.clone();
+        tokio::spawn(async move { read(pool.send(request(), Reuse::Allowed).await.unwrap()).await })
+    };
+    let seen = [origin.next().await, origin.next().await, origin.next().await, origin.next().await];
+    assert_eq!(seen.iter().filter(|event| **event == Event::Asked).count(), 2, "{seen:?}");
+    assert!(!waiting.is_finished());
+    assert_eq!(read(one.unwrap()).await, "hello");
+    assert_eq!(waiting.await.unwrap(), "hello");
+    assert_eq!(origin.next().await, Event::Asked, "over the connection that became free");
+    // Closed ones make room, too.
+    drop(two);
+    assert_eq!(origin.next().await, Event::Closed);
+    let _third = pool.send(request(), Reuse::Fresh).await.unwrap();
+    assert_eq!(origin.next().await, Event::Accepted);
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_for_a_connection_is_turned_away() {
+    let origin = Origin::start(&[OK], After::Wait).await;
+    let settings =
+        PoolSettings { max_connections: 1, connect_timeout: Duration::from_millis(50), ..settings() };
+    let pool = pool(settings, origin.port);
+    let unread = pool.send(request(), Reuse::Allowed).await.unwrap();
+    assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Overloaded);
+    assert_eq!(read(unread).await, "hello");
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_one_that_has_to_be_opened() {
+    let mut origin = Origin::start(&[OK], After::Wait).await;
+    let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
+    for idle in [1, 2, 2, 2] {
+        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        assert_eq!(pool.idle().len(), idle);
+    }
+    let mut closed = 0;
+    while let Ok(event) = timeout(Duration::from_millis(200), origin.events.recv()).await {
+        closed += usize::from(event == Some(Event::Closed));
+    }
+    assert_eq!(closed, 2, "four were opened, and two are kept");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_too_old_serves_no_other_request() {
+    let mut origin = Origin::start(&[OK, OK], After::Wait).await;
+    let pool = pool(PoolSettings { max_age: Duration::from_nanos(1), ..settings() }, origin.port);
+    for _ in 0..2 {
+        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(pool.idle().len(), 0);
+        for event in [Event::Accepted, Event::Asked, Event::Closed] {
+            assert_eq!(origin.next().await, event);
+        }
+    }
+    // As old as the clock can tell.
+    let pool = self::pool(PoolSettings { max_age: Duration::MAX, ..settings() }, origin.port);
+    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(pool.idle().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_rests_after_an_answer_that_announced_a_body_without_having_one() {
+    let announced: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", OK];
+    let chunked: &[&[u8]] = &[b"HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n", OK];
+    let none: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", OK];
+    for (answers, peer, rests) in [
+        (announced, Peer::Other, true),
+        (announced, Peer::Aws, false),
+        (chunked, Peer::Other, true),
+        (chunked, Peer::Aws, false),
+        (none, Peer::Other, false),
+    ] {
+        let answers: &'static [&'static [u8]] = answers.to_vec().leak();
+        let mut origin = Origin::start(answers, After::Wait).await;
+        let pool = Pools::new(settings()).asking(peer).pool(&Scheme::HTTP, "127.0.0.1", origin.port);
+        let mut head = request();
+        *head.method_mut() = http::Method::HEAD;
+        pool.send(head, Reuse::Allowed).await.unwrap();
+        assert_eq!(pool.idle().len(), 1);
+        let row = format!("{:?} of {peer:?}", String::from_utf8_lossy(answers[0]));
+        assert_eq!(pool.check_out().is_none(), rests, "{row}");
+        if rests {
+            let rested = async {
+                while pool.check_out().is_none() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            timeout(HANG, rested).await.unwrap_or_else(|_| panic!("later it is as good as any: {row}"));
+        }
+        assert_eq!(origin.next().await, Event::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_rest_do_not_push_out_those_that_can_be_used() {
+    let mut origin = Origin::start(&[OK], After::Wait).await;
+    let pool = pool(PoolSettings { max_idle: 2, ..settings() }, origin.port);
+    let mut responses = Vec::new();
+    for _ in 0..4 {
+        responses.push(pool.send(request(), Reuse::Fresh).await.unwrap());
+    }
+    for (response, rest) in responses.iter_mut().zip([Rest::Needed, Rest::Needed, Rest::Over, Rest::Needed]) {
+        response.body_mut().frame().await;
+        let Some(conn) = pool.check_out() else { panic!("it is back") };
+        pool.check_in(conn, rest);
+    }
+    assert_eq!(pool.idle().len(), 4);
+    assert!(pool.check_out().is_some() && pool.check_out().is_none(), "three rest, and one does not");
+    let kept = async {
+        while pool.idle().len() != 2 || pool.idle().oldest().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(HANG, kept).await.expect("in the end no more are kept than allowed");
+    assert_eq!(origin.next().await, Event::Accepted);
+}
+
+#[tokio::test]
+async fn idle_connections_of_no_use_are_closed_without_traffic() {
+    let mut closing = Origin::start(&[OK], After::Close).await;
+    let patient = Origin::start(&[OK], After::Wait).await;
+    let brief = PoolSettings { idle_timeout: Duration::from_millis(100), ..settings() };
+    let aged = PoolSettings { max_age: Duration::from_millis(100), ..settings() };
+    for (settings, port) in [(settings(), closing.port), (brief, patient.port), (aged, patient.port)] {
+        let pool = pool(settings, port);
+        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        let gone = async {
+            while pool.idle().len() > 0 || pool.idle().is_tended() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(HANG, gone).await.expect("it is closed, and nobody looks after none");
+        // The next one is looked after again.
+        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert!(pool.idle().is_tended() || pool.idle().len() == 0);
+    }
+    assert_eq!(closing.next().await, Event::Accepted);
+}
+
+/// A runtime that is gone leaves no note that would keep another from looking after its own.
+#[test]
+fn each_runtime_looks_after_its_own_connections() {
+    let server = Runtime::new().unwrap();
+    let [first, other] =
+        [(); 2].map(|()| runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let origin = server.block_on(Origin::start(&[OK, OK], After::Close));
+    let pool = pool(settings(), origin.port);
+    let ask = async || read(pool.send(request(), Reuse::Fresh).await.unwrap()).await;
+    assert_eq!(first.block_on(ask()), "hello");
+    drop(first);
+    assert!(!pool.idle().is_tended(), "the task went with its runtime");
+    assert_eq!(other.block_on(ask()), "hello");
+    assert!(pool.idle().is_tended());
+    assert_eq!(pool.idle().len(), 2);
+}
+
+#[tokio::test]
+async fn a_pool_that_is_gone_leaves_no_task() {
+    let mut origin = Origin::start(&[OK], After::Wait).await;
+    let pool = pool(settings(), origin.port);
+    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    drop(pool);
+    for event in [Event::Accepted, Event::Asked, Event::Closed] {
+        assert_eq!(origin.next().await, event, "its connection is closed at once");
+    }
+    let metrics = Handle::current().metrics();
+    let ended = async {
+        while metrics.num_alive_tasks() > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(HANG, ended).await.expect("only the origin's own task is left");
 }

@@ -1,0 +1,79 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::{Pool, conn::Conn, idle::Rest};
+use crate::origin::wire::Pace;
+
+/// The body of an answer, together with the connection that it is read from.
+pub(in crate::origin::wire) struct PooledBody {
+    incoming: Incoming,
+    /// `None` once the connection has gone back to the pool or is of no more use.
+    lease: Option<(Box<Conn>, Pool)>,
+}
+
+// === impl PooledBody ===
+
+impl PooledBody {
+    pub(super) fn new(incoming: Incoming, conn: Box<Conn>, pool: Pool) -> Self {
+        Self { incoming, lease: Some((conn, pool)) }
+    }
+
+    /// Sets how much of the body is taken at a time.
+    pub(in crate::origin::wire) fn set_pace(&mut self, pace: Pace) {
+        if let Some((conn, _)) = &self.lease {
+            conn.pace.set(pace);
+        }
+    }
+
+    /// Returns the connection if the response was read whole and the connection is still usable.
+    pub(super) fn give_back(&mut self, rest: Rest) {
+        if let Some((mut conn, pool)) = self.lease.take()
+            && conn.is_idle()
+        {
+            conn.pace.set(Pace::Full);
+            pool.check_in(conn, rest);
+        }
+    }
+}
+
+impl Body for PooledBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        if polled.is_pending()
+            && let Some((conn, _)) = &mut this.lease
+        {
+            conn.drive(cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        match &polled {
+            // Complete: with its last frame already, since no one may ask for the end.
+            Poll::Ready(None) => this.give_back(Rest::Over),
+            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(Rest::Over),
+            // Broken: the connection is of no more use.
+            Poll::Ready(Some(Err(_))) => this.lease = None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

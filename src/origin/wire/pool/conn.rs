@@ -1,0 +1,92 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use aws_smithy_types::body::SdkBody;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{Connection, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    runtime::{self, Handle},
+    sync::OwnedSemaphorePermit,
+    time::Instant,
+};
+
+use crate::origin::wire::{
+    pace::SharedPace,
+    stream::{Allowance, Stream},
+};
+
+/// A connection. Boxed once, when it is opened: it travels through futures and bodies with each request.
+///
+/// Invariant: `driver` is polled only while it is `Some`; it becomes `None` when it has ended.
+pub(super) struct Conn {
+    pub(super) sender: SendRequest<SdkBody>,
+    pub(super) driver: Option<Driver>,
+    pub(super) allowance: Arc<Allowance>,
+    pub(super) pace: SharedPace,
+    /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
+    pub(super) runtime: Option<Handle>,
+    /// From then on it serves no other request.
+    pub(super) retires: Instant,
+    /// Of the pool. It can lack one while it is idle.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+type Driver = Connection<TokioIo<Stream>, SdkBody>;
+
+// === impl Conn ===
+
+impl Conn {
+    /// Sends the request and drives the connection until the head of the answer is there.
+    pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
+        let mut answer = pin!(self.sender.send_request(request));
+        let mut failure = None;
+        self.allowance.limit();
+        let answered = poll_fn(|cx| {
+            if let Err(error) = drive(&mut self.driver, cx) {
+                failure = Some(error);
+            }
+            match answer.as_mut().poll(cx) {
+                // What the driver met says more than that the answer was cancelled.
+                Poll::Ready(Err(error)) => Poll::Ready(Err(failure.take().unwrap_or(error))),
+                other => other,
+            }
+        })
+        .await;
+        self.allowance.lift();
+        answered
+    }
+
+    /// Lets it read and write what it can. An error reaches the body that is being read, too.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        let _ = drive(&mut self.driver, cx);
+    }
+
+    /// Whether it is open and waits for a request. Polls it without waking anyone.
+    pub(super) fn is_idle(&mut self) -> bool {
+        let driven = drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
+        driven.is_ok() && self.driver.is_some() && self.sender.is_ready()
+    }
+
+    pub(super) fn runtime(&self) -> Option<runtime::Id> {
+        self.runtime.as_ref().map(Handle::id)
+    }
+}
+
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) -> hyper::Result<()> {
+    let Some(connection) = driver else { return Ok(()) };
+    match Pin::new(connection).poll(cx) {
+        Poll::Pending => Ok(()),
+        Poll::Ready(ended) => {
+            *driver = None;
+            ended
+        }
+    }
+}
