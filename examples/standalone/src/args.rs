@@ -345,12 +345,13 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 9] = [
+    const OTHERS: [&str; 10] = [
         "--cache-admin-path",
         "--config",
         "--demo-s3",
         "--drain-timeout",
         "--listen",
+        "--log-format",
         "--ping-path",
         "--ready-path",
         "--threads",

@@ -99,7 +99,7 @@ async fn a_role_with_a_wrong_external_id_is_503_without_a_storm_and_the_log_has_
         let longest = lines.iter().filter(|line| line.contains("tower_s3_proxy")).map(String::len).max();
         assert!(longest.unwrap() < 600, "{lines:#?}");
         let of_requests: Vec<_> = lines.iter().filter(|line| line.contains("no credentials")).collect();
-        assert_eq!(of_requests.len(), 101, "one line for each request");
+        assert_eq!(of_requests.len(), 20, "a line for each of the first requests");
         assert!(of_requests.iter().all(|line| line.len() < 450), "{lines:#?}");
         for secret in [EXTERNAL_ID, "someone-elses", "users-secret"] {
             assert!(!lines.iter().any(|line| line.contains(secret)), "{secret}: {lines:#?}");

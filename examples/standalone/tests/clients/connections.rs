@@ -25,7 +25,8 @@ async fn few_connections_with_many_unread_streams_leave_ping_alone() {
     for _ in 0..5 {
         let (client, connection) = http2(proxy.connect().await, 1000).await;
         connections.spawn(connection);
-        for _ in 0..250 {
+        // As many as --max-streams: more would wait in the client for those that are unread.
+        for _ in 0..100 {
             let client = client.clone();
             requests.spawn(async move {
                 let request = http2_get("/large.bin").body(()).unwrap();
