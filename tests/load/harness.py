@@ -39,7 +39,7 @@ class Faults:
 
 
 class Origin(asyncio.Protocol):
-    """Answers GET and HEAD of /BUCKET/NAME-SIZE, whoever signed it."""
+    """Answers GET and HEAD of /BUCKET/NAME-SIZE, whoever signed it; names that begin with "late" after 50 ms."""
 
     counts = None
     faults = None
@@ -91,6 +91,8 @@ class Origin(asyncio.Protocol):
             text = b"<Error><Code>NoSuchKey</Code></Error>"
             return self.transport.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\n\r\n%s" % (len(text), text))
         size = int(size.group(1))
+        if b"/late" in path:
+            await asyncio.sleep(0.05)
         fault = self.faults.pick()
         if fault == "busy":
             text = b"<Error><Code>SlowDown</Code></Error>"

@@ -90,8 +90,8 @@ def main():
     binary, checks = binary_of(arguments), Checks()
     raise_file_limit()
     caps = ["--max-connections", "9000", "--max-connections-per-address", "9000"]
-
-
+    # Each of these reads from S3 as long as it lasts.
+    caps += ["-o", "max_in_flight=9000", "-o", "transport.max_connections=9000"]
     cache = ["--cache-size", "320MiB", "-o", "default_cache_control=max-age=600", "--cache-max-object", "64MiB"]
     distinct = [f"/film{n}-{arguments.size}" for n in range(arguments.readers)]
     few = [f"/film{n % 10}-{arguments.size}" for n in range(arguments.readers)]
