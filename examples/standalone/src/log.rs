@@ -25,8 +25,12 @@ pub(crate) enum LogFormat {
 }
 
 /// Of the SDK's sources of credentials, `aws_config` tells whole structures over many lines; the library says the same in
-/// one. Its debug lines name the key id of a profile or a container.
+/// one.
 const DEFAULT_FILTER: &str = "info,s3s=off,aws_config=error";
+
+/// Modules of the SDK that log credentials with their key id, whatever `RUST_LOG` says.
+const TELL_OF_KEYS: [&str; 2] =
+    ["aws_config::profile::credentials=warn", "aws_smithy_runtime::client::orchestrator::auth=debug"];
 
 /// Lines that wait for the writer: about 4 MiB at most. More are dropped, and counted.
 const MOST_WAITING: usize = 16 * 1024;
@@ -43,6 +47,8 @@ impl Log {
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MOST_WAITING).finish(io::stderr());
         let dropped = writer.error_counter();
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+        let silenced = TELL_OF_KEYS.iter().filter_map(|directive| directive.parse().ok());
+        let filter = silenced.fold(filter, EnvFilter::add_directive);
         let log = fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
         match format {
             // Colours are for eyes: in a file their codes are in the way.

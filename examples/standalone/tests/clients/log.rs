@@ -1,4 +1,4 @@
-use crate::proxy::{LogReader, Proxy, get};
+use crate::proxy::{KEYS, LogReader, Proxy, get};
 
 /// More lines than a pipe holds, by a client's requests.
 async fn fill_the_log(proxy: &Proxy) {
@@ -49,6 +49,22 @@ async fn the_log_is_json_if_that_is_wanted() {
             serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
         assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
     }
+}
+
+/// The SDK tells of the credentials that it has loaded.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_level_of_the_log_has_the_key_id_of_a_profile() {
+    let (key, secret) = KEYS;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials");
+    std::fs::write(&file, format!("[studio]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"))
+        .unwrap();
+    let variable = format!("AWS_SHARED_CREDENTIALS_FILE={}", file.display());
+    let proxy = Proxy::start_with_env(&[&variable], LogReader::Reads, &["--profile", "studio"]).await;
+    assert!(proxy.ask(&get("/small.txt")).await.ends_with("hello"));
+    proxy.ask(&get("/no-such-object")).await;
+    proxy.logs("no-such-object").await;
+    assert!(!proxy.log().contains(key), "{}", proxy.log());
 }
 
 /// What a client can cause at will stands in no log by default.

@@ -34,6 +34,9 @@ pub(crate) enum LogReader {
     IsGone,
 }
 
+/// Of the bucket.
+pub(crate) const KEYS: (&str, &str) = ("AKIDREADER", "a-secret");
+
 /// More than both ends of a connection hold.
 pub(crate) const LARGE: usize = 24 * 1024 * 1024;
 
@@ -47,8 +50,13 @@ impl Proxy {
 
     /// Logs everything.
     pub(crate) async fn start_with_log(reader: LogReader, flags: &[&str]) -> Self {
+        Self::start_with_env(&[], reader, flags).await
+    }
+
+    /// Logs everything, with these variables too, like `NAME=value`.
+    pub(crate) async fn start_with_env(variables: &[&str], reader: LogReader, flags: &[&str]) -> Self {
         let mut env = Command::new("env");
-        env.args(["RUST_LOG=trace", env!("CARGO_BIN_EXE_tower-s3-proxy")]);
+        env.arg("RUST_LOG=trace").args(variables).arg(env!("CARGO_BIN_EXE_tower-s3-proxy"));
         Self::start_by(env, reader, flags).await
     }
 
@@ -61,7 +69,7 @@ impl Proxy {
     }
 
     async fn start_by(mut command: Command, reader: LogReader, flags: &[&str]) -> Self {
-        let (key, secret) = ("AKIDREADER", "a-secret");
+        let (key, secret) = KEYS;
         let s3 = DemoS3::builder().bucket("media").credentials(key, secret).start().await.unwrap();
         s3.store().put("media", "small.txt", Bytes::from_static(b"hello"));
         s3.store().put("media", "large.bin", Bytes::from(vec![7; LARGE]));
