@@ -182,11 +182,12 @@ class S3:
 class Proxy:
     """The standalone proxy over such an origin."""
 
-    def __init__(self, binary, s3, *flags, log=None):
+    def __init__(self, binary, s3, *flags, log=None, config=None):
         environment = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anybody"}
         environment |= {"PATH": os.environ["PATH"], "RUST_LOG": "info"}
-        command = [binary, "--listen", "127.0.0.1:0", "--bucket", "media", "--region", "us-west-2"]
-        command += ["--endpoint", f"http://127.0.0.1:{s3.port}", "--path-style", *flags]
+        bucket = ["--bucket", "media", "--region", "us-west-2", "--path-style"]
+        bucket += ["--endpoint", f"http://127.0.0.1:{s3.port}"]
+        command = [binary, "--listen", "127.0.0.1:0", *(["--config", config] if config else bucket), *flags]
         self.log = log or subprocess.DEVNULL
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=raise_file_limit
@@ -261,7 +262,7 @@ def get(port, path, fields="", source="127.0.0.1", timeout=30):
     return asyncio.run(exchange(port, path, fields, source, timeout))
 
 
-def good_clients(port, seconds, results, source="127.0.0.9"):
+def good_clients(port, seconds, results, folder="", source="127.0.0.9"):
     """So many seconds of ordinary requests: 8 clients that keep their connections, 25 requests a second each."""
 
     async def client(number, until, times, wrong):
@@ -274,7 +275,7 @@ def good_clients(port, seconds, results, source="127.0.0.9"):
                     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
                 sent += 1
                 size = 10_000 + number
-                writer.write(f"GET /good{sent % 50}-{size} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+                writer.write(f"GET {folder}/good{sent % 50}-{size} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
                 length = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
                 data = await asyncio.wait_for(reader.readexactly(length), 30)
@@ -296,10 +297,10 @@ def good_clients(port, seconds, results, source="127.0.0.9"):
     asyncio.run(run())
 
 
-def measure_good(port, seconds):
+def measure_good(port, seconds, folder=""):
     """The times of good clients, in ms, from a process of their own."""
     results = multiprocessing.Queue()
-    process = multiprocessing.Process(target=good_clients, args=(port, seconds, results), daemon=True)
+    process = multiprocessing.Process(target=good_clients, args=(port, seconds, results, folder), daemon=True)
     process.start()
     found = results.get(timeout=seconds + 60)
     process.join()

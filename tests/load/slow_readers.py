@@ -5,7 +5,7 @@ So many clients ask for an object of so many bytes and read nothing: distinct ob
 it, and both over HTTP/2. The process may take 128 KiB for each beside what it takes idle (and the cache); the pool that
 bursts share counts besides. Good clients are served meanwhile: their times stand beside those of before.
 """
-import argparse
+import argparse, tempfile
 from harness import *
 
 BURSTS = 64 * MIB
@@ -43,13 +43,43 @@ def http2(port, paths, done, streams=100):
     time.sleep(600)
 
 
-def scenario(name, clients, binary, paths, flags, checks, cached=0):
-    s3 = S3()
-    proxy = Proxy(binary, s3, *flags)
+# Good clients have a server of S3's of their own: it is the proxy that is measured, and not a server with 5,000 connections.
+CONFIG = """
+region = "us-west-2"
+{cache}
+[transport]
+max_connections = 9000
+
+[[mount]]
+path = "/"
+bucket = "media"
+endpoint_url = "http://127.0.0.1:{slow}"
+path_style = true
+max_in_flight = 9000
+default_cache_control = "max-age=600"
+
+[[mount]]
+path = "/good"
+bucket = "media"
+endpoint_url = "http://127.0.0.1:{good}"
+path_style = true
+cache = false
+"""
+CACHE = '[cache]\nsize = "320MiB"\nmax_object = "64MiB"\n'
+
+
+def scenario(name, clients, binary, paths, checks, is_cached):
+    s3, good = S3(), S3()
+    config = tempfile.NamedTemporaryFile("w", suffix=".toml")
+    text = CONFIG.format(cache=CACHE if is_cached else "", slow=s3.port, good=good.port)
+    config.write(text if is_cached else text.replace("cache = false\n", ""))
+    config.flush()
+    caps = ["--max-connections", "9000", "--max-connections-per-address", "9000", "--write-timeout", "10m"]
+    proxy = Proxy(binary, s3, *caps, config=config.name)
     try:
-        for path in sorted(set(paths)) if cached else []:
+        for path in sorted(set(paths)) if is_cached else []:
             assert get(proxy.port, path, timeout=60)[0] == 200
-        before = measure_good(proxy.port, 5)
+        before = measure_good(proxy.port, 5, "/good")
         idle = proxy.settled()
         done = multiprocessing.Queue()
         process = multiprocessing.Process(target=clients, args=(proxy.port, paths, done), daemon=True)
@@ -57,7 +87,7 @@ def scenario(name, clients, binary, paths, flags, checks, cached=0):
         done.get(timeout=300)
         s3.quiet()
         slow = proxy.settled(5)
-        during = measure_good(proxy.port, 8)
+        during = measure_good(proxy.port, 8, "/good")
         slow = max(slow, proxy.resident())
         counts = s3.counts()
         process.kill()
@@ -78,6 +108,7 @@ def scenario(name, clients, binary, paths, flags, checks, cached=0):
     finally:
         proxy.stop()
         s3.stop()
+        good.stop()
 
 
 def main():
@@ -89,21 +120,17 @@ def main():
     arguments = parser.parse_args()
     binary, checks = binary_of(arguments), Checks()
     raise_file_limit()
-    caps = ["--max-connections", "9000", "--max-connections-per-address", "9000"]
-    # Each of these reads from S3 as long as it lasts.
-    caps += ["-o", "max_in_flight=9000", "-o", "transport.max_connections=9000"]
-    cache = ["--cache-size", "320MiB", "-o", "default_cache_control=max-age=600", "--cache-max-object", "64MiB"]
     distinct = [f"/film{n}-{arguments.size}" for n in range(arguments.readers)]
     few = [f"/film{n % 10}-{arguments.size}" for n in range(arguments.readers)]
     rows = [
-        ("distinct", http1, distinct, caps, 0),
-        ("cached", http1, few, caps + cache, 10),
-        ("http2", http2, distinct, caps, 0),
-        ("http2-cached", http2, few, caps + cache, 10),
+        ("distinct", http1, distinct, False),
+        ("cached", http1, few, True),
+        ("http2", http2, distinct, False),
+        ("http2-cached", http2, few, True),
     ]
-    for name, clients, paths, flags, cached in rows:
+    for name, clients, paths, is_cached in rows:
         if arguments.only in (None, name):
-            scenario(name, clients, binary, paths, flags, checks, cached)
+            scenario(name, clients, binary, paths, checks, is_cached)
     checks.end()
 
 
