@@ -75,8 +75,8 @@ def main():
         after = [flood(proxy, arguments, checks) for _ in range(2)]
         print(f"idle {idle / MIB:.1f} MiB and {files} files, afterwards {after[0] / MIB:.1f}, then {after[1] / MIB:.1f} MiB and {proxy.files()} files")
         checks.check("files are back", proxy.files() <= files + 16)
-        # What an allocator keeps of the first flood serves the second.
-        checks.check("the second flood takes no more memory than the first", after[1] <= after[0] + 4 * MIB)
+        # What an allocator keeps of the first flood serves the second, which has as many connections at a time, or nearly.
+        checks.check("the second flood takes about the memory of the first", after[1] <= after[0] * 1.2 + 4 * MIB)
         checks.check("the process lives", proxy.is_alive())
     finally:
         proxy.stop()
