@@ -76,12 +76,7 @@ impl Client {
         match self.server.layer.ready().await {
             Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
             Err(error) => {
-                tracing::error!(
-                    id = error.id(),
-                    code = error.origin_code(),
-                    ?error,
-                    "not ready: `check`, with the same flags, tells why"
-                );
+                self.server.refusals.not_ready(&error);
                 let why = format!("not ready: {} (id {})\n", error.kind().code(), error.id());
                 text(StatusCode::SERVICE_UNAVAILABLE, why)
             }

@@ -1,3 +1,7 @@
+use std::time::Instant;
+
+use tower_s3_proxy::ProxyError;
+
 use super::admission::Refusal;
 use crate::throttled::Throttled;
 
@@ -8,6 +12,7 @@ pub(crate) struct Refusals {
     address: Told,
     full: Told,
     pub(crate) request: Told,
+    ready: Throttled,
 }
 
 /// One line of them.
@@ -30,13 +35,26 @@ impl Refusals {
             }
         }
     }
+
+    /// Tells why the proxy is not ready: anybody can ask for that.
+    pub(crate) fn not_ready(&self, error: &ProxyError) {
+        if let Some(count) = self.ready.count(Instant::now()) {
+            tracing::error!(
+                id = error.id(),
+                code = error.origin_code(),
+                ?error,
+                count,
+                "not ready: `check`, with the same flags, tells why"
+            );
+        }
+    }
 }
 
 // === impl Told ===
 
 impl Told {
     pub(crate) fn tell(&self, what: &str) {
-        if let Some(count) = self.0.count(std::time::Instant::now()) {
+        if let Some(count) = self.0.count(Instant::now()) {
             tracing::warn!(count, "{what}");
         }
     }

@@ -67,6 +67,17 @@ async fn no_level_of_the_log_has_the_key_id_of_a_profile() {
     assert!(!proxy.log().contains(key), "{}", proxy.log());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn health_checks_that_fail_do_not_fill_the_log() {
+    let variables = ["RUST_LOG=info", "AWS_SECRET_ACCESS_KEY=wrong"];
+    let proxy = Proxy::start_with_env(&variables, LogReader::Reads, &[]).await;
+    for _ in 0..50 {
+        assert!(proxy.ask(&get("/ready")).await.starts_with("HTTP/1.1 503"));
+    }
+    proxy.logs("not ready").await;
+    assert_eq!(proxy.log().matches("not ready").count(), 1, "{}", proxy.log());
+}
+
 /// What a client can cause at will stands in no log by default.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_can_not_write_the_log() {
