@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -11,7 +11,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     fetch::from_origin_error,
     object::BucketName,
-    origin::{Answer, S3ErrorCode, Target},
+    origin::{Answer, OriginError, S3ErrorCode, Target},
     request::Question,
     route::BucketSource,
 };
@@ -19,7 +19,7 @@ use crate::{
 /// Whether requests can be served. Whoever asks gets the answer of one probe, which is remembered for a moment: health checks
 /// come from anybody, and each probe asks S3 once for every mount.
 #[derive(Debug, Default)]
-pub(crate) struct Readiness(Mutex<Option<Probed>>);
+pub(crate) struct Readiness(Arc<Mutex<Option<Probed>>>);
 
 #[derive(Debug, Clone)]
 struct Probed {
@@ -39,15 +39,20 @@ impl Readiness {
     /// The error of the first mount, in their order, that is not ready.
     pub(crate) async fn ask(&self, mounts: &[Mount]) -> Result<(), ProxyError> {
         // Held while S3 is asked: those who come meanwhile wait for that answer.
-        let mut probed = self.0.lock().await;
+        let mut probed = Arc::clone(&self.0).lock_owned().await;
         if let Some(Probed { outcome, .. }) = probed.as_ref().filter(|last| last.at.elapsed() < REMEMBERED) {
             return outcome.clone();
         }
-        let outcome = timeout(LIMIT, probe_all(mounts))
-            .await
-            .unwrap_or_else(|elapsed| Err(ProxyError::from_source(ProxyErrorKind::OriginTimeout, elapsed)));
-        *probed = Some(Probed { at: Instant::now(), outcome: outcome.clone() });
-        outcome
+        let mounts = mounts.to_vec();
+        // In a task of its own: a client that hangs up does not make the next one begin anew.
+        let probe = tokio::spawn(async move {
+            let outcome = timeout(LIMIT, probe_all(&mounts)).await.unwrap_or_else(|elapsed| {
+                Err(ProxyError::from_source(ProxyErrorKind::OriginTimeout, elapsed))
+            });
+            *probed = Some(Probed { at: Instant::now(), outcome: outcome.clone() });
+            outcome
+        });
+        probe.await.unwrap_or_else(|ended| Err(ProxyError::from_source(ProxyErrorKind::OriginTimeout, ended)))
     }
 }
 
@@ -84,6 +89,8 @@ impl Mount {
         let refusal = match self.0.origin.read(target, &Question::first_byte()).await {
             Ok(Answer::Found(_) | Answer::NotModified(_)) => return Ok(()),
             Ok(Answer::Refused(refusal)) => refusal,
+            // Full of requests that S3 answers: busy, but ready.
+            Err(OriginError::Overload(_)) => return Ok(()),
             Err(error) => return Err(from_origin_error(error)),
         };
         let absence = match refusal.code {

@@ -1054,3 +1054,26 @@ async fn mounts_are_asked_at_once_whether_they_are_ready() {
     }
     assert!(ready.await.unwrap());
 }
+
+#[tokio::test]
+async fn who_asks_whether_it_is_ready_and_hangs_up_leaves_the_probe_to_the_next() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let builder = Mount::builder(bucket("media")).region("us-west-2").endpoint_url(&url).path_style(true);
+    let layer = S3ProxyLayer::new(builder.anonymous().build().unwrap());
+    let ask = || {
+        let layer = layer.clone();
+        tokio::spawn(async move { layer.ready().await.is_ok() })
+    };
+    let first = ask();
+    let (mut connection, _) = listener.accept().await.unwrap();
+    first.abort();
+    assert!(first.await.is_err());
+    let second = ask();
+    tokio::task::yield_now().await;
+    connection.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    tokio::select! {
+        ready = second => assert!(ready.unwrap()),
+        _ = listener.accept() => panic!("it is asked anew"),
+    }
+}

@@ -25,8 +25,8 @@ pub(crate) enum LogFormat {
 }
 
 /// Of the SDK's sources of credentials, `aws_config` tells whole structures over many lines; the library says the same in
-/// one.
-const DEFAULT_FILTER: &str = "info,s3s=off,aws_config=error";
+/// one. `h2` warns of frames that a client can send at will.
+const DEFAULT_FILTER: &str = "info,s3s=off,aws_config=error,h2=error";
 
 /// Modules of the SDK that log credentials with their key id, whatever `RUST_LOG` says.
 const TELL_OF_KEYS: [&str; 2] =

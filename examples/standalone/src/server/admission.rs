@@ -26,6 +26,15 @@ struct Taken {
 struct Held {
     regular: usize,
     reserved: usize,
+    /// Requests beyond the first of a connection.
+    streams: usize,
+}
+
+/// A request beyond the first of its connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct StreamSeat {
+    admission: Arc<Admission>,
+    peer: Peer,
 }
 
 /// A connection that was let in, until it is dropped.
@@ -107,13 +116,53 @@ impl Admission {
                 taken.reserved -= 1;
             }
         }
-        if held.regular + held.reserved == 0 {
-            taken.by_peer.remove(&peer);
+        taken.forget_if_gone(peer);
+    }
+
+    fn give_back_stream(&self, peer: Peer) {
+        let mut taken = self.taken();
+        if let Some(held) = taken.by_peer.get_mut(&peer) {
+            held.streams -= 1;
+            self.files.give_back_stream();
         }
+        taken.forget_if_gone(peer);
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn forget_if_gone(&mut self, peer: Peer) {
+        let is_gone = |held: &Held| held.regular + held.reserved + held.streams == 0;
+        if self.by_peer.get(&peer).is_some_and(is_gone) {
+            self.by_peer.remove(&peer);
+        }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// A place for one more request of the connection, which has some in flight. One address has no more of them than of
+    /// connections, all together: with many on each connection it would keep everybody else from S3.
+    pub(crate) fn stream(&self) -> Option<StreamSeat> {
+        let mut taken = self.admission.taken();
+        let held = taken.by_peer.entry(self.peer).or_default();
+        if held.regular + held.streams >= self.admission.per_address || !self.admission.files.take_stream() {
+            return None;
+        }
+        held.streams += 1;
+        Some(StreamSeat { admission: Arc::clone(&self.admission), peer: self.peer })
+    }
+}
+
+impl Drop for StreamSeat {
+    fn drop(&mut self) {
+        self.admission.give_back_stream(self.peer);
     }
 }
 
@@ -154,6 +203,20 @@ mod tests {
         assert_eq!(admission.admit(address("192.0.2.2")).unwrap().kind, SeatKind::Regular);
         drop(seats);
         assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
+    }
+
+    #[test]
+    fn many_requests_on_a_connection_count_as_connections_do() {
+        let admission = Arc::new(Admission::new(100, 10, Files::new(20_000)));
+        let seat = admission.admit(address("192.0.2.1")).unwrap();
+        let mut streams: Vec<_> = (0..100).map_while(|_| seat.stream()).collect();
+        assert_eq!(streams.len(), 9);
+        let other = admission.admit(address("192.0.2.2")).unwrap();
+        assert!(other.stream().is_some());
+        streams.pop();
+        assert!(seat.stream().is_some());
+        drop((streams, seat, other));
+        assert!(admission.taken().by_peer.is_empty());
     }
 
     #[test]

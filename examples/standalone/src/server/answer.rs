@@ -53,11 +53,11 @@ impl Client {
         if self.seat.kind == SeatKind::Reserved {
             return unavailable("too many connections\n");
         }
-        if !open.take_file(&self.server.admission) {
+        if !open.take_seat(&self.seat) {
             self.server
                 .refusals
                 .request
-                .tell("requests refused: as many are in flight as the limit of open files bears");
+                .tell("requests refused: as many are in flight as the address can have, or the limit of open files bears");
             return unavailable("too many requests in flight\n");
         }
         if let Some((path, admin)) = &self.server.admin

@@ -7,7 +7,10 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{activity::Activity, admission::Admission};
+use super::{
+    activity::Activity,
+    admission::{Seat, StreamSeat},
+};
 
 /// A request in flight: from its head until its response is taken to the end or given up.
 #[derive(Debug)]
@@ -17,8 +20,8 @@ pub(crate) struct OpenRequest {
     is_waiting: bool,
     /// How many others were in flight on its connection when it began.
     others: u64,
-    /// What has to have the file of a connection to S3 back that goes beyond the one of the client's connection.
-    file: Option<Arc<Admission>>,
+    /// Its place, if it is not the first of its connection.
+    seat: Option<StreamSeat>,
 }
 
 // === impl OpenRequest ===
@@ -26,19 +29,15 @@ pub(crate) struct OpenRequest {
 impl OpenRequest {
     pub(crate) fn begin(activity: Arc<Activity>) -> Self {
         let others = activity.begin();
-        Self { activity, is_waiting: true, others, file: None }
+        Self { activity, is_waiting: true, others, seat: None }
     }
 
-    /// Makes sure that there is a file for a connection to S3. The first request of a connection has one.
-    pub(crate) fn take_file(&mut self, admission: &Arc<Admission>) -> bool {
-        if self.others == 0 {
-            return true;
+    /// Makes sure that there is a place for it. The first request of a connection has the connection's.
+    pub(crate) fn take_seat(&mut self, connection: &Seat) -> bool {
+        if self.others > 0 {
+            self.seat = connection.stream();
         }
-        let is_there = admission.files.take_stream();
-        if is_there {
-            self.file = Some(Arc::clone(admission));
-        }
-        is_there
+        self.others == 0 || self.seat.is_some()
     }
 
     fn set_waiting(&mut self, is_waiting: bool) {
@@ -55,9 +54,6 @@ impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.set_waiting(false);
         self.activity.end();
-        if let Some(admission) = &self.file {
-            admission.files.give_back_stream();
-        }
     }
 }
 
