@@ -25,8 +25,11 @@ pub(crate) enum LogFormat {
 }
 
 /// Of the SDK's sources of credentials, `aws_config` tells whole structures over many lines; the library says the same in
-/// one. `h2` warns of frames that a client can send at will.
-const DEFAULT_FILTER: &str = "info,s3s=off,aws_config=error,h2=error";
+/// one.
+const DEFAULT_FILTER: &str = "info,s3s=off,aws_config=error";
+
+/// `h2` warns of frames that a client can send as often as it likes. Only a `RUST_LOG` that names it hears of them.
+const FRAMES: &str = "h2=error";
 
 /// Modules of the SDK that log credentials with their key id, whatever `RUST_LOG` says.
 const TELL_OF_KEYS: [&str; 2] =
@@ -47,8 +50,10 @@ impl Log {
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MOST_WAITING).finish(io::stderr());
         let dropped = writer.error_counter();
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-        let silenced = TELL_OF_KEYS.iter().filter_map(|directive| directive.parse().ok());
-        let filter = silenced.fold(filter, EnvFilter::add_directive);
+        let names_h2 = std::env::var(EnvFilter::DEFAULT_ENV).is_ok_and(|levels| levels.contains("h2="));
+        let silenced = TELL_OF_KEYS.into_iter().chain(if names_h2 { None } else { Some(FRAMES) });
+        let filter =
+            silenced.filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive);
         let log = fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
         match format {
             // Colours are for eyes: in a file their codes are in the way.
