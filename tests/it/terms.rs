@@ -1,10 +1,5 @@
 //! The terms of a bucket: the payer, the expected owner, the key of its objects.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use bytes::Bytes;
 use demo_s3::{DemoS3, ObjectAttributes, SeenRequest};
 use http::HeaderValue;
@@ -16,8 +11,8 @@ use tower_s3_proxy::{
     response::{DeniedAnswer, Fallback},
     warm::WarmTarget,
 };
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::log::Log;
 use crate::support::{self, Answer, BUCKET, REGION, ask, bucket, get, is_cached, mount, proxy, request};
 
 const OWNER: &str = "123456789012";
@@ -129,10 +124,9 @@ async fn the_log_says_what_a_denial_may_be_about() {
         (mount(&s3).requester_pays(true).credentials(stranger(&s3)), "a policy in its own account"),
         (mount(&encrypted).customer_key(CustomerKey::from([7; 32])), "by another customer_key"),
     ] {
-        let log = Log::default();
-        let _guard = log.listen();
+        let (log, _guard) = Log::start();
         assert_eq!(ask(&proxy(builder), get("/film")).await.status, 404);
-        let text = log.text();
+        let text = log.lines().join("\n");
         assert!(text.contains("S3 refused") && text.contains(hint), "{hint}: {text}");
     }
 }
@@ -221,40 +215,4 @@ async fn a_key_that_a_client_sends_is_refused_and_reaches_neither_s3_nor_the_cac
     let to_inner = proxy(mount(&s3).fallback(Fallback::Inner));
     let answer = ask(&to_inner, with_key("/plain")).await;
     assert_eq!((answer.status.as_u16(), answer.kind()), (404, None), "the inner service's own");
-}
-
-// --- the log ---
-
-/// What was logged on this thread.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let subscriber = tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
