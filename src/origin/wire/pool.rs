@@ -340,9 +340,10 @@ impl Pool {
             return;
         }
         let runtime = conn.runtime();
-        // Whoever waits gets it, and then this connection.
-        let permit = if self.0.free.available_permits() == 0 { conn.permit.take() } else { None };
         let mut idle = self.idle();
+        // Whoever waits gets it, and then this connection. Asked under the lock: a request that finds no permit looks here
+        // before it waits, and so finds either the connection or, in a moment, the permit.
+        let permit = if self.0.free.available_permits() == 0 { conn.permit.take() } else { None };
         let surplus = idle.put(IdleConn { conn, since: now, rest }, self.0.settings.max_idle);
         // Those of a runtime that is gone sink to the bottom, and nobody else looks after them.
         let is_old = |idle: &IdleConn| now.duration_since(idle.since) >= self.0.settings.idle_timeout;
