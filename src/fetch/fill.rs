@@ -16,12 +16,13 @@ use tokio::{
 
 use super::{
     from_origin_error,
-    object::{Cut, Object, PartError, State},
+    object::{Cut, Object, PartError},
 };
 use crate::{
     body::ExactBody,
     cache::{Fill, FillError, Found, Head},
     error::BoxError,
+    object::State,
     origin::Pace,
 };
 

@@ -8,12 +8,13 @@ use super::{
     answer::{Plan, respond},
     deliver::Doubt,
     from_origin_error,
-    object::{Cut, PartError, State},
+    object::{Cut, PartError},
     read::Read,
 };
 use crate::{
     body::{MultipartBody, ObjectBody},
     error::Failure,
+    object::State,
     origin::{Answer, Asked, Mismatch, Refusal, S3ErrorCode, content_length},
     request::{ByteRange, Question, RangeSpec, ReadMethod},
     response::{Boundary, Multipart},

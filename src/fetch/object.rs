@@ -2,14 +2,14 @@ use std::{fmt, time::SystemTime};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG},
+    header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE},
 };
 
 use crate::{
     body::ExactBody,
     cache::{MountCache, ObjectRef},
     config::Mount,
-    object::{BucketName, Edition, EntityTag, ObjectKey, Validators},
+    object::{BucketName, Edition, ObjectKey, State},
     origin::{Answer, Asked, BodyLength, Extent, Mismatch, OriginError, Refusal, S3ErrorCode, Target},
     request::{ByteRange, Question},
 };
@@ -23,14 +23,6 @@ pub(crate) struct Object {
     pub(super) bucket: BucketName,
     pub(super) key: ObjectKey,
     pub(super) edition: Edition,
-}
-
-/// The state of an object to which its parts must belong.
-#[derive(Debug, Clone)]
-pub(super) struct State {
-    tag: Option<HeaderValue>,
-    /// In bytes.
-    total: u64,
 }
 
 /// What to do if S3 sends the whole object in response to a range.
@@ -137,23 +129,6 @@ impl fmt::Debug for Object {
     }
 }
 
-// === impl State ===
-
-impl State {
-    /// The state with these fields, S3's or the client's.
-    pub(super) fn of(fields: &HeaderMap, total: u64) -> Self {
-        Self { tag: fields.get(ETAG).cloned(), total }
-    }
-
-    fn tag(&self) -> Option<EntityTag<'_>> {
-        self.tag.as_ref().and_then(EntityTag::parse)
-    }
-
-    fn is(&self, fields: &HeaderMap) -> bool {
-        Validators::of(fields).is_same_state(Validators { tag: self.tag(), last_modified: None })
-    }
-}
-
 // === impl PartError ===
 
 impl fmt::Display for PartError {
@@ -185,6 +160,7 @@ mod tests {
         orchestrator::{HttpRequest, HttpResponse},
     };
     use aws_smithy_types::body::SdkBody;
+    use http::header::ETAG;
     use http_body_util::BodyExt;
 
     use super::*;

@@ -6,6 +6,7 @@ mod edition;
 mod entity_tag;
 mod globs;
 mod key;
+mod state;
 mod validators;
 mod version_id;
 
@@ -16,5 +17,6 @@ pub(crate) use entity_tag::{EntityTag, EntityTags};
 pub(crate) use globs::{InvalidGlobs, ObjectGlobs, ObjectMatcher};
 pub use key::{InvalidKey, ObjectKey};
 pub(crate) use key::{MAX_KEY_BYTES, decode_once, has_dot_segment};
+pub(crate) use state::State;
 pub(crate) use validators::Validators;
 pub(crate) use version_id::VersionId;
