@@ -85,6 +85,11 @@ pub mod encryption {
     };
 }
 
+/// What a mount does when S3 fails: repeated reads, bodies that go on, circuit breakers.
+pub mod resilience {
+    pub use crate::origin::{CircuitBreaker, OriginSnapshot, RetryPolicy};
+}
+
 /// The way to S3: connections, certificates and time-outs, which mounts share.
 pub mod transport {
     pub use crate::origin::{Transport, TransportBuilder};
@@ -99,6 +104,7 @@ pub use self::{
     config::{Mount, MountBuilder, S3ProxyConfig},
     cors::Cors,
     error::{ConfigError, ConfigErrorKind, ProxyError, ProxyErrorKind},
+    resilience::RetryPolicy,
     service::{S3Proxy, S3ProxyLayer},
     transport::Transport,
 };

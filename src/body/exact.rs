@@ -1,23 +1,45 @@
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use http_body::Frame;
 
+use super::rest::{Breaks, PartFuture, Reopen, Rest};
 use crate::{
     error::BoxError,
+    object::State,
     origin::{End, Pace, WireBody},
+    request::ByteRange,
 };
 
 /// The bytes of an object that a client was promised: no more, and no less without an error.
-#[derive(Debug)]
+///
+/// If S3 breaks off, the rest is asked for.
 pub(crate) struct ExactBody {
-    body: WireBody,
+    source: Source,
     remaining: u64,
     /// Boxed, since S3's body is usually exact already.
     trim: Option<Box<Trim>>,
+    /// `None` if nobody can ask for the rest.
+    reader: Option<Reader>,
+}
+
+enum Source {
+    Open(WireBody),
+    /// The rest, after S3 broke off.
+    Awaited(PartFuture),
+}
+
+/// What the rest is asked for with.
+struct Reader {
+    object: Arc<dyn Reopen>,
+    state: State,
+    /// The offset in the object of the last byte that was promised.
+    last: u64,
+    breaks: Breaks,
 }
 
 /// What to trim where it is not.
@@ -46,7 +68,12 @@ impl ExactBody {
         };
         let needs_trim = skip > 0 || held_back.is_some();
         let trim = needs_trim.then(|| Box::new(Trim { skip, held_back }));
-        Self { body, remaining: length, trim }
+        Self { source: Source::Open(body), remaining: length, trim, reader: None }
+    }
+
+    /// The same bytes, which end at `last` of this state of the object: if S3 breaks off, the rest is asked for there.
+    pub(crate) fn of(self, object: Arc<dyn Reopen>, state: State, last: u64) -> Self {
+        Self { reader: Some(Reader { object, state, last, breaks: Breaks::default() }), ..self }
     }
 
     pub(super) fn remaining(&self) -> u64 {
@@ -68,8 +95,28 @@ impl ExactBody {
 
     fn poll_bytes(&mut self, pace: Pace, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         while self.remaining > 0 {
-            let frame = ready!(self.body.poll_at(pace, cx)).transpose()?;
-            let Some(frame) = frame else { return Poll::Ready(Some(self.end())) };
+            let body = match &mut self.source {
+                Source::Open(body) => body,
+                Source::Awaited(part) => {
+                    let part = ready!(part.as_mut().poll(cx))?;
+                    self.go_on(part)?;
+                    continue;
+                }
+            };
+            let frame = match ready!(body.poll_at(pace, cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(why)) => {
+                    self.reopen(why)?;
+                    continue;
+                }
+                None => match self.end() {
+                    Ok(last) => return Poll::Ready(Some(Ok(last))),
+                    Err(missing) => {
+                        self.reopen(missing.into())?;
+                        continue;
+                    }
+                },
+            };
             // Trailers are fields of S3 that no policy has let through.
             let Ok(data) = frame.into_data() else { continue };
             let taken = match &mut self.trim {
@@ -86,15 +133,37 @@ impl ExactBody {
     }
 
     /// The last bytes, if S3's body ended where it should.
-    fn end(&mut self) -> Result<Bytes, BoxError> {
+    fn end(&mut self) -> Result<Bytes, WrongLength> {
         let last = self.trim.take().and_then(|trim| trim.held_back).unwrap_or_default();
         match self.remaining - last.len() as u64 {
             0 => {
                 self.remaining = 0;
                 Ok(last)
             }
-            missing => Err(WrongLength::Missing(missing).into()),
+            missing => Err(WrongLength::Missing(missing)),
         }
+    }
+
+    /// Asks for the rest, if that is possible.
+    fn reopen(&mut self, why: BoxError) -> Result<(), BoxError> {
+        let remaining = self.remaining;
+        let Some(Reader { object, state, last, breaks }) = &mut self.reader else { return Err(why) };
+        // Of what was promised, the first of these bytes has not been passed on.
+        let first = (*last + 1).checked_sub(remaining);
+        let Some(range) = first.and_then(|first| ByteRange::new(first, *last)) else { return Err(why) };
+        breaks.add(remaining);
+        let rest = Rest { range, state: state.clone(), breaks: *breaks, why };
+        self.source = Source::Awaited(Arc::clone(object).reopen(rest));
+        Ok(())
+    }
+
+    fn go_on(&mut self, part: Self) -> Result<(), BoxError> {
+        if part.remaining != self.remaining {
+            return Err(WrongLength::Missing(self.remaining).into());
+        }
+        self.source = part.source;
+        self.trim = part.trim;
+        Ok(())
     }
 }
 
@@ -102,6 +171,12 @@ impl ExactBody {
 fn first(mut data: Bytes, at_most: u64) -> Bytes {
     data.truncate(usize::try_from(at_most).unwrap_or(usize::MAX));
     data
+}
+
+impl fmt::Debug for ExactBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExactBody").field("remaining", &self.remaining).finish_non_exhaustive()
+    }
 }
 
 // === impl Trim ===

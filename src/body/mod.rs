@@ -5,6 +5,12 @@ mod exact;
 mod multipart;
 mod object;
 mod response;
+mod rest;
 
 pub use self::{bounded::SendBuffer, response::ResponseBody};
-pub(crate) use self::{exact::ExactBody, multipart::MultipartBody, object::ObjectBody};
+pub(crate) use self::{
+    exact::ExactBody,
+    multipart::MultipartBody,
+    object::ObjectBody,
+    rest::{PartFuture, Reopen, Rest},
+};

@@ -1,15 +1,13 @@
 use std::{
     collections::VecDeque,
     fmt,
-    future::Future,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use http_body::Frame;
 
-use super::ExactBody;
+use super::{ExactBody, rest::PartFuture};
 use crate::{
     error::BoxError,
     origin::Pace,
@@ -34,9 +32,6 @@ pub(crate) struct MultipartBody {
     remaining: u64,
 }
 
-/// The response to the request for a span.
-pub(crate) type PartFuture = Pin<Box<dyn Future<Output = Result<ExactBody, BoxError>> + Send>>;
-
 struct AskedSpan {
     span: Span,
     answer: SpanAnswer,
@@ -44,7 +39,8 @@ struct AskedSpan {
 
 enum SpanAnswer {
     Awaited(PartFuture),
-    Here(SpanBody),
+    /// Boxed: it is large beside the other.
+    Here(Box<SpanBody>),
 }
 
 /// The bytes of a span, those between its parts included.
@@ -76,7 +72,7 @@ impl MultipartBody {
         let mut later = VecDeque::from(plan.spans());
         let first = later
             .pop_front()
-            .map(|span| AskedSpan { span, answer: SpanAnswer::Here(SpanBody::new(first, span)) });
+            .map(|span| AskedSpan { span, answer: SpanAnswer::Here(Box::new(SpanBody::new(first, span))) });
         Self {
             later,
             remaining: plan.content_length(),
@@ -159,7 +155,7 @@ impl MultipartBody {
             if let SpanAnswer::Awaited(awaited) = answer
                 && let Poll::Ready(answered) = awaited.as_mut().poll(cx)
             {
-                *answer = SpanAnswer::Here(SpanBody::new(answered?, *span));
+                *answer = SpanAnswer::Here(Box::new(SpanBody::new(answered?, *span)));
             }
         }
         Ok(())
@@ -208,6 +204,7 @@ impl fmt::Debug for MultipartBody {
 #[cfg(test)]
 mod tests {
     use std::{
+        pin::Pin,
         sync::{Arc, Mutex},
         task::Waker,
     };

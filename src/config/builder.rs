@@ -4,6 +4,7 @@ mod assemble;
 mod cache;
 mod directory;
 mod origin;
+mod resilience;
 mod terms;
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::{
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
     object::BucketName,
-    origin::{Addressing, InFlightLimits, Transport},
+    origin::{Addressing, CircuitBreaker, InFlightLimits, RetryPolicy, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{Answers, CacheControlRule, Cors},
     route::BucketResolver,
@@ -39,6 +40,8 @@ pub struct MountBuilder {
     credentials: Option<CredentialsSource>,
     transport: Transport,
     in_flight: InFlightLimits,
+    retry: RetryPolicy,
+    circuit_breaker: CircuitBreaker,
     clock: SharedTimeSource,
     cache_control_rules: Vec<CacheControlRule>,
     default_cache_control: Option<String>,
@@ -93,6 +96,8 @@ impl MountBuilder {
             credentials: None,
             transport: Transport::shared(),
             in_flight: InFlightLimits::default(),
+            retry: RetryPolicy::default(),
+            circuit_breaker: CircuitBreaker::default(),
             clock: SharedTimeSource::default(),
             cache_control_rules: Vec::new(),
             default_cache_control: None,

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::MountBuilder;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     credentials::CredentialsSource,
     error::{ConfigError, Tallies},
     object::BucketName,
-    origin::S3Origin,
+    origin::{OriginSnapshot, S3Origin},
     request::QueryPolicy,
     response::{Answers, CacheControlPolicy, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
@@ -54,8 +54,6 @@ pub(crate) struct MountParts {
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,
     pub(crate) tallies: Tallies,
-    /// How long S3 may pause while it fills the cache.
-    pub(crate) silence: Duration,
     pub(crate) access: AccessRules,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
@@ -146,6 +144,11 @@ impl Mount {
     /// The permissions that its credentials should have.
     pub fn grant(&self) -> Grant {
         self.0.grant
+    }
+
+    /// What it met with S3 since it was built.
+    pub fn origin(&self) -> OriginSnapshot {
+        self.0.origin.resilience.counters.snapshot()
     }
 
     /// The service that answers where its bucket has nothing to serve.

@@ -109,6 +109,7 @@ pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
         // The metadata service is on the same machine, or absent.
         connect_timeout: Duration::from_secs(2),
         response_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(5),
         max_connections: 16,
         max_idle: 1,
         idle_timeout: Duration::from_secs(10),

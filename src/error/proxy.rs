@@ -64,6 +64,9 @@ pub enum ProxyErrorKind {
     OriginMisconfigured,
     /// 503: S3 asks for fewer requests, or has a fault. Try again later.
     OriginBusy,
+    /// 503: S3 failed many times in a row, and is asked again in a moment
+    /// ([`CircuitBreaker`](crate::resilience::CircuitBreaker)). The failures before have lines of their own in the log.
+    OriginUnavailable,
     /// 503: as many requests to S3 are in flight as the mount allows
     /// ([`max_in_flight`](crate::MountBuilder::max_in_flight)), or as many connections are open as its transport allows. Try
     /// again in a second; if it goes on, raise the limit.
@@ -173,9 +176,12 @@ impl ProxyErrorKind {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Credentials | Self::OriginBusy | Self::Overloaded | Self::Resolver | Self::Authorizer => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Credentials
+            | Self::OriginBusy
+            | Self::OriginUnavailable
+            | Self::Overloaded
+            | Self::Resolver
+            | Self::Authorizer => StatusCode::SERVICE_UNAVAILABLE,
             Self::OriginRefused | Self::OriginMisconfigured | Self::OriginBroken => StatusCode::BAD_GATEWAY,
             Self::OriginTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -197,6 +203,7 @@ impl ProxyErrorKind {
             Self::OriginRefused => "origin_refused",
             Self::OriginMisconfigured => "origin_misconfigured",
             Self::OriginBusy => "origin_busy",
+            Self::OriginUnavailable => "origin_unavailable",
             Self::Overloaded => "overloaded",
             Self::OriginBroken => "origin_broken",
             Self::OriginTimeout => "origin_timeout",
@@ -222,6 +229,7 @@ impl ProxyErrorKind {
             Self::Credentials => "the proxy has no credentials for the storage at the moment",
             Self::OriginRefused | Self::OriginMisconfigured => "the storage refused the proxy",
             Self::OriginBusy => "the storage is busy",
+            Self::OriginUnavailable => "the storage is not available at the moment",
             Self::Overloaded => "too many requests to the storage are in flight",
             Self::OriginBroken => "the storage gave no usable response",
             Self::OriginTimeout => "the storage did not respond in time",

@@ -29,6 +29,8 @@ pub(crate) struct Tallies {
     pub(crate) turned_away: Tally,
     /// Responses that are the fault of the proxy or of S3.
     pub(crate) faults: Tally,
+    /// Bodies that broke off and went on.
+    pub(crate) resumed: Tally,
     /// What S3 said of them.
     pub(crate) refusals: Tally,
 }
@@ -61,7 +63,12 @@ impl Tally {
 
 impl Default for Tallies {
     fn default() -> Self {
-        Self { turned_away: Tally::new(1), faults: Tally::new(20), refusals: Tally::new(20) }
+        Self {
+            turned_away: Tally::new(1),
+            faults: Tally::new(20),
+            refusals: Tally::new(20),
+            resumed: Tally::new(1),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     body::{ExactBody, ObjectBody},
     error::{Failure, ProxyError, ProxyErrorKind},
-    object::Validators,
+    object::{State, Validators},
     origin::{Asked, BodyLength, Extent, Mismatch, WireBody},
     request::Verdict,
     response::{Applies, HeaderPolicy, apply_disposition},
@@ -46,14 +46,17 @@ impl Read {
         let mut headers = self.fields(&origin.headers);
         let (status, body) = match extent {
             Extent::Whole { length: Some(length), end } => {
-                (StatusCode::OK, ObjectBody::Exact(ExactBody::new(body, 0, length, end)))
+                let body = ExactBody::new(body, 0, length, end);
+                let state = State::of(&origin.headers, length);
+                (StatusCode::OK, ObjectBody::Exact(self.object.body(body, state, length.saturating_sub(1))))
             }
             Extent::Whole { length: None, .. } => (StatusCode::OK, ObjectBody::Wire(body)),
             Extent::Part { range, total, skip, end } => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
                 headers.insert(CONTENT_RANGE, range.content_range(total));
                 let body = ExactBody::new(body, skip, range.len(), end);
-                (StatusCode::PARTIAL_CONTENT, ObjectBody::Exact(body))
+                let state = State::of(&origin.headers, total);
+                (StatusCode::PARTIAL_CONTENT, ObjectBody::Exact(self.object.body(body, state, range.last())))
             }
             Extent::Unsatisfiable { total } => return Err(Failure::unsatisfiable(total).into()),
         };

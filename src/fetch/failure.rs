@@ -214,17 +214,22 @@ impl Failure {
     }
 }
 
-pub(crate) fn from_origin_error(error: OriginError) -> ProxyError {
+pub(crate) fn from_origin_error(error: OriginError) -> Failure {
+    let mut retry_after = None;
     let kind = match &error {
         OriginError::Credentials(_) => ProxyErrorKind::Credentials,
         OriginError::Endpoint(_) => ProxyErrorKind::OriginMisconfigured,
         OriginError::Unwritable(_) => ProxyErrorKind::OriginRefused,
         OriginError::Overload(_) => ProxyErrorKind::Overloaded,
+        OriginError::LeftAlone { until_probe } => {
+            retry_after = Some(HeaderValue::from(until_probe.as_secs().saturating_add(1)));
+            ProxyErrorKind::OriginUnavailable
+        }
         OriginError::Wire(_) if error.is_overload() => ProxyErrorKind::Overloaded,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };
-    ProxyError::from_source(kind, error)
+    Failure { retry_after, ..ProxyError::from_source(kind, error).into() }
 }
 
 /// In characters, of what S3 says: the log is ours.

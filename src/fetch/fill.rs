@@ -9,10 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::{
-    runtime::Handle,
-    time::{Instant, timeout},
-};
+use tokio::runtime::Handle;
 
 use super::{
     from_origin_error,
@@ -52,12 +49,12 @@ impl Object {
     }
 
     /// The bytes of a range of a stored state.
-    async fn open(&self, fill: &Fill, found: &Found) -> Result<ExactBody, FillError> {
+    async fn open(self: &Arc<Self>, fill: &Fill, found: &Found) -> Result<ExactBody, FillError> {
         let part = self.part(fill.range, &State::of(&found.fields, found.total), Cut::Any).await;
         part.map_err(|why| match why {
             PartError::Changed => FillError::Changed,
             PartError::Refused(refusal) => FillError::Refused(Box::new(self.mount.to_failure(*refusal))),
-            PartError::Origin(error) => FillError::Refused(Box::new(from_origin_error(error).into())),
+            PartError::Origin(error) => FillError::Refused(Box::new(from_origin_error(error))),
             PartError::Mismatch(mismatch) => FillError::Broken(mismatch.to_string().into()),
             PartError::NoRanges => FillError::Broken(why.to_string().into()),
         })
@@ -99,21 +96,14 @@ impl Filling {
     async fn pump(&self, mut body: ExactBody) {
         let Self { object, head, fill } = self;
         let Some(cache) = object.cache() else { return };
-        let mut last = Instant::now();
         loop {
-            // Otherwise every reader would wait for a dead connection for ever.
-            let left = object.mount.0.silence.saturating_sub(last.elapsed());
-            let frame = match timeout(left, next(&mut body, fill)).await {
-                Ok(Next::Frame(frame)) => frame,
-                Err(elapsed) => Some(Err(elapsed.into())),
-                Ok(Next::Abandoned) if cache.abandon(fill) => return,
-                Ok(Next::Abandoned) => continue,
+            let frame = match next(&mut body, fill).await {
+                Next::Frame(frame) => frame,
+                Next::Abandoned if cache.abandon(fill) => return,
+                Next::Abandoned => continue,
             };
             match frame {
-                Some(Ok(frame)) => {
-                    last = Instant::now();
-                    cache.receive(fill, frame.into_data().unwrap_or_default());
-                }
+                Some(Ok(frame)) => cache.receive(fill, frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
                     self.forget();
                     return fill.fail(FillError::Broken(error.to_string().into()));

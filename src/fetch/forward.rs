@@ -9,7 +9,7 @@ use crate::{
     body::{ExactBody, ObjectBody},
     cache::{AskedAt, Found, Head, MountCache},
     error::Failure,
-    object::Validators,
+    object::{State, Validators},
     origin::{Answer, Asked, BodyLength, Extent, Mismatch, Refusal, S3ErrorCode, WireBody},
     request::{ByteRange, Question, RangeSpec, Ranges, ReadMethod},
 };
@@ -202,9 +202,9 @@ impl Read {
         let storable = held.and_then(|(range, total, skip, end)| {
             let found = self.object.found(cache, &head.headers, total, None, asked)?;
             let is_whole = range.is_none_or(|range| range.len() == total);
-            (is_whole || found.is_pinned()).then_some((found, range, skip, end))
+            (is_whole || found.is_pinned()).then_some((found, range, total, skip, end))
         });
-        let Some((mut found, range, skip, end)) = storable else {
+        let Some((mut found, range, total, skip, end)) = storable else {
             cache.store_uncacheable(&self.object.id(cache), self.object.now(), asked);
             return self.hand_on(Response::from_parts(head, body)).await;
         };
@@ -220,7 +220,9 @@ impl Read {
         let Some((kept, fill)) = cache.begin_fill(&id, found, range, asked) else {
             return self.hand_on(Response::from_parts(head, body)).await;
         };
-        self.object.begin_with(&kept, fill, ExactBody::new(body, skip, range.len(), end));
+        let body = ExactBody::new(body, skip, range.len(), end);
+        let state = State::of(&head.headers, total);
+        self.object.begin_with(&kept, fill, self.object.body(body, state, range.last()));
         Ok(Forwarded::Stored(kept))
     }
 

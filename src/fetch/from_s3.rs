@@ -50,6 +50,10 @@ impl Read {
                 S3ErrorCode::PreconditionFailed if question.has_conditions() => {
                     Box::pin(self.head_first()).await
                 }
+                // The server does not implement the condition; here it is.
+                _ if refusal.status == StatusCode::NOT_IMPLEMENTED && question.has_conditions() => {
+                    Box::pin(self.head_first()).await
+                }
                 _ => Err(Box::pin(self.explain(refusal)).await),
             },
         }

@@ -110,7 +110,7 @@ impl Read {
         let Some(first) = plan.spans().first().copied() else { return Err(Doubt::OtherState) };
         let first = match self.object.part(first.range, &state, Cut::Small).await {
             Ok(first) => first,
-            Err(PartError::Origin(error)) => return Err(Failure::from(from_origin_error(error)).into()),
+            Err(PartError::Origin(error)) => return Err(from_origin_error(error).into()),
             Err(PartError::Refused(refusal)) => return Err(self.explain(*refusal).await.into()),
             Err(PartError::NoRanges) => return self.ask_for(None, Some(total)).await,
             Err(PartError::Changed) => return Err(Doubt::Mismatch(Mismatch::CHANGED)),

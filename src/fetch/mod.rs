@@ -14,6 +14,7 @@ mod gate;
 mod head_first;
 mod object;
 mod read;
+mod resume;
 mod step;
 mod store_answer;
 mod through_cache;

@@ -1,4 +1,8 @@
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::SystemTime,
+};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -54,10 +58,26 @@ impl Object {
         self.mount.0.origin.read(target, question).await
     }
 
-    /// Reads a range of exactly this state.
-    pub(super) async fn part(&self, range: ByteRange, of: &State, cut: Cut) -> Result<ExactBody, PartError> {
+    /// Reads a range of exactly this state. If S3 breaks off, the rest is asked for.
+    pub(super) async fn part(
+        self: &Arc<Self>,
+        range: ByteRange,
+        of: &State,
+        cut: Cut,
+    ) -> Result<ExactBody, PartError> {
+        let body = self.read(range, of, cut).await?;
+        Ok(self.body(body, of.clone(), range.last()))
+    }
+
+    /// A body that ends at `last` of this state, and of which the rest is asked for if S3 breaks off.
+    pub(super) fn body(self: &Arc<Self>, body: ExactBody, of: State, last: u64) -> ExactBody {
+        let object: Arc<Self> = Arc::clone(self);
+        body.of(object, of, last)
+    }
+
+    pub(super) async fn read(&self, range: ByteRange, of: &State, cut: Cut) -> Result<ExactBody, PartError> {
         let question = Question::part(range, of.tag());
-        let answer = match self.ask(&question).await.map_err(PartError::Origin)? {
+        let answer = match self.ask_pinned(&question).await.map_err(PartError::Origin)? {
             Answer::Found(answer) => answer,
             Answer::NotModified(_) => return Err(PartError::Mismatch(Mismatch::UNASKED)),
             Answer::Refused(refusal) => {
@@ -85,6 +105,23 @@ impl Object {
                 Err(PartError::Changed)
             }
         }
+    }
+
+    /// Asks with `If-Match`, unless the server says that it does not implement it. The tag of its response tells the same.
+    async fn ask_pinned(&self, question: &Question) -> Result<Answer, OriginError> {
+        let lacks_if_match = &self.mount.0.origin.lacks_if_match;
+        if !lacks_if_match.load(Ordering::Relaxed) {
+            match self.ask(question).await? {
+                Answer::Refused(refusal)
+                    if refusal.status == StatusCode::NOT_IMPLEMENTED && question.has_conditions() =>
+                {
+                    lacks_if_match.store(true, Ordering::Relaxed);
+                    tracing::debug!(bucket = %self.bucket, "the server does not implement If-Match: tags are compared here");
+                }
+                answer => return Ok(answer),
+            }
+        }
+        self.ask(&Question::get(question.range, Vec::new())).await
     }
 
     pub(super) fn cache(&self) -> Option<&MountCache> {
@@ -200,7 +237,7 @@ mod tests {
     /// The bytes, or why there are none.
     async fn read(reply: Reply, total: u64, cut: Cut) -> Result<String, String> {
         let state = State::of(&HeaderMap::from_iter([(ETAG, HeaderValue::from_static("\"1\""))]), total);
-        match object(reply).part(ByteRange::new(2, 5).unwrap(), &state, cut).await {
+        match Arc::new(object(reply)).part(ByteRange::new(2, 5).unwrap(), &state, cut).await {
             Ok(body) => {
                 let body = ResponseBody::<SdkBody>::object(ObjectBody::Exact(body)).collect().await;
                 Ok(String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap())

@@ -117,7 +117,7 @@ impl Fetch {
 
 impl Read {
     pub(super) async fn ask(&self, question: &Question) -> Result<Answer, Failure> {
-        self.object.ask(question).await.map_err(|error| from_origin_error(error).into())
+        self.object.ask(question).await.map_err(from_origin_error)
     }
 
     pub(super) fn warn_of(&self, mismatch: Mismatch) {

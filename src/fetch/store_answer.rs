@@ -139,7 +139,7 @@ impl Object {
             }
             Ok(Answer::Refused(refusal)) => self.mount.to_failure(refusal),
             Ok(Answer::Found(_) | Answer::NotModified(_)) => Failure::mismatch(Mismatch::UNASKED),
-            Err(error) => from_origin_error(error).into(),
+            Err(error) => from_origin_error(error),
         };
         let failure = self.lost(cache, Some(stale), failure);
         if !failure.is_outage() {

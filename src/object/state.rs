@@ -22,6 +22,11 @@ impl State {
         self.tag.as_ref().and_then(EntityTag::parse)
     }
 
+    /// Whether parts of it can be told from those of another state.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.tag().is_some_and(|tag| !tag.is_weak() && tag.to_s3().is_some())
+    }
+
     /// Whether these fields certainly belong to it.
     pub(crate) fn is(&self, fields: &HeaderMap) -> bool {
         Validators::of(fields).is_same_state(Validators { tag: self.tag(), last_modified: None })

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{Answer, S3ErrorCode, S3Origin, Target};
+use super::{Answer, S3ErrorCode, S3Origin, Target, wire::Reuse};
 use crate::request::Question;
 
 /// S3's response for a key that does not exist.
@@ -54,7 +54,7 @@ impl S3Origin {
         let place = self.place(absent.bucket).ok()?;
         let cell = place.absent_keys.cell();
         let asked = cell.get_or_init(|| async {
-            match self.read(absent, &Question::first_byte()).await {
+            match self.attempt(absent, &Question::first_byte(), Reuse::Allowed).await {
                 Ok(Answer::Refused(refusal)) => match refusal.code {
                     S3ErrorCode::NoSuchKey => Some(Absence::Told),
                     S3ErrorCode::AccessDenied => Some(Absence::Hidden),

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{
     credentials::CredentialsUnavailable,
@@ -14,6 +14,10 @@ pub(crate) enum OriginError {
     Credentials(CredentialsUnavailable),
     Endpoint(EndpointError),
     Overload(Overload),
+    /// S3 failed again and again, and is asked again later.
+    LeftAlone {
+        until_probe: Duration,
+    },
     Wire(WireError),
     /// The request can't be written: the credentials contain bytes that no field may contain.
     Unwritable(BoxError),
@@ -42,6 +46,7 @@ impl fmt::Display for OriginError {
             Self::Credentials(_) => "no credentials",
             Self::Endpoint(_) => "the bucket has no endpoint",
             Self::Overload(_) => "the request to the origin was not sent",
+            Self::LeftAlone { .. } => "the origin fails again and again, and is left alone for a moment",
             Self::Wire(_) => "the origin could not be reached",
             Self::Unwritable(_) => "the request to the origin could not be written",
         })
@@ -54,6 +59,7 @@ impl std::error::Error for OriginError {
             Self::Credentials(error) => Some(error),
             Self::Endpoint(error) => Some(error),
             Self::Overload(error) => Some(error),
+            Self::LeftAlone { .. } => None,
             Self::Wire(error) => Some(error),
             Self::Unwritable(error) => Some(error.as_ref()),
         }

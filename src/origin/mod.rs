@@ -16,6 +16,7 @@ mod probe;
 mod recovery;
 mod refusal;
 mod request;
+mod resilience;
 mod s3_error;
 mod sdk_error;
 mod secrets;
@@ -26,7 +27,6 @@ mod transport;
 mod typed;
 mod wire;
 
-pub use self::transport::{Transport, TransportBuilder};
 pub(crate) use self::{
     absent_keys::Absence,
     clock::OriginClock,
@@ -39,6 +39,7 @@ pub(crate) use self::{
     in_flight::{InFlight, InFlightLimits},
     list::{list_refusal, listed_key},
     refusal::Refusal,
+    resilience::Resilience,
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
@@ -48,6 +49,10 @@ pub(crate) use self::{
 pub(crate) use self::{
     probe::{Probe, Route},
     wire::TlsFault,
+};
+pub use self::{
+    resilience::{CircuitBreaker, OriginSnapshot, RetryPolicy},
+    transport::{Transport, TransportBuilder},
 };
 #[cfg(feature = "aws-config")]
 pub(crate) use self::{

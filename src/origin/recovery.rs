@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{
     Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target, WireBody,
     s3::{BucketEndpoint, Sent},
+    wire::Reuse,
 };
 use crate::{
     object::BucketName,
@@ -53,7 +54,7 @@ impl S3Origin {
         if !is_taught {
             return Ok(Answer::Refused(refusal));
         }
-        let Sent { answer, place, .. } = self.send(target, question).await?;
+        let Sent { answer, place, .. } = self.send(target, question, Reuse::Allowed).await?;
         Ok(match answer.status() {
             status if status.is_success() => Answer::Found(answer),
             StatusCode::NOT_MODIFIED => Answer::NotModified(answer),
@@ -104,7 +105,7 @@ impl S3Origin {
         if let Some(code) = self.explainer.known(target.bucket, refusal.status) {
             return Ok(Refusal { code, ..refusal });
         }
-        let answer = self.send(target, &Question::first_byte()).await?.answer;
+        let answer = self.send(target, &Question::first_byte(), Reuse::Allowed).await?.answer;
         if answer.status().is_success() {
             return Ok(refusal);
         }

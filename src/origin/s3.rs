@@ -1,8 +1,8 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
-    time::SystemTime,
+    sync::{Arc, PoisonError, RwLock, atomic::AtomicBool},
+    time::{Duration, SystemTime},
 };
 
 use aws_smithy_async::time::TimeSource;
@@ -18,6 +18,7 @@ use super::{
     endpoint::{AuthScheme, Endpoint, EndpointError},
     in_flight::InFlight,
     recovery::Explainer,
+    resilience::{Breaker, Resilience, Turn, is_failure},
     wire::{Reuse, SdkClient, Wire, WireErrorKind},
 };
 use crate::{
@@ -33,11 +34,14 @@ pub(crate) struct S3Origin {
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
     in_flight: InFlight,
+    pub(crate) resilience: Arc<Resilience>,
     pub(super) clock: OriginClock,
     pub(crate) terms: BucketTerms,
     /// The fields of `terms`.
     term_fields: TermFields,
     pub(super) explainer: Explainer,
+    /// The server has said that it does not implement `If-Match`.
+    pub(crate) lacks_if_match: AtomicBool,
     /// The endpoints resolved so far. Those of fixed buckets are resolved when the configuration is built.
     places: RwLock<HashMap<BucketName, Arc<BucketEndpoint>>>,
 }
@@ -73,6 +77,7 @@ pub(super) struct BucketEndpoint {
     /// The origin's credentials, or those of a session with the bucket.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) wire: Wire,
+    breaker: Breaker,
     pub(super) absent_keys: AbsentKeys,
 }
 
@@ -93,6 +98,7 @@ impl S3Origin {
         credentials: Option<CredentialCache>,
         client: WireClient,
         in_flight: InFlight,
+        resilience: Arc<Resilience>,
         clock: OriginClock,
         terms: BucketTerms,
     ) -> Self {
@@ -102,10 +108,12 @@ impl S3Origin {
             credentials,
             client,
             in_flight,
+            resilience,
             clock,
             terms,
             term_fields,
             explainer: Explainer::default(),
+            lacks_if_match: AtomicBool::new(false),
             places: RwLock::default(),
         }
     }
@@ -155,8 +163,13 @@ impl S3Origin {
 
     /// Sends a request to S3 and waits for the head of the response. If a refusal says how to correct the request,
     /// repeats it once.
-    pub(crate) async fn read(&self, target: Target<'_>, question: &Question) -> Result<Answer, OriginError> {
-        let sent = self.send(target, question).await?;
+    pub(super) async fn attempt(
+        &self,
+        target: Target<'_>,
+        question: &Question,
+        reuse: Reuse,
+    ) -> Result<Answer, OriginError> {
+        let sent = self.send(target, question, reuse).await?;
         match sent.answer.status() {
             status if status.is_success() => Ok(Answer::Found(sent.answer)),
             StatusCode::NOT_MODIFIED => Ok(Answer::NotModified(sent.answer)),
@@ -167,10 +180,16 @@ impl S3Origin {
 
     /// Sends a request once, or twice if a kept connection turns out to be closed. All that reads objects of the mount comes
     /// here: requests of clients, fills of the cache, and refreshes in the background.
-    pub(super) async fn send(&self, target: Target<'_>, question: &Question) -> Result<Sent, OriginError> {
+    pub(super) async fn send(
+        &self,
+        target: Target<'_>,
+        question: &Question,
+        mut reuse: Reuse,
+    ) -> Result<Sent, OriginError> {
         let place = self.place(target.bucket).map_err(OriginError::Endpoint)?;
-        let (mut reuse, mut permit) = (Reuse::Allowed, None);
-        loop {
+        let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
+        let mut permit = None;
+        let result = loop {
             let now = self.now();
             let identity = match &place.credentials {
                 Some(cache) => Some(match cache.current(now) {
@@ -189,19 +208,51 @@ impl S3Origin {
                 endpoint.request(question, path_and_query, identity.as_deref(), &self.term_fields, &at)?;
             match place.wire.send(&place.endpoint, request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
-                Ok(mut answer) => {
-                    mend_length(answer.headers_mut());
-                    answer.body_mut().hold(permit);
-                    return Ok(Sent { answer, identity, place, at: now });
-                }
-                Err(error) => {
-                    if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
-                        // The learnt endpoint is of no use: the next request starts over.
-                        self.forget_place(target.bucket);
-                    }
-                    return Err(OriginError::Wire(error));
-                }
+                Ok(answer) => break Ok((answer, identity, now)),
+                Err(error) => break Err(error),
             }
+        };
+        let turn = match &result {
+            Ok((answer, ..)) if is_failure(answer.status()) => pass.failed(),
+            Ok(_) => pass.succeeded(),
+            // That says nothing of S3.
+            Err(error) if error.kind == WireErrorKind::Overloaded => {
+                drop(pass);
+                None
+            }
+            Err(_) => pass.failed(),
+        };
+        if let Some(turn) = turn {
+            self.turned(turn, target.bucket);
+        }
+        match result {
+            Ok((mut answer, identity, at)) => {
+                mend_length(answer.headers_mut());
+                answer.body_mut().hold(permit);
+                Ok(Sent { answer, identity, place, at })
+            }
+            Err(error) => {
+                if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
+                    // The learnt endpoint is of no use: the next request starts over.
+                    self.forget_place(target.bucket);
+                }
+                Err(OriginError::Wire(error))
+            }
+        }
+    }
+
+    fn left_alone(&self, until_probe: Duration) -> OriginError {
+        self.resilience.counters.refused();
+        OriginError::LeftAlone { until_probe }
+    }
+
+    fn turned(&self, turn: Turn, bucket: &BucketName) {
+        match turn {
+            Turn::Opened => {
+                self.resilience.counters.opened();
+                tracing::error!(%bucket, "S3 fails again and again: only probes are sent to it until one succeeds");
+            }
+            Turn::Closed => tracing::warn!(%bucket, "S3 answers again"),
         }
     }
 
@@ -241,6 +292,7 @@ impl S3Origin {
             endpoint,
             credentials,
             wire,
+            breaker: Breaker::new(self.resilience.breaker.clone()),
             absent_keys: AbsentKeys::default(),
         });
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);

@@ -61,6 +61,7 @@ impl Transport {
         let settings = PoolSettings {
             connect_timeout: CONNECT_TIMEOUT,
             response_timeout: RESPONSE_TIMEOUT,
+            read_timeout: READ_TIMEOUT,
             max_connections: MAX_CONNECTIONS,
             max_idle: MAX_IDLE_CONNECTIONS,
             idle_timeout: IDLE_TIMEOUT,
@@ -73,11 +74,6 @@ impl Transport {
     pub(crate) fn shared() -> Self {
         static SHARED: LazyLock<Transport> = LazyLock::new(|| Transport::builder().assemble());
         SHARED.clone()
-    }
-
-    /// The limit from a request to the head of its response, and between two pieces of a body that fills the cache.
-    pub(crate) fn response_timeout(&self) -> Duration {
-        self.0.settings.response_timeout
     }
 
     /// Whether the program's own HTTP client connects, wherever it chooses.
@@ -100,8 +96,8 @@ impl Transport {
                 Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
             }
             Via::Client(client) => {
-                let PoolSettings { connect_timeout, response_timeout, .. } = self.0.settings;
-                let client = SdkClient::new(client, connect_timeout, response_timeout, clock);
+                let PoolSettings { connect_timeout, response_timeout, read_timeout, .. } = self.0.settings;
+                let client = SdkClient::new(client, connect_timeout, response_timeout, read_timeout, clock);
                 client.map(WireClient::Sdk).map_err(|why| {
                     ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
                         .caused_by(why)
@@ -136,10 +132,17 @@ impl TransportBuilder {
         self
     }
 
-    /// The limit from a request to the head of its response, and between two pieces of a body that fills the cache; 30
-    /// s by default.
+    /// The limit from a request to the first byte of its response's body; 10 s by default.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.settings.response_timeout = limit;
+        self
+    }
+
+    /// The limit between two pieces of a body, as long as somebody waits for the next one; 30 s by default. A body has no
+    /// limit in all. If S3 falls silent, the rest is asked for
+    /// ([`RetryPolicy`](crate::RetryPolicy)).
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.settings.read_timeout = limit;
         self
     }
 
@@ -177,8 +180,12 @@ impl TransportBuilder {
     ///
     /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero.
     pub fn build(self) -> Result<Transport, ConfigError> {
-        let PoolSettings { connect_timeout, response_timeout, max_connections, max_age, .. } = self.settings;
-        for (name, limit) in [("connect", connect_timeout), ("response", response_timeout)] {
+        let PoolSettings {
+            connect_timeout, response_timeout, read_timeout, max_connections, max_age, ..
+        } = self.settings;
+        for (name, limit) in
+            [("connect", connect_timeout), ("response", response_timeout), ("read", read_timeout)]
+        {
             if limit.is_zero() {
                 let message = format!("the {name} time-out is zero: no response could ever be in time");
                 return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
@@ -205,7 +212,8 @@ impl TransportBuilder {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 4096;
 const MAX_IDLE_CONNECTIONS: usize = 256;
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);

@@ -77,7 +77,7 @@ impl Mount {
         match &self.0.bucket {
             BucketSource::Fixed(bucket) => self.probe(bucket).await,
             BucketSource::FromPath(_) | BucketSource::Resolver(_) => {
-                self.0.origin.has_credentials().await.map_err(from_origin_error)
+                self.0.origin.has_credentials().await.map_err(|error| from_origin_error(error).error)
             }
         }
     }
@@ -91,7 +91,7 @@ impl Mount {
             Ok(Answer::Refused(refusal)) => refusal,
             // Full of requests that S3 answers: busy, but ready.
             Err(OriginError::Overload(_)) => return Ok(()),
-            Err(error) => return Err(from_origin_error(error)),
+            Err(error) => return Err(from_origin_error(error).error),
         };
         let absence = match refusal.code {
             S3ErrorCode::AccessDenied => self.absence(bucket).await,

@@ -46,6 +46,7 @@ pub(crate) fn error_response(
         kind,
         ProxyErrorKind::Credentials
             | ProxyErrorKind::OriginBusy
+            | ProxyErrorKind::OriginUnavailable
             | ProxyErrorKind::Resolver
             | ProxyErrorKind::Authorizer
     ) {

@@ -22,6 +22,7 @@ mod moto;
 mod origin_limits;
 mod policies;
 mod query;
+mod resilience;
 mod roles;
 mod seaweedfs;
 mod semantics;

@@ -19,8 +19,8 @@ use tower_s3_proxy::{
 };
 
 use crate::support::{
-    Answer, BUCKET, Client, Protocol, REGION, ask, bucket, get, is_cached, keys, mount, mount_at, origin,
-    over, proxy, raw, read_head, request, s3, serve,
+    Answer, BUCKET, Client, Protocol, REGION, ask, bucket, get, is_cached, keys, mount, mount_at, once,
+    origin, over, proxy, raw, read_head, request, s3, serve,
 };
 
 const TEXT: &[u8] = b"0123456789abcdef";
@@ -159,8 +159,8 @@ async fn refusals_tell_the_client_little() {
     ] {
         s3.store().deny(BUCKET, key, denial);
     }
-    let plain = proxy(mount(&s3));
-    let json = proxy(mount(&s3).error_format(ErrorFormat::ProblemJson));
+    let plain = proxy(once(mount(&s3)));
+    let json = proxy(once(mount(&s3)).error_format(ErrorFormat::ProblemJson));
 
     type Fields<'a> = &'a [(&'a str, &'a str)];
     use ProxyErrorKind as Kind;

@@ -28,7 +28,7 @@ use tower::ServiceExt;
 use tower_s3_proxy::Transport;
 
 use crate::support::{
-    Answer, BUCKET, Client, FnClient, Protocol, ask, get, is_cached, mount, mount_at, origin, proxy,
+    Answer, BUCKET, Client, FnClient, Protocol, ask, get, is_cached, mount, mount_at, once, origin, proxy,
     read_head, request, s3, serve,
 };
 
@@ -233,7 +233,7 @@ async fn a_body_that_breaks_off_is_an_error_for_the_client() {
     let s3 = s3().await;
     s3.store().put(BUCKET, "broken", pattern(MIB));
     for protocol in [Protocol::Http1, Protocol::Http2] {
-        let server = serve(protocol, proxy(mount(&s3))).await;
+        let server = serve(protocol, proxy(once(mount(&s3)))).await;
         for after in [0, 1, 1000, MIB as u64 - 1] {
             s3.store().break_off(BUCKET, "broken", after, 1);
             let mut client = Client::connect(protocol, server.addr).await;
@@ -310,7 +310,7 @@ async fn an_answer_that_is_no_http_is_a_bad_gateway() {
             }
         })
         .await;
-        let answered = ask(&proxy(mount_at(addr)), get("/a")).await;
+        let answered = ask(&proxy(once(mount_at(addr))), get("/a")).await;
         assert_eq!(answered.status, StatusCode::BAD_GATEWAY, "{answer:.20}");
         assert_eq!(connections.load(Ordering::Relaxed), 1, "a fresh connection that breaks is not retried");
     }

@@ -29,8 +29,8 @@ use tokio::{
 };
 use tower::{Service, ServiceExt};
 use tower_s3_proxy::{
-    BucketName, Cache, Mount, MountBuilder, ProxyError, ProxyErrorKind, S3Proxy, credentials::Credentials,
-    error::BoxError,
+    BucketName, Cache, Mount, MountBuilder, ProxyError, ProxyErrorKind, RetryPolicy, S3Proxy,
+    credentials::Credentials, error::BoxError, resilience::CircuitBreaker,
 };
 
 pub(crate) const BUCKET: &str = "media";
@@ -280,6 +280,11 @@ pub(crate) fn mount_at(origin: SocketAddr) -> MountBuilder {
 }
 
 /// Reads the head of a request; `None` if the connection was closed instead.
+/// A mount that asks S3 once for each request, whatever comes of it: for tests that look at each answer.
+pub(crate) fn once(builder: MountBuilder) -> MountBuilder {
+    builder.retry(RetryPolicy::never()).circuit_breaker(CircuitBreaker::never())
+}
+
 pub(crate) async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -12,7 +12,7 @@ use crate::{
     object::BucketName,
     origin::{
         Addressing, ConnectTo, CredentialCache, EndpointUrl, InFlight, InFlightLimits, OriginClock, Peer,
-        ReadBuffer, RefreshPolicy, S3Origin, WireClient,
+        ReadBuffer, RefreshPolicy, Resilience, S3Origin, WireClient,
     },
     response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -98,7 +98,6 @@ impl MountBuilder {
                 query: self.query,
                 cache,
                 tallies: Tallies::default(),
-                silence: self.transport.response_timeout(),
                 access: self.access.clone(),
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
@@ -187,7 +186,11 @@ impl MountBuilder {
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
         let in_flight = InFlight::new(self.in_flight);
-        Ok(Ingredients { addressing, client, in_flight, clock, terms: self.terms.of_bucket.clone() })
+        self.retry.check()?;
+        self.circuit_breaker.check()?;
+        let resilience = Arc::new(Resilience::new(self.retry.clone(), self.circuit_breaker.clone()));
+        let terms = self.terms.of_bucket.clone();
+        Ok(Ingredients { addressing, client, in_flight, resilience, clock, terms })
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {
@@ -205,6 +208,8 @@ struct Ingredients {
     client: WireClient,
     /// The sets share the bound of their mount.
     in_flight: InFlight,
+    /// And its budget.
+    resilience: Arc<Resilience>,
     clock: OriginClock,
     terms: BucketTerms,
 }
@@ -213,7 +218,7 @@ struct Ingredients {
 
 impl Ingredients {
     fn origin(&self, source: &CredentialsSource) -> S3Origin {
-        let Self { addressing, client, in_flight, clock, terms } = self;
+        let Self { addressing, client, in_flight, resilience, clock, terms } = self;
         let credentials = match source.signing() {
             Signing::Anonymous => None,
             Signing::By(provider) => {
@@ -226,6 +231,7 @@ impl Ingredients {
             credentials,
             client.clone(),
             in_flight.clone(),
+            Arc::clone(resilience),
             clock.clone(),
             terms.clone(),
         )

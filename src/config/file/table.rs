@@ -25,6 +25,7 @@ pub(super) struct FileTable {
 pub(super) struct TransportTable {
     pub(super) connect_timeout_ms: Option<u64>,
     pub(super) response_timeout_ms: Option<u64>,
+    pub(super) read_timeout_ms: Option<u64>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_idle_connections: Option<usize>,
     pub(super) max_connection_age_secs: Option<u64>,

@@ -42,7 +42,7 @@ connect_to = "127.0.0.1:9001"
 access_key_id = "${MEDIA_KEY}"
 secret_access_key = "${MEDIA_SECRET}"
 session_token = "${MEDIA_TOKEN}"
-transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, max_connections = 64, max_idle_connections = 8, max_connection_age_secs = 90 }
+transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, read_timeout_ms = 20000, max_connections = 64, max_idle_connections = 8, max_connection_age_secs = 90 }
 max_in_flight = 32
 max_queued = 16
 queue_timeout_ms = 250
@@ -175,6 +175,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
                 &Transport::builder()
                     .connect_timeout(Duration::from_millis(1500))
                     .response_timeout(Duration::from_secs(10))
+                    .read_timeout(Duration::from_secs(20))
                     .max_connections(64)
                     .max_idle_connections(8)
                     .max_connection_age(Duration::from_secs(90))
@@ -575,6 +576,7 @@ fn every_old_name_is_told_its_new_one() {
         ("mount", "miss", "fallback"),
         ("mount", "connect_timeout_ms", "transport.connect_timeout_ms"),
         ("mount", "response_timeout_ms", "transport.response_timeout_ms"),
+        ("mount", "read_timeout_ms", "transport.read_timeout_ms"),
         ("mount", "max_idle_connections", "transport.max_idle_connections"),
         ("cache", "missing_for", "negative_ttl_ms"),
         ("cache", "missing_for_ms", "negative_ttl_ms"),

@@ -11,6 +11,7 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     let TransportTable {
         connect_timeout_ms,
         response_timeout_ms,
+        read_timeout_ms,
         max_connections,
         max_idle_connections,
         max_connection_age_secs,
@@ -21,6 +22,9 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     }
     if let Some(limit) = response_timeout_ms {
         transport = transport.response_timeout(Duration::from_millis(*limit));
+    }
+    if let Some(limit) = read_timeout_ms {
+        transport = transport.read_timeout(Duration::from_millis(*limit));
     }
     if let Some(limit) = max_connections {
         transport = transport.max_connections(*limit);

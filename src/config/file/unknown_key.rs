@@ -39,7 +39,7 @@ fn similar<'k>(key: &str, keys: &[&'k str]) -> Option<&'k str> {
 }
 
 /// Keys that had another name before 0.1.
-const RENAMED: [(&str, &str); 10] = [
+const RENAMED: [(&str, &str); 11] = [
     ("cache_rule", "cache_control_rule"),
     ("missing_for", "negative_ttl_ms"),
     ("missing_for_ms", "negative_ttl_ms"),
@@ -49,6 +49,7 @@ const RENAMED: [(&str, &str); 10] = [
     ("miss", "fallback"),
     ("connect_timeout_ms", "transport.connect_timeout_ms"),
     ("response_timeout_ms", "transport.response_timeout_ms"),
+    ("read_timeout_ms", "transport.read_timeout_ms"),
     ("max_idle_connections", "transport.max_idle_connections"),
 ];
 

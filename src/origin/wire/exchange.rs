@@ -10,12 +10,16 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Pace, WireError, WireErrorKind,
     pool::{Pool, PooledBody, Reuse},
     sdk_client::SdkClient,
+    silence::{Silence, Silent},
 };
 use crate::{error::BoxError, origin::endpoint::Endpoint};
 
@@ -38,7 +42,12 @@ pub(crate) struct WireBody {
 enum Source {
     Pool(PooledBody),
     /// Boxed: it is large beside the other.
-    Sdk(Box<SdkBody>),
+    Sdk(Box<SdkSource>),
+}
+
+struct SdkSource {
+    body: SdkBody,
+    silence: Silence,
 }
 
 // === impl Wire ===
@@ -57,19 +66,15 @@ impl Wire {
                 let response = pool.send(request.map(|()| SdkBody::empty()), reuse).await?;
                 response.map(|body| WireBody::new(Source::Pool(body)))
             }
-            Self::Sdk(client) => client.send(endpoint, request).await?.map(WireBody::from),
+            Self::Sdk(client) => {
+                let response = client.send(endpoint, request).await?;
+                response.map(|body| WireBody::new(Source::sdk(body, client.read_timeout)))
+            }
         };
         if response.status().is_success() {
-            response.body_mut().begin(self.response_timeout()).await?;
+            response.body_mut().begin().await?;
         }
         Ok(response)
-    }
-
-    fn response_timeout(&self) -> Duration {
-        match self {
-            Self::Pool(pool) => pool.response_timeout(),
-            Self::Sdk(client) => client.response_timeout,
-        }
     }
 }
 
@@ -102,15 +107,29 @@ impl WireBody {
         polled.map_ok(|frame| frame.map_data(|data| Bytes::copy_from_slice(&data)))
     }
 
-    async fn begin(&mut self, limit: Duration) -> Result<(), WireError> {
+    async fn begin(&mut self) -> Result<(), WireError> {
         // Mostly it came with the head: then no timer is set.
         let began = match poll_fn(|cx| Poll::Ready(self.poll_first(cx))).await {
             Poll::Ready(began) => began,
-            Poll::Pending => timeout(limit, poll_fn(|cx| self.poll_first(cx)))
-                .await
-                .map_err(|elapsed| WireError::new(WireErrorKind::Timeout, elapsed))?,
+            Poll::Pending => self.first().await?,
         };
-        began.map_err(|error| WireError::new(WireErrorKind::Broken, error))
+        began.map_err(|error| {
+            let kind = if error.is::<Silent>() { WireErrorKind::Timeout } else { WireErrorKind::Broken };
+            WireError::new(kind, error)
+        })
+    }
+
+    /// The first byte has the same deadline as the head. The SDK's clients tell nobody theirs: there it is the one between
+    /// two pieces.
+    async fn first(&mut self) -> Result<Result<(), BoxError>, WireError> {
+        let deadline = self.source.deadline();
+        let first = poll_fn(|cx| self.poll_first(cx));
+        match deadline {
+            Some(deadline) => timeout_at(deadline, first)
+                .await
+                .map_err(|elapsed| WireError::new(WireErrorKind::Timeout, elapsed)),
+            None => Ok(first.await),
+        }
     }
 
     fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -127,7 +146,7 @@ impl WireBody {
 
 impl From<SdkBody> for WireBody {
     fn from(body: SdkBody) -> Self {
-        Self::new(Source::Sdk(Box::new(body)))
+        Self::new(Source::sdk(body, Duration::MAX))
     }
 }
 
@@ -168,6 +187,17 @@ impl Body for WireBody {
 // === impl Source ===
 
 impl Source {
+    fn sdk(body: SdkBody, read_timeout: Duration) -> Self {
+        Self::Sdk(Box::new(SdkSource { body, silence: Silence::new(read_timeout) }))
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Pool(body) => body.deadline(),
+            Self::Sdk(_) => None,
+        }
+    }
+
     fn set_pace(&mut self, pace: Pace) {
         if let Self::Pool(body) = self {
             body.set_pace(pace);
@@ -176,23 +206,36 @@ impl Source {
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self {
-            Self::Pool(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Sdk(body) => Pin::new(&mut **body).poll_frame(cx),
+            Self::Pool(body) => Pin::new(body).poll_frame(cx),
+            Self::Sdk(source) => source.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Pool(body) => body.is_end_stream(),
-            Self::Sdk(body) => Body::is_end_stream(&**body),
+            Self::Sdk(source) => Body::is_end_stream(&source.body),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Pool(body) => body.size_hint(),
-            Self::Sdk(body) => Body::size_hint(&**body),
+            Self::Sdk(source) => Body::size_hint(&source.body),
         }
+    }
+}
+
+// === impl SdkSource ===
+
+impl SdkSource {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
+            self.silence.broken();
+            return polled;
+        }
+        self.silence.poll(cx).map(|silent| Some(Err(silent.into())))
     }
 }
 

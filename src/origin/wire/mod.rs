@@ -6,6 +6,7 @@ mod pace;
 mod pool;
 mod sdk_adapter;
 mod sdk_client;
+mod silence;
 mod stream;
 mod unreached;
 

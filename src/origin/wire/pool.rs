@@ -44,6 +44,7 @@ use self::{
 };
 use super::{
     ConnectTo, WireError, WireErrorKind,
+    silence::Silence,
     stream::{Stream, bare, server_name},
 };
 
@@ -93,8 +94,10 @@ struct Host {
 pub(crate) struct PoolSettings {
     /// DNS, TCP and TLS together.
     pub(crate) connect_timeout: Duration,
-    /// From sending the request to the head of the response.
+    /// From sending the request to the first byte of the response's body.
     pub(crate) response_timeout: Duration,
+    /// From one piece of a body to the next.
+    pub(crate) read_timeout: Duration,
     /// For each host, idle ones included.
     pub(crate) max_connections: usize,
     /// For each host.
@@ -195,7 +198,8 @@ impl Pool {
             // Boxed: rare, and large beside the rest.
             None => Box::pin(self.open(reuse)).await?,
         };
-        let response = match timeout(self.0.settings.response_timeout, conn.exchange(request)).await {
+        conn.deadline = Instant::now() + self.0.settings.response_timeout.min(CENTURY);
+        let response = match timeout_at(conn.deadline, conn.exchange(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(WireError::new(broken, error)),
             Err(elapsed) => return Err(WireError::new(WireErrorKind::Timeout, elapsed)),
@@ -266,10 +270,6 @@ impl Pool {
         drop(closed);
     }
 
-    pub(super) fn response_timeout(&self) -> Duration {
-        self.0.settings.response_timeout
-    }
-
     async fn connect(&self) -> Result<Box<Conn>, WireError> {
         let PoolShared { host, settings, tls, .. } = &*self.0;
         let connect_error = |error: std::io::Error| WireError::new(WireErrorKind::Connect, error);
@@ -302,6 +302,8 @@ impl Pool {
             allowance,
             pace,
             runtime: Handle::try_current().ok(),
+            silence: Silence::new(settings.read_timeout),
+            deadline: Instant::now(),
             retires: Instant::now() + spread(settings.max_age),
             permit: None,
         }))

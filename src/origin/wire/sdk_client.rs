@@ -24,7 +24,7 @@ use crate::origin::endpoint::Endpoint;
 pub(crate) struct SdkClient {
     pub(in crate::origin) client: SharedHttpClient,
     connector: SharedHttpConnector,
-    pub(super) response_timeout: Duration,
+    pub(super) read_timeout: Duration,
 }
 
 // === impl SdkClient ===
@@ -34,6 +34,7 @@ impl SdkClient {
         client: &SharedHttpClient,
         connect_timeout: Duration,
         response_timeout: Duration,
+        read_timeout: Duration,
         clock: SharedTimeSource,
     ) -> Result<Self, BuildError> {
         let settings = HttpConnectorSettings::builder()
@@ -55,7 +56,7 @@ impl SdkClient {
             .with_retry_strategy(Some(NeverRetryStrategy::new()))
             .build()?;
         let connector = client.http_connector(&settings, &components);
-        Ok(Self { client: client.clone(), connector, response_timeout })
+        Ok(Self { client: client.clone(), connector, read_timeout })
     }
 
     pub(super) async fn send(

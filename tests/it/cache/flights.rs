@@ -19,7 +19,7 @@ use tower_s3_proxy::{
 };
 
 use super::origin::{Fault, HANG, MIB, Object, Origin, eventually, noise};
-use crate::support::{ask, get, request};
+use crate::support::{ask, get, once, request};
 
 const LARGE: usize = 16 * 1024 * 1024;
 
@@ -186,7 +186,7 @@ async fn a_read_of_which_nothing_more_comes_is_an_error_and_read_anew() {
         let (origin, object, gate) = large_at((LARGE / 4 * 3) as u64).await;
         let limit = Duration::from_secs(1);
         let (service, _) = origin.cached_by(Cache::builder(64 * MIB), |mount| {
-            mount.transport(&Transport::builder().response_timeout(limit).build().unwrap())
+            once(mount).transport(&Transport::builder().read_timeout(limit).build().unwrap())
         });
         let mut body = begin(&service).await.into_body();
         read_up_to(&mut body, LARGE / 4 * 3).await;
@@ -243,7 +243,7 @@ async fn what_breaks_off_is_not_kept() {
         let object = Object::new(noise(length, 2)).with("cache-control", "max-age=60");
         for after in [0, 1, length as u64 / 2, length as u64 - 1] {
             origin.put("a", &object);
-            let (service, cache) = origin.cached();
+            let (service, cache) = origin.cached_by(Cache::builder(64 * MIB), once);
             origin.fail(Fault::Cut(after));
             let broken = AtomicUsize::new(0);
             for _ in 0..2 {

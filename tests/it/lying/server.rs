@@ -21,7 +21,7 @@ use super::{
     reply::Connection,
     seen::Seen,
 };
-use crate::support::{keys, mount_at};
+use crate::support::{keys, mount_at, once};
 
 /// A running origin. Dropping it stops it and closes its connections.
 #[derive(Debug)]
@@ -61,8 +61,13 @@ impl LyingOrigin {
         Self { addr, shared, accepting }
     }
 
-    /// A mount of its bucket at `/`, with signed requests.
+    /// A mount of its bucket at `/`, with signed requests. It repeats none: each lie counts.
     pub(crate) fn mount(&self) -> MountBuilder {
+        once(self.resilient_mount())
+    }
+
+    /// A mount that repeats what fails, as by default.
+    pub(crate) fn resilient_mount(&self) -> MountBuilder {
         mount_at(self.addr).credentials(keys())
     }
 

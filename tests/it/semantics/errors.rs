@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     lying::{KEY, Lie, LyingOrigin, Object, Often, RETRY_AFTER, Which},
-    support::{BUCKET, is_cached, mount, proxy, request, s3},
+    support::{BUCKET, is_cached, mount, once, proxy, request, s3},
 };
 
 /// The status and the code of S3, the kind of error that a GET gets, and the one that a HEAD gets.
@@ -69,7 +69,7 @@ async fn every_refusal_of_s3_has_one_meaning() {
         let denial = Denial::Other { code, status: StatusCode::from_u16(status).unwrap() };
         s3.store().deny(BUCKET, KEY, denial);
         let origin = LyingOrigin::start(&object, &[Lie::Refuses(status, code, Often::Always)]).await;
-        for (name, service) in [("demo_s3", proxy(mount(&s3))), ("a script", proxy(origin.mount()))] {
+        for (name, service) in [("demo_s3", proxy(once(mount(&s3)))), ("a script", proxy(origin.mount()))] {
             for (method, fields, kind) in [
                 ("GET", &[][..], kind),
                 ("GET", &[("range", "bytes=0-4")], kind),

@@ -1,14 +1,15 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::{Pool, conn::Conn, idle::Rest};
-use crate::origin::wire::Pace;
+use crate::{error::BoxError, origin::wire::Pace};
 
 /// The body of an answer, together with the connection that it is read from.
 pub(in crate::origin::wire) struct PooledBody {
@@ -22,6 +23,11 @@ pub(in crate::origin::wire) struct PooledBody {
 impl PooledBody {
     pub(super) fn new(incoming: Incoming, conn: Box<Conn>, pool: Pool) -> Self {
         Self { incoming, lease: Some((conn, pool)) }
+    }
+
+    /// Until when its first byte must come; `None` if it is over.
+    pub(in crate::origin::wire) fn deadline(&self) -> Option<Instant> {
+        self.lease.as_ref().map(|(conn, _)| conn.deadline)
     }
 
     /// Sets how much of the body is taken at a time.
@@ -44,12 +50,12 @@ impl PooledBody {
 
 impl Body for PooledBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
         if polled.is_pending()
@@ -57,6 +63,16 @@ impl Body for PooledBody {
         {
             conn.drive(cx);
             polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        if let Some((conn, _)) = &mut this.lease {
+            if polled.is_ready() {
+                conn.silence.broken();
+            } else {
+                let silent = ready!(conn.silence.poll(cx));
+                // The connection is of no more use.
+                this.lease = None;
+                return Poll::Ready(Some(Err(silent.into())));
+            }
         }
         match &polled {
             // Complete: with its last frame already, since no one may ask for the end.
@@ -66,7 +82,7 @@ impl Body for PooledBody {
             Poll::Ready(Some(Err(_))) => this.lease = None,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
-        polled
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::origin::wire::{
     pace::SharedPace,
+    silence::Silence,
     stream::{Allowance, Stream},
 };
 
@@ -33,6 +34,10 @@ pub(super) struct Conn {
     pub(super) pace: SharedPace,
     /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
     pub(super) runtime: Option<Handle>,
+    /// Of the body that is read.
+    pub(super) silence: Silence,
+    /// Until when the first byte of the response must come.
+    pub(super) deadline: Instant,
     /// From then on it serves no other request.
     pub(super) retires: Instant,
     /// Of the pool. It can lack one while it is idle.

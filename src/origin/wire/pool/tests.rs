@@ -89,6 +89,7 @@ async fn read_head(stream: &mut TcpStream) -> bool {
 
 fn settings() -> PoolSettings {
     PoolSettings {
+        read_timeout: Duration::from_secs(30),
         connect_timeout: HANG,
         response_timeout: HANG,
         max_connections: 8,

@@ -1,0 +1,59 @@
+//! What a mount does about failures of S3: repeats reads within a budget, and leaves an S3 alone that answers nothing.
+
+mod breaker;
+mod budget;
+mod counters;
+mod policy;
+mod retry;
+
+use std::time::Duration;
+
+pub(super) use self::{
+    breaker::{Breaker, Turn},
+    retry::is_failure,
+};
+use self::{budget::Budget, counters::Counters};
+pub use self::{
+    counters::OriginSnapshot,
+    policy::{CircuitBreaker, RetryPolicy},
+};
+
+/// The policies of a mount, and what it counts by them. Its credential sets share them.
+#[derive(Debug)]
+pub(crate) struct Resilience {
+    pub(super) retry: RetryPolicy,
+    pub(super) breaker: CircuitBreaker,
+    budget: Budget,
+    pub(crate) counters: Counters,
+}
+
+// === impl Resilience ===
+
+impl Resilience {
+    pub(crate) fn new(retry: RetryPolicy, breaker: CircuitBreaker) -> Self {
+        Self { retry, breaker, budget: Budget::default(), counters: Counters::default() }
+    }
+
+    /// Whether a body that broke off so often in a row can go on.
+    pub(crate) fn may_go_on(&self, breaks: u32) -> bool {
+        self.retry.may_go_on(breaks)
+    }
+
+    /// The pause before a body goes on: none at the first time.
+    pub(crate) fn pause_before(&self, breaks: u32) -> Duration {
+        match breaks.checked_sub(1) {
+            Some(0) | None => Duration::ZERO,
+            Some(made) => self.retry.pause(made, Duration::ZERO, None, fastrand::f64()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether the budget allows one more request than clients asked for.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.budget.withdraw()
+    }
+
+    /// The repeated request was of use.
+    pub(crate) fn repeated(&self) {
+        self.budget.refund();
+    }
+}
