@@ -87,7 +87,10 @@ pub mod encryption {
 
 /// What a mount does when S3 fails: repeated reads, bodies that go on, circuit breakers.
 pub mod resilience {
-    pub use crate::origin::{CircuitBreaker, OriginSnapshot, RetryPolicy};
+    pub use crate::{
+        config::{AbsentObject, Replica, ReplicaCache},
+        origin::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
+    };
 }
 
 /// The way to S3: connections, certificates and time-outs, which mounts share.

@@ -12,13 +12,13 @@ use std::time::Duration;
 use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
-use super::AccessRules;
+use super::{AccessRules, Replica};
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
     object::BucketName,
-    origin::{Addressing, CircuitBreaker, InFlightLimits, RetryPolicy, Transport},
+    origin::{Addressing, CircuitBreaker, Hedging, InFlightLimits, RetryPolicy, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{Answers, CacheControlRule, Cors},
     route::BucketResolver,
@@ -40,8 +40,10 @@ pub struct MountBuilder {
     credentials: Option<CredentialsSource>,
     transport: Transport,
     in_flight: InFlightLimits,
-    retry: RetryPolicy,
+    retry: Option<RetryPolicy>,
     circuit_breaker: CircuitBreaker,
+    hedging: Option<Hedging>,
+    replica: Option<Replica>,
     clock: SharedTimeSource,
     cache_control_rules: Vec<CacheControlRule>,
     default_cache_control: Option<String>,
@@ -96,8 +98,10 @@ impl MountBuilder {
             credentials: None,
             transport: Transport::shared(),
             in_flight: InFlightLimits::default(),
-            retry: RetryPolicy::default(),
+            retry: None,
             circuit_breaker: CircuitBreaker::default(),
+            hedging: None,
+            replica: None,
             clock: SharedTimeSource::default(),
             cache_control_rules: Vec::new(),
             default_cache_control: None,

@@ -4,6 +4,7 @@ mod builder;
 #[cfg(feature = "toml")]
 mod file;
 mod mount;
+mod replica;
 
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
@@ -11,4 +12,5 @@ pub(crate) use self::mount::{AccessRules, MountParts};
 pub use self::{
     builder::MountBuilder,
     mount::{Mount, S3ProxyConfig},
+    replica::{AbsentObject, Replica, ReplicaCache},
 };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::MountBuilder;
+use super::{MountBuilder, Replica};
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
@@ -54,6 +54,7 @@ pub(crate) struct MountParts {
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,
     pub(crate) tallies: Tallies,
+    pub(crate) replica: Option<Replica>,
     pub(crate) access: AccessRules,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,

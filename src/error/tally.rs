@@ -29,6 +29,8 @@ pub(crate) struct Tallies {
     pub(crate) turned_away: Tally,
     /// Responses that are the fault of the proxy or of S3.
     pub(crate) faults: Tally,
+    /// Reads that the replica answered.
+    pub(crate) failed_over: Tally,
     /// Bodies that broke off and went on.
     pub(crate) resumed: Tally,
     /// What S3 said of them.
@@ -68,6 +70,7 @@ impl Default for Tallies {
             faults: Tally::new(20),
             refusals: Tally::new(20),
             resumed: Tally::new(1),
+            failed_over: Tally::new(1),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Read {
         let stale = before.and_then(|head| head.found());
         let question = self.first_question(cache, stale);
         let asked = cache.asked(&self.object.key, self.object.now());
-        match self.ask(&question).await? {
+        match self.ask_for_cache(&question).await? {
             Answer::Found(answer) if question.method == ReadMethod::Head => {
                 self.store_head(cache, stale, answer, asked).await
             }
@@ -74,7 +74,7 @@ impl Read {
         asked: AskedAt,
     ) -> Result<Forwarded, Failure> {
         let stale = before.and_then(|head| head.found());
-        match self.ask(&Question::head()).await? {
+        match self.ask_for_cache(&Question::head()).await? {
             Answer::Found(answer) => self.store_head(cache, stale, answer, asked).await,
             Answer::NotModified(_) => Err(Failure::mismatch(Mismatch::UNASKED)),
             Answer::Refused(refusal) => {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod deliver;
+mod failover;
 mod failure;
 mod fill;
 mod forward;

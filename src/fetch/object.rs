@@ -14,7 +14,7 @@ use crate::{
     cache::{MountCache, ObjectRef},
     config::Mount,
     object::{BucketName, Edition, ObjectKey, State},
-    origin::{Answer, Asked, BodyLength, Extent, Mismatch, OriginError, Refusal, S3ErrorCode, Target},
+    origin::{Answer, Asked, BodyLength, Extent, Mismatch, OriginError, Refusal, S3ErrorCode},
     request::{ByteRange, Question},
 };
 
@@ -53,11 +53,6 @@ pub(super) enum PartError {
 // === impl Object ===
 
 impl Object {
-    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, OriginError> {
-        let target = Target { bucket: &self.bucket, key: &self.key, version: self.edition.version.as_ref() };
-        self.mount.0.origin.read(target, question).await
-    }
-
     /// Reads a range of exactly this state. If S3 breaks off, the rest is asked for.
     pub(super) async fn part(
         self: &Arc<Self>,

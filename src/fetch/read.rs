@@ -120,6 +120,10 @@ impl Read {
         self.object.ask(question).await.map_err(from_origin_error)
     }
 
+    pub(super) async fn ask_for_cache(&self, question: &Question) -> Result<Answer, Failure> {
+        self.object.ask_for_cache(question).await.map_err(from_origin_error)
+    }
+
     pub(super) fn warn_of(&self, mismatch: Mismatch) {
         let (bucket, key) = (&self.object.bucket, self.object.key.as_str());
         tracing::warn!(%bucket, key, %mismatch, "asking again");

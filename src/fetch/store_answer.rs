@@ -127,7 +127,7 @@ impl Object {
     /// Fails if S3 could not respond.
     async fn revalidate(&self, cache: &MountCache, stale: &Arc<Head>) -> Result<(), Failure> {
         let asked = cache.asked(&self.key, self.now());
-        let failure = match self.ask(&Question::head()).await {
+        let failure = match self.ask_for_cache(&Question::head()).await {
             Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
                 match self.found_by_head(cache, answer.headers(), stale.found(), asked) {
                     HeadFor::Store(found) => drop(self.store(cache, *found, stale.found(), asked)),

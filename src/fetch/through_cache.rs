@@ -197,7 +197,12 @@ impl Read {
         let (Some(head), Some(found)) =
             (stale, found.filter(|found| found.may_stand_in(now, &self.wanted.asks.control)))
         else {
-            return Err(failure);
+            // What the replica sends does not go through the cache.
+            return if failure.is_outage() && self.object.is_apart() {
+                Ok(Next::Bypass)
+            } else {
+                Err(failure)
+            };
         };
         found.back_off(now);
         let asked = Learnt::Asked { is_newer: false };

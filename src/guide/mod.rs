@@ -16,6 +16,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [resilience] | what becomes of a response when S3 fails |
 //! | [limits] | what bounds clients, S3, memory and the log, and what is seen of that |
 //! | [standalone] | flags, the configuration file, health checks, signals |
 //! | [diagnosis] | `check`: why does the bucket not answer? |
@@ -132,6 +133,15 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("resilience.md")]
+///
+/// In the reference: [`resilience`](mod@crate::resilience), [`MountBuilder::retry`](crate::MountBuilder::retry),
+/// [`MountBuilder::circuit_breaker`](crate::MountBuilder::circuit_breaker),
+/// [`MountBuilder::hedge`](crate::MountBuilder::hedge), [`MountBuilder::replica`](crate::MountBuilder::replica),
+/// [`Mount::origin`](crate::Mount::origin).
+pub mod resilience {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("limits.md")]

@@ -51,7 +51,7 @@ pub(crate) use self::{
     wire::TlsFault,
 };
 pub use self::{
-    resilience::{CircuitBreaker, OriginSnapshot, RetryPolicy},
+    resilience::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
     transport::{Transport, TransportBuilder},
 };
 #[cfg(feature = "aws-config")]

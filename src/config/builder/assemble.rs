@@ -6,13 +6,13 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, MountCache},
-    config::{Mount, MountParts},
+    config::{Mount, MountParts, Replica},
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind, Tallies},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, EndpointUrl, InFlight, InFlightLimits, OriginClock, Peer,
-        ReadBuffer, RefreshPolicy, Resilience, S3Origin, WireClient,
+        Addressing, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits, OriginClock,
+        Peer, ReadBuffer, RefreshPolicy, Resilience, RetryPolicy, S3Origin, WireClient,
     },
     response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
     route::{BucketSource, HostName, KeyMapping, MountPath},
@@ -84,7 +84,7 @@ impl MountBuilder {
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
-        let mount = |origin, source, cache, sets| {
+        let mount = |origin, source, cache, replica, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
                 path: path.clone(),
@@ -98,6 +98,7 @@ impl MountBuilder {
                 query: self.query,
                 cache,
                 tallies: Tallies::default(),
+                replica,
                 access: self.access.clone(),
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
@@ -111,10 +112,10 @@ impl MountBuilder {
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, cache, Vec::new()))
+            (set.name.clone(), mount(origin, source, cache, None, Vec::new()))
         });
         let sets = sets.collect();
-        Ok(mount(origin, source, own, sets))
+        Ok(mount(origin, source, own, self.replica.clone(), sets))
     }
 
     fn own_credentials(&self) -> Result<&CredentialsSource, ConfigError> {
@@ -186,11 +187,22 @@ impl MountBuilder {
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
         let in_flight = InFlight::new(self.in_flight);
-        self.retry.check()?;
-        self.circuit_breaker.check()?;
-        let resilience = Arc::new(Resilience::new(self.retry.clone(), self.circuit_breaker.clone()));
+        let resilience = Arc::new(self.resilience()?);
         let terms = self.terms.of_bucket.clone();
         Ok(Ingredients { addressing, client, in_flight, resilience, clock, terms })
+    }
+
+    fn resilience(&self) -> Result<Resilience, ConfigError> {
+        let with_replica = || match self.replica {
+            Some(_) => RetryPolicy::default().max_attempts(2),
+            None => RetryPolicy::default(),
+        };
+        let retry = self.retry.clone().unwrap_or_else(with_replica);
+        retry.check()?;
+        self.circuit_breaker.check()?;
+        self.hedging.as_ref().map_or(Ok(()), Hedging::check)?;
+        self.replica.as_ref().map_or(Ok(()), Replica::check)?;
+        Ok(Resilience::new(retry, self.circuit_breaker.clone(), self.hedging.clone()))
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {

@@ -1,13 +1,29 @@
 //! What the mount does when S3 fails.
 
 use super::MountBuilder;
-use crate::origin::{CircuitBreaker, RetryPolicy};
+use crate::{
+    config::Replica,
+    origin::{CircuitBreaker, Hedging, RetryPolicy},
+};
 
 /// # When S3 fails
 impl MountBuilder {
     /// When a read is repeated, and when a body that broke off goes on; see [`RetryPolicy`] for the default.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.retry = Some(policy);
+        self
+    }
+
+    /// When a late read is asked for once more; see [`Hedging`]. Off by default.
+    pub fn hedge(mut self, policy: Hedging) -> Self {
+        self.hedging = Some(policy);
+        self
+    }
+
+    /// A second bucket, which answers while this one does not. Unless [`retry`](Self::retry) says otherwise, it is asked after
+    /// two attempts. [Credential sets](Self::credential_set) have no replica.
+    pub fn replica(mut self, replica: Replica) -> Self {
+        self.replica = Some(replica);
         self
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cache::Cache,
-    config::{Mount, MountBuilder, S3ProxyConfig},
+    config::{AbsentObject, Mount, MountBuilder, Replica, ReplicaCache, S3ProxyConfig},
     credentials::{CredentialsSource, from_keys},
     error::{ConfigError, ConfigErrorKind},
     origin::Transport,
@@ -81,8 +81,21 @@ pub(super) struct FileMount {
     pub(super) region: Option<String>,
     pub(super) credentials: FileCredentials,
     pub(super) builder: MountBuilder,
+    pub(super) replica: Option<Box<FileReplica>>,
 }
 
+/// The replica of a mount, complete except for credentials.
+pub(super) struct FileReplica {
+    pub(super) place: String,
+    pub(super) region: Option<String>,
+    /// `None` if they are the mount's.
+    pub(super) credentials: Option<FileCredentials>,
+    pub(super) builder: MountBuilder,
+    pub(super) absent: AbsentObject,
+    pub(super) cache: ReplicaCache,
+}
+
+#[derive(Clone)]
 pub(super) enum FileCredentials {
     Anonymous,
     Keys(Credentials),
@@ -234,7 +247,7 @@ impl ConfigFile {
             true => credentials::default_source(self.region()).await?,
             false => None,
         };
-        let used = self.mounts.iter().filter_map(FileMount::credentials_name);
+        let used = self.mounts.iter().flat_map(FileMount::credentials_names);
         let named = credentials::load(&self.credentials, used).await?;
         self.assemble(default.as_ref(), &named)
     }
@@ -283,14 +296,20 @@ impl fmt::Debug for ConfigFile {
 
 impl FileMount {
     fn needs_default_credentials(&self) -> bool {
-        matches!(self.credentials, FileCredentials::Default)
+        self.all_credentials().any(|credentials| matches!(credentials, FileCredentials::Default))
     }
 
-    fn credentials_name(&self) -> Option<&str> {
-        match &self.credentials {
-            FileCredentials::Named(name) => Some(name),
+    fn credentials_names(&self) -> impl Iterator<Item = &str> {
+        self.all_credentials().filter_map(|credentials| match credentials {
+            FileCredentials::Named(name) => Some(&**name),
             FileCredentials::Anonymous | FileCredentials::Keys(_) | FileCredentials::Default => None,
-        }
+        })
+    }
+
+    /// Its own, and its replica's.
+    fn all_credentials(&self) -> impl Iterator<Item = &FileCredentials> {
+        let of_replica = self.replica.as_ref().and_then(|replica| replica.credentials.as_ref());
+        std::iter::once(&self.credentials).chain(of_replica)
     }
 
     fn build(
@@ -298,29 +317,47 @@ impl FileMount {
         default: Option<&CredentialsSource>,
         named: &BTreeMap<String, CredentialsSource>,
     ) -> Result<Mount, ConfigError> {
-        let Self { place, region, credentials, builder } = self;
-        let missing = |why: &str| {
-            let message = format!("{place}: credentials are missing: {why}");
-            ConfigError::new(ConfigErrorKind::Missing, message)
-        };
-        if region.is_none() {
-            let message = format!(
-                "{place}: the region is missing: give region, for the mount or for the whole file; AWS_REGION counts for \
-                 flags only, and region = \"${{AWS_REGION}}\" takes it"
-            );
-            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        let Self { place, region, credentials, mut builder, replica } = self;
+        if let Some(replica) = replica {
+            let FileReplica { place, region, credentials: own, builder: of_replica, absent, cache } =
+                *replica;
+            let credentials = own.unwrap_or_else(|| credentials.clone());
+            let mount = build(&place, region.as_deref(), credentials, of_replica, default, named)?;
+            builder = builder.replica(Replica::new(mount).absent(absent).cache(cache));
         }
-        let source = match credentials {
-            FileCredentials::Anonymous => CredentialsSource::anonymous(),
-            FileCredentials::Keys(keys) => from_keys(keys),
-            FileCredentials::Named(name) => {
-                named.get(&name).cloned().ok_or_else(|| missing("those with a name are for ConfigFile::load"))?
-            }
-            FileCredentials::Default => default.cloned().ok_or_else(|| {
-                missing("give access_key_id and secret_access_key, or credentials = \"NAME\", or say anonymous = true")
-            })?,
-        };
-        let built = builder.credentials(source).build();
-        built.map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
+        build(&place, region.as_deref(), credentials, builder, default, named)
     }
+}
+
+fn build(
+    place: &str,
+    region: Option<&str>,
+    credentials: FileCredentials,
+    builder: MountBuilder,
+    default: Option<&CredentialsSource>,
+    named: &BTreeMap<String, CredentialsSource>,
+) -> Result<Mount, ConfigError> {
+    let missing = |why: &str| {
+        let message = format!("{place}: credentials are missing: {why}");
+        ConfigError::new(ConfigErrorKind::Missing, message)
+    };
+    if region.is_none() {
+        let message = format!(
+            "{place}: the region is missing: give region, for the mount or for the whole file; AWS_REGION counts for \
+             flags only, and region = \"${{AWS_REGION}}\" takes it"
+        );
+        return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+    }
+    let source = match credentials {
+        FileCredentials::Anonymous => CredentialsSource::anonymous(),
+        FileCredentials::Keys(keys) => from_keys(keys),
+        FileCredentials::Named(name) => {
+            named.get(&name).cloned().ok_or_else(|| missing("those with a name are for ConfigFile::load"))?
+        }
+        FileCredentials::Default => default.cloned().ok_or_else(|| {
+            missing("give access_key_id and secret_access_key, or credentials = \"NAME\", or say anonymous = true")
+        })?,
+    };
+    let built = builder.credentials(source).build();
+    built.map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
 }

@@ -6,6 +6,7 @@ mod config_file;
 mod credentials;
 mod expand;
 mod mount;
+mod resilience;
 mod source;
 mod table;
 mod terms;

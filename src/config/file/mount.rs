@@ -5,6 +5,7 @@ use toml::Spanned;
 use super::{
     FileCredentials, FileMount, Shared, cache,
     credentials::{self, NamedCredentials},
+    resilience,
     source::Source,
     table::{CacheControlRuleTable, CorsTable, MountTable, Text},
     terms, transport,
@@ -61,6 +62,12 @@ pub(super) fn read(
     let queue_timeout = table.queue_timeout_ms.map(Duration::from_millis);
     let builder = set(builder, queue_timeout, MountBuilder::queue_timeout);
 
+    let builder = resilience::of_mount(table, builder);
+    let replica = table.replica.as_ref();
+    let replica = replica
+        .map(|replica| resilience::replica(source, replica, table, number, shared).map(Box::new))
+        .transpose()?;
+
     let default = text("default_cache_control", &table.default_cache_control)?;
     let general = text("override_cache_control", &table.override_cache_control)?;
     let mut builder = set(builder, default, MountBuilder::default_cache_control);
@@ -81,7 +88,7 @@ pub(super) fn read(
     let builder = answers(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
     let credentials = self::credentials(source, table, shared.credentials)?;
-    Ok(FileMount { place, region, credentials, builder })
+    Ok(FileMount { place, region, credentials, builder, replica })
 }
 
 fn set<T>(

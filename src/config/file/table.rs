@@ -20,7 +20,7 @@ pub(super) struct FileTable {
     pub(super) mount: Tables<MountTable>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TransportTable {
     pub(super) connect_timeout_ms: Option<u64>,
@@ -29,6 +29,48 @@ pub(super) struct TransportTable {
     pub(super) max_connections: Option<usize>,
     pub(super) max_idle_connections: Option<usize>,
     pub(super) max_connection_age_secs: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RetryTable {
+    pub(super) max_attempts: Option<u32>,
+    pub(super) first_pause_ms: Option<u64>,
+    pub(super) longest_pause_ms: Option<u64>,
+    pub(super) deadline_ms: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CircuitBreakerTable {
+    pub(super) enabled: Option<bool>,
+    pub(super) failures: Option<u32>,
+    pub(super) interval_ms: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HedgeTable {
+    pub(super) quantile: Option<f64>,
+    pub(super) at_least_ms: Option<u64>,
+    pub(super) per_thousand: Option<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ReplicaTable {
+    pub(super) bucket: Option<Text>,
+    pub(super) region: Option<Text>,
+    pub(super) endpoint_url: Option<Text>,
+    pub(super) path_style: bool,
+    pub(super) connect_to: Option<Text>,
+    pub(super) anonymous: bool,
+    pub(super) credentials: Option<Text>,
+    pub(super) access_key_id: Option<Text>,
+    pub(super) secret_access_key: Option<Text>,
+    pub(super) session_token: Option<Text>,
+    pub(super) absent: Option<Text>,
+    pub(super) cache: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -98,6 +140,10 @@ pub(super) struct MountTable {
     pub(super) max_in_flight: Option<usize>,
     pub(super) max_queued: Option<usize>,
     pub(super) queue_timeout_ms: Option<u64>,
+    pub(super) retry: Option<Spanned<RetryTable>>,
+    pub(super) circuit_breaker: Option<Spanned<CircuitBreakerTable>>,
+    pub(super) hedge: Option<Spanned<HedgeTable>>,
+    pub(super) replica: Option<Spanned<ReplicaTable>>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,
@@ -163,6 +209,7 @@ pub(super) struct EncryptionTable {
 /// A string before its variables are expanded, and its place.
 pub(super) type Text = Spanned<Unexpanded>;
 
+#[derive(Clone)]
 pub(super) struct Unexpanded(pub(super) String);
 
 /// A size in bytes, as a number or as text with a unit.

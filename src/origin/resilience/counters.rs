@@ -10,6 +10,12 @@ pub struct OriginSnapshot {
     pub resumed: u64,
     /// Bodies that broke off for good, so that a response broke off, or a fill of the cache.
     pub broken: u64,
+    /// Reads that were late, so that a second request was sent.
+    pub hedged: u64,
+    /// Those of which the second was the faster one.
+    pub hedges_won: u64,
+    /// Reads that the replica answered.
+    pub failed_over: u64,
     /// How often the circuit breaker opened.
     pub opened: u64,
     /// Requests that an open circuit breaker refused.
@@ -22,6 +28,9 @@ pub(crate) struct Counters {
     retried: AtomicU64,
     resumed: AtomicU64,
     broken: AtomicU64,
+    hedged: AtomicU64,
+    hedges_won: AtomicU64,
+    failed_over: AtomicU64,
     opened: AtomicU64,
     refused: AtomicU64,
 }
@@ -30,10 +39,17 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn snapshot(&self) -> OriginSnapshot {
-        let Self { retried, resumed, broken, opened, refused } = self;
-        let [retried, resumed, broken, opened, refused] =
-            [retried, resumed, broken, opened, refused].map(|counter| counter.load(Ordering::Relaxed));
-        OriginSnapshot { retried, resumed, broken, opened, refused }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        OriginSnapshot {
+            retried: count(&self.retried),
+            resumed: count(&self.resumed),
+            broken: count(&self.broken),
+            hedged: count(&self.hedged),
+            hedges_won: count(&self.hedges_won),
+            failed_over: count(&self.failed_over),
+            opened: count(&self.opened),
+            refused: count(&self.refused),
+        }
     }
 
     pub(super) fn retried(&self) {
@@ -46,6 +62,18 @@ impl Counters {
 
     pub(crate) fn broken(&self) {
         self.broken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn hedged(&self) {
+        self.hedged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn hedge_won(&self) {
+        self.hedges_won.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn failed_over(&self) {
+        self.failed_over.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(in crate::origin) fn opened(&self) {

@@ -3,6 +3,7 @@
 mod breaker;
 mod budget;
 mod counters;
+mod hedge;
 mod policy;
 mod retry;
 
@@ -12,10 +13,10 @@ pub(super) use self::{
     breaker::{Breaker, Turn},
     retry::is_failure,
 };
-use self::{budget::Budget, counters::Counters};
+use self::{budget::Budget, counters::Counters, hedge::Hedges};
 pub use self::{
     counters::OriginSnapshot,
-    policy::{CircuitBreaker, RetryPolicy},
+    policy::{CircuitBreaker, Hedging, RetryPolicy},
 };
 
 /// The policies of a mount, and what it counts by them. Its credential sets share them.
@@ -23,6 +24,7 @@ pub use self::{
 pub(crate) struct Resilience {
     pub(super) retry: RetryPolicy,
     pub(super) breaker: CircuitBreaker,
+    hedges: Option<Hedges>,
     budget: Budget,
     pub(crate) counters: Counters,
 }
@@ -30,8 +32,9 @@ pub(crate) struct Resilience {
 // === impl Resilience ===
 
 impl Resilience {
-    pub(crate) fn new(retry: RetryPolicy, breaker: CircuitBreaker) -> Self {
-        Self { retry, breaker, budget: Budget::default(), counters: Counters::default() }
+    pub(crate) fn new(retry: RetryPolicy, breaker: CircuitBreaker, hedging: Option<Hedging>) -> Self {
+        let hedges = hedging.map(Hedges::new);
+        Self { retry, breaker, hedges, budget: Budget::default(), counters: Counters::default() }
     }
 
     /// Whether a body that broke off so often in a row can go on.

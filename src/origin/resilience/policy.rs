@@ -41,6 +41,27 @@ pub struct CircuitBreaker {
     pub(super) interval: Duration,
 }
 
+/// When a read that is late is asked for once more, on another connection: the faster response wins, and the other request
+/// is dropped.
+///
+/// Late is what takes longer to its first byte than most reads did lately. It is off by default: it makes the slowest reads
+/// faster, and S3 is asked a little more.
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, Mount, resilience::Hedging};
+///
+/// let bucket = BucketName::parse("studio-media")?;
+/// let mount = Mount::builder(bucket).region("us-west-2").anonymous().hedge(Hedging::default()).build()?;
+/// # let _ = mount;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hedging {
+    pub(super) quantile: f64,
+    pub(super) at_least: Duration,
+    pub(super) per_thousand: u32,
+}
+
 // === impl RetryPolicy ===
 
 impl RetryPolicy {
@@ -161,6 +182,48 @@ impl Default for CircuitBreaker {
     }
 }
 
+// === impl Hedging ===
+
+impl Hedging {
+    /// A read is late if this share of the last reads was faster; 0.95 by default.
+    #[must_use]
+    pub fn quantile(self, quantile: f64) -> Self {
+        Self { quantile, ..self }
+    }
+
+    /// No read is late before; 10 ms by default.
+    #[must_use]
+    pub fn at_least(self, at_least: Duration) -> Self {
+        Self { at_least, ..self }
+    }
+
+    /// How many of a thousand reads can be hedged; 50 by default.
+    #[must_use]
+    pub fn per_thousand(self, per_thousand: u32) -> Self {
+        Self { per_thousand, ..self }
+    }
+
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::InvalidValue`] if no read could be late, or all were.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let message = if !(self.quantile > 0.0 && self.quantile < 1.0) {
+            "the quantile of hedged reads must lie between 0 and 1, like 0.95"
+        } else if !(1..=1000).contains(&self.per_thousand) {
+            "of a thousand reads, 1 to 1000 can be hedged; leave hedging out if none shall be"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::new(ConfigErrorKind::InvalidValue, message))
+    }
+}
+
+impl Default for Hedging {
+    fn default() -> Self {
+        Self { quantile: 0.95, at_least: Duration::from_millis(10), per_thousand: 50 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +264,10 @@ mod tests {
         assert!(RetryPolicy::default().max_attempts(0).check().is_err());
         assert!(CircuitBreaker::default().failures(0).check().is_err());
         assert!(CircuitBreaker::default().interval(Duration::ZERO).check().is_err());
+        assert!(Hedging::default().check().is_ok());
+        for hedging in [0.0, 1.0, -1.0, f64::NAN].map(|quantile| Hedging::default().quantile(quantile)) {
+            assert!(hedging.check().is_err(), "{hedging:?}");
+        }
+        assert!(Hedging::default().per_thousand(0).check().is_err());
     }
 }

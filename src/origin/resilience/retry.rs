@@ -23,7 +23,11 @@ impl S3Origin {
     /// moment is repeated.
     pub(crate) async fn read(&self, target: Target<'_>, question: &Question) -> Result<Answer, OriginError> {
         let begun = Instant::now();
-        let answered = self.attempt(target, question, Reuse::Allowed).await;
+        let answered = match &self.resilience.hedges {
+            None => self.attempt(target, question, Reuse::Allowed).await,
+            // Boxed: large beside the other, and off by default.
+            Some(hedges) => Box::pin(self.hedged(hedges, target, question)).await,
+        };
         match Trouble::of(&answered, self.now()) {
             None => {
                 self.resilience.budget.succeeded();
@@ -71,7 +75,7 @@ impl S3Origin {
 
 impl Trouble {
     /// The failure of a request, if it may be gone at the next attempt.
-    fn of(answered: &Result<Answer, OriginError>, now: SystemTime) -> Option<Self> {
+    pub(in crate::origin) fn of(answered: &Result<Answer, OriginError>, now: SystemTime) -> Option<Self> {
         match answered {
             Ok(Answer::Found(_) | Answer::NotModified(_)) => None,
             Ok(Answer::Refused(refusal)) => refusal.is_for_now().then(|| Self {
@@ -101,6 +105,31 @@ fn delay(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
     let seconds = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     let until = || parse_date(value).and_then(|date| date.duration_since(now).ok());
     seconds.map(Duration::from_secs).or_else(until)
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Whether S3 failed, rather than answered.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Found(_) | Self::NotModified(_) => false,
+            Self::Refused(refusal) => refusal.is_for_now(),
+        }
+    }
+}
+
+// === impl OriginError ===
+
+impl OriginError {
+    /// Whether it is S3 that does not answer, or its credentials that can't be had.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Wire(error) => error.kind != WireErrorKind::Overloaded,
+            Self::Credentials(_) | Self::LeftAlone { .. } => true,
+            Self::Endpoint(_) | Self::Overload(_) | Self::Unwritable(_) => false,
+        }
+    }
 }
 
 // === impl Refusal ===

@@ -1,7 +1,9 @@
 //! An S3 that fails: reads that are repeated, bodies that go on, and an S3 that is left alone.
 
 mod breaker;
+mod hedge;
 mod origin;
+mod replica;
 mod resume;
 mod retry;
 mod timeouts;

@@ -35,6 +35,8 @@ pub(super) enum Fate {
     Reset,
     /// There is no response, and no end.
     Silent,
+    /// The object, after a while.
+    Late(Duration),
     /// 501 if the request has `If-Match`, else the object.
     NoIfMatch,
     /// The object, whatever the request's `If-Match` says.
@@ -156,6 +158,10 @@ impl Shared {
                 }
                 Fate::Refused(status, code) => refuse(&mut stream, status, code, None).await?,
                 Fate::RetryAfter(status, code, secs) => refuse(&mut stream, status, code, Some(secs)).await?,
+                Fate::Late(by) => {
+                    sleep(by).await;
+                    let _ = self.answer(&mut stream, &head, None).await?;
+                }
                 Fate::Reset => return end(stream, Break::Reset).await,
                 Fate::Silent => return end(stream, Break::Silence).await,
             }

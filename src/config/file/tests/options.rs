@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::config::file::table::{
-    CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CorsTable, CredentialsTable,
-    EncryptionTable, FileTable, MountTable, TransportTable,
+    CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable, CorsTable,
+    CredentialsTable, EncryptionTable, FileTable, HedgeTable, MountTable, ReplicaTable, RetryTable,
+    TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -52,6 +53,10 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.cache_heuristic]`", known::<CacheHeuristicTable>()),
         ("key of `[mount.cors]`", known::<CorsTable>()),
         ("key of `[mount.encryption]`", known::<EncryptionTable>()),
+        ("key of `[mount.retry]`", known::<RetryTable>()),
+        ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
+        ("key of `[mount.hedge]`", known::<HedgeTable>()),
+        ("key of `[mount.replica]`", known::<ReplicaTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),
@@ -99,6 +104,7 @@ fn the_methods_of_a_mount_are_there() {
         include_str!("../../builder/answers.rs"),
         include_str!("../../builder/cache.rs"),
         include_str!("../../builder/origin.rs"),
+        include_str!("../../builder/resilience.rs"),
         include_str!("../../builder/terms.rs"),
         include_str!("../../mount.rs"),
     ];

@@ -1,0 +1,103 @@
+//! What a mount does when S3 fails: the tables `[mount.retry]`, `[mount.circuit_breaker]`, `[mount.hedge]` and
+//! `[mount.replica]`.
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::{
+    FileMount, Shared,
+    config_file::FileReplica,
+    mount,
+    source::Source,
+    table::{CircuitBreakerTable, HedgeTable, MountTable, ReplicaTable, RetryTable},
+};
+use crate::{
+    config::{AbsentObject, MountBuilder, ReplicaCache},
+    error::ConfigError,
+    origin::{CircuitBreaker, Hedging, RetryPolicy},
+};
+
+pub(super) fn of_mount(table: &MountTable, mut builder: MountBuilder) -> MountBuilder {
+    if let Some(table) = &table.retry {
+        builder = builder.retry(retry(table.get_ref()));
+    }
+    if let Some(table) = &table.circuit_breaker {
+        builder = builder.circuit_breaker(circuit_breaker(table.get_ref()));
+    }
+    if let Some(table) = &table.hedge {
+        builder = builder.hedge(hedge(table.get_ref()));
+    }
+    builder
+}
+
+fn retry(table: &RetryTable) -> RetryPolicy {
+    let RetryTable { max_attempts, first_pause_ms, longest_pause_ms, deadline_ms } = table;
+    let policy = set(RetryPolicy::default(), *max_attempts, RetryPolicy::max_attempts);
+    let policy = set(policy, first_pause_ms.map(Duration::from_millis), RetryPolicy::first_pause);
+    let policy = set(policy, longest_pause_ms.map(Duration::from_millis), RetryPolicy::longest_pause);
+    set(policy, deadline_ms.map(Duration::from_millis), RetryPolicy::deadline)
+}
+
+fn circuit_breaker(table: &CircuitBreakerTable) -> CircuitBreaker {
+    let CircuitBreakerTable { enabled, failures, interval_ms } = table;
+    if *enabled == Some(false) {
+        return CircuitBreaker::never();
+    }
+    let policy = set(CircuitBreaker::default(), *failures, CircuitBreaker::failures);
+    set(policy, interval_ms.map(Duration::from_millis), CircuitBreaker::interval)
+}
+
+fn hedge(table: &HedgeTable) -> Hedging {
+    let HedgeTable { quantile, at_least_ms, per_thousand } = table;
+    let policy = set(Hedging::default(), *quantile, Hedging::quantile);
+    let policy = set(policy, at_least_ms.map(Duration::from_millis), Hedging::at_least);
+    set(policy, *per_thousand, Hedging::per_thousand)
+}
+
+fn set<P, T>(policy: P, value: Option<T>, method: impl FnOnce(P, T) -> P) -> P {
+    match value {
+        Some(value) => method(policy, value),
+        None => policy,
+    }
+}
+
+/// The replica of a mount, complete except for credentials.
+pub(super) fn replica(
+    source: &Source<'_>,
+    table: &Spanned<ReplicaTable>,
+    of: &MountTable,
+    number: usize,
+    shared: &Shared<'_>,
+) -> Result<FileReplica, ConfigError> {
+    let span = table.span();
+    let table = table.get_ref();
+    let absent = [("missing", AbsentObject::Missing), ("ask-replica", AbsentObject::AskReplica)];
+    let cache = [("shared", ReplicaCache::Shared), ("apart", ReplicaCache::Apart)];
+    let absent = source.choice("absent", table.absent.as_ref(), absent)?.unwrap_or_default();
+    let cache = source.choice("cache", table.cache.as_ref(), cache)?.unwrap_or_default();
+    // Buckets that the path names have the same names there.
+    let globs = of.buckets_from_path.clone().filter(|_| table.bucket.is_none());
+    let has_own_credentials = table.anonymous || table.credentials.is_some() || table.access_key_id.is_some();
+    let as_mount = MountTable {
+        bucket: table.bucket.clone(),
+        buckets_from_path: globs,
+        region: table.region.clone(),
+        endpoint_url: table.endpoint_url.clone(),
+        path_style: table.path_style,
+        connect_to: table.connect_to.clone(),
+        anonymous: table.anonymous,
+        credentials: table.credentials.clone(),
+        access_key_id: table.access_key_id.clone(),
+        secret_access_key: table.secret_access_key.clone(),
+        session_token: table.session_token.clone(),
+        transport: of.transport.clone(),
+        ..MountTable::default()
+    };
+    let shared = Shared { cache: None, ..*shared };
+    let FileMount { place, region, credentials, builder, .. } =
+        mount::read(source, &Spanned::new(span, as_mount), number, &shared)?;
+    let place = format!("{place}, the replica");
+    let credentials = has_own_credentials.then_some(credentials);
+    Ok(FileReplica { place, region, credentials, builder, absent, cache })
+}
