@@ -63,8 +63,11 @@ pub(super) struct Faulty {
     accepting: AbortHandle,
 }
 
+/// What becomes of a request with this number and this head.
+type Script = dyn Fn(usize, &str) -> Fate + Send + Sync;
+
 struct Shared {
-    script: Box<dyn Fn(usize, &str) -> Fate + Send + Sync>,
+    script: Box<Script>,
     object: Mutex<(Bytes, usize)>,
     asked: Mutex<Vec<String>>,
     open: AtomicUsize,

@@ -67,7 +67,7 @@ pub(super) async fn fetch(service: &S3Proxy, request: Request<Empty<Bytes>>) -> 
 impl Got {
     pub(super) async fn read<B>(response: http::Response<B>) -> Self
     where
-        B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+        B: http_body::Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,
     {
         let (head, mut incoming) = response.into_parts();
         let mut body = BytesMut::new();
@@ -76,7 +76,7 @@ impl Got {
             match frame {
                 Ok(frame) => body.extend(frame.into_data().ok()),
                 Err(error) => {
-                    broke_off = Some(error.to_string());
+                    broke_off = Some(format!("{error:?}"));
                     break;
                 }
             }
