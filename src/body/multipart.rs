@@ -41,6 +41,9 @@ enum SpanAnswer {
     Awaited(PartFuture),
     /// Boxed: it is large beside the other.
     Here(Box<SpanBody>),
+    /// The request failed ahead of its turn. It may have waited for the span before it to end, which a slow client reads: it
+    /// is repeated when its turn has come.
+    Failed,
 }
 
 /// The bytes of a span, those between its parts included.
@@ -118,6 +121,10 @@ impl MultipartBody {
             let body = match self.asked.front_mut() {
                 None => return Poll::Ready(Some(Ok(self.plan.end()))),
                 Some(AskedSpan { answer: SpanAnswer::Awaited(_), .. }) => return Poll::Pending,
+                Some(AskedSpan { span, answer: answer @ SpanAnswer::Failed }) => {
+                    *answer = SpanAnswer::Awaited((self.read)(span.range));
+                    continue;
+                }
                 Some(AskedSpan { answer: SpanAnswer::Here(body), .. }) => body,
             };
             match self.part {
@@ -142,7 +149,7 @@ impl MultipartBody {
     /// nobody reads.
     fn ask_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
         let is_near = self.asked.iter().all(|asked| match &asked.answer {
-            SpanAnswer::Awaited(_) => true,
+            SpanAnswer::Awaited(_) | SpanAnswer::Failed => true,
             SpanAnswer::Here(body) => body.body.remaining() <= NEAR,
         });
         while (is_near || self.asked.is_empty())
@@ -151,11 +158,15 @@ impl MultipartBody {
         {
             self.asked.push_back(AskedSpan { span, answer: SpanAnswer::Awaited((self.read)(span.range)) });
         }
-        for AskedSpan { span, answer } in &mut self.asked {
+        for (turn, AskedSpan { span, answer }) in self.asked.iter_mut().enumerate() {
             if let SpanAnswer::Awaited(awaited) = answer
                 && let Poll::Ready(answered) = awaited.as_mut().poll(cx)
             {
-                *answer = SpanAnswer::Here(Box::new(SpanBody::new(answered?, *span)));
+                *answer = match answered {
+                    Ok(body) => SpanAnswer::Here(Box::new(SpanBody::new(body, *span))),
+                    Err(error) if turn == 0 => return Err(error),
+                    Err(_) => SpanAnswer::Failed,
+                };
             }
         }
         Ok(())
@@ -346,6 +357,30 @@ mod tests {
             assert!(got == expected, "{piece}");
             assert_eq!(*asked.lock().unwrap(), [(100_000, 100_009), (0, 9)]);
         }
+    }
+
+    /// A slow client can keep the first from ending until the others have waited too long.
+    #[test]
+    fn a_part_that_fails_ahead_of_its_turn_is_asked_for_once_more() {
+        let ranges = [range(0, 9), range(100_000, 100_009), range(200_000, 200_009)];
+        let plan = plan(&ranges);
+        let expected = expected(&plan);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        let mut body = MultipartBody::new(plan, part(ranges[0]), move |range| {
+            let mut noted = noted.lock().unwrap();
+            noted.push(range.first());
+            let is_second = noted.len() > 2;
+            Box::pin(
+                async move { if is_second { Ok(part(range)) } else { Err("too much is in flight".into()) } },
+            )
+        });
+        let mut got = Vec::new();
+        while let Some(data) = poll(&mut body) {
+            got.extend_from_slice(&data.unwrap());
+        }
+        assert!(got == expected);
+        assert_eq!(*asked.lock().unwrap(), [100_000, 200_000, 100_000, 200_000]);
     }
 
     #[test]

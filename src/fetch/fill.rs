@@ -4,11 +4,9 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use http_body::Frame;
 use tokio::runtime::Handle;
 
 use super::{
@@ -18,9 +16,10 @@ use super::{
 use crate::{
     body::ExactBody,
     cache::{Fill, FillError, Found, Head},
-    error::BoxError,
+    error::{Failure, ProxyErrorKind},
     object::State,
     origin::Pace,
+    request::Purpose,
 };
 
 /// A fill and its object. However its task ends, even by a panic or with its runtime, no reader keeps waiting for it.
@@ -32,9 +31,16 @@ struct Filling {
 
 impl Object {
     /// Begins the fills that a gathering requested, each in its own task, so that no client slows another down.
-    pub(super) fn begin(self: &Arc<Self>, head: &Arc<Head>, fills: Vec<Arc<Fill>>) {
+    /// `purpose` is what each is for.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        head: &Arc<Head>,
+        fills: Vec<Arc<Fill>>,
+        purpose: impl Fn(&Fill) -> Purpose,
+    ) {
         for fill in fills {
-            self.filling(head, fill).spawn(|filling| async move { filling.read().await });
+            let purpose = purpose(&fill);
+            self.filling(head, fill).spawn(move |filling| async move { filling.read(purpose).await });
         }
     }
 
@@ -49,12 +55,23 @@ impl Object {
     }
 
     /// The bytes of a range of a stored state.
-    async fn open(self: &Arc<Self>, fill: &Fill, found: &Found) -> Result<ExactBody, FillError> {
-        let part = self.part(fill.range, &State::of(&found.fields, found.total), Cut::Any).await;
+    async fn open(
+        self: &Arc<Self>,
+        fill: &Fill,
+        found: &Found,
+        purpose: Purpose,
+    ) -> Result<ExactBody, FillError> {
+        let part = self.part(fill.range, &State::of(&found.fields, found.total), Cut::Any, purpose).await;
         part.map_err(|why| match why {
             PartError::Changed => FillError::Changed,
             PartError::Refused(refusal) => FillError::Refused(Box::new(self.mount.to_failure(*refusal))),
-            PartError::Origin(error) => FillError::Refused(Box::new(from_origin_error(error))),
+            PartError::Origin(error) => {
+                let failure: Box<Failure> = Box::new(from_origin_error(error));
+                match (purpose, failure.error.kind()) {
+                    (Purpose::Begin, ProxyErrorKind::Overloaded) => FillError::TurnedAway(failure),
+                    _ => FillError::Refused(failure),
+                }
+            }
             PartError::Mismatch(mismatch) => FillError::Broken(mismatch.to_string().into()),
             PartError::NoRanges => FillError::Broken(why.to_string().into()),
         })
@@ -74,20 +91,40 @@ impl Filling {
         }
     }
 
-    async fn read(self) {
-        let Self { object, head, fill } = &self;
+    async fn read(self, purpose: Purpose) {
+        let Self { head, fill, .. } = &self;
         let Some(found) = head.found() else { return };
-        match object.open(fill, found).await {
+        let Some(opened) = self.open(found, purpose).await else { return };
+        match opened {
             Ok(body) => {
                 fill.open();
                 self.pump(body).await;
             }
             Err(error) => {
                 // An outage says nothing about the object: its stored bytes stay as good as before.
-                if !matches!(&error, FillError::Refused(failure) if failure.is_outage()) {
+                let is_outage = match &error {
+                    FillError::TurnedAway(_) => true,
+                    FillError::Refused(failure) => failure.is_outage(),
+                    FillError::Changed | FillError::Broken(_) => false,
+                };
+                if !is_outage {
                     self.forget();
                 }
                 fill.fail(error);
+            }
+        }
+    }
+
+    /// `None` if it is given up: then it no longer waits for other requests to S3 to end.
+    async fn open(&self, found: &Found, purpose: Purpose) -> Option<Result<ExactBody, FillError>> {
+        let Self { object, fill, .. } = self;
+        let cache = object.cache()?;
+        let mut opening = pin!(object.open(fill, found, purpose));
+        loop {
+            match unless_abandoned(fill, |cx| opening.as_mut().poll(cx)).await {
+                Some(opened) => return Some(opened),
+                None if cache.abandon(fill) => return None,
+                None => {}
             }
         }
     }
@@ -97,10 +134,10 @@ impl Filling {
         let Self { object, head, fill } = self;
         let Some(cache) = object.cache() else { return };
         loop {
-            let frame = match next(&mut body, fill).await {
-                Next::Frame(frame) => frame,
-                Next::Abandoned if cache.abandon(fill) => return,
-                Next::Abandoned => continue,
+            let frame = match unless_abandoned(fill, |cx| body.poll_frame(Pace::Full, cx)).await {
+                Some(frame) => frame,
+                None if cache.abandon(fill) => return,
+                None => continue,
             };
             match frame {
                 Some(Ok(frame)) => cache.receive(fill, frame.into_data().unwrap_or_default()),
@@ -130,18 +167,12 @@ impl Drop for Filling {
     }
 }
 
-enum Next {
-    Frame(Option<Result<Frame<Bytes>, BoxError>>),
-    Abandoned,
-}
-
-async fn next(body: &mut ExactBody, fill: &Fill) -> Next {
+/// What `work` polls for; `None` if the last reader has gone before.
+async fn unless_abandoned<T>(fill: &Fill, mut work: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     let mut abandoned = pin!(fill.abandoned());
-    poll_fn(|cx| {
-        if let Poll::Ready(frame) = body.poll_frame(Pace::Full, cx) {
-            return Poll::Ready(Next::Frame(frame));
-        }
-        abandoned.as_mut().poll(cx).map(|()| Next::Abandoned)
+    poll_fn(|cx| match work(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => abandoned.as_mut().poll(cx).map(|()| None),
     })
     .await
 }

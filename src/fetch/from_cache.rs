@@ -18,7 +18,7 @@ use crate::{
     error::{Failure, ProxyError, ProxyErrorKind},
     object::ObjectKey,
     origin::content_length,
-    request::ByteRange,
+    request::{ByteRange, Purpose},
     response::{Boundary, apply_disposition},
 };
 
@@ -112,16 +112,20 @@ impl Read {
             cache.count_joined();
         }
         let from = if fills.is_empty() { ReadFrom::Cache } else { ReadFrom::S3 };
-        self.object.begin(head, fills);
         let Some(mut response) = answer? else { return Ok(None) };
         Refill::arm(&mut response, head, object);
         let ObjectBody::Segments(segments) = response.body_mut() else {
             return Ok(Some((response, from)));
         };
+        // The response begins when the first one opens.
+        self.object.begin(head, fills, |fill| match segments.opens_with(fill) {
+            true => Purpose::Begin,
+            false => Purpose::Continue,
+        });
         match segments.opened().await {
             Ok(()) => Ok(Some((response, from))),
             Err(FillError::Changed) => Ok(None),
-            Err(FillError::Refused(failure)) => Err(*failure),
+            Err(FillError::TurnedAway(failure) | FillError::Refused(failure)) => Err(*failure),
             Err(error @ FillError::Broken(_)) => {
                 Err(ProxyError::from_source(ProxyErrorKind::OriginBroken, error).into())
             }
@@ -207,7 +211,7 @@ impl Source for Refill {
     fn ask(&mut self, range: ByteRange, to: &mut Segments) {
         let Some((cache, found)) = self.state() else { return };
         let gathered = cache.refill(self.object.in_cache(cache), found, range, to);
-        self.object.begin(&self.head, gathered.asked);
+        self.object.begin(&self.head, gathered.asked, |_| Purpose::Continue);
     }
 }
 

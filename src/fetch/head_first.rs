@@ -16,7 +16,7 @@ use crate::{
     error::Failure,
     object::State,
     origin::{Answer, Asked, Mismatch, Refusal, S3ErrorCode, content_length},
-    request::{ByteRange, Question, RangeSpec, ReadMethod},
+    request::{ByteRange, Purpose, Question, RangeSpec, ReadMethod},
     response::{Boundary, Multipart},
 };
 
@@ -108,7 +108,7 @@ impl Read {
     ) -> Result<Response<ObjectBody>, Doubt> {
         let state = State::of(fields, total);
         let Some(first) = plan.spans().first().copied() else { return Err(Doubt::OtherState) };
-        let first = match self.object.part(first.range, &state, Cut::Small).await {
+        let first = match self.object.part(first.range, &state, Cut::Small, Purpose::Begin).await {
             Ok(first) => first,
             Err(PartError::Origin(error)) => return Err(from_origin_error(error).into()),
             Err(PartError::Refused(refusal)) => return Err(self.explain(*refusal).await.into()),
@@ -122,7 +122,10 @@ impl Read {
         let object = Arc::clone(&self.object);
         let body = MultipartBody::new(plan, first, move |range| {
             let (object, state) = (Arc::clone(&object), state.clone());
-            Box::pin(async move { object.part(range, &state, Cut::Small).await.map_err(Into::into) })
+            Box::pin(async move {
+                let part = object.part(range, &state, Cut::Small, Purpose::Continue).await;
+                part.map_err(Into::into)
+            })
         });
         Ok(respond(status, headers, ObjectBody::Multipart(Box::new(body))))
     }

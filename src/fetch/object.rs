@@ -15,7 +15,7 @@ use crate::{
     config::Mount,
     object::{BucketName, Edition, ObjectKey, State},
     origin::{Answer, Asked, BodyLength, Extent, Mismatch, OriginError, Refusal, S3ErrorCode},
-    request::{ByteRange, Question},
+    request::{ByteRange, Purpose, Question},
 };
 
 /// One object of a mount: requests it from S3, and reads ranges of a known state.
@@ -59,8 +59,9 @@ impl Object {
         range: ByteRange,
         of: &State,
         cut: Cut,
+        purpose: Purpose,
     ) -> Result<ExactBody, PartError> {
-        let body = self.read(range, of, cut).await?;
+        let body = self.read(range, of, cut, purpose).await?;
         Ok(self.body(body, of.clone(), range.last()))
     }
 
@@ -70,8 +71,14 @@ impl Object {
         body.of(object, of, last)
     }
 
-    pub(super) async fn read(&self, range: ByteRange, of: &State, cut: Cut) -> Result<ExactBody, PartError> {
-        let question = Question::part(range, of.tag());
+    pub(super) async fn read(
+        &self,
+        range: ByteRange,
+        of: &State,
+        cut: Cut,
+        purpose: Purpose,
+    ) -> Result<ExactBody, PartError> {
+        let question = Question::part(range, of.tag(), purpose);
         let answer = match self.ask_pinned(&question).await.map_err(PartError::Origin)? {
             Answer::Found(answer) => answer,
             Answer::NotModified(_) => return Err(PartError::Mismatch(Mismatch::UNASKED)),
@@ -116,7 +123,7 @@ impl Object {
                 answer => return Ok(answer),
             }
         }
-        self.ask(&Question::get(question.range, Vec::new())).await
+        self.ask(&question.unconditional()).await
     }
 
     pub(super) fn cache(&self) -> Option<&MountCache> {
@@ -232,7 +239,9 @@ mod tests {
     /// The bytes, or why there are none.
     async fn read(reply: Reply, total: u64, cut: Cut) -> Result<String, String> {
         let state = State::of(&HeaderMap::from_iter([(ETAG, HeaderValue::from_static("\"1\""))]), total);
-        match Arc::new(object(reply)).part(ByteRange::new(2, 5).unwrap(), &state, cut).await {
+        let part =
+            Arc::new(object(reply)).part(ByteRange::new(2, 5).unwrap(), &state, cut, Purpose::Begin).await;
+        match part {
             Ok(body) => {
                 let body = ResponseBody::<SdkBody>::object(ObjectBody::Exact(body)).collect().await;
                 Ok(String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap())

@@ -11,6 +11,7 @@ use super::object::{Cut, Object};
 use crate::{
     body::{ExactBody, PartFuture, Reopen, Rest},
     error::{BoxError, ProxyError, ProxyErrorKind, in_one_line},
+    request::Purpose,
 };
 
 impl Reopen for Object {
@@ -45,7 +46,8 @@ impl Object {
             return Err(None);
         }
         sleep(resilience.pause_before(breaks.in_a_row)).await;
-        let body = self.read(*range, state, Cut::Any).await.map_err(|why| Some(why.into()))?;
+        let body =
+            self.read(*range, state, Cut::Any, Purpose::Continue).await.map_err(|why| Some(why.into()))?;
         resilience.repeated();
         Ok(body)
     }

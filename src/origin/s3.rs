@@ -199,7 +199,7 @@ impl S3Origin {
                 None => None,
             };
             if permit.is_none() {
-                permit = Some(self.in_flight.begin().await.map_err(OriginError::Overload)?);
+                permit = Some(self.in_flight.begin(question.purpose).await.map_err(OriginError::Overload)?);
             }
             let path_and_query = place.endpoint.path_and_query(target.key, target.version);
             let at = Timestamp::new(now);

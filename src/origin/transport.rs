@@ -76,6 +76,11 @@ impl Transport {
         SHARED.clone()
     }
 
+    /// How long S3 may take to the first byte of a response.
+    pub(crate) fn response_timeout(&self) -> Duration {
+        self.0.settings.response_timeout
+    }
+
     /// Whether the program's own HTTP client connects, wherever it chooses.
     pub(crate) fn has_own_client(&self) -> bool {
         matches!(self.0.via, Via::Client(_))

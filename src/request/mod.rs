@@ -10,6 +10,6 @@ mod read;
 pub(crate) use conditions::{Conditions, ForS3, IfRange, Verdict};
 pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
-pub(crate) use question::Question;
+pub(crate) use question::{Purpose, Question};
 pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved, Span, spans};
 pub(crate) use read::{ALLOW, AskedMethod, Opening, ReadMethod, ReadRequest};

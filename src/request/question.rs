@@ -13,6 +13,17 @@ pub(crate) struct Question {
     pub(crate) range: Option<RangeSpec>,
     /// Invariant: sorted by name; each is a condition, and so sorts before `Range`.
     conditions: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) purpose: Purpose,
+}
+
+/// What the bytes are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A response that has not begun: its client can still be told to come back later.
+    Begin,
+    /// A response that has begun, or will have before the bytes are its next: without them it breaks off, and what was sent
+    /// of it is wasted.
+    Continue,
 }
 
 // === impl Question ===
@@ -20,12 +31,12 @@ pub(crate) struct Question {
 impl Question {
     /// The whole object's head.
     pub(crate) fn head() -> Self {
-        Self { method: ReadMethod::Head, range: None, conditions: Vec::new() }
+        Self { method: ReadMethod::Head, range: None, conditions: Vec::new(), purpose: Purpose::Begin }
     }
 
     /// The object or a range of it. `conditions` are sorted by name.
     pub(crate) fn get(range: Option<RangeSpec>, conditions: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { method: ReadMethod::Get, range, conditions }
+        Self { method: ReadMethod::Get, range, conditions, purpose: Purpose::Begin }
     }
 
     /// The whole object.
@@ -39,10 +50,15 @@ impl Question {
     }
 
     /// A part of exactly the state with this tag.
-    pub(crate) fn part(range: ByteRange, tag: Option<EntityTag<'_>>) -> Self {
+    pub(crate) fn part(range: ByteRange, tag: Option<EntityTag<'_>>, purpose: Purpose) -> Self {
         let pin = tag.filter(|tag| !tag.is_weak()).and_then(EntityTag::to_s3);
         let conditions = pin.map(|tag| (IF_MATCH, tag)).into_iter().collect();
-        Self::get(Some(range.into()), conditions)
+        Self { purpose, ..Self::get(Some(range.into()), conditions) }
+    }
+
+    /// The same without conditions.
+    pub(crate) fn unconditional(&self) -> Self {
+        Self { conditions: Vec::new(), ..*self }
     }
 
     pub(crate) fn has_conditions(&self) -> bool {

@@ -77,6 +77,8 @@ pub(crate) enum Piece {
 pub(crate) enum FillError {
     /// The object has a new state.
     Changed,
+    /// S3 was not asked: the fill was for a response that had not begun, and enough is under way.
+    TurnedAway(Box<Failure>),
     /// S3 could not be reached, or refused.
     Refused(Box<Failure>),
     Broken(Arc<str>),
@@ -300,6 +302,10 @@ impl FillReader {
         }
     }
 
+    pub(crate) fn follows(&self, fill: &Fill) -> bool {
+        std::ptr::eq(&*self.fill, fill)
+    }
+
     /// The number of bytes that this reader still expects.
     pub(crate) fn remaining(&self) -> u64 {
         self.remaining
@@ -382,6 +388,9 @@ impl fmt::Display for FillError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str("the object has changed since its head was read"),
+            Self::TurnedAway(_) => {
+                f.write_str("too much is under way for the read that this response follows")
+            }
             Self::Refused(_) => f.write_str("S3 refused the read that this response follows"),
             Self::Broken(why) => write!(f, "the read that this response follows broke off: {why}"),
         }

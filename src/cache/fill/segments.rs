@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{FillError, FillReader, progress::Piece};
+use super::{Fill, FillError, FillReader, progress::Piece};
 use crate::{origin::Pace, request::ByteRange};
 
 /// Bytes of one state of an object, from the store and from fills, one after the other.
@@ -73,14 +73,25 @@ impl Segments {
         self.source = Some(source);
     }
 
-    /// Waits until it is certain that the first segment will come.
+    /// Waits until it is certain that the first segment on its way will come.
     pub(crate) async fn opened(&mut self) -> Result<(), FillError> {
-        for segment in &mut self.queue {
-            if let Segment::Coming(reader) = segment {
-                return reader.opened().await;
-            }
+        let first = self.queue.iter_mut().find_map(|segment| match segment {
+            Segment::Coming(reader) => Some(reader),
+            Segment::Here(_) | Segment::Later(_) => None,
+        });
+        match first {
+            Some(reader) => reader.opened().await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether [`opened`](Self::opened) waits for this fill.
+    pub(crate) fn opens_with(&self, fill: &Fill) -> bool {
+        let first = self.queue.iter().find_map(|segment| match segment {
+            Segment::Coming(reader) => Some(reader),
+            Segment::Here(_) | Segment::Later(_) => None,
+        });
+        first.is_some_and(|reader| reader.follows(fill))
     }
 
     /// The bytes, if they are one piece that is already here, or none.
@@ -134,13 +145,15 @@ impl Segments {
                         return Poll::Ready(Some(Ok(at(pace, first))));
                     }
                 }
-                Segment::Coming(reader) => match ready!(reader.poll_data(pace.at_most(), cx)).transpose()? {
-                    Some(Piece::Bytes(data)) => return Poll::Ready(Some(Ok(at(pace, data)))),
-                    Some(Piece::Stored) => {
+                Segment::Coming(reader) => match ready!(reader.poll_data(pace.at_most(), cx)) {
+                    Some(Ok(Piece::Bytes(data))) => return Poll::Ready(Some(Ok(at(pace, data)))),
+                    // A response that has not begun is turned away earlier than this one need be.
+                    Some(Ok(Piece::Stored) | Err(FillError::TurnedAway(_))) => {
                         let rest = reader.rest();
                         self.queue.pop_front();
                         self.put_back(rest);
                     }
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => drop(self.queue.pop_front()),
                 },
                 Segment::Later(range) => {
@@ -204,9 +217,9 @@ mod tests {
     };
 
     use super::*;
-    use crate::cache::{
-        fill::{Fill, MemoryPool},
-        store::Pages,
+    use crate::{
+        cache::{fill::MemoryPool, store::Pages},
+        error::{ProxyError, ProxyErrorKind},
     };
 
     const OBJECT: &[u8] = b"0123456789";
@@ -295,6 +308,19 @@ mod tests {
         fill.hand_over();
         assert_eq!(all(&mut segments), b"45678");
         assert_eq!(blocks.0.lock().unwrap().asked, []);
+    }
+
+    /// The one that asked for the fill is told so, and is none of these.
+    #[test]
+    fn a_reader_of_a_fill_that_is_turned_away_asks_for_the_rest_itself() {
+        let fill = fill(range(0, 9));
+        let mut segments = Segments::default();
+        segments.follow(fill.reader(range(2, 8)).unwrap());
+        let blocks = Blocks::default();
+        segments.set_source(Box::new(blocks.clone()));
+        fill.fail(FillError::TurnedAway(Box::new(ProxyError::new(ProxyErrorKind::Overloaded).into())));
+        assert_eq!(all(&mut segments), b"2345678");
+        assert_eq!(blocks.0.lock().unwrap().asked, [(2, 8)]);
     }
 
     #[test]

@@ -186,7 +186,10 @@ impl MountBuilder {
         let addressing = Addressing { endpoint_url, ..self.addressing.clone() };
         let client = self.client(&addressing)?;
         let clock = OriginClock::new(self.clock.clone());
-        let in_flight = InFlight::new(self.in_flight);
+        let in_flight = InFlight::new(InFlightLimits {
+            continue_timeout: self.transport.response_timeout(),
+            ..self.in_flight
+        });
         let resilience = Arc::new(self.resilience()?);
         let terms = self.terms.of_bucket.clone();
         Ok(Ingredients { addressing, client, in_flight, resilience, clock, terms })

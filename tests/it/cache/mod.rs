@@ -3,6 +3,7 @@
 mod flights;
 mod flips;
 mod fresh;
+mod full_mount;
 mod invalidation;
 mod lies;
 mod mounts;
