@@ -25,7 +25,8 @@ use crate::{
 /// With a send buffer, a response waits until its client has taken what was handed out before.
 ///
 /// Responses that go out in bursts share what is above their own part: while many clients are slow, the others are served in
-/// smaller steps.
+/// smaller steps. Half of it is for clients that have already taken 8 MiB of their response: those that read nothing can't
+/// have all of it.
 ///
 /// It is for programs whose server, TLS included, stands right above the layer. **Whatever collects a whole body above it, as
 /// `http_body_util::BodyExt::collect` does, would wait for ever** for its own bytes to be sent.
@@ -46,7 +47,17 @@ pub struct SendBuffer(Arc<Buffers>);
 struct Buffers {
     each: usize,
     bursts: usize,
+    /// In bytes.
     lent: AtomicUsize,
+}
+
+/// What is known of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// It may read nothing: the system can have taken all that was sent so far.
+    Unknown,
+    /// It has taken [`PROOF`] since it was last slow.
+    Reads,
 }
 
 /// A body that goes on when its client has taken what came before.
@@ -59,6 +70,8 @@ pub(crate) struct BoundedBody {
     since: Option<Instant>,
     /// Bytes to be handed out at the slow pace before the next burst.
     slow_for: usize,
+    /// Bytes that were handed out since the client was last slow.
+    handed_out: usize,
 }
 
 /// What was handed out and is still held by the server. Outlives the body, whose end a slow client may wait for.
@@ -85,6 +98,9 @@ const BRISK: Duration = Duration::from_millis(100);
 
 /// In bytes: what a slow client gets in small steps before it can have a burst again.
 const PENALTY: usize = 16 * BURST;
+
+/// In bytes: more than systems take for a client that reads nothing, which is 4 MiB by default on Linux (`tcp_wmem`).
+const PROOF: usize = 8 * BURST;
 
 const SMALLEST: usize = 64 * 1024;
 
@@ -117,7 +133,8 @@ impl SendBuffer {
             waiting: AtomicWaker::new(),
             has_loan: AtomicBool::new(false),
         });
-        ObjectBody::Bounded(Box::new(BoundedBody { body, unsent, burst: 0, since: None, slow_for: 0 }))
+        let (burst, since, slow_for, handed_out) = (0, None, 0, 0);
+        ObjectBody::Bounded(Box::new(BoundedBody { body, unsent, burst, since, slow_for, handed_out }))
     }
 
     /// What a slow client's response hands out ahead: a quarter. Of the rest, buffers of the two connections take a part.
@@ -125,8 +142,13 @@ impl SendBuffer {
         self.0.each / 4
     }
 
-    fn lend(&self) -> bool {
-        let take = |lent: usize| Some(lent + BURST).filter(|lent| *lent <= self.0.bursts);
+    /// A client that stops reading keeps its burst until it is disconnected, so unknown ones can't have all of them.
+    fn lend(&self, client: Client) -> bool {
+        let most = match client {
+            Client::Unknown => (self.0.bursts / BURST).div_ceil(2).saturating_mul(BURST),
+            Client::Reads => self.0.bursts,
+        };
+        let take = |lent: usize| Some(lent.saturating_add(BURST)).filter(|lent| *lent <= most);
         self.0.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
@@ -158,8 +180,10 @@ impl BoundedBody {
             // The client has taken all of it. If that took long, bursts are better spent on others.
             if self.since.take().is_some_and(|since| since.elapsed() > BRISK) {
                 self.slow_for = PENALTY;
+                self.handed_out = 0;
             }
-            self.burst = if self.slow_for == 0 && self.unsent.borrow() { BURST } else { 0 };
+            let client = if self.handed_out < PROOF { Client::Unknown } else { Client::Reads };
+            self.burst = if self.slow_for == 0 && self.unsent.borrow(client) { BURST } else { 0 };
         }
         if self.burst > 0 {
             return Poll::Ready(Pace::Full);
@@ -184,6 +208,7 @@ impl BoundedBody {
                 self.since = (self.burst == 0).then(Instant::now);
             }
         }
+        self.handed_out = self.handed_out.saturating_add(data.len());
         self.unsent.bytes.fetch_add(data.len(), Ordering::AcqRel);
         Bytes::from_owner(Held { data, unsent: Arc::clone(&self.unsent) })
     }
@@ -203,9 +228,9 @@ impl Unsent {
     }
 
     /// Whether it has a part of what bursts share. Only the body borrows and pays back.
-    fn borrow(&self) -> bool {
+    fn borrow(&self, client: Client) -> bool {
         if !self.has_loan.load(Ordering::Relaxed) {
-            self.has_loan.store(self.buffer.lend(), Ordering::Relaxed);
+            self.has_loan.store(self.buffer.lend(client), Ordering::Relaxed);
         }
         self.has_loan.load(Ordering::Relaxed)
     }
@@ -335,6 +360,30 @@ mod tests {
         drop(held);
         let mut next = buffer.bound(body(8));
         assert_eq!(length(&hoard(&mut next)), BURST);
+    }
+
+    #[test]
+    fn those_who_read_nothing_leave_bursts_to_those_who_read() {
+        let buffer = SendBuffer::new(EACH, 4 * BURST).unwrap();
+        let mut unread: Vec<_> = (0..50).map(|_| buffer.bound(body(80))).collect();
+        let held: Vec<_> = unread.iter_mut().map(hoard).collect();
+        assert_eq!(held.iter().filter(|frames| length(frames) == BURST).count(), 2, "half of four");
+        // What each has got in small steps when its first burst comes, which it then holds.
+        let mut bursts = Vec::new();
+        for expected in [Some(PROOF), Some(PROOF), None] {
+            let mut reader = buffer.bound(body(80));
+            let mut got = 0;
+            let burst = loop {
+                let frames = hoard(&mut reader);
+                match length(&frames) {
+                    0 => break None,
+                    BURST => break Some((frames, got)),
+                    more => got += more,
+                }
+            };
+            assert_eq!(burst.as_ref().map(|(_, got)| got / EACH * EACH), expected, "{got}");
+            bursts.push((reader, burst));
+        }
     }
 
     #[test]

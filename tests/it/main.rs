@@ -26,6 +26,7 @@ mod resilience;
 mod roles;
 mod seaweedfs;
 mod semantics;
+mod send_buffer;
 mod serving;
 mod stacks;
 mod streaming;
