@@ -407,6 +407,30 @@ async fn whoever_waits_too_long_for_a_connection_is_turned_away() {
     assert_eq!(read(unread).await, "hello");
 }
 
+/// A request that takes the last permit, and one that then finds neither a permit nor an idle connection, both while a
+/// connection comes back.
+#[tokio::test]
+async fn a_connection_that_comes_back_is_not_parked_beside_a_request_that_waits() {
+    let origin = Origin::start(&[OK], After::Wait).await;
+    let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
+    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    let conn = pool.check_out().unwrap();
+    let (last, coming_back) = {
+        let _others_look = pool.idle();
+        let pool = pool.clone();
+        let free = Arc::clone(&pool.0.free);
+        let coming_back = std::thread::spawn(move || pool.check_in(conn, Rest::Over));
+        // As far as it gets. If it is slow, it gets no further than it may.
+        std::thread::sleep(Duration::from_millis(200));
+        (free.try_acquire_owned().unwrap(), coming_back)
+    };
+    coming_back.join().unwrap();
+    // The second one waits for this, and then looks for the connection.
+    assert_eq!(pool.0.free.available_permits(), 1, "it came back without its permit");
+    assert!(pool.wait().await.is_ok() && pool.take_usable().is_some());
+    drop(last);
+}
+
 #[tokio::test]
 async fn idle_connections_make_room_for_one_that_has_to_be_opened() {
     let mut origin = Origin::start(&[OK], After::Wait).await;
