@@ -172,9 +172,8 @@ mod tests {
         for number in 0..3 {
             let same = gate.clone();
             waiting.spawn(async move { same.begin(Purpose::Begin).await.map(|permit| (number, permit)) });
-            while gate.0.queued.load(Ordering::Relaxed) <= number {
-                tokio::task::yield_now().await;
-            }
+            settle().await;
+            assert_eq!(gate.0.queued.load(Ordering::Relaxed), number + 1);
         }
         assert_eq!(gate.begin(Purpose::Begin).await.unwrap_err(), Overload::QueueFull);
         drop(first);

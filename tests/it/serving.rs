@@ -9,7 +9,7 @@ use bytes::Bytes;
 use demo_s3::{DemoS3, Denial, ObjectAttributes};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, time::timeout};
 use tower::Layer;
 use tower_s3_proxy::{
     Mount, ProxyErrorKind, S3Proxy, S3ProxyConfig, S3ProxyLayer, Transport,
@@ -1044,7 +1044,8 @@ async fn mounts_are_asked_at_once_whether_they_are_ready() {
     let ready = tokio::spawn(async move { layer.ready().await.is_ok() });
     let mut connections = Vec::new();
     for _ in 0..3 {
-        connections.push(listener.accept().await.unwrap().0);
+        let accepted = timeout(Duration::from_secs(20), listener.accept()).await;
+        connections.push(accepted.expect("each mount is asked").unwrap().0);
     }
     for mut connection in connections {
         let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
