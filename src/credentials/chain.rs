@@ -16,7 +16,10 @@ use aws_types::region::Region;
 use super::{CredentialsSource, source::SourceKind};
 use crate::{
     error::ConfigError,
-    origin::{EndpointUrl, PoolSettings, PooledClient, Pools, trusted},
+    origin::{
+        DialSettings, EndpointUrl, PoolSettings, PooledClient, Pools, TCP_KEEP_ALIVE, TCP_USER_TIMEOUT,
+        trusted,
+    },
 };
 
 /// The SDK's default chain: environment, profile files, web identity, ECS and EKS containers, EC2 instance metadata.
@@ -107,7 +110,12 @@ async fn provider_config(region: Option<&str>) -> Result<ProviderConfig, ConfigE
 pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
     let settings = PoolSettings {
         // The metadata service is on the same machine, or absent.
-        connect_timeout: Duration::from_secs(2),
+        dial: DialSettings {
+            connect_timeout: Duration::from_secs(2),
+            tcp_keep_alive: TCP_KEEP_ALIVE,
+            tcp_user_timeout: TCP_USER_TIMEOUT,
+        },
+        tls_timeout: Duration::from_secs(2),
         response_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(5),
         max_connections: 16,

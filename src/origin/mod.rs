@@ -56,8 +56,8 @@ pub use self::{
 };
 #[cfg(feature = "aws-config")]
 pub(crate) use self::{
-    transport::trusted,
-    wire::{PoolSettings, PooledClient, Unreached},
+    transport::{TCP_KEEP_ALIVE, TCP_USER_TIMEOUT, trusted},
+    wire::{DialSettings, PoolSettings, PooledClient, Unreached},
 };
 #[cfg(feature = "__internals")]
 pub(crate) use sigv4::SigningScope;

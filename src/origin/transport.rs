@@ -8,7 +8,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 
 use super::WireClient;
-use super::wire::{ConnectTo, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
+use super::wire::{ConnectTo, DialSettings, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Carries requests to S3: connections, trusted certificates, and time-outs.
@@ -59,7 +59,12 @@ impl Transport {
     /// A builder with the default options.
     pub fn builder() -> TransportBuilder {
         let settings = PoolSettings {
-            connect_timeout: CONNECT_TIMEOUT,
+            dial: DialSettings {
+                connect_timeout: CONNECT_TIMEOUT,
+                tcp_keep_alive: TCP_KEEP_ALIVE,
+                tcp_user_timeout: TCP_USER_TIMEOUT,
+            },
+            tls_timeout: TLS_TIMEOUT,
             response_timeout: RESPONSE_TIMEOUT,
             read_timeout: READ_TIMEOUT,
             max_connections: MAX_CONNECTIONS,
@@ -101,8 +106,9 @@ impl Transport {
                 Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
             }
             Via::Client(client) => {
-                let PoolSettings { connect_timeout, response_timeout, read_timeout, .. } = self.0.settings;
-                let client = SdkClient::new(client, connect_timeout, response_timeout, read_timeout, clock);
+                let PoolSettings { dial, response_timeout, read_timeout, .. } = &self.0.settings;
+                let connect_timeout = dial.connect_timeout;
+                let client = SdkClient::new(client, connect_timeout, *response_timeout, *read_timeout, clock);
                 client.map(WireClient::Sdk).map_err(|why| {
                     ConfigError::new(ConfigErrorKind::InvalidValue, "the HTTP client can't be used")
                         .caused_by(why)
@@ -131,9 +137,19 @@ impl fmt::Debug for Transport {
 // === impl TransportBuilder ===
 
 impl TransportBuilder {
-    /// The limit for DNS, TCP and TLS together; 3 s by default.
+    /// The limit for DNS and TCP, over all addresses of the host; 3 s by default.
+    ///
+    /// The addresses are tried as in RFC 8305, IPv6 and IPv4 in turn: each has a head start of 250 ms on the next, or less if
+    /// not every address had its turn within the limit. The first connection that stands is taken. An address that does not
+    /// answer, or refuses, is tried after the others for 30 s.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect_timeout = limit;
+        self.settings.dial.connect_timeout = limit;
+        self
+    }
+
+    /// The limit for the TLS handshake, from TCP's connection on; 3 s by default.
+    pub fn tls_timeout(mut self, limit: Duration) -> Self {
+        self.settings.tls_timeout = limit;
         self
     }
 
@@ -173,6 +189,21 @@ impl TransportBuilder {
         self
     }
 
+    /// How long a connection is silent before TCP asks whether the other side is there, in whole seconds; 15 s by default,
+    /// and never if it is zero. It asks three times, so long after one another, and then the connection is closed.
+    pub fn tcp_keep_alive(mut self, interval: Duration) -> Self {
+        self.settings.dial.tcp_keep_alive = interval;
+        self
+    }
+
+    /// How long S3's host may leave a request unacknowledged, or TCP's question whether it is there, before the connection
+    /// is closed; 20 s by default, and as long as the system lets it if it is zero. On Linux and Android only, where it is
+    /// called `TCP_USER_TIMEOUT`; elsewhere the system's own limit holds.
+    pub fn tcp_user_timeout(mut self, limit: Duration) -> Self {
+        self.settings.dial.tcp_user_timeout = limit;
+        self
+    }
+
     /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: for example one with a
     /// proxy or its own TLS stack, or one that records and replays. It applies the time-outs itself, as its
     /// documentation says.
@@ -185,12 +216,15 @@ impl TransportBuilder {
     ///
     /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero.
     pub fn build(self) -> Result<Transport, ConfigError> {
-        let PoolSettings {
-            connect_timeout, response_timeout, read_timeout, max_connections, max_age, ..
-        } = self.settings;
-        for (name, limit) in
-            [("connect", connect_timeout), ("response", response_timeout), ("read", read_timeout)]
-        {
+        let PoolSettings { tls_timeout, response_timeout, read_timeout, max_connections, max_age, .. } =
+            self.settings;
+        let connect_timeout = self.settings.dial.connect_timeout;
+        for (name, limit) in [
+            ("connect", connect_timeout),
+            ("TLS", tls_timeout),
+            ("response", response_timeout),
+            ("read", read_timeout),
+        ] {
             if limit.is_zero() {
                 let message = format!("the {name} time-out is zero: no response could ever be in time");
                 return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
@@ -217,6 +251,7 @@ impl TransportBuilder {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TLS_TIMEOUT: Duration = Duration::from_secs(3);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 4096;
@@ -225,3 +260,7 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// A connection that S3 or a NAT in between has dropped costs a retry; the longer it is idle, the likelier that is.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// NATs forget connections that are silent for minutes: AWS's own after 350 s.
+pub(crate) const TCP_KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(crate) const TCP_USER_TIMEOUT: Duration = Duration::from_secs(20);

@@ -24,11 +24,14 @@ pub(super) struct FileTable {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TransportTable {
     pub(super) connect_timeout_ms: Option<u64>,
+    pub(super) tls_timeout_ms: Option<u64>,
     pub(super) response_timeout_ms: Option<u64>,
     pub(super) read_timeout_ms: Option<u64>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_idle_connections: Option<usize>,
     pub(super) max_connection_age_secs: Option<u64>,
+    pub(super) tcp_keep_alive_secs: Option<u64>,
+    pub(super) tcp_user_timeout_secs: Option<u64>,
 }
 
 #[derive(Deserialize, Default)]

@@ -42,7 +42,7 @@ connect_to = "127.0.0.1:9001"
 access_key_id = "${MEDIA_KEY}"
 secret_access_key = "${MEDIA_SECRET}"
 session_token = "${MEDIA_TOKEN}"
-transport = { connect_timeout_ms = 1500, response_timeout_ms = 10000, read_timeout_ms = 20000, max_connections = 64, max_idle_connections = 8, max_connection_age_secs = 90 }
+transport = { connect_timeout_ms = 1500, tls_timeout_ms = 2500, response_timeout_ms = 10000, read_timeout_ms = 20000, max_connections = 64, max_idle_connections = 8, max_connection_age_secs = 90, tcp_keep_alive_secs = 45, tcp_user_timeout_secs = 25 }
 max_in_flight = 32
 max_queued = 16
 queue_timeout_ms = 250
@@ -174,11 +174,14 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .transport(
                 &Transport::builder()
                     .connect_timeout(Duration::from_millis(1500))
+                    .tls_timeout(Duration::from_millis(2500))
                     .response_timeout(Duration::from_secs(10))
                     .read_timeout(Duration::from_secs(20))
                     .max_connections(64)
                     .max_idle_connections(8)
                     .max_connection_age(Duration::from_secs(90))
+                    .tcp_keep_alive(Duration::from_secs(45))
+                    .tcp_user_timeout(Duration::from_secs(25))
                     .build()
                     .unwrap(),
             )

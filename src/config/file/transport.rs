@@ -10,15 +10,21 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     let span = table.span();
     let TransportTable {
         connect_timeout_ms,
+        tls_timeout_ms,
         response_timeout_ms,
         read_timeout_ms,
         max_connections,
         max_idle_connections,
         max_connection_age_secs,
+        tcp_keep_alive_secs,
+        tcp_user_timeout_secs,
     } = table.get_ref();
     let mut transport = Transport::builder();
     if let Some(limit) = connect_timeout_ms {
         transport = transport.connect_timeout(Duration::from_millis(*limit));
+    }
+    if let Some(limit) = tls_timeout_ms {
+        transport = transport.tls_timeout(Duration::from_millis(*limit));
     }
     if let Some(limit) = response_timeout_ms {
         transport = transport.response_timeout(Duration::from_millis(*limit));
@@ -34,6 +40,12 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     }
     if let Some(limit) = max_connection_age_secs {
         transport = transport.max_connection_age(Duration::from_secs(*limit));
+    }
+    if let Some(interval) = tcp_keep_alive_secs {
+        transport = transport.tcp_keep_alive(Duration::from_secs(*interval));
+    }
+    if let Some(limit) = tcp_user_timeout_secs {
+        transport = transport.tcp_user_timeout(Duration::from_secs(*limit));
     }
     transport.build().map_err(|why| source.error(why.kind(), span, &why).caused_by(why))
 }

@@ -1,5 +1,6 @@
 //! The connections to S3: our own pool for HTTP/1.1, or any HTTP client of the SDK.
 
+mod dial;
 mod error;
 mod exchange;
 mod pace;
@@ -14,6 +15,7 @@ mod unreached;
 pub(crate) use self::pool::{Pool, TlsFault};
 pub(super) use self::stream::bare;
 pub(crate) use self::{
+    dial::DialSettings,
     error::{WireError, WireErrorKind},
     exchange::{Wire, WireBody},
     pace::Pace,

@@ -6,10 +6,10 @@
 
 mod body;
 mod conn;
-#[cfg(feature = "diagnosis")]
-mod dial;
 mod idle;
 mod reaper;
+#[cfg(feature = "diagnosis")]
+mod steps;
 
 use std::{
     collections::HashMap,
@@ -36,7 +36,7 @@ use tokio_rustls::TlsConnector;
 
 pub(super) use self::body::PooledBody;
 #[cfg(feature = "diagnosis")]
-pub(crate) use self::dial::TlsFault;
+pub(crate) use self::steps::TlsFault;
 use self::{
     conn::Conn,
     idle::{Idle, IdleConn, Left, Rest},
@@ -44,9 +44,11 @@ use self::{
 };
 use super::{
     ConnectTo, WireError, WireErrorKind,
+    dial::{Avoided, DialSettings, Dialer, Line},
     silence::Silence,
     stream::{Stream, bare, server_name},
 };
+use crate::error::BoxError;
 
 /// Pools by host, which the mounts of one transport share, and the settings that belong to one mount.
 #[derive(Clone)]
@@ -62,6 +64,8 @@ struct PoolsShared {
     settings: PoolSettings,
     /// A pool lives as long as a mount refers to it.
     by_host: Mutex<HashMap<Host, Weak<PoolShared>>>,
+    /// All buckets of a region have the same addresses.
+    avoided: Arc<Avoided>,
 }
 
 /// Connections to one host. Clones share them.
@@ -72,6 +76,7 @@ struct PoolShared {
     host: Host,
     settings: PoolSettings,
     tls: Option<TlsConnector>,
+    dialer: Dialer,
     /// A permit for each connection that is not idle. One that is idle keeps its own unless somebody may wait for it: then
     /// requests take and return none.
     free: Arc<Semaphore>,
@@ -92,8 +97,9 @@ struct Host {
 
 #[derive(Debug, Clone)]
 pub(crate) struct PoolSettings {
-    /// DNS, TCP and TLS together.
-    pub(crate) connect_timeout: Duration,
+    pub(crate) dial: DialSettings,
+    /// From TCP's connection to the end of TLS's handshake.
+    pub(crate) tls_timeout: Duration,
     /// From sending the request to the first byte of the response's body.
     pub(crate) response_timeout: Duration,
     /// From one piece of a body to the next.
@@ -137,7 +143,7 @@ pub(crate) enum Peer {
 impl Pools {
     /// Without TLS.
     pub(crate) fn new(settings: PoolSettings) -> Self {
-        let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default() });
+        let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default(), avoided: Arc::default() });
         Self { shared, connect_to: None, read_buffer: ReadBuffer::Growing, peer: Peer::Other, tls: None }
     }
 
@@ -169,7 +175,9 @@ impl Pools {
         by_host.retain(|_, pool| pool.strong_count() > 0);
         let settings = self.shared.settings.clone();
         let free = Arc::new(Semaphore::new(settings.most_connections()));
-        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, free, idle: Mutex::default() });
+        let dialer = Dialer::new(host.address(), settings.dial.clone(), Arc::clone(&self.shared.avoided));
+        let idle = Mutex::default();
+        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, dialer, free, idle });
         by_host.insert(host, Arc::downgrade(&pool));
         Pool(pool)
     }
@@ -250,7 +258,7 @@ impl Pool {
     /// Waits until a connection is idle or closed.
     async fn wait(&self) -> Result<OwnedSemaphorePermit, WireError> {
         let free = Arc::clone(&self.0.free).acquire_owned();
-        let waited = timeout(self.0.settings.connect_timeout, free).await;
+        let waited = timeout(self.0.settings.dial.connect_timeout, free).await;
         let overloaded = "max_connections are open to the host, and none became free in time";
         // The semaphore is never closed.
         waited.ok().and_then(Result::ok).ok_or_else(|| WireError::new(WireErrorKind::Overloaded, overloaded))
@@ -271,21 +279,26 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Box<Conn>, WireError> {
-        let PoolShared { host, settings, tls, .. } = &*self.0;
-        let connect_error = |error: std::io::Error| WireError::new(WireErrorKind::Connect, error);
+        let PoolShared { host, settings, tls, dialer, .. } = &*self.0;
+        let connect_error = |why: BoxError| WireError::new(WireErrorKind::Connect, why);
         let tls = match (tls, host.scheme == Scheme::HTTPS) {
             (Some(connector), true) => {
-                let name = server_name(&host.name).map_err(|e| WireError::new(WireErrorKind::Connect, e))?;
-                Some((connector, name))
+                Some((connector, server_name(&host.name).map_err(|why| connect_error(why.into()))?))
             }
-            (None, true) => return Err(WireError::new(WireErrorKind::Connect, "TLS is not set up")),
+            (None, true) => return Err(connect_error("TLS is not set up".into())),
             (_, false) => None,
         };
-        let deadline = Instant::now() + settings.connect_timeout;
-        let stream = timeout_at(deadline, Stream::connect(host.address(), tls))
-            .await
-            .map_err(|elapsed| WireError::new(WireErrorKind::Connect, elapsed))?
-            .map_err(connect_error)?;
+        let Line { tcp, peer } = dialer.connect().await.map_err(|why| connect_error(why.into()))?;
+        let stream = match tls {
+            Some((connector, name)) => {
+                let secured = Stream::secured(tcp, connector, name, settings.tls_timeout).await;
+                secured.map_err(|why| {
+                    dialer.avoid(peer);
+                    connect_error(why.into())
+                })?
+            }
+            None => Stream::plain(tcp),
+        };
         let mut http = http1::Builder::new();
         match host.read_buffer {
             ReadBuffer::Growing => http.max_buf_size(256 * 1024),

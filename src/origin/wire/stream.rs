@@ -8,11 +8,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_rustls::{
     TlsConnector,
@@ -52,6 +54,10 @@ pub(super) struct Allowance(AtomicUsize);
 /// More came than heads have.
 #[derive(Debug)]
 struct TooMuch;
+
+/// The handshake did not end within this limit.
+#[derive(Debug)]
+struct TlsTimeout(Duration);
 
 /// No TLS client can be made.
 #[derive(Debug)]
@@ -130,18 +136,24 @@ impl fmt::Display for ConnectTo {
 // === impl Stream ===
 
 impl Stream {
-    pub(super) async fn connect(
-        (host, port): (&str, u16),
-        tls: Option<(&TlsConnector, ServerName<'static>)>,
+    pub(super) fn plain(tcp: TcpStream) -> Self {
+        Self::new(Io::Plain(tcp))
+    }
+
+    pub(super) async fn secured(
+        tcp: TcpStream,
+        connector: &TlsConnector,
+        name: ServerName<'static>,
+        limit: Duration,
     ) -> io::Result<Self> {
-        let tcp = TcpStream::connect((host, port)).await?;
-        tcp.set_nodelay(true)?;
-        let io = match tls {
-            Some((connector, name)) => Io::Tls(Box::new(connector.connect(name, tcp).await?)),
-            None => Io::Plain(tcp),
-        };
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, TlsTimeout(limit));
+        let tls = timeout(limit, connector.connect(name, tcp)).await.map_err(late)??;
+        Ok(Self::new(Io::Tls(Box::new(tls))))
+    }
+
+    fn new(io: Io) -> Self {
         let allowance = Arc::new(Allowance(AtomicUsize::new(usize::MAX)));
-        Ok(Self { io, allowance, pace: SharedPace::default() })
+        Self { io, allowance, pace: SharedPace::default() }
     }
 
     pub(super) fn allowance(&self) -> Arc<Allowance> {
@@ -268,6 +280,16 @@ impl fmt::Display for TooMuch {
 }
 
 impl std::error::Error for TooMuch {}
+
+// === impl TlsTimeout ===
+
+impl fmt::Display for TlsTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timed out: the TLS handshake took more than {:?}", self.0)
+    }
+}
+
+impl std::error::Error for TlsTimeout {}
 
 // === impl TlsError ===
 

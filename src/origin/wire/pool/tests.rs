@@ -90,7 +90,12 @@ async fn read_head(stream: &mut TcpStream) -> bool {
 fn settings() -> PoolSettings {
     PoolSettings {
         read_timeout: Duration::from_secs(30),
-        connect_timeout: HANG,
+        dial: DialSettings {
+            connect_timeout: HANG,
+            tcp_keep_alive: Duration::ZERO,
+            tcp_user_timeout: Duration::ZERO,
+        },
+        tls_timeout: HANG,
         response_timeout: HANG,
         max_connections: 8,
         max_idle: 4,
@@ -399,8 +404,8 @@ async fn no_more_connections_are_open_than_allowed_and_whoever_waits_gets_the_ne
 #[tokio::test]
 async fn whoever_waits_too_long_for_a_connection_is_turned_away() {
     let origin = Origin::start(&[OK], After::Wait).await;
-    let settings =
-        PoolSettings { max_connections: 1, connect_timeout: Duration::from_millis(50), ..settings() };
+    let mut settings = PoolSettings { max_connections: 1, ..settings() };
+    settings.dial.connect_timeout = Duration::from_millis(50);
     let pool = pool(settings, origin.port);
     let unread = pool.send(request(), Reuse::Allowed).await.unwrap();
     assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Overloaded);

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, CertificateError};
 
 use super::Pool;
@@ -26,11 +26,11 @@ pub(crate) enum TlsFault {
 impl Pool {
     /// The host and port that connections go to, not always the endpoint's own.
     pub(in crate::origin) fn address(&self) -> (&str, u16) {
-        self.0.host.address()
+        self.0.dialer.target()
     }
 
     pub(in crate::origin) async fn look_up(&self) -> io::Result<Vec<SocketAddr>> {
-        Ok(lookup_host(self.address()).await?.collect())
+        self.0.dialer.look_up().await
     }
 
     /// Returns the negotiated protocol.
