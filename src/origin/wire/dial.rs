@@ -97,6 +97,11 @@ impl Dialer {
     pub(super) fn avoid(&self, address: SocketAddr) {
         self.avoided.add(address);
     }
+
+    #[cfg(test)]
+    pub(super) fn avoids(&self, address: &SocketAddr) -> bool {
+        self.avoided.now().since(address).is_some()
+    }
 }
 
 #[cfg(test)]

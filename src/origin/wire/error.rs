@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use crate::error::BoxError;
 
@@ -6,6 +6,8 @@ use crate::error::BoxError;
 #[derive(Debug)]
 pub(crate) struct WireError {
     pub(crate) kind: WireErrorKind,
+    /// The address that the connection led to, if there was one.
+    pub(crate) peer: Option<SocketAddr>,
     source: BoxError,
 }
 
@@ -25,7 +27,11 @@ pub(crate) enum WireErrorKind {
 
 impl WireError {
     pub(super) fn new(kind: WireErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: source.into() }
+        Self { kind, peer: None, source: source.into() }
+    }
+
+    pub(super) fn of(self, peer: SocketAddr) -> Self {
+        Self { peer: Some(peer), ..self }
     }
 }
 
@@ -37,7 +43,11 @@ impl fmt::Display for WireError {
             WireErrorKind::Overloaded => "no connection is free",
             WireErrorKind::Timeout => "no response in time",
             WireErrorKind::Broken => "the exchange broke off",
-        })
+        })?;
+        match self.peer {
+            Some(peer) => write!(f, " ({peer})"),
+            None => Ok(()),
+        }
     }
 }
 

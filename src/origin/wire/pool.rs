@@ -14,6 +14,7 @@ mod steps;
 use std::{
     collections::HashMap,
     fmt,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -209,8 +210,8 @@ impl Pool {
         conn.deadline = Instant::now() + self.0.settings.response_timeout.min(CENTURY);
         let response = match timeout_at(conn.deadline, conn.exchange(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(WireError::new(broken, error)),
-            Err(elapsed) => return Err(WireError::new(WireErrorKind::Timeout, elapsed)),
+            Ok(Err(error)) => return Err(self.fault(broken, error, conn.peer)),
+            Err(elapsed) => return Err(self.fault(WireErrorKind::Timeout, elapsed, conn.peer)),
         };
         let mut response = response.map(|incoming| PooledBody::new(incoming, conn, self.clone()));
         if response.body().is_end_stream() {
@@ -221,6 +222,28 @@ impl Pool {
             response.body_mut().give_back(rest);
         }
         Ok(response)
+    }
+
+    /// Tries the address after the others of its host for 30 s. Connections to it that are kept stay in use.
+    ///
+    /// So a request that is to go elsewhere is sent again with [`Reuse::Fresh`], once its address is avoided. The pool avoids
+    /// by itself what refuses, does not answer in time, or breaks off: `send` and the body have done so when they return an
+    /// error other than [`WireErrorKind::Stale`], whose [`peer`](WireError::peer) it is. What is left to the caller is an
+    /// answer like SlowDown and a body that stands still: [`PooledBody::avoid_peer`] is for both.
+    pub(super) fn avoid(&self, address: SocketAddr) {
+        self.0.dialer.avoid(address);
+    }
+
+    fn fault(&self, kind: WireErrorKind, why: impl Into<BoxError>, peer: SocketAddr) -> WireError {
+        match kind {
+            // S3 closes what was idle for too long: that says nothing about its address.
+            WireErrorKind::Stale => {}
+            WireErrorKind::Connect
+            | WireErrorKind::Overloaded
+            | WireErrorKind::Timeout
+            | WireErrorKind::Broken => self.avoid(peer),
+        }
+        WireError::new(kind, why).of(peer)
     }
 
     /// A new connection, or the one that becomes free while a place for one is waited for; and what it means if it breaks.
@@ -292,10 +315,7 @@ impl Pool {
         let stream = match tls {
             Some((connector, name)) => {
                 let secured = Stream::secured(tcp, connector, name, settings.tls_timeout).await;
-                secured.map_err(|why| {
-                    dialer.avoid(peer);
-                    connect_error(why.into())
-                })?
+                secured.map_err(|why| self.fault(WireErrorKind::Connect, why, peer))?
             }
             None => Stream::plain(tcp),
         };
@@ -308,12 +328,13 @@ impl Pool {
         let (sender, driver) = http
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| WireError::new(WireErrorKind::Connect, error))?;
+            .map_err(|why| self.fault(WireErrorKind::Connect, why, peer))?;
         Ok(Box::new(Conn {
             sender,
             driver: Some(driver),
             allowance,
             pace,
+            peer,
             runtime: Handle::try_current().ok(),
             silence: Silence::new(settings.read_timeout),
             deadline: Instant::now(),

@@ -37,6 +37,14 @@ impl PooledBody {
         }
     }
 
+    /// Has other connections go to another address of the host for a while, if there is one: [`Pool::avoid`]. It can be told
+    /// until the body has been read whole.
+    pub(in crate::origin::wire) fn avoid_peer(&self) {
+        if let Some((conn, pool)) = &self.lease {
+            pool.avoid(conn.peer);
+        }
+    }
+
     /// Returns the connection if the response was read whole and the connection is still usable.
     pub(super) fn give_back(&mut self, rest: Rest) {
         if let Some((mut conn, pool)) = self.lease.take()
@@ -79,7 +87,10 @@ impl Body for PooledBody {
             Poll::Ready(None) => this.give_back(Rest::Over),
             Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.give_back(Rest::Over),
             // Broken: the connection is of no more use.
-            Poll::Ready(Some(Err(_))) => this.lease = None,
+            Poll::Ready(Some(Err(_))) => {
+                this.avoid_peer();
+                this.lease = None;
+            }
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled.map_err(Into::into)

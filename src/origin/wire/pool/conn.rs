@@ -1,5 +1,6 @@
 use std::{
     future::{Future, poll_fn},
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -32,6 +33,7 @@ pub(super) struct Conn {
     pub(super) driver: Option<Driver>,
     pub(super) allowance: Arc<Allowance>,
     pub(super) pace: SharedPace,
+    pub(super) peer: SocketAddr,
     /// The runtime that watches the socket: while it is not driven, or is gone, nothing arrives.
     pub(super) runtime: Option<Handle>,
     /// Of the body that is read.

@@ -581,3 +581,69 @@ async fn a_pool_that_is_gone_leaves_no_task() {
     };
     timeout(HANG, ended).await.expect("only the origin's own task is left");
 }
+
+#[tokio::test]
+async fn an_address_that_is_silent_or_breaks_off_is_avoided_and_named_and_one_that_closed_an_idle_connection_is_not()
+ {
+    let half: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello";
+    let brief = || PoolSettings { response_timeout: Duration::from_millis(50), ..settings() };
+    for (answers, after, settings, last, is_avoided) in [
+        (vec![b"HTTP/1.1 200 OK\r\n" as &[u8]], After::Wait, brief(), Some(WireErrorKind::Timeout), true),
+        (vec![b""], After::Close, settings(), Some(WireErrorKind::Broken), true),
+        (vec![b"no HTTP\r\n\r\n"], After::Wait, settings(), Some(WireErrorKind::Broken), true),
+        (vec![half], After::Close, settings(), None, true),
+        (vec![OK, b""], After::Close, settings(), Some(WireErrorKind::Stale), false),
+        (vec![OK, OK], After::Wait, settings(), None, false),
+    ] {
+        let requests = answers.len();
+        let origin = Origin::start(answers.leak(), after).await;
+        let pool = pool(settings, origin.port);
+        let peer = SocketAddr::from(([127, 0, 0, 1], origin.port));
+        let mut error = None;
+        for _ in 0..requests {
+            match pool.send(request(), Reuse::Allowed).await {
+                Ok(response) => drop(response.into_body().collect().await),
+                Err(why) => error = Some(why),
+            }
+        }
+        let row = format!("{last:?}, avoided: {is_avoided}");
+        assert_eq!(error.as_ref().map(|why| why.kind), last, "{row}");
+        assert!(
+            error.is_none_or(|why| why.peer == Some(peer) && why.to_string().contains(&peer.to_string())),
+            "{row}"
+        );
+        assert_eq!(pool.0.dialer.avoids(&peer), is_avoided, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_goes_to_another_address() {
+    let (mut one, mut other) =
+        (Origin::start(&[OK], After::Wait).await, Origin::start(&[OK], After::Wait).await);
+    let addresses = [one.port, other.port].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    // The pool chooses at random: either of the two can be the first.
+    for _ in 0..16 {
+        let mut pool = pool(settings(), 80);
+        let shared = Arc::get_mut(&mut pool.0).unwrap();
+        shared.dialer =
+            Dialer::new(("s3.test", 80), settings().dial, Arc::default()).knowing(addresses.to_vec());
+        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        response.body().avoid_peer();
+        let avoided = addresses.map(|address| pool.0.dialer.avoids(&address));
+        assert_eq!(read(response).await, "hello");
+        let (first, second) = match avoided {
+            [true, false] => (&mut one, &mut other),
+            [false, true] => (&mut other, &mut one),
+            _ => panic!("one of the two is avoided: {avoided:?}"),
+        };
+        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        for origin in [first, second] {
+            assert_eq!(origin.next().await, Event::Accepted);
+            assert_eq!(origin.next().await, Event::Asked);
+        }
+        drop(pool);
+        for origin in [&mut one, &mut other] {
+            assert_eq!(origin.next().await, Event::Closed);
+        }
+    }
+}
