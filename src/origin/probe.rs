@@ -114,8 +114,11 @@ impl S3Origin {
         let config = match &self.client {
             WireClient::Sdk(client) => config.http_client(client.client.clone()),
             WireClient::Pools(pools) => {
-                let tls = if url.is_none_or(|url| url.is_tls()) { Some(trusted()?) } else { None };
-                let pools = pools.clone().connecting_to(None).with_tls(tls);
+                let pools = pools.clone().connecting_to(None);
+                let pools = match pools.has_tls() || url.as_ref().is_some_and(|url| !url.is_tls()) {
+                    true => pools,
+                    false => pools.with_tls(Some(trusted()?)),
+                };
                 config.http_client(PooledClient::new(pools))
             }
         };

@@ -1,14 +1,19 @@
 use std::{
     fmt,
+    path::{Path, PathBuf},
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+use tokio_rustls::TlsConnector;
 
 use super::WireClient;
-use super::wire::{ConnectTo, DialSettings, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, tls_connector};
+use super::wire::{
+    ConnectTo, DialSettings, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, TlsError, tls_connector,
+    tls_connector_trusting,
+};
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Carries requests to S3: connections, trusted certificates, and time-outs.
@@ -40,6 +45,7 @@ pub struct Transport(Arc<Shared>);
 #[derive(Debug, Clone)]
 pub struct TransportBuilder {
     settings: PoolSettings,
+    ca_file: Option<PathBuf>,
     http_client: Option<SharedHttpClient>,
 }
 
@@ -49,7 +55,8 @@ struct Shared {
 }
 
 enum Via {
-    Pools(Pools),
+    /// With the TLS of the transport's own authorities, if it has any.
+    Pools(Pools, Option<TlsConnector>),
     Client(SharedHttpClient),
 }
 
@@ -72,12 +79,12 @@ impl Transport {
             idle_timeout: IDLE_TIMEOUT,
             max_age: MAX_CONNECTION_AGE,
         };
-        TransportBuilder { settings, http_client: None }
+        TransportBuilder { settings, ca_file: None, http_client: None }
     }
 
     /// The transport of mounts without their own.
     pub(crate) fn shared() -> Self {
-        static SHARED: LazyLock<Transport> = LazyLock::new(|| Transport::builder().assemble());
+        static SHARED: LazyLock<Transport> = LazyLock::new(|| Transport::builder().assemble(None));
         SHARED.clone()
     }
 
@@ -114,8 +121,12 @@ impl Transport {
                         .caused_by(why)
                 })
             }
-            Via::Pools(pools) => {
-                let tls = if needs_tls { Some(trusted()?) } else { None };
+            Via::Pools(pools, own) => {
+                let tls = match (needs_tls, own) {
+                    (true, None) => Some(trusted()?),
+                    (true, Some(own)) => Some(own.clone()),
+                    (false, _) => None,
+                };
                 let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer).asking(peer);
                 Ok(WireClient::Pools(pools.with_tls(tls)))
             }
@@ -123,9 +134,13 @@ impl Transport {
     }
 }
 
-/// TLS with the certificates that the system trusts.
-pub(crate) fn trusted() -> Result<tokio_rustls::TlsConnector, ConfigError> {
-    tls_connector().map_err(|why| ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why))
+/// TLS with the authorities that the environment or the system trusts.
+pub(crate) fn trusted() -> Result<TlsConnector, ConfigError> {
+    tls_connector().map_err(no_tls)
+}
+
+fn no_tls(why: TlsError) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::Tls, why.to_string()).caused_by(why)
 }
 
 impl fmt::Debug for Transport {
@@ -204,6 +219,16 @@ impl TransportBuilder {
         self
     }
 
+    /// Trusts the certificate authorities of this file, in PEM, and no others. It is read when the transport is
+    /// [built](Self::build).
+    ///
+    /// By default those of the file that the variable `AWS_CA_BUNDLE` names, or else the operating system's, which
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace. Clients of STS and the like have the default.
+    pub fn ca_file(mut self, file: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(file.as_ref().to_owned());
+        self
+    }
+
     /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: for example one with a
     /// proxy or its own TLS stack, or one that records and replays. It applies the time-outs itself, as its
     /// documentation says.
@@ -214,7 +239,9 @@ impl TransportBuilder {
 
     /// # Errors
     ///
-    /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero.
+    /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero;
+    /// [`ConfigErrorKind::Tls`] if the file of authorities can't be read or holds none; [`ConfigErrorKind::Contradiction`] if
+    /// there is one and an HTTP client of your own.
     pub fn build(self) -> Result<Transport, ConfigError> {
         let PoolSettings { tls_timeout, response_timeout, read_timeout, max_connections, max_age, .. } =
             self.settings;
@@ -235,16 +262,27 @@ impl TransportBuilder {
         } else if max_age.is_zero() {
             "the maximum age of connections is zero: set max_idle_connections to 0 to keep none"
         } else {
-            return Ok(self.assemble());
+            return self.with_trust();
         };
         Err(ConfigError::new(ConfigErrorKind::InvalidValue, message))
     }
 
-    fn assemble(self) -> Transport {
-        let Self { settings, http_client } = self;
+    fn with_trust(self) -> Result<Transport, ConfigError> {
+        let Some(file) = &self.ca_file else { return Ok(self.assemble(None)) };
+        if self.http_client.is_some() {
+            let message =
+                "ca_file and an HTTP client of your own contradict each other: let the client trust the file";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        let own = tls_connector_trusting(file).map_err(no_tls)?;
+        Ok(self.assemble(Some(own)))
+    }
+
+    fn assemble(self, own: Option<TlsConnector>) -> Transport {
+        let Self { settings, http_client, .. } = self;
         let via = match http_client {
             Some(client) => Via::Client(client),
-            None => Via::Pools(Pools::new(settings.clone())),
+            None => Via::Pools(Pools::new(settings.clone()), own),
         };
         Transport(Arc::new(Shared { settings, via }))
     }

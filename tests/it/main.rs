@@ -32,3 +32,4 @@ mod stacks;
 mod streaming;
 mod support;
 mod terms;
+mod transport;

@@ -256,6 +256,25 @@ async fn dots_in_front_of_a_host_have_no_certificate() {
         assert!(run.stdout.contains("  pass     http         test, 403"), "{bucket}: {}", run.stdout);
     }
 
+    // Whoever says it.
+    let args = ["check", "--bucket", "media", "--endpoint", "https://s3.test", "--connect-to", &addr];
+    let option = format!("transport.ca_file={trusted}");
+    for (more, variables) in [
+        (&[][..], vec![("AWS_CA_BUNDLE", trusted.as_str())]),
+        (&["-o", &option], vec![]),
+        (&["-o", "transport.ca_file="], vec![("AWS_CA_BUNDLE", ""), ("SSL_CERT_FILE", trusted.as_str())]),
+    ] {
+        let run = standalone(&[&args, more].concat(), &variables).await;
+        assert!(
+            run.stdout.contains("  pass     tls          TLSv1.3"),
+            "{more:?} {variables:?}: {}",
+            run.stdout
+        );
+    }
+    let run = standalone(&args, &[("AWS_CA_BUNDLE", "/absent.pem")]).await;
+    let output = run.stdout + &run.stderr;
+    assert!(output.contains("AWS_CA_BUNDLE /absent.pem: the file can't be read"), "{output}");
+
     let stranger = folder.path().join("stranger.pem");
     let key = rcgen::KeyPair::generate().unwrap();
     let mut other = rcgen::CertificateParams::new(vec!["s3.test".to_owned()]).unwrap();

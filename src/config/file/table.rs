@@ -32,6 +32,7 @@ pub(super) struct TransportTable {
     pub(super) max_connection_age_secs: Option<u64>,
     pub(super) tcp_keep_alive_secs: Option<u64>,
     pub(super) tcp_user_timeout_secs: Option<u64>,
+    pub(super) ca_file: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]

@@ -18,6 +18,7 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
         max_connection_age_secs,
         tcp_keep_alive_secs,
         tcp_user_timeout_secs,
+        ca_file,
     } = table.get_ref();
     let mut transport = Transport::builder();
     if let Some(limit) = connect_timeout_ms {
@@ -46,6 +47,9 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     }
     if let Some(limit) = tcp_user_timeout_secs {
         transport = transport.tcp_user_timeout(Duration::from_secs(*limit));
+    }
+    if let Some(file) = source.optional("ca_file", ca_file.as_ref())?.filter(|file| !file.is_empty()) {
+        transport = transport.ca_file(file);
     }
     transport.build().map_err(|why| source.error(why.kind(), span, &why).caused_by(why))
 }

@@ -62,8 +62,8 @@ pub(in crate::diagnosis) fn no_tls(facts: &Facts, host: &str, fault: &TlsFault) 
         },
         TlsFault::UnknownIssuer => {
             "The certificate's issuer is not trusted here: it is your own authority, or a firewall that intercepts \
-             TLS. Install the authority's certificate, or name a file with it in SSL_CERT_FILE (which must then have \
-             all trusted ones)."
+             TLS. Install the authority's certificate, or name a file with it as ca_file of the transport (-o \
+             transport.ca_file=FILE) or in AWS_CA_BUNDLE, which replaces the authorities of the system."
                 .to_owned()
         }
         TlsFault::NotValidNow => {

@@ -149,7 +149,7 @@ fn a_certificate_that_does_not_fit_depends_on_the_name() {
         (&dotted, "my.media.s3.test", &other, "endpoint_url = \"https://s3.test\" with path_style = true"),
         (&facts(), "studio-media.s3.test", &other, "path_style"),
         (&facts(), "vpce-1.s3.us-west-2.vpce.amazonaws.com", &other, "connect_to"),
-        (&facts(), "s3.test", &TlsFault::UnknownIssuer, "SSL_CERT_FILE"),
+        (&facts(), "s3.test", &TlsFault::UnknownIssuer, "transport.ca_file="),
         (&facts(), "s3.test", &TlsFault::NotValidNow, "clock"),
         (&facts(), "s3.test", &TlsFault::NotTls, "http://"),
     ] {

@@ -9,6 +9,7 @@ mod sdk_adapter;
 mod sdk_client;
 mod silence;
 mod stream;
+mod trust;
 mod unreached;
 
 #[cfg(feature = "diagnosis")]
@@ -22,6 +23,7 @@ pub(crate) use self::{
     pool::{Peer, PoolSettings, Pools, ReadBuffer, Reuse},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
-    stream::{ConnectTo, tls_connector},
+    stream::ConnectTo,
+    trust::{TlsError, tls_connector, tls_connector_trusting},
     unreached::Unreached,
 };

@@ -152,6 +152,11 @@ impl Pools {
         Self { tls, ..self }
     }
 
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The same pools, with another address to connect to.
     pub(crate) fn connecting_to(self, connect_to: Option<ConnectTo>) -> Self {
         Self { connect_to, ..self }

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     str::FromStr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{self, ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{self, pki_types::ServerName},
 };
 
 use super::pace::{Pace, SLOW_FRAME, SharedPace};
@@ -58,41 +58,6 @@ struct TooMuch;
 /// The handshake did not end within this limit.
 #[derive(Debug)]
 struct TlsTimeout(Duration);
-
-/// No TLS client can be made.
-#[derive(Debug)]
-pub(crate) struct TlsError(String);
-
-/// TLS with the operating system's trust store, or the one that `SSL_CERT_FILE` names. It is loaded once, so that all
-/// connections can resume sessions.
-pub(crate) fn tls_connector() -> Result<TlsConnector, TlsError> {
-    static LOADED: Mutex<Option<TlsConnector>> = Mutex::new(None);
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(connector) = &*loaded {
-        return Ok(connector.clone());
-    }
-    Ok(loaded.insert(load()?).clone())
-}
-
-fn load() -> Result<TlsConnector, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-        return Err(TlsError(format!(
-            "no trusted certificates: install the system's CA certificates or set SSL_CERT_FILE ({})",
-            why.join("; ")
-        )));
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
-}
 
 // === impl ConnectTo ===
 
@@ -291,25 +256,9 @@ impl fmt::Display for TlsTimeout {
 
 impl std::error::Error for TlsTimeout {}
 
-// === impl TlsError ===
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for TlsError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn certificates_are_loaded_once() {
-        let (one, other) = (tls_connector().unwrap(), tls_connector().unwrap());
-        assert!(Arc::ptr_eq(one.config(), other.config()));
-    }
 
     #[test]
     fn only_an_address_in_brackets_is_bared() {
