@@ -18,7 +18,7 @@ use crate::{
     error::ConfigError,
     origin::{
         DialSettings, EndpointUrl, PoolSettings, PooledClient, Pools, TCP_KEEP_ALIVE, TCP_USER_TIMEOUT,
-        trusted,
+        proxies_of_environment, trusted,
     },
 };
 
@@ -123,5 +123,6 @@ pub(super) fn http_client() -> Result<PooledClient, ConfigError> {
         idle_timeout: Duration::from_secs(10),
         max_age: Duration::from_secs(60),
     };
-    Ok(PooledClient::new(Pools::new(settings).with_tls(Some(trusted()?))))
+    let pools = Pools::new(settings).with_tls(Some(trusted()?)).through(proxies_of_environment()?);
+    Ok(PooledClient::new(pools))
 }

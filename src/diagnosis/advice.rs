@@ -6,7 +6,7 @@ mod permission;
 
 use self::permission::by;
 pub(super) use self::{
-    connection::{no_address, no_connection, no_tls},
+    connection::{no_address, no_connection, no_proxy, no_tls},
     credentials::{is_denied_role, no_credentials},
     permission::{Others, denied},
 };

@@ -48,7 +48,7 @@ pub(crate) use self::{
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{
     probe::{Probe, Route},
-    wire::TlsFault,
+    wire::{DialError, Line, TlsFault},
 };
 pub use self::{
     resilience::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
@@ -56,7 +56,7 @@ pub use self::{
 };
 #[cfg(feature = "aws-config")]
 pub(crate) use self::{
-    transport::{TCP_KEEP_ALIVE, TCP_USER_TIMEOUT, trusted},
+    transport::{TCP_KEEP_ALIVE, TCP_USER_TIMEOUT, proxies_of_environment, trusted},
     wire::{DialSettings, PoolSettings, PooledClient, Unreached},
 };
 #[cfg(feature = "__internals")]

@@ -5,14 +5,13 @@ use std::{io, net::SocketAddr, time::SystemTime};
 use aws_sdk_sts::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use http::{HeaderMap, StatusCode};
-use tokio::net::TcpStream;
 
 use super::{
     CredentialCache, EndpointUrl, OriginError, Refusal, S3Origin, Target, Timestamp, TlsFault, WireClient,
     endpoint::EndpointError,
     s3::Sent,
     transport::trusted,
-    wire::{Pool, PooledClient, Reuse, Wire},
+    wire::{DialError, Line, Pool, PooledClient, Reuse, Wire},
 };
 use crate::{error::ConfigError, object::BucketName, request::Question, terms::TermFields};
 
@@ -141,13 +140,21 @@ impl Route {
         }
     }
 
-    pub(crate) async fn connect(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-        TcpStream::connect(addresses).await
+    /// The proxy on the way, without its credentials.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        self.pool.as_ref()?.proxy().map(ToString::to_string)
     }
 
-    pub(crate) async fn shake_hands(&self, tcp: TcpStream) -> Result<String, TlsFault> {
+    pub(crate) async fn connect(&self, addresses: Vec<SocketAddr>) -> Result<Line, DialError> {
         match &self.pool {
-            Some(pool) => pool.shake_hands(tcp).await,
+            Some(pool) => pool.connect_to(addresses).await,
+            None => Err(DialError::NoAddress),
+        }
+    }
+
+    pub(crate) async fn shake_hands(&self, line: Line) -> Result<String, TlsFault> {
+        match &self.pool {
+            Some(pool) => pool.shake_hands(line).await,
             None => Err(TlsFault::Other("this is not the built-in connection pool".to_owned())),
         }
     }

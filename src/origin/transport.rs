@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    env, fmt,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
     time::Duration,
@@ -11,8 +11,8 @@ use tokio_rustls::TlsConnector;
 
 use super::WireClient;
 use super::wire::{
-    ConnectTo, DialSettings, Peer, PoolSettings, Pools, ReadBuffer, SdkClient, TlsError, tls_connector,
-    tls_connector_trusting,
+    ConnectTo, DialSettings, Peer, PoolSettings, Pools, Proxies, Proxy, ProxySettings, ProxyUrlError,
+    ReadBuffer, SdkClient, TlsError, tls_connector, tls_connector_trusting,
 };
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -46,11 +46,13 @@ pub struct Transport(Arc<Shared>);
 pub struct TransportBuilder {
     settings: PoolSettings,
     ca_file: Option<PathBuf>,
+    proxy: ProxySettings,
     http_client: Option<SharedHttpClient>,
 }
 
 struct Shared {
     settings: PoolSettings,
+    proxy: ProxySettings,
     via: Via,
 }
 
@@ -79,7 +81,7 @@ impl Transport {
             idle_timeout: IDLE_TIMEOUT,
             max_age: MAX_CONNECTION_AGE,
         };
-        TransportBuilder { settings, ca_file: None, http_client: None }
+        TransportBuilder { settings, ca_file: None, proxy: ProxySettings::default(), http_client: None }
     }
 
     /// The transport of mounts without their own.
@@ -122,13 +124,14 @@ impl Transport {
                 })
             }
             Via::Pools(pools, own) => {
-                let tls = match (needs_tls, own) {
+                let proxies = proxies(&self.0.proxy)?;
+                let tls = match (needs_tls || proxies.need_tls(), own) {
                     (true, None) => Some(trusted()?),
                     (true, Some(own)) => Some(own.clone()),
                     (false, _) => None,
                 };
                 let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer).asking(peer);
-                Ok(WireClient::Pools(pools.with_tls(tls)))
+                Ok(WireClient::Pools(pools.with_tls(tls).through(proxies)))
             }
         }
     }
@@ -137,6 +140,20 @@ impl Transport {
 /// TLS with the authorities that the environment or the system trusts.
 pub(crate) fn trusted() -> Result<TlsConnector, ConfigError> {
     tls_connector().map_err(no_tls)
+}
+
+/// The proxies that the variables name.
+#[cfg(feature = "aws-config")]
+pub(crate) fn proxies_of_environment() -> Result<Proxies, ConfigError> {
+    proxies(&ProxySettings::default())
+}
+
+fn proxies(settings: &ProxySettings) -> Result<Proxies, ConfigError> {
+    settings.resolve(|name| env::var(name).ok()).map_err(no_proxy)
+}
+
+fn no_proxy(why: ProxyUrlError) -> ConfigError {
+    ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()).caused_by(why)
 }
 
 fn no_tls(why: TlsError) -> ConfigError {
@@ -152,7 +169,7 @@ impl fmt::Debug for Transport {
 // === impl TransportBuilder ===
 
 impl TransportBuilder {
-    /// The limit for DNS and TCP, over all addresses of the host; 3 s by default.
+    /// The limit for DNS and TCP, over all addresses of the host, and for a proxy to connect; 3 s by default.
     ///
     /// The addresses are tried as in RFC 8305, IPv6 and IPv4 in turn: each has a head start of 250 ms on the next, or less if
     /// not every address had its turn within the limit. The first connection that stands is taken. An address that does not
@@ -229,8 +246,26 @@ impl TransportBuilder {
         self
     }
 
-    /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: for example one with a
-    /// proxy or its own TLS stack, or one that records and replays. It applies the time-outs itself, as its
+    /// Reaches S3 through this HTTP proxy: `http://host:port`, or `https://host:port` if the proxy itself is spoken to by TLS,
+    /// with `user:password@` in front of the host if it wants them, percent-encoded.
+    ///
+    /// By default the variables of the environment name the proxy, as for other tools: `https_proxy` or `http_proxy`, by the
+    /// scheme of the endpoint, else `all_proxy`; each in upper case, too. They hold for credentials from STS and the like,
+    /// whatever is set here, and never for loopback and link-local addresses; a proxy that is set here holds for those.
+    pub fn proxy(mut self, url: impl AsRef<str>) -> Self {
+        self.proxy.proxy = Some(Proxy::parse("proxy", url.as_ref()));
+        self
+    }
+
+    /// The hosts that are reached without a proxy, in place of those of the variable `no_proxy` (or `NO_PROXY`): names, which
+    /// stand for what is below them, too, addresses, and networks like `10.0.0.0/8`, with commas in between; `*` for all.
+    pub fn no_proxy(mut self, hosts: impl Into<String>) -> Self {
+        self.proxy.no_proxy = Some(hosts.into());
+        self
+    }
+
+    /// Sends requests with an HTTP client of the SDK instead of the built-in connection pool: for example one with its
+    /// own TLS stack, or one that records and replays. It applies the time-outs itself, as its
     /// documentation says.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
         self.http_client = Some(SharedHttpClient::new(client));
@@ -239,9 +274,10 @@ impl TransportBuilder {
 
     /// # Errors
     ///
-    /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero;
+    /// [`ConfigErrorKind::InvalidValue`] if a time-out, the number of connections or their age is zero, or for a malformed URL
+    /// of a proxy;
     /// [`ConfigErrorKind::Tls`] if the file of authorities can't be read or holds none; [`ConfigErrorKind::Contradiction`] if
-    /// there is one and an HTTP client of your own.
+    /// there is one, or a proxy, and an HTTP client of your own.
     pub fn build(self) -> Result<Transport, ConfigError> {
         let PoolSettings { tls_timeout, response_timeout, read_timeout, max_connections, max_age, .. } =
             self.settings;
@@ -262,12 +298,19 @@ impl TransportBuilder {
         } else if max_age.is_zero() {
             "the maximum age of connections is zero: set max_idle_connections to 0 to keep none"
         } else {
-            return self.with_trust();
+            return self.with_proxy_and_trust();
         };
         Err(ConfigError::new(ConfigErrorKind::InvalidValue, message))
     }
 
-    fn with_trust(self) -> Result<Transport, ConfigError> {
+    fn with_proxy_and_trust(self) -> Result<Transport, ConfigError> {
+        if let Some(Err(why)) = &self.proxy.proxy {
+            return Err(no_proxy(why.clone()));
+        }
+        if self.http_client.is_some() && !self.proxy.is_silent() {
+            let message = "proxy or no_proxy and an HTTP client of your own contradict each other: let the client use the proxy";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
         let Some(file) = &self.ca_file else { return Ok(self.assemble(None)) };
         if self.http_client.is_some() {
             let message =
@@ -279,12 +322,12 @@ impl TransportBuilder {
     }
 
     fn assemble(self, own: Option<TlsConnector>) -> Transport {
-        let Self { settings, http_client, .. } = self;
+        let Self { settings, proxy, http_client, .. } = self;
         let via = match http_client {
             Some(client) => Via::Client(client),
             None => Via::Pools(Pools::new(settings.clone()), own),
         };
-        Transport(Arc::new(Shared { settings, via }))
+        Transport(Arc::new(Shared { settings, proxy, via }))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use demo_s3::{Credential, DemoS3};
@@ -294,4 +294,91 @@ async fn a_bucket_in_front_of_a_host_may_have_no_address() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(first_failure(&run.stdout).contains("dns          media.minio.invalid"), "{}", run.stdout);
     assert!(run.stdout.contains("path_style = true"), "{}", run.stdout);
+}
+
+// --- a proxy on the way ---
+
+/// An HTTP proxy that forwards nothing: the first lines of the requests that it refuses.
+async fn closed_proxy() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = tcp.read_u8().await else { break };
+                head.push(byte);
+            }
+            let head = String::from_utf8(head).unwrap();
+            lines.lock().unwrap().extend(head.lines().next().map(str::to_owned));
+            let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = tcp.write_all(answer.as_bytes()).await;
+        }
+    });
+    (addr, seen)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_and_sts_are_asked_through_the_proxy_that_the_environment_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxy.toml");
+    let (addr, seen) = closed_proxy().await;
+    let url = format!("http://proxy-user:proxy-secret@{addr}");
+    let toml = |scheme: &str| {
+        format!(
+            "region = \"us-west-2\"\n[credentials.reader]\ntype = \"assume-role\"\n\
+             role_arn = \"arn:aws:iam::123456789012:role/reader\"\nsts_endpoint_url = \"{scheme}://sts.test\"\n\
+             [[mount]]\nbucket = \"media\"\nendpoint_url = \"{scheme}://s3.test\"\npath_style = true\n\
+             credentials = \"reader\"\n"
+        )
+    };
+    let check = async |scheme: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, toml(scheme)).unwrap();
+        seen.lock().unwrap().clear();
+        let run = standalone(&["check", "--config", file.to_str().unwrap()], variables).await;
+        for text in [&run.stdout, &run.stderr] {
+            for secret in ["proxy-secret", "cHJveHktdXNlcjpwcm94eS1zZWNyZXQ="] {
+                assert!(!text.contains(secret), "the proxy's password is in {text}");
+            }
+        }
+        let lines = seen.lock().unwrap().clone();
+        (run, move |start: &str| lines.iter().any(|line| line.starts_with(start)))
+    };
+
+    let (run, has_seen) = check("http", &[("http_proxy", &url)]).await;
+    assert!(
+        has_seen("POST http://sts.test/ ") && has_seen("HEAD http://s3.test/media/"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    let through = format!("http://s3.test/media: the bucket in the path, through the proxy {addr}");
+    assert!(run.stdout.contains(&through), "{}", run.stdout);
+
+    let (run, has_seen) = check("https", &[("ALL_PROXY", &url)]).await;
+    assert!(has_seen("CONNECT s3.test:443 "), "{}{}", run.stdout, run.stderr);
+    let failure = first_failure(&run.stdout);
+    assert!(failure.contains("connect") && failure.contains("answered CONNECT with 403"), "{}", run.stdout);
+    assert!(run.stdout.contains("transport.no_proxy"), "{}", run.stdout);
+
+    let (run, has_seen) = check("http", &[("http_proxy", &url), ("NO_PROXY", ".test")]).await;
+    assert!(!has_seen(""), "{}", run.stdout);
+    let (run, has_seen) = check("http", &[("HTTP_PROXY", &url), ("REQUEST_METHOD", "GET")]).await;
+    assert!(!has_seen(""), "{}", run.stdout);
+
+    // STS goes by the variables, and S3 by the transport.
+    let no_proxy = format!("{}[transport]\nproxy = \"http://{addr}\"\nno_proxy = \"a.test\"\n", toml("http"));
+    std::fs::write(&file, no_proxy).unwrap();
+    seen.lock().unwrap().clear();
+    let variables = [("http_proxy", "http://127.0.0.1:1"), ("NO_PROXY", "s3.test")];
+    let run = standalone(&["check", "--config", file.to_str().unwrap()], &variables).await;
+    let lines = seen.lock().unwrap().clone();
+    let is_of_s3 = |line: &String| line.contains(" http://s3.test/");
+    assert!(!lines.is_empty() && lines.iter().all(is_of_s3), "{lines:?} {}", run.stdout);
+
+    let (run, _) = check("http", &[("ALL_PROXY", "socks5://proxy-user:proxy-secret@127.0.0.1:1")]).await;
+    let output = run.stdout + &run.stderr;
+    assert!(output.contains("ALL_PROXY: a SOCKS proxy can't be used"), "{output}");
 }

@@ -33,6 +33,8 @@ pub(super) struct TransportTable {
     pub(super) tcp_keep_alive_secs: Option<u64>,
     pub(super) tcp_user_timeout_secs: Option<u64>,
     pub(super) ca_file: Option<Text>,
+    pub(super) proxy: Option<Text>,
+    pub(super) no_proxy: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]

@@ -542,6 +542,12 @@ fn what_is_no_configuration_is_refused_with_its_line() {
             "line 6: ca_file /absent.pem: ",
             "the file can't be read",
         ),
+        (
+            &format!("{keys}\ntransport.proxy = \"http://user:secret@\""),
+            InvalidValue,
+            "line 6: proxy: the URL is malformed: ",
+            "http://host:port",
+        ),
         (&format!("{keys}\nmax_in_flight = 0"), InvalidValue, "line 1, mount 1", "max_in_flight is 0"),
         (&format!("{keys}\nqueue_timeout_ms = 0"), InvalidValue, "line 1, mount 1", "set max_queued to 0"),
         (

@@ -19,6 +19,8 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
         tcp_keep_alive_secs,
         tcp_user_timeout_secs,
         ca_file,
+        proxy,
+        no_proxy,
     } = table.get_ref();
     let mut transport = Transport::builder();
     if let Some(limit) = connect_timeout_ms {
@@ -50,6 +52,12 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<TransportTable>) -> Resu
     }
     if let Some(file) = source.optional("ca_file", ca_file.as_ref())?.filter(|file| !file.is_empty()) {
         transport = transport.ca_file(file);
+    }
+    if let Some(url) = source.optional("proxy", proxy.as_ref())?.filter(|url| !url.is_empty()) {
+        transport = transport.proxy(url);
+    }
+    if let Some(hosts) = source.optional("no_proxy", no_proxy.as_ref())? {
+        transport = transport.no_proxy(hosts);
     }
     transport.build().map_err(|why| source.error(why.kind(), span, &why).caused_by(why))
 }

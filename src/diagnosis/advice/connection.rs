@@ -27,6 +27,15 @@ pub(in crate::diagnosis) fn no_address(facts: &Facts, host: &str) -> String {
     }
 }
 
+/// For a proxy that does not connect.
+pub(in crate::diagnosis) fn no_proxy(proxy: &str) -> String {
+    format!(
+        "The proxy {proxy} is what transport.proxy says (-o transport.proxy=URL), or else the variables https_proxy, http_proxy \
+         and all_proxy, also in upper case. Does it run there, and does it let this machine connect to S3's host and port? \
+         transport.no_proxy or NO_PROXY name the hosts that are reached without it."
+    )
+}
+
 /// For an address that accepts no connection.
 pub(in crate::diagnosis) fn no_connection(facts: &Facts) -> &'static str {
     match facts.server {

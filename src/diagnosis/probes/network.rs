@@ -1,20 +1,18 @@
 //! From the configuration to a connection.
 
 use std::{
-    io,
+    error::Error,
     net::{IpAddr, SocketAddr},
 };
 
-use tokio::net::TcpStream;
-
 use crate::{
     diagnosis::{
-        Check, CheckName, advice,
+        Check, CheckName, Outcome, advice,
         checklist::{Checklist, TooLate},
         context::{Facts, Server},
         run::Subject,
     },
-    origin::{Route, TlsFault},
+    origin::{DialError, Line, Route, TlsFault},
 };
 
 pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Subject<'_>) {
@@ -33,18 +31,21 @@ pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Sub
     let mut addresses = Vec::new();
     if course.may(CheckName::Dns) {
         let found = in_words(course.in_time(way.look_up()).await);
-        course.note(dns(facts, host, found.as_deref().map_err(String::as_str)));
+        course.note(by_proxy(way, dns(facts, host, found.as_deref().map_err(String::as_str))));
         addresses = found.unwrap_or_default();
     }
     let mut tcp = None;
     if course.may(CheckName::Connect) {
         // Absent if the step before was skipped.
         let connecting = async {
-            let addresses = if addresses.is_empty() { way.look_up().await? } else { addresses };
-            way.connect(&addresses).await
+            let addresses = match addresses.is_empty() {
+                true => way.look_up().await.map_err(DialError::LookUp)?,
+                false => addresses,
+            };
+            way.connect(addresses).await
         };
         let connected = in_words(course.in_time(connecting).await);
-        course.note(connect(facts, host, port, connected.as_ref().map_err(String::as_str)));
+        course.note(by_proxy(way, connect(facts, host, port, connected.as_ref().map_err(String::as_str))));
         tcp = connected.ok();
     }
     if course.may(CheckName::Tls) {
@@ -60,16 +61,34 @@ pub(in crate::diagnosis) async fn walk(course: &mut Checklist<'_>, subject: &Sub
     }
 }
 
-fn in_words<T>(output: Result<io::Result<T>, TooLate>) -> Result<T, String> {
-    output.map_err(|late| late.to_string()).and_then(|output| output.map_err(|why| why.to_string()))
+fn in_words<T, E: Error>(output: Result<Result<T, E>, TooLate>) -> Result<T, String> {
+    output.map_err(|late| late.to_string())?.map_err(|why| {
+        let (mut text, mut cause) = (why.to_string(), why.source());
+        while let Some(why) = cause {
+            text = format!("{text}: {why}");
+            cause = why.source();
+        }
+        text
+    })
 }
 
-fn connect(facts: &Facts, host: &str, port: u16, connected: Result<&TcpStream, &str>) -> Check {
+fn connect(facts: &Facts, host: &str, port: u16, connected: Result<&Line, &str>) -> Check {
     let name = CheckName::Connect;
-    match connected.map(TcpStream::peer_addr) {
-        Ok(Ok(peer)) => Check::pass(name, peer.to_string()),
-        Ok(Err(_)) => Check::pass(name, format!("{host}:{port}")),
-        Err(why) => Check::fail(name, format!("{host}:{port}: {why}")).advise(advice::no_connection(facts)),
+    match connected {
+        Ok(line) => Check::pass(name, line.peer.to_string()),
+        Err(why) => {
+            let target = format!("{host}:{port}");
+            let seen = if why.contains(&target) { why.to_owned() } else { format!("{target}: {why}") };
+            Check::fail(name, seen).advise(advice::no_connection(facts))
+        }
+    }
+}
+
+/// The host of these steps is the proxy, if there is one.
+fn by_proxy(way: &Route, check: Check) -> Check {
+    match way.proxy() {
+        Some(proxy) if check.outcome() == Outcome::Fail => check.advise(advice::no_proxy(&proxy)),
+        Some(_) | None => check,
     }
 }
 
@@ -83,9 +102,10 @@ fn endpoint(facts: &Facts, way: &Route) -> Check {
         }
         () => "the bucket in the path",
     };
-    let via = match way.address() {
-        Some((host, port)) if host != way.host => format!(", through {host}:{port}"),
-        Some(_) | None => String::new(),
+    let via = match (way.proxy(), way.address()) {
+        (Some(proxy), _) => format!(", through the proxy {proxy}"),
+        (None, Some((host, port))) if host != way.host => format!(", through {host}:{port}"),
+        (None, Some(_) | None) => String::new(),
     };
     Check::pass(CheckName::Endpoint, format!("{}: {style}{via}", way.url))
 }

@@ -5,6 +5,7 @@ mod error;
 mod exchange;
 mod pace;
 mod pool;
+mod proxy;
 mod sdk_adapter;
 mod sdk_client;
 mod silence;
@@ -12,8 +13,6 @@ mod stream;
 mod trust;
 mod unreached;
 
-#[cfg(feature = "diagnosis")]
-pub(crate) use self::pool::{Pool, TlsFault};
 pub(super) use self::stream::bare;
 pub(crate) use self::{
     dial::DialSettings,
@@ -21,9 +20,15 @@ pub(crate) use self::{
     exchange::{Wire, WireBody},
     pace::Pace,
     pool::{Peer, PoolSettings, Pools, ReadBuffer, Reuse},
+    proxy::{Proxies, Proxy, ProxySettings, ProxyUrlError},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
     stream::ConnectTo,
     trust::{TlsError, tls_connector, tls_connector_trusting},
     unreached::Unreached,
+};
+#[cfg(feature = "diagnosis")]
+pub(crate) use self::{
+    dial::{DialError, Line},
+    pool::{Pool, TlsFault},
 };

@@ -21,8 +21,8 @@ use std::{
 
 use aws_smithy_types::body::SdkBody;
 use http::{
-    HeaderMap, Request, Response,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
     uri::Scheme,
 };
 use http_body::Body;
@@ -45,7 +45,8 @@ use self::{
 };
 use super::{
     ConnectTo, WireError, WireErrorKind,
-    dial::{Avoided, DialSettings, Dialer, Line},
+    dial::{Avoided, DialSettings, Dialer, Line, Manner, Via},
+    proxy::{Proxies, absolute},
     silence::Silence,
     stream::{Stream, bare, server_name},
 };
@@ -59,6 +60,7 @@ pub(crate) struct Pools {
     read_buffer: ReadBuffer,
     peer: Peer,
     tls: Option<TlsConnector>,
+    proxies: Arc<Proxies>,
 }
 
 struct PoolsShared {
@@ -78,10 +80,16 @@ struct PoolShared {
     settings: PoolSettings,
     tls: Option<TlsConnector>,
     dialer: Dialer,
+    forward: Option<Forward>,
     /// A permit for each connection that is not idle. One that is idle keeps its own unless somebody may wait for it: then
     /// requests take and return none.
     free: Arc<Semaphore>,
     idle: Mutex<Idle>,
+}
+
+/// For requests that a proxy forwards.
+struct Forward {
+    authorization: Option<HeaderValue>,
 }
 
 /// The destination of connections, and how they are read: connections that differ in any of these are not
@@ -145,7 +153,14 @@ impl Pools {
     /// Without TLS.
     pub(crate) fn new(settings: PoolSettings) -> Self {
         let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default(), avoided: Arc::default() });
-        Self { shared, connect_to: None, read_buffer: ReadBuffer::Growing, peer: Peer::Other, tls: None }
+        Self {
+            shared,
+            connect_to: None,
+            read_buffer: ReadBuffer::Growing,
+            peer: Peer::Other,
+            tls: None,
+            proxies: Arc::default(),
+        }
     }
 
     pub(crate) fn with_tls(self, tls: Option<TlsConnector>) -> Self {
@@ -160,6 +175,10 @@ impl Pools {
     /// The same pools, with another address to connect to.
     pub(crate) fn connecting_to(self, connect_to: Option<ConnectTo>) -> Self {
         Self { connect_to, ..self }
+    }
+
+    pub(crate) fn through(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
     }
 
     pub(crate) fn reading_into(self, read_buffer: ReadBuffer) -> Self {
@@ -181,9 +200,17 @@ impl Pools {
         by_host.retain(|_, pool| pool.strong_count() > 0);
         let settings = self.shared.settings.clone();
         let free = Arc::new(Semaphore::new(settings.most_connections()));
-        let dialer = Dialer::new(host.address(), settings.dial.clone(), Arc::clone(&self.shared.avoided));
+        let via = host.via(&self.proxies, tls.as_ref());
+        let forward = match &via {
+            Some(Via { manner: Manner::Forward, proxy, .. }) => {
+                Some(Forward { authorization: proxy.authorization.clone() })
+            }
+            Some(Via { manner: Manner::Tunnel, .. }) | None => None,
+        };
+        let dialer =
+            Dialer::new(host.address(), via, settings.dial.clone(), Arc::clone(&self.shared.avoided));
         let idle = Mutex::default();
-        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, dialer, free, idle });
+        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, dialer, forward, free, idle });
         by_host.insert(host, Arc::downgrade(&pool));
         Pool(pool)
     }
@@ -200,9 +227,12 @@ impl fmt::Debug for Pools {
 impl Pool {
     pub(super) async fn send(
         &self,
-        request: Request<SdkBody>,
+        mut request: Request<SdkBody>,
         reuse: Reuse,
     ) -> Result<Response<PooledBody>, WireError> {
+        if let Some(forward) = &self.0.forward {
+            forward.address(&mut request)?;
+        }
         let kept = match reuse {
             Reuse::Allowed => self.check_out(),
             Reuse::Fresh => None,
@@ -218,6 +248,10 @@ impl Pool {
             Ok(Err(error)) => return Err(self.fault(broken, error, conn.peer)),
             Err(elapsed) => return Err(self.fault(WireErrorKind::Timeout, elapsed, conn.peer)),
         };
+        if self.0.forward.is_some() && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let why = "the proxy wants other credentials than the URL of the proxy has";
+            return Err(WireError::new(WireErrorKind::Connect, why).of(conn.peer));
+        }
         let mut response = response.map(|incoming| PooledBody::new(incoming, conn, self.clone()));
         if response.body().is_end_stream() {
             let rest = match self.0.host.peer {
@@ -316,13 +350,13 @@ impl Pool {
             (None, true) => return Err(connect_error("TLS is not set up".into())),
             (_, false) => None,
         };
-        let Line { tcp, peer } = dialer.connect().await.map_err(|why| connect_error(why.into()))?;
+        let Line { io, peer } = dialer.connect().await.map_err(|why| connect_error(why.into()))?;
         let stream = match tls {
             Some((connector, name)) => {
-                let secured = Stream::secured(tcp, connector, name, settings.tls_timeout).await;
+                let secured = Stream::secured(io, connector, name, settings.tls_timeout).await;
                 secured.map_err(|why| self.fault(WireErrorKind::Connect, why, peer))?
             }
-            None => Stream::plain(tcp),
+            None => Stream::plain(io),
         };
         let mut http = http1::Builder::new();
         match host.read_buffer {
@@ -461,6 +495,32 @@ impl Host {
             Some(connect_to) => connect_to.target(self.port),
             None => (bare(&self.name), self.port),
         }
+    }
+
+    /// The proxy in between. Proxies forward requests for plain `http`, and let few ports be tunnelled to: squid and tinyproxy
+    /// 443 alone, as they come. But a forwarded request has only one name for its host, which `connect_to` needs two of.
+    fn via(&self, proxies: &Proxies, tls: Option<&TlsConnector>) -> Option<Via> {
+        let proxy = proxies.of(&self.scheme, self.address().0)?.clone();
+        let manner = match self.scheme == Scheme::HTTP && self.connect_to.is_none() {
+            true => Manner::Forward,
+            false => Manner::Tunnel,
+        };
+        Some(Via { proxy, manner, tls: tls.cloned() })
+    }
+}
+
+// === impl Forward ===
+
+impl Forward {
+    /// Addresses the request to the proxy, which takes its host from the URI (RFC 9112 §3.2.2).
+    fn address(&self, request: &mut Request<SdkBody>) -> Result<(), WireError> {
+        let unwritable = || WireError::new(WireErrorKind::Broken, "the request names no host");
+        let host = request.headers().get(HOST).ok_or_else(unwritable)?;
+        *request.uri_mut() = absolute(request.uri(), host).ok_or_else(unwritable)?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(())
     }
 }
 

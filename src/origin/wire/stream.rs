@@ -22,7 +22,10 @@ use tokio_rustls::{
     rustls::{self, pki_types::ServerName},
 };
 
-use super::pace::{Pace, SLOW_FRAME, SharedPace};
+use super::{
+    dial::LineIo,
+    pace::{Pace, SLOW_FRAME, SharedPace},
+};
 
 /// The address that connections really go to, while `Host` and SNI still name the endpoint: for a VPC endpoint,
 /// PrivateLink or a test server.
@@ -44,6 +47,8 @@ pub(super) struct Stream {
 enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// Through a proxy that is itself spoken to by TLS.
+    TlsInTls(Box<TlsStream<Box<TlsStream<TcpStream>>>>),
 }
 
 /// The bytes that a connection may still bring before the head of a response is complete. Without that bound, an origin
@@ -101,19 +106,37 @@ impl fmt::Display for ConnectTo {
 // === impl Stream ===
 
 impl Stream {
-    pub(super) fn plain(tcp: TcpStream) -> Self {
-        Self::new(Io::Plain(tcp))
+    pub(super) fn plain(line: LineIo) -> Self {
+        Self::new(match line {
+            LineIo::Tcp(tcp) => Io::Plain(tcp),
+            LineIo::Tls(tls) => Io::Tls(tls),
+        })
     }
 
     pub(super) async fn secured(
-        tcp: TcpStream,
+        line: LineIo,
         connector: &TlsConnector,
         name: ServerName<'static>,
         limit: Duration,
     ) -> io::Result<Self> {
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, TlsTimeout(limit));
-        let tls = timeout(limit, connector.connect(name, tcp)).await.map_err(late)??;
-        Ok(Self::new(Io::Tls(Box::new(tls))))
+        let handshake = async {
+            io::Result::Ok(match line {
+                LineIo::Tcp(tcp) => Io::Tls(Box::new(connector.connect(name, tcp).await?)),
+                LineIo::Tls(tls) => Io::TlsInTls(Box::new(connector.connect(name, tls).await?)),
+            })
+        };
+        Ok(Self::new(timeout(limit, handshake).await.map_err(late)??))
+    }
+
+    /// The version of TLS with the host, if there is TLS.
+    #[cfg(feature = "diagnosis")]
+    pub(super) fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
+        match &self.io {
+            Io::Plain(_) => None,
+            Io::Tls(tls) => tls.get_ref().1.protocol_version(),
+            Io::TlsInTls(tls) => tls.get_ref().1.protocol_version(),
+        }
     }
 
     fn new(io: Io) -> Self {
@@ -137,6 +160,7 @@ impl Io {
         match self {
             Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+            Self::TlsInTls(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
 
@@ -200,6 +224,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().io {
             Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
+            Io::TlsInTls(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
 
@@ -207,6 +232,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().io {
             Io::Plain(io) => Pin::new(io).poll_flush(cx),
             Io::Tls(io) => Pin::new(io).poll_flush(cx),
+            Io::TlsInTls(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
@@ -214,6 +240,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().io {
             Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
             Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
+            Io::TlsInTls(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 
@@ -221,6 +248,7 @@ impl AsyncWrite for Stream {
         match &self.io {
             Io::Plain(io) => io.is_write_vectored(),
             Io::Tls(io) => io.is_write_vectored(),
+            Io::TlsInTls(io) => io.is_write_vectored(),
         }
     }
 
@@ -232,6 +260,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().io {
             Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::TlsInTls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The way to S3: whose certificates are trusted, proxies in between, and hosts that keep silent.
 
+mod http_proxy;
+mod proxies;
 mod tls;
 mod trust;

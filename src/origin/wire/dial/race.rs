@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Avoided, DialError, Line};
+use super::{Avoided, DialError};
 
 /// Connects to the addresses in turn and takes the connection that stands first (RFC 8305 §5): each has a head start on
 /// the next, which begins at once if it fails. What has not answered by then is closed, and avoided for a while.
@@ -25,7 +25,7 @@ pub(super) async fn race(
     deadline: Instant,
     limit: Duration,
     avoided: &Avoided,
-) -> Result<Line, DialError> {
+) -> Result<(TcpStream, SocketAddr), DialError> {
     let left = deadline.saturating_duration_since(Instant::now());
     let head_start = head_start(left, addresses.len());
     let mut race = Race { waiting: addresses.iter(), underway: Vec::new(), refusal: DialError::NoAddress };
@@ -38,14 +38,14 @@ pub(super) async fn race(
             _ => deadline.min(Instant::now() + head_start),
         };
         match timeout_at(turn, poll_fn(|cx| race.poll_any(cx))).await {
-            Ok(Ok((line, begun))) => {
+            Ok(Ended { address, begun, outcome: Ok(tcp) }) => {
                 let beaten = |attempt: &&Attempt| {
                     attempt.begun + head_start <= Instant::now() && attempt.begun < begun
                 };
                 race.underway.iter().filter(beaten).for_each(|attempt| avoided.add(attempt.address));
-                return Ok(line);
+                return Ok((tcp, address));
             }
-            Ok(Err((address, why))) => {
+            Ok(Ended { address, outcome: Err(why), .. }) => {
                 avoided.add(address);
                 race.refusal = DialError::Refused(address, why);
             }
@@ -83,6 +83,12 @@ struct Attempt {
     connecting: Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>,
 }
 
+struct Ended {
+    address: SocketAddr,
+    begun: Instant,
+    outcome: io::Result<TcpStream>,
+}
+
 // === impl Race ===
 
 impl Race<'_> {
@@ -94,20 +100,16 @@ impl Race<'_> {
         }));
     }
 
-    /// The first to end, and when it began.
-    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Line, Instant), (SocketAddr, io::Error)>> {
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let ended = self.underway.iter_mut().enumerate().find_map(|(place, attempt)| {
             match attempt.connecting.as_mut().poll(cx) {
-                Poll::Ready(ended) => Some((place, ended)),
+                Poll::Ready(outcome) => Some((place, outcome)),
                 Poll::Pending => None,
             }
         });
-        let Some((place, ended)) = ended else { return Poll::Pending };
+        let Some((place, outcome)) = ended else { return Poll::Pending };
         let Attempt { address, begun, .. } = self.underway.remove(place);
-        Poll::Ready(match ended {
-            Ok(tcp) => Ok((Line { tcp, peer: address }, begun)),
-            Err(why) => Err((address, why)),
-        })
+        Poll::Ready(Ended { address, begun, outcome })
     }
 }
 

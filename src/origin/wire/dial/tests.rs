@@ -17,7 +17,7 @@ fn settings(connect_timeout: Duration) -> DialSettings {
 }
 
 fn dialer(addresses: &[SocketAddr], connect_timeout: Duration) -> Dialer {
-    let dialer = Dialer::new(("s3.test", 443), settings(connect_timeout), Arc::default());
+    let dialer = Dialer::new(("s3.test", 443), None, settings(connect_timeout), Arc::default());
     dialer.knowing(addresses.to_vec())
 }
 
@@ -25,6 +25,13 @@ async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+fn tcp(line: &Line) -> &TcpStream {
+    match &line.io {
+        LineIo::Tcp(tcp) => tcp,
+        LineIo::Tls(tls) => tls.get_ref().0,
+    }
 }
 
 /// An address that refuses.
@@ -97,7 +104,7 @@ async fn the_error_says_what_was_tried() {
 async fn a_name_is_looked_up() {
     let (_listener, good) = listener().await;
     for (host, connects) in [("localhost", true), ("127.0.0.1", true), ("host.invalid", false)] {
-        let dialer = Dialer::new((host, good.port()), settings(LONG), Arc::default());
+        let dialer = Dialer::new((host, good.port()), None, settings(LONG), Arc::default());
         match dialer.connect().await {
             Ok(line) => assert!(connects && line.peer == good, "{host}"),
             Err(why) => assert!(!connects && matches!(why, DialError::LookUp(_)), "{host}: {why}"),
@@ -109,8 +116,8 @@ async fn a_name_is_looked_up() {
 async fn the_options_of_tcp_are_set() {
     let (_listener, good) = listener().await;
     let line = dialer(&[good], LONG).connect().await.unwrap();
-    let socket = SockRef::from(&line.tcp);
-    assert!(line.tcp.nodelay().unwrap());
+    let socket = SockRef::from(tcp(&line));
+    assert!(tcp(&line).nodelay().unwrap());
     assert!(socket.keepalive().unwrap());
     #[cfg(target_os = "linux")]
     {
@@ -121,8 +128,8 @@ async fn the_options_of_tcp_are_set() {
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(second(25)));
     }
     let off = DialSettings { tcp_keep_alive: Duration::ZERO, ..settings(LONG) };
-    let dialer = Dialer::new(("s3.test", 443), off, Arc::default()).knowing(vec![good]);
-    assert!(!SockRef::from(&dialer.connect().await.unwrap().tcp).keepalive().unwrap());
+    let dialer = Dialer::new(("s3.test", 443), None, off, Arc::default()).knowing(vec![good]);
+    assert!(!SockRef::from(tcp(&dialer.connect().await.unwrap())).keepalive().unwrap());
 }
 
 /// A port that answers no SYN: as many connections wait there to be accepted as it lets wait.

@@ -2,11 +2,14 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, CertificateError};
 
 use super::Pool;
-use crate::origin::wire::stream::server_name;
+use crate::origin::wire::{
+    dial::{DialError, Line},
+    proxy::Proxy,
+    stream::{Stream, server_name},
+};
 
 /// Why TLS fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +37,22 @@ impl Pool {
     }
 
     /// Returns the negotiated protocol.
-    pub(in crate::origin) async fn shake_hands(&self, tcp: TcpStream) -> Result<String, TlsFault> {
+    /// The proxy in between.
+    pub(in crate::origin) fn proxy(&self) -> Option<&Proxy> {
+        self.0.dialer.proxy()
+    }
+
+    /// Connects to one of these addresses.
+    pub(in crate::origin) async fn connect_to(&self, found: Vec<SocketAddr>) -> Result<Line, DialError> {
+        self.0.dialer.connect_to(found).await
+    }
+
+    /// Returns the negotiated protocol.
+    pub(in crate::origin) async fn shake_hands(&self, line: Line) -> Result<String, TlsFault> {
         let Some(tls) = &self.0.tls else { return Err(TlsFault::Other("TLS is not set up".to_owned())) };
         let name = server_name(&self.0.host.name).map_err(|why| TlsFault::Other(why.to_string()))?;
-        let stream = tls.connect(name, tcp).await.map_err(|error| TlsFault::of(&error))?;
-        let version = stream.get_ref().1.protocol_version();
+        let stream = Stream::secured(line.io, tls, name, self.0.settings.tls_timeout).await;
+        let version = stream.map_err(|error| TlsFault::of(&error))?.tls_version();
         Ok(version.map_or_else(|| "TLS".to_owned(), |version| format!("{version:?}").replace('_', ".")))
     }
 }

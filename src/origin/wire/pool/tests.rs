@@ -626,7 +626,7 @@ async fn a_request_that_is_sent_again_goes_to_another_address() {
         let mut pool = pool(settings(), 80);
         let shared = Arc::get_mut(&mut pool.0).unwrap();
         shared.dialer =
-            Dialer::new(("s3.test", 80), settings().dial, Arc::default()).knowing(addresses.to_vec());
+            Dialer::new(("s3.test", 80), None, settings().dial, Arc::default()).knowing(addresses.to_vec());
         let response = pool.send(request(), Reuse::Allowed).await.unwrap();
         response.body().avoid_peer();
         let avoided = addresses.map(|address| pool.0.dialer.avoids(&address));
