@@ -1,5 +1,6 @@
 //! The way to S3: whose certificates are trusted, proxies in between, and hosts that keep silent.
 
+mod hangs;
 mod http_proxy;
 mod proxies;
 mod tls;
