@@ -3,5 +3,6 @@
 mod hangs;
 mod http_proxy;
 mod proxies;
+mod tinyproxy;
 mod tls;
 mod trust;
