@@ -23,7 +23,7 @@ use crate::support::{BUCKET, REGION, ask, bucket, get, proxy};
 const LIMIT: Duration = Duration::from_millis(300);
 
 /// Longer than anything here takes: only a hang reaches it.
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(20);
 
 const REQUESTS: usize = 100;
 

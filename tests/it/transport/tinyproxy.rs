@@ -9,7 +9,10 @@ use crate::support::{BUCKET, ask, get, mount, proxy, s3};
 
 #[tokio::test]
 async fn tinyproxy_tunnels_and_forwards_for_those_who_know_the_password() {
-    let Ok(url) = std::env::var("TINYPROXY_TEST_URL") else { return };
+    let Ok(url) = std::env::var("TINYPROXY_TEST_URL") else {
+        eprintln!("skipped: there is no TINYPROXY_TEST_URL");
+        return;
+    };
     let s3 = s3().await;
     s3.store().put(BUCKET, "a", "good".into());
     let authority = Authority::new();
