@@ -213,7 +213,10 @@ impl S3Origin {
             }
         };
         let turn = match &result {
-            Ok((answer, ..)) if is_failure(answer.status()) => pass.failed(),
+            Ok((answer, ..)) if is_failure(answer.status()) => {
+                answer.body().avoid_peer();
+                pass.failed()
+            }
             Ok(_) => pass.succeeded(),
             // That says nothing of S3.
             Err(error) if error.kind == WireErrorKind::Overloaded => {

@@ -64,7 +64,10 @@ impl S3Origin {
                     self.resilience.repeated();
                     return next;
                 }
-                Some(same) => (trouble, last) = (same, next),
+                Some(Trouble { retry_after, .. }) => {
+                    // Elsewhere, since this connection's end of S3 has failed twice.
+                    (trouble, last) = (Trouble { retry_after, reuse: Reuse::Fresh }, next);
+                }
             }
         }
         last

@@ -85,6 +85,15 @@ impl WireBody {
         Self { source, first: Bytes::new(), permit: None }
     }
 
+    /// Has other connections go to another address of the host for a while, if there is one.
+    pub(in crate::origin) fn avoid_peer(&self) {
+        match &self.source {
+            Source::Pool(body) => body.avoid_peer(),
+            // Where they go is the client's own business.
+            Source::Sdk(_) => {}
+        }
+    }
+
     /// Holds the permit until the body has been read, or is dropped.
     pub(in crate::origin) fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
         if !self.source.is_end_stream() {

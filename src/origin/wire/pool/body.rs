@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -72,14 +72,12 @@ impl Body for PooledBody {
             conn.drive(cx);
             polled = Pin::new(&mut this.incoming).poll_frame(cx);
         }
+        let mut polled = polled.map_err(BoxError::from);
         if let Some((conn, _)) = &mut this.lease {
             if polled.is_ready() {
                 conn.silence.broken();
             } else {
-                let silent = ready!(conn.silence.poll(cx));
-                // The connection is of no more use.
-                this.lease = None;
-                return Poll::Ready(Some(Err(silent.into())));
+                polled = conn.silence.poll(cx).map(|silent| Some(Err(silent.into())));
             }
         }
         match &polled {
@@ -93,7 +91,7 @@ impl Body for PooledBody {
             }
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
-        polled.map_err(Into::into)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
