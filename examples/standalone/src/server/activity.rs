@@ -33,8 +33,7 @@ pub(crate) struct Seen {
     pub(crate) has_begun_head: bool,
 }
 
-/// How many requests have begun (24 bits, wrapping), how many wait for this process or S3 (20 bits), and how many are
-/// open (20 bits): one atomic operation for a change.
+/// How many requests have begun (40 bits, wrapping), and how many are open (24 bits): one atomic operation for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Requests(pub(crate) u64);
 
@@ -49,23 +48,18 @@ impl Activity {
         add(&self.written, bytes);
     }
 
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed)
+    }
+
     pub(crate) fn set_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Relaxed);
     }
 
-    /// A request begins, and waits for its answer. Returns how many were open before.
+    /// A request begins. Returns how many were open before.
     pub(crate) fn begin(&self) -> u64 {
         self.read_at_request.store(self.read.load(Relaxed), Relaxed);
-        Requests(self.requests.fetch_add(Requests::BEGUN | Requests::WAITING | Requests::OPEN, Relaxed))
-            .open()
-    }
-
-    pub(crate) fn wait(&self) {
-        self.requests.fetch_add(Requests::WAITING, Relaxed);
-    }
-
-    pub(crate) fn stop_waiting(&self) {
-        self.requests.fetch_sub(Requests::WAITING, Relaxed);
+        Requests(self.requests.fetch_add(Requests::BEGUN | Requests::OPEN, Relaxed)).open()
     }
 
     pub(crate) fn end(&self) {
@@ -96,7 +90,7 @@ impl Activity {
             requests: Requests(self.requests.load(Relaxed)),
             read,
             written: self.written.load(Relaxed),
-            blocked: self.blocked.load(Relaxed),
+            blocked: self.is_blocked(),
             has_begun_head: read != self.read_at_request.load(Relaxed),
         }
     }
@@ -111,23 +105,17 @@ fn add(number: &AtomicU64, bytes: usize) {
 
 impl Requests {
     const OPEN: u64 = 1;
-    const WAITING: u64 = 1 << 20;
-    const BEGUN: u64 = 1 << 40;
-    const MASK: u64 = (1 << 20) - 1;
+    const BEGUN: u64 = 1 << 24;
+    const MASK: u64 = (1 << 24) - 1;
 
-    /// Requests whose response has not been taken to its end.
+    /// Requests whose response has not been handed over to its end.
     pub(crate) fn open(self) -> u64 {
         self.0 & Self::MASK
     }
 
-    /// Those of them that wait for this process or S3, not for the client.
-    pub(crate) fn waiting(self) -> u64 {
-        (self.0 >> 20) & Self::MASK
-    }
-
     /// Requests so far, wrapping.
     pub(crate) fn begun(self) -> u64 {
-        self.0 >> 40
+        self.0 >> 24
     }
 }
 
@@ -140,23 +128,17 @@ mod tests {
         let activity = Activity::default();
         let counts = || {
             let requests = activity.seen().requests;
-            (requests.begun(), requests.waiting(), requests.open())
+            (requests.begun(), requests.open())
         };
         assert_eq!(activity.begin(), 0);
         assert_eq!(activity.begin(), 1);
-        assert_eq!(counts(), (2, 2, 2));
-        activity.stop_waiting();
-        assert_eq!(counts(), (2, 1, 2));
+        assert_eq!(counts(), (2, 2));
         activity.end();
-        activity.stop_waiting();
         activity.end();
-        assert_eq!(counts(), (2, 0, 0));
-        for _ in 0..1 << 24 {
-            activity.begin();
-            activity.stop_waiting();
-            activity.end();
-        }
-        assert_eq!(counts(), (2, 0, 0), "the count of begun requests wraps, and leaves the others alone");
+        assert_eq!(counts(), (2, 0));
+        activity.requests.store(!Requests::MASK, Relaxed);
+        activity.begin();
+        assert_eq!(counts(), (0, 1), "the count of begun requests wraps, and leaves the other alone");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tower_s3_proxy::{S3Proxy, service::ResponseBody};
 use super::{
     activity::Activity,
     admission::{Seat, SeatKind},
-    host,
+    host, http2,
     request::{OpenBody, OpenRequest},
     run::Shared,
 };
@@ -34,7 +34,7 @@ pub(crate) type Body = OpenBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>
 impl Client {
     pub(crate) async fn answer(&self, request: Request<Incoming>, mut open: OpenRequest) -> Response<Body> {
         let response = self.response(request, &mut open).await;
-        response.map(|body| OpenBody::new(body, open))
+        response.map(|body| OpenBody::new(body, open, http2::progress()))
     }
 
     async fn response(&self, mut request: Request<Incoming>, open: &mut OpenRequest) -> Answer {

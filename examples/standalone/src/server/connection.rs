@@ -12,7 +12,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
 use tokio::{
@@ -29,6 +29,7 @@ use super::{
     answer::Client,
     detect::{Protocol, Undetected, detect},
     flood::Flood,
+    http2::RequestTasks,
     limits::Limits,
     request::OpenRequest,
     run::Shared,
@@ -36,13 +37,12 @@ use super::{
     watch::{Reason, Verdict, Watch},
 };
 
-/// How each protocol is spoken.
+/// How HTTP/1 is spoken.
 #[derive(Debug)]
-pub(crate) struct Http {
-    http1: http1::Builder,
+pub(crate) struct Http1 {
+    regular: http1::Builder,
     /// With clients of whom one request is taken.
-    http1_reserved: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    reserved: http1::Builder,
 }
 
 /// How a connection ended.
@@ -109,14 +109,15 @@ pub(crate) async fn serve(
     let end = match protocol {
         Protocol::Http1 => {
             let http1 = match kind {
-                SeatKind::Regular => &server.http.http1,
-                SeatKind::Reserved => &server.http.http1_reserved,
+                SeatKind::Regular => &server.http1.regular,
+                SeatKind::Reserved => &server.http1.reserved,
             };
             watched(pin!(http1.serve_connection(stream, service)), &activity, watch, drain).await
         }
         Protocol::Http2 => {
+            let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
             // Boxed: it is large, and rare behind a proxy that ends TLS.
-            let mut connection = Box::pin(server.http.http2.serve_connection(stream, service));
+            let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
             watched(connection.as_mut(), &activity, watch, drain).await
         }
     };
@@ -194,27 +195,32 @@ fn register(alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
     let _ = pin!(unconstrained(alarm)).poll(cx);
 }
 
-// === impl Http ===
+/// How HTTP/2 is spoken on a connection.
+fn http2(limits: &Limits, tasks: RequestTasks) -> http2::Builder<RequestTasks> {
+    let mut http2 = http2::Builder::new(tasks);
+    http2
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.header_size)
+        .max_concurrent_streams(limits.streams)
+        .max_send_buf_size(STREAM_BUFFER)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    http2
+}
 
-impl Http {
+// === impl Http1 ===
+
+impl Http1 {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let mut http1 = http1::Builder::new();
+        let mut regular = http1::Builder::new();
         // Its time-out would begin with the last response, and a kept connection can idle for longer.
-        http1.header_read_timeout(None).max_buf_size(WRITE_BUFFER);
-        http1.max_header_size(usize::try_from(limits.header_size).unwrap_or(usize::MAX));
-        let mut http1_reserved = http1.clone();
-        http1_reserved.keep_alive(false);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
-        http2
-            .timer(TokioTimer::new())
-            .max_header_list_size(limits.header_size)
-            .max_concurrent_streams(limits.streams)
-            .max_send_buf_size(STREAM_BUFFER)
-            .initial_stream_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PING);
-        Self { http1, http1_reserved, http2 }
+        regular.header_read_timeout(None).max_buf_size(WRITE_BUFFER);
+        regular.max_header_size(usize::try_from(limits.header_size).unwrap_or(usize::MAX));
+        let mut reserved = regular.clone();
+        reserved.keep_alive(false);
+        Self { regular, reserved }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -10,14 +10,13 @@ use pin_project_lite::pin_project;
 use super::{
     activity::Activity,
     admission::{Seat, StreamSeat},
+    progress::{Counted, Progress},
 };
 
-/// A request in flight: from its head until its response is taken to the end or given up.
+/// A request in flight: from its head until its response was handed to the server, or is given up.
 #[derive(Debug)]
 pub(crate) struct OpenRequest {
     activity: Arc<Activity>,
-    /// Whether it waits for this process or S3, not for the client.
-    is_waiting: bool,
     /// How many others were in flight on its connection when it began.
     others: u64,
     /// Its place, if it is not the first of its connection.
@@ -29,7 +28,7 @@ pub(crate) struct OpenRequest {
 impl OpenRequest {
     pub(crate) fn begin(activity: Arc<Activity>) -> Self {
         let others = activity.begin();
-        Self { activity, is_waiting: true, others, seat: None }
+        Self { activity, others, seat: None }
     }
 
     /// Makes sure that there is a place for it. The first request of a connection has the connection's.
@@ -39,20 +38,10 @@ impl OpenRequest {
         }
         self.others == 0 || self.seat.is_some()
     }
-
-    fn set_waiting(&mut self, is_waiting: bool) {
-        match (self.is_waiting, is_waiting) {
-            (false, true) => self.activity.wait(),
-            (true, false) => self.activity.stop_waiting(),
-            (true, true) | (false, false) => return,
-        }
-        self.is_waiting = is_waiting;
-    }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.set_waiting(false);
         self.activity.end();
     }
 }
@@ -63,20 +52,31 @@ pin_project! {
         #[pin]
         body: B,
         request: OpenRequest,
+        progress: Option<Arc<Progress>>,
+        has_ended: bool,
     }
 }
+
+/// In bytes: the most of a response that HTTP/2 can be left with for a client that does not take it.
+///
+/// A stream whose end was handed over can't be reset by its task any more. So the end of larger responses waits until the
+/// rest is sent, which costs a frame.
+const TAIL: u64 = 16 * 1024;
 
 // === impl OpenBody ===
 
 impl<B> OpenBody<B> {
-    pub(crate) fn new(body: B, mut request: OpenRequest) -> Self {
-        request.set_waiting(false);
-        Self { body, request }
+    /// Over HTTP/2, with the progress of its response.
+    pub(crate) fn new(body: B, mut request: OpenRequest, progress: Option<Arc<Progress>>) -> Self {
+        if let Some((progress, seat)) = progress.as_ref().zip(request.seat.take()) {
+            progress.keep(seat);
+        }
+        Self { body, request, progress, has_ended: false }
     }
 }
 
 impl<B: Body> Body for OpenBody<B> {
-    type Data = B::Data;
+    type Data = Counted<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
@@ -84,13 +84,19 @@ impl<B: Body> Body for OpenBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let me = self.project();
-        let frame = me.body.poll_frame(cx);
-        me.request.set_waiting(frame.is_pending());
-        frame
+        let progress = me.progress.as_ref();
+        if !*me.has_ended
+            && let Some(frame) = ready!(me.body.poll_frame(cx))
+        {
+            let count = |data| Counted::new(data, progress);
+            return Poll::Ready(Some(frame.map(|frame| frame.map_data(count))));
+        }
+        *me.has_ended = true;
+        progress.map_or(Poll::Ready(()), |progress| progress.poll_taken(cx)).map(|()| None)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.progress.as_ref().is_none_or(|progress| progress.untaken() <= TAIL)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -100,44 +106,52 @@ impl<B: Body> Body for OpenBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Full, channel::Channel};
+    use std::task::Waker;
+
+    use bytes::{Buf, Bytes};
+    use http_body_util::{Full, channel::Channel};
 
     use super::*;
 
-    fn counts(activity: &Activity) -> (u64, u64) {
-        let requests = activity.seen().requests;
-        (requests.waiting(), requests.open())
+    /// The next frame's data; `None` at the end.
+    fn poll<B: Body<Data = Bytes> + Unpin>(body: &mut OpenBody<B>) -> Poll<Option<Counted<Bytes>>> {
+        let frame = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        frame.map(|frame| frame?.ok()?.into_data().ok())
     }
 
     #[tokio::test]
-    async fn a_request_is_open_until_its_body_is_dropped_and_waits_while_the_body_does() {
+    async fn a_request_is_open_until_its_body_is_dropped() {
         let activity = Arc::new(Activity::default());
+        let open = || activity.seen().requests.open();
         let request = OpenRequest::begin(Arc::clone(&activity));
-        assert_eq!(counts(&activity), (1, 1));
-        let (mut sender, body) = Channel::<bytes::Bytes>::new(1);
-        let mut body = OpenBody::new(Box::pin(body), request);
-        assert_eq!(counts(&activity), (0, 1));
-        assert!(futures_poll(&mut body).is_pending());
-        assert_eq!(counts(&activity), (1, 1));
-        sender.send_data(bytes::Bytes::from_static(b"a")).await.unwrap();
-        assert!(body.frame().await.is_some());
-        assert_eq!(counts(&activity), (0, 1));
-        assert!(futures_poll(&mut body).is_pending());
+        assert_eq!(open(), 1);
+        let (mut sender, body) = Channel::<Bytes>::new(1);
+        let mut body = OpenBody::new(Box::pin(body), request, None);
+        assert!(poll(&mut body).is_pending());
+        sender.send_data(Bytes::from_static(b"a")).await.unwrap();
+        assert!(matches!(poll(&mut body), Poll::Ready(Some(_))));
+        assert_eq!(open(), 1);
         drop(body);
-        assert_eq!(counts(&activity), (0, 0), "dropped while it waits");
+        assert_eq!(open(), 0, "dropped while it waits");
+        drop(OpenRequest::begin(Arc::clone(&activity)));
+        assert_eq!(open(), 0, "without an answer");
     }
 
     #[test]
-    fn a_request_without_an_answer_ends_too() {
-        let activity = Arc::new(Activity::default());
-        drop(OpenRequest::begin(Arc::clone(&activity)));
-        assert_eq!(counts(&activity), (0, 0));
-        drop(OpenBody::new(Full::<bytes::Bytes>::default(), OpenRequest::begin(Arc::clone(&activity))));
-        assert_eq!(counts(&activity), (0, 0));
-    }
-
-    fn futures_poll<B: Body + Unpin>(body: &mut B) -> Poll<()> {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        Pin::new(body).poll_frame(&mut cx).map(|_| ())
+    fn the_end_of_a_large_response_over_http_2_waits_for_the_client() {
+        for (size, waits) in [(10, false), (16 * 1024, false), (16 * 1024 + 1, true)] {
+            for progress in [None, Some(Arc::default())] {
+                let waits = waits && progress.is_some();
+                let request = OpenRequest::begin(Arc::default());
+                let mut body = OpenBody::new(Full::new(Bytes::from(vec![0; size])), request, progress);
+                let Poll::Ready(Some(mut data)) = poll(&mut body) else { panic!("no data") };
+                assert_eq!(body.is_end_stream(), !waits, "{size}");
+                if waits {
+                    assert!(poll(&mut body).is_pending(), "{size}");
+                    data.advance(size);
+                    assert!(matches!(poll(&mut body), Poll::Ready(None)), "{size}");
+                }
+            }
+        }
     }
 }

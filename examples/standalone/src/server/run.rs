@@ -6,7 +6,7 @@ use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound
 
 use super::{
     admission::{Admission, SeatKind},
-    connection::{self, Http},
+    connection::{self, Http1},
     files::Files,
     limits::Limits,
     refusals::Refusals,
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
-    pub(crate) http: Http,
+    pub(crate) http1: Http1,
 }
 
 // === impl Server ===
@@ -87,8 +87,8 @@ impl Server {
             limits.connections = files.connections();
         }
         let admission = Arc::new(Admission::new(limits.connections, limits.per_address, files));
-        let (refusals, http) = (Refusals::default(), Http::new(&limits));
-        Shared { layer, ping_path, ready_path, admin, limits, admission, refusals, http }
+        let (refusals, http1) = (Refusals::default(), Http1::new(&limits));
+        Shared { layer, ping_path, ready_path, admin, limits, admission, refusals, http1 }
     }
 }
 

@@ -25,13 +25,14 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A request waits for this process or S3, which have time-outs of their own.
+    /// A request waits for this process or S3, which have time-outs of their own, or over HTTP/2 for the client, which its
+    /// task looks after.
     Serving,
     /// No request.
     Idle,
     /// A part of a request's head.
     Head,
-    /// A response waits for the client.
+    /// The kernel takes nothing of what waits to be written.
     Unread,
 }
 
@@ -48,9 +49,6 @@ pub(crate) enum Reason {
     UnfinishedHead,
     Unread,
 }
-
-/// What an HTTP/2 connection is written besides responses within a time-out: answers to pings, and pings.
-const CONTROL: u64 = 1024;
 
 // === impl Watch ===
 
@@ -83,10 +81,7 @@ impl Watch {
         match self.state {
             State::Serving => false,
             State::Idle | State::Head => seen.requests.begun() != self.mark.requests.begun(),
-            State::Unread => {
-                let least = if seen.blocked { 1 } else { CONTROL };
-                seen.written.wrapping_sub(self.mark.written) >= least
-            }
+            State::Unread => seen.written != self.mark.written,
         }
     }
 
@@ -100,11 +95,8 @@ fn state_of(protocol: Protocol, seen: Seen) -> State {
     match protocol {
         // Also behind the end of the response, whose last bytes wait here.
         _ if seen.blocked => State::Unread,
-        Protocol::Http1 if requests.open() > 0 => State::Serving,
+        _ if requests.open() > 0 => State::Serving,
         Protocol::Http1 if seen.has_begun_head => State::Head,
-        // Every response waits for the client's window, else one of them waited for more of its body.
-        Protocol::Http2 if requests.open() > 0 && requests.waiting() == 0 => State::Unread,
-        Protocol::Http2 if requests.open() > 0 => State::Serving,
         // Over HTTP/2, bytes without a request are no head: pings and settings.
         Protocol::Http1 | Protocol::Http2 => State::Idle,
     }
@@ -153,7 +145,6 @@ mod tests {
 
     fn served(activity: &Activity) {
         activity.begin();
-        activity.stop_waiting();
         activity.note_written(500);
         activity.end();
     }
@@ -204,7 +195,6 @@ mod tests {
             let begin = |second, activity: &Activity| {
                 if second == 0 {
                     activity.begin();
-                    activity.stop_waiting();
                     activity.set_blocked(true);
                 }
             };
@@ -224,32 +214,5 @@ mod tests {
             };
             assert_eq!(outcome(protocol, rest), Some((25, Reason::Unread)), "what waits behind the end");
         }
-    }
-
-    #[test]
-    fn an_http_2_client_whose_window_stays_shut_is_closed_and_pings_do_not_help() {
-        let begin = |second, activity: &Activity| {
-            if second == 0 {
-                for _ in 0..100 {
-                    activity.begin();
-                    activity.stop_waiting();
-                }
-            }
-            activity.note_read(17);
-            activity.note_written(17);
-        };
-        assert_eq!(outcome(Http2, begin), Some((25, Reason::Unread)));
-        let little = |second, activity: &Activity| {
-            begin(second, activity);
-            activity.note_written(100);
-        };
-        assert_eq!(outcome(Http2, little), None);
-        let one_waits_for_s3 = |second, activity: &Activity| {
-            begin(second, activity);
-            if second == 0 {
-                activity.wait();
-            }
-        };
-        assert_eq!(outcome(Http2, one_waits_for_s3), None);
     }
 }

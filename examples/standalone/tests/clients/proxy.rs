@@ -14,7 +14,7 @@ use tokio::{
     time,
 };
 
-/// The program, in front of a bucket with `small.txt` and `large.bin`, until it is dropped.
+/// The program, in front of a bucket with `small.txt`, `medium.bin` and `large.bin`, until it is dropped.
 pub(crate) struct Proxy {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -40,12 +40,21 @@ pub(crate) const KEYS: (&str, &str) = ("AKIDREADER", "a-secret");
 /// More than both ends of a connection hold.
 pub(crate) const LARGE: usize = 24 * 1024 * 1024;
 
+/// More than the end of a response that is sent with its last bytes.
+pub(crate) const MEDIUM: usize = 40 * 1024;
+
 /// Longer than anything takes here that happens at all.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 impl Proxy {
     pub(crate) async fn start(flags: &[&str]) -> Self {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy")), LogReader::Reads, flags).await
+    }
+
+    /// In front of another S3.
+    pub(crate) async fn start_before(s3: SocketAddr, flags: &[&str]) -> Self {
+        let connect_to = s3.to_string();
+        Self::start(&[&["--connect-to", connect_to.as_str()], flags].concat()).await
     }
 
     /// Logs everything.
@@ -72,6 +81,7 @@ impl Proxy {
         let (key, secret) = KEYS;
         let s3 = DemoS3::builder().bucket("media").credentials(key, secret).start().await.unwrap();
         s3.store().put("media", "small.txt", Bytes::from_static(b"hello"));
+        s3.store().put("media", "medium.bin", Bytes::from(vec![7; MEDIUM]));
         s3.store().put("media", "large.bin", Bytes::from(vec![7; LARGE]));
         command.args([
             "--listen",
@@ -195,13 +205,20 @@ pub(crate) async fn http2(
     connection: TcpStream,
     window: u32,
 ) -> (h2::client::SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
-    let (client, connection) = h2::client::Builder::new()
+    let (client, connection) = http2_undriven(connection, window).await;
+    (client, tokio::spawn(connection))
+}
+
+pub(crate) async fn http2_undriven(
+    connection: TcpStream,
+    window: u32,
+) -> (h2::client::SendRequest<Bytes>, h2::client::Connection<TcpStream>) {
+    h2::client::Builder::new()
         .initial_window_size(window)
         .initial_connection_window_size(1 << 20)
         .handshake(connection)
         .await
-        .unwrap();
-    (client, tokio::spawn(connection))
+        .unwrap()
 }
 
 pub(crate) fn http2_get(path: &str) -> http::request::Builder {

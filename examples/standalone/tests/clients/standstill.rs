@@ -1,13 +1,16 @@
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use h2::{Reason, RecvStream, client::SendRequest};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
     time,
 };
 
-use crate::proxy::{BOUND, LARGE, Proxy, get, http2, http2_get};
+use crate::proxy::{BOUND, LARGE, MEDIUM, Proxy, get, http2, http2_get, http2_undriven};
 
 const SHORT: [&str; 8] =
     ["--first-byte-timeout", "1s", "--header-timeout", "1s", "--idle-timeout", "1s", "--write-timeout", "1s"];
@@ -130,4 +133,113 @@ async fn an_http_2_client_that_opens_its_window_slowly_is_not_closed() {
         time::sleep(Duration::from_millis(250)).await;
     }
     assert!(!connection.is_finished());
+}
+
+async fn body_of(client: &SendRequest<Bytes>, path: &str) -> RecvStream {
+    let request = http2_get(path).body(()).unwrap();
+    let (response, _) = client.clone().ready().await.unwrap().send_request(request, true).unwrap();
+    time::timeout(BOUND, response).await.expect("an answer").unwrap().into_body()
+}
+
+/// What comes, if the client takes all of it at once.
+async fn read_whole(mut body: RecvStream) -> Result<Vec<u8>, h2::Error> {
+    let mut whole = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        whole.extend_from_slice(&data);
+        body.flow_control().release_capacity(data.len())?;
+    }
+    Ok(whole)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unread_responses_over_http_2_are_reset_whatever_happens_beside_them() {
+    let proxy = Proxy::start(&["--write-timeout", "1s", "--cache-size", "64MiB"]).await;
+    // From the cache it comes in one piece, which is its last.
+    assert!(proxy.ask(&get("/medium.bin")).await.len() > MEDIUM);
+    let (client, mut connection) = http2_undriven(proxy.connect().await, 1000).await;
+    let mut pings = connection.ping_pong().unwrap();
+    tokio::spawn(connection);
+    let mut unread = JoinSet::new();
+    for path in ["/large.bin", "/medium.bin"].repeat(48) {
+        let mut body = body_of(&client, path).await;
+        // As much as the window lets through, and then the end. Nothing is released.
+        unread.spawn(async move {
+            loop {
+                match body.data().await {
+                    Some(Ok(_)) => {}
+                    end => return end.map(|end| end.unwrap_err()),
+                }
+            }
+        });
+    }
+    let pinging = tokio::spawn(async move {
+        while pings.ping(h2::Ping::opaque()).await.is_ok() {
+            time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let all_reset = time::timeout(BOUND, async {
+        while !unread.is_empty() {
+            assert_eq!(read_whole(body_of(&client, "/small.txt").await).await.unwrap(), b"hello");
+            while let Some(end) = unread.try_join_next() {
+                let end = end.unwrap().expect("no clean end");
+                assert_eq!(end.reason(), Some(Reason::CANCEL), "{end}");
+                assert!(end.is_reset() && end.is_remote(), "{end}");
+            }
+            time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(all_reset.await.is_ok(), "{} are still open", unread.len());
+    assert!(!pinging.is_finished());
+    pinging.abort();
+    assert_eq!(read_whole(body_of(&client, "/small.txt").await).await.unwrap(), b"hello");
+}
+
+/// Takes 8 KiB now and then, beside a response that is not read at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_response_over_http_2_is_kept_beside_one_that_is_reset() {
+    let proxy = Proxy::start(&SHORT).await;
+    let (client, _connection) = http2(proxy.connect().await, 16 * 1024).await;
+    let mut unread = body_of(&client, "/large.bin").await;
+    let mut slow = body_of(&client, "/large.bin").await;
+    let mut is_reset = false;
+    for _ in 0..20 {
+        let mut taken = 0;
+        while taken < 8 * 1024 {
+            let data = slow.data().await.expect("not cut off").expect("not cut off");
+            taken += data.len();
+            slow.flow_control().release_capacity(data.len()).unwrap();
+        }
+        while let Ok(data) = time::timeout(Duration::from_millis(250), unread.data()).await {
+            if !matches!(data, Some(Ok(_))) {
+                is_reset = true;
+                time::sleep(Duration::from_millis(250)).await;
+                break;
+            }
+        }
+    }
+    assert!(is_reset);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_waits_for_s3_is_kept() {
+    let s3 = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = s3.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = s3.accept().await {
+            tokio::spawn(async move {
+                let _ = connection.read(&mut [0; 8192]).await;
+                let head = "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 10\r\n\r\nhello";
+                connection.write_all(head.as_bytes()).await.unwrap();
+                time::sleep(Duration::from_secs(4)).await;
+                connection.write_all(b"later").await.unwrap();
+            });
+        }
+    });
+    let proxy = Proxy::start_before(address, &SHORT).await;
+    let (client, _connection) = http2(proxy.connect().await, 65_535).await;
+    let body = body_of(&client, "/object").await;
+    let whole = time::timeout(BOUND, read_whole(body)).await.expect("an end").unwrap();
+    assert_eq!(whole, b"hellolater");
+    assert!(proxy.ask(&get("/object")).await.ends_with("hellolater"));
 }
