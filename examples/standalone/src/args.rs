@@ -239,6 +239,8 @@ pub(crate) struct LimitArgs {
     pub(crate) max_connections: usize,
 
     /// Connections of one address at a time (IPv6: of one /64); behind a proxy, give what --max-connections has
+    ///
+    /// Beyond it, --ping-path and --ready-path are answered as beyond --max-connections.
     #[arg(long, value_name = "N", value_parser = parse_count::<usize>, default_value = "1024", help_heading = "Limits")]
     pub(crate) max_connections_per_address: usize,
 

@@ -48,20 +48,24 @@ pub(crate) struct Seat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SeatKind {
     Regular,
-    /// Of the few beyond the limit: the health checks are answered, and nothing else.
-    Reserved,
+    /// Of the few beyond a limit: the health checks are answered, and nothing else.
+    Reserved(Limit),
 }
 
-/// Why a connection is closed at once.
+/// What is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The address has as many as one can have.
+pub(crate) enum Limit {
+    /// Of all connections, or of files.
+    All,
+    /// Of the connections of one address.
     Address,
-    /// The reserve is used up, too.
-    Full,
 }
 
-/// Connections beyond the limit that can ask for the health checks.
+/// A connection is closed at once: this limit is reached, and what is kept in reserve is used up, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) Limit);
+
+/// Connections beyond the limits that can ask for the health checks.
 const RESERVE: usize = 32;
 
 /// Those of them that one address can have.
@@ -85,20 +89,21 @@ impl Admission {
         let mut taken = self.taken();
         let taken = &mut *taken;
         let held = taken.by_peer.get(&peer).copied().unwrap_or_default();
-        if held.regular >= self.per_address {
-            return Err(Refusal::Address);
-        }
-        if taken.regular < self.connections && self.files.take_connection() {
+        let limit = if held.regular >= self.per_address {
+            Limit::Address
+        } else if taken.regular < self.connections && self.files.take_connection() {
             taken.regular += 1;
             taken.by_peer.entry(peer).or_default().regular += 1;
             return Ok(SeatKind::Regular);
-        }
+        } else {
+            Limit::All
+        };
         if taken.reserved >= RESERVE || held.reserved >= RESERVE_PER_ADDRESS {
-            return Err(Refusal::Full);
+            return Err(Refusal(limit));
         }
         taken.reserved += 1;
         taken.by_peer.entry(peer).or_default().reserved += 1;
-        Ok(SeatKind::Reserved)
+        Ok(SeatKind::Reserved(limit))
     }
 
     fn give_back(&self, peer: Peer, kind: SeatKind) {
@@ -111,7 +116,7 @@ impl Admission {
                 taken.regular -= 1;
                 self.files.give_back_connection();
             }
-            SeatKind::Reserved => {
+            SeatKind::Reserved(_) => {
                 held.reserved -= 1;
                 taken.reserved -= 1;
             }
@@ -185,9 +190,9 @@ mod tests {
         let admission = Arc::new(Admission::new(2, 100, Files::new(20_000)));
         let mut seats: Vec<_> =
             (0..2 + RESERVE).map(|n| admission.admit(address(&format!("192.0.2.{n}"))).unwrap()).collect();
-        let reserved = seats.iter().filter(|seat| seat.kind == SeatKind::Reserved).count();
+        let reserved = seats.iter().filter(|seat| seat.kind == SeatKind::Reserved(Limit::All)).count();
         assert_eq!(reserved, RESERVE);
-        assert_eq!(admission.admit(address("192.0.2.200")).unwrap_err(), Refusal::Full);
+        assert_eq!(admission.admit(address("192.0.2.200")).unwrap_err(), Refusal(Limit::All));
         seats.remove(0);
         assert_eq!(admission.admit(address("192.0.2.200")).unwrap().kind, SeatKind::Regular);
         seats.clear();
@@ -198,10 +203,16 @@ mod tests {
     fn one_address_has_its_share_and_no_more() {
         let admission = Arc::new(Admission::new(100, 2, Files::new(20_000)));
         let here = address("192.0.2.1");
-        let seats = [admission.admit(here).unwrap(), admission.admit(here).unwrap()];
-        assert_eq!(admission.admit(here).unwrap_err(), Refusal::Address);
+        let mut seats: Vec<_> =
+            (0..2 + RESERVE_PER_ADDRESS).map(|_| admission.admit(here).unwrap()).collect();
+        let reserved = seats.iter().filter(|seat| seat.kind == SeatKind::Reserved(Limit::Address)).count();
+        assert_eq!(reserved, RESERVE_PER_ADDRESS);
+        assert_eq!(admission.admit(here).unwrap_err(), Refusal(Limit::Address));
         assert_eq!(admission.admit(address("192.0.2.2")).unwrap().kind, SeatKind::Regular);
-        drop(seats);
+        seats.pop();
+        let again = admission.admit(here).unwrap();
+        assert_eq!(again.kind, SeatKind::Reserved(Limit::Address), "a health check has ended");
+        drop((seats, again));
         assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
     }
 
@@ -234,7 +245,7 @@ mod tests {
         let here = address("192.0.2.1");
         let first = admission.admit(here).unwrap();
         assert_eq!(first.kind, SeatKind::Regular);
-        assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Reserved);
+        assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Reserved(Limit::All));
         drop(first);
         assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
     }

@@ -50,7 +50,7 @@ impl Client {
             // Boxed, so that the future of every other request stays small.
             return Box::pin(self.readiness()).await;
         }
-        if self.seat.kind == SeatKind::Reserved {
+        if let SeatKind::Reserved(_) = self.seat.kind {
             return unavailable("too many connections\n");
         }
         if !open.take_seat(&self.seat) {

@@ -78,7 +78,7 @@ pub(crate) async fn serve(
     let _ = tcp.set_nodelay(true);
     let timeouts = match seat.kind {
         SeatKind::Regular => server.limits.timeouts,
-        SeatKind::Reserved => server.limits.timeouts.reserved(),
+        SeatKind::Reserved(_) => server.limits.timeouts.reserved(),
     };
     let detected = tokio::select! {
         detected = detect(&mut tcp, &timeouts) => detected,
@@ -89,9 +89,9 @@ pub(crate) async fn serve(
         Err(why) => return tracing::debug!("connection closed: {why}"),
     };
     let kind = seat.kind;
-    if (kind, protocol) == (SeatKind::Reserved, Protocol::Http2) {
+    if let (SeatKind::Reserved(_), Protocol::Http2) = (kind, protocol) {
         // It could ask for ever, and has no way to be told that each connection has one request.
-        return tracing::debug!("connection closed: HTTP/2 beyond --max-connections");
+        return tracing::debug!("connection closed: HTTP/2 beyond a limit of connections");
     }
     let activity = Arc::new(Activity::default());
     let client =
@@ -110,7 +110,7 @@ pub(crate) async fn serve(
         Protocol::Http1 => {
             let http1 = match kind {
                 SeatKind::Regular => &server.http1.regular,
-                SeatKind::Reserved => &server.http1.reserved,
+                SeatKind::Reserved(_) => &server.http1.reserved,
             };
             watched(pin!(http1.serve_connection(stream, service)), &activity, watch, drain).await
         }

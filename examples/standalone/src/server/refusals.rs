@@ -2,17 +2,23 @@ use std::time::Instant;
 
 use tower_s3_proxy::ProxyError;
 
-use super::admission::Refusal;
+use super::admission::{Limit, Refusal};
 use crate::throttled::Throttled;
 
 /// What clients are refused for lack of room, as the log has it.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    pub(crate) reserve: Told,
-    address: Told,
-    full: Told,
+    reserve: ByLimit,
+    closed: ByLimit,
     pub(crate) request: Told,
     ready: Throttled,
+}
+
+/// One line for each limit.
+#[derive(Debug, Default)]
+struct ByLimit {
+    all: Told,
+    address: Told,
 }
 
 /// One line of them.
@@ -22,18 +28,27 @@ pub(crate) struct Told(Throttled);
 // === impl Refusals ===
 
 impl Refusals {
+    /// Tells of a connection beyond a limit.
+    pub(crate) fn reserved(&self, limit: Limit) {
+        self.reserve.of(limit).tell(match limit {
+            Limit::All => "--max-connections is reached: only health checks are answered",
+            Limit::Address => {
+                "an address has --max-connections-per-address: only health checks are answered there"
+            }
+        });
+    }
+
     /// Tells of a connection that was closed at once.
-    pub(crate) fn connection(&self, refusal: Refusal) {
-        match refusal {
-            Refusal::Address => {
-                self.address.tell("connections closed: their address has --max-connections-per-address");
+    pub(crate) fn closed(&self, refusal: Refusal) {
+        let Refusal(limit) = refusal;
+        self.closed.of(limit).tell(match limit {
+            Limit::All => {
+                "connections closed: --max-connections and the reserve for health checks are reached"
             }
-            Refusal::Full => {
-                self.full.tell(
-                    "connections closed: --max-connections and the reserve for health checks are reached",
-                );
+            Limit::Address => {
+                "connections closed: their address has --max-connections-per-address and its part of the reserve"
             }
-        }
+        });
     }
 
     /// Tells why the proxy is not ready: anybody can ask for that.
@@ -46,6 +61,17 @@ impl Refusals {
                 count,
                 "not ready: `check`, with the same flags, tells why"
             );
+        }
+    }
+}
+
+// === impl ByLimit ===
+
+impl ByLimit {
+    fn of(&self, limit: Limit) -> &Told {
+        match limit {
+            Limit::All => &self.all,
+            Limit::Address => &self.address,
         }
     }
 }

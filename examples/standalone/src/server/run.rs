@@ -105,11 +105,8 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, d
         };
         match shared.admission.admit(address.ip()) {
             Ok(seat) => {
-                if seat.kind == SeatKind::Reserved {
-                    shared
-                        .refusals
-                        .reserve
-                        .tell("--max-connections is reached: only health checks are answered");
+                if let SeatKind::Reserved(limit) = seat.kind {
+                    shared.refusals.reserved(limit);
                 }
                 tokio::spawn(connection::serve(
                     tcp,
@@ -118,7 +115,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, d
                     drain.subscribe(),
                 ));
             }
-            Err(refusal) => shared.refusals.connection(refusal),
+            Err(refusal) => shared.refusals.closed(refusal),
         }
     }
 }

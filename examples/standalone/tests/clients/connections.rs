@@ -64,18 +64,39 @@ async fn silent_connections_leave_ping_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_its_share_of_connections() {
-    let proxy = Proxy::start(&["--max-connections-per-address", "2"]).await;
-    let mut held = connections(&proxy, 2).await;
-    for connection in &mut held {
-        connection.write_all(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        assert!(connection.read(&mut [0; 1024]).await.unwrap() > 0);
+async fn an_address_that_has_its_share_of_connections_can_still_check_the_health() {
+    let proxy = Proxy::start(&["--max-connections-per-address", "5"]).await;
+    let held = connections(&proxy, 5).await;
+    for path in ["/ping", "/ready"] {
+        let answer = proxy.ask(&get(path)).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     }
-    let mut third = proxy.connect().await;
-    let closed = time::timeout(BOUND, third.read(&mut [0; 1])).await.expect("closed at once");
+    let answer = proxy.ask("GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n").await.to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    let other = ask(proxy.connect_from([127, 0, 0, 9]).await, &get("/small.txt")).await;
+    assert!(other.ends_with("hello"), "{other}");
+    proxy.logs("an address has --max-connections-per-address").await;
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_can_not_hold_what_is_kept_for_health_checks() {
+    let proxy = Proxy::start(&["--max-connections-per-address", "5"]).await;
+    let held = connections(&proxy, 5).await;
+    let silent = connections(&proxy, 8).await;
+    let mut surplus = proxy.connect().await;
+    let closed = time::timeout(BOUND, surplus.read(&mut [0; 1])).await.expect("closed at once");
     assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    proxy.logs("and its part of the reserve").await;
+    // Another address has its own part.
     assert!(proxy.ping().await.starts_with("HTTP/1.1 200"));
-    proxy.logs("--max-connections-per-address").await;
+    for mut silent in silent {
+        let closed = time::timeout(Duration::from_secs(8), silent.read(&mut [0; 1])).await;
+        assert!(closed.is_ok(), "the reserve waits for 2 s, not for 10 s");
+    }
+    assert!(proxy.ask(&get("/ping")).await.starts_with("HTTP/1.1 200"));
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
