@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     blocked: AtomicBool,
     /// How much had been read when the last request began.
     read_at_request: AtomicU64,
+    /// Whether the last request has a body.
+    has_body: AtomicBool,
     /// Whether the next write is to ask the kernel, whatever the readiness of the socket.
     probe: AtomicBool,
     /// Whether to drop what waits in the kernel when the connection is closed.
@@ -31,6 +33,7 @@ pub(crate) struct Seen {
     pub(crate) blocked: bool,
     /// Whether bytes have come since the last request began: a part of the next head, over HTTP/1.
     pub(crate) has_begun_head: bool,
+    has_body: bool,
 }
 
 /// How many requests have begun (40 bits, wrapping), and how many are open (24 bits): one atomic operation for a change.
@@ -60,6 +63,11 @@ impl Activity {
     pub(crate) fn begin(&self) -> u64 {
         self.read_at_request.store(self.read.load(Relaxed), Relaxed);
         Requests(self.requests.fetch_add(Requests::BEGUN | Requests::OPEN, Relaxed)).open()
+    }
+
+    /// Notes whether a body belongs to the request that has begun.
+    pub(crate) fn set_body(&self, has_body: bool) {
+        self.has_body.store(has_body, Relaxed);
     }
 
     pub(crate) fn end(&self) {
@@ -92,6 +100,7 @@ impl Activity {
             written: self.written.load(Relaxed),
             blocked: self.is_blocked(),
             has_begun_head: read != self.read_at_request.load(Relaxed),
+            has_body: self.has_body.load(Relaxed),
         }
     }
 }
@@ -99,6 +108,15 @@ impl Activity {
 /// There is one writer: no read-modify-write is needed.
 fn add(number: &AtomicU64, bytes: usize) {
     number.store(number.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// Whether the client may still send what belongs to the last request, over HTTP/1.
+    pub(crate) fn expects_more(&self) -> bool {
+        self.has_body || self.has_begun_head
+    }
 }
 
 // === impl Requests ===

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
+use http::Request;
+use http_body::Body as _;
 use hyper::{
+    body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -31,6 +34,7 @@ use super::{
     flood::Flood,
     http2::RequestTasks,
     limits::Limits,
+    linger::Closing,
     request::OpenRequest,
     run::Shared,
     stream::ClientStream,
@@ -68,6 +72,9 @@ const PING: Duration = Duration::from_secs(20);
 /// What a client gets to take the end of its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// What an HTTP/1 client gets to send the rest of a request that was answered before its end.
+const LINGER: Duration = Duration::from_secs(10);
+
 /// Serves a client until it leaves, a time-out closes the connection, or the server drains.
 pub(crate) async fn serve(
     mut tcp: TcpStream,
@@ -96,15 +103,16 @@ pub(crate) async fn serve(
     let activity = Arc::new(Activity::default());
     let client =
         Arc::new(Client { server: Arc::clone(&server), proxy, activity: Arc::clone(&activity), seat });
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (open, client) = (OpenRequest::begin(Arc::clone(&client.activity)), Arc::clone(&client));
+        client.activity.set_body(!request.body().is_end_stream());
         async move { Ok::<_, Infallible>(client.answer(request, open).await) }
     });
-    let flood = match protocol {
-        Protocol::Http1 => Flood::unbounded(),
-        Protocol::Http2 => Flood::new(server.limits.header_size),
+    let (flood, closing) = match protocol {
+        Protocol::Http1 => (Flood::unbounded(), Closing::Lingers(LINGER.min(timeouts.idle))),
+        Protocol::Http2 => (Flood::new(server.limits.header_size), Closing::AtOnce),
     };
-    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood));
+    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood, closing));
     let watch = Watch::new(protocol, timeouts, &activity, std::time::Instant::now());
     let end = match protocol {
         Protocol::Http1 => {

@@ -10,6 +10,7 @@ mod flood;
 mod host;
 mod http2;
 mod limits;
+mod linger;
 mod listener;
 mod peer;
 mod progress;

@@ -11,7 +11,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{activity::Activity, detect::FirstBytes, flood::Flood};
+use super::{
+    activity::Activity,
+    detect::FirstBytes,
+    flood::Flood,
+    linger::{Closing, Linger},
+};
 
 /// The connection of a client, which notes what is read and written.
 #[derive(Debug)]
@@ -20,6 +25,9 @@ pub(crate) struct ClientStream {
     first: FirstBytes,
     activity: Arc<Activity>,
     flood: Flood,
+    closing: Closing,
+    /// Once it is shut down.
+    linger: Option<Linger>,
     /// As in `activity`, which is only written when it changes.
     is_blocked: bool,
 }
@@ -28,9 +36,15 @@ pub(crate) struct ClientStream {
 
 impl ClientStream {
     /// Reads these bytes first, and then what the connection has.
-    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>, flood: Flood) -> Self {
+    pub(crate) fn new(
+        tcp: TcpStream,
+        first: FirstBytes,
+        activity: Arc<Activity>,
+        flood: Flood,
+        closing: Closing,
+    ) -> Self {
         activity.note_read(first.unread().len());
-        Self { tcp, first, activity, flood, is_blocked: false }
+        Self { tcp, first, activity, flood, closing, linger: None, is_blocked: false }
     }
 
     fn write(
@@ -99,7 +113,16 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        let me = &mut *self;
+        if me.linger.is_none() {
+            ready!(Pin::new(&mut me.tcp).poll_shutdown(cx))?;
+        }
+        match me.closing {
+            Closing::Lingers(time) if me.activity.seen().expects_more() => {
+                me.linger.get_or_insert_with(|| Linger::new(time)).poll(&mut me.tcp, cx).map(Ok)
+            }
+            Closing::Lingers(_) | Closing::AtOnce => Poll::Ready(Ok(())),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-use std::io::ErrorKind;
+use std::{io::ErrorKind, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time,
 };
 
-use crate::proxy::{BOUND, Proxy, http2, http2_get};
+use crate::proxy::{BOUND, Proxy, get, http2, http2_get};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_grows_too_large_is_431_before_it_ends() {
@@ -64,4 +64,56 @@ async fn a_flood_of_frames_that_ask_for_nothing_is_ended() {
         assert!(kinds.contains(&error.kind()), "{error}");
         assert!(time::timeout(BOUND, sink).await.is_ok());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_still_sending_its_body_gets_the_whole_answer() {
+    const MIB: usize = 1024 * 1024;
+    for (flags, status) in [(&[][..], 405), (&["--max-connections", "1"], 503)] {
+        let proxy = Proxy::start(flags).await;
+        // Of the two limits the second leaves only the reserve.
+        let held = proxy.connect().await;
+        proxy.ask(&get("/ping")).await;
+        let mut connection = proxy.connect().await;
+        let head = format!("POST /small.txt HTTP/1.1\r\nHost: a\r\nContent-Length: {MIB}\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        for n in 0..32 {
+            connection
+                .write_all(&[7; MIB / 32])
+                .await
+                .unwrap_or_else(|why| panic!("{status}, at {n}: {why}"));
+            time::sleep(Duration::from_millis(25)).await;
+        }
+        let mut answer = String::new();
+        let end = time::timeout(BOUND, connection.read_to_string(&mut answer)).await.expect("an end");
+        end.unwrap_or_else(|why| panic!("{status}: {why} behind {answer}"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
+        drop(held);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_head_is_too_large_gets_the_whole_answer() {
+    let proxy = Proxy::start(&[]).await;
+    let mut connection = proxy.connect().await;
+    connection.write_all(b"GET /small.txt HTTP/1.1\r\nHost: a\r\nCookie: ").await.unwrap();
+    for n in 0..64 {
+        connection.write_all(&[b'c'; 8 * 1024]).await.unwrap_or_else(|why| panic!("at {n}: {why}"));
+        time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut answer = String::new();
+    time::timeout(BOUND, connection.read_to_string(&mut answer)).await.expect("an end").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_wants_is_not_read_for_ever() {
+    let proxy = Proxy::start(&[]).await;
+    let mut connection = proxy.connect().await;
+    let head = b"POST /small.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n";
+    connection.write_all(head).await.unwrap();
+    let body = time::timeout(BOUND, async { while connection.write_all(&[7; 65_536]).await.is_ok() {} });
+    assert!(body.await.is_ok(), "it still reads");
 }
