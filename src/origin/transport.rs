@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::WireClient;
 use super::wire::{
-    ConnectTo, DialSettings, Peer, PoolSettings, Pools, Proxies, Proxy, ProxySettings, ProxyUrlError,
+    Budget, ConnectTo, DialSettings, Peer, PoolSettings, Pools, Proxies, Proxy, ProxySettings, ProxyUrlError,
     ReadBuffer, SdkClient, TlsError, tls_connector, tls_connector_trusting,
 };
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -82,6 +82,32 @@ impl Transport {
             max_age: MAX_CONNECTION_AGE,
         };
         TransportBuilder { settings, ca_file: None, proxy: ProxySettings::default(), http_client: None }
+    }
+
+    /// Bounds the connections of all transports of the process together, to whatever hosts, idle ones included: each
+    /// takes a file. There is no bound by default. For one connection more an idle one is closed, of any host; if there is
+    /// none, a request waits as at [`max_connections`](TransportBuilder::max_connections).
+    ///
+    /// A program calls it at its start, before it builds a mount: a bound is lowered, and never raised.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::InvalidValue`] if it is 0.
+    ///
+    /// ```
+    /// use tower_s3_proxy::Transport;
+    ///
+    /// Transport::limit_open_connections(200)?;
+    /// assert!(Transport::limit_open_connections(0).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn limit_open_connections(most: usize) -> Result<(), ConfigError> {
+        if most == 0 {
+            let message = "the limit of open connections is 0: nothing could ever be asked";
+            return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+        }
+        Budget::of_process().lower(most);
+        Ok(())
     }
 
     /// The transport of mounts without their own.

@@ -19,7 +19,7 @@ pub(crate) use self::{
     error::{WireError, WireErrorKind},
     exchange::{Wire, WireBody},
     pace::Pace,
-    pool::{Peer, PoolSettings, Pools, ReadBuffer, Reuse},
+    pool::{Budget, Peer, PoolSettings, Pools, ReadBuffer, Reuse},
     proxy::{Proxies, Proxy, ProxySettings, ProxyUrlError},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,

@@ -5,6 +5,7 @@
 //! connection.
 
 mod body;
+mod budget;
 mod conn;
 mod idle;
 mod reaper;
@@ -36,6 +37,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 pub(super) use self::body::PooledBody;
+pub(crate) use self::budget::Budget;
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::steps::TlsFault;
 use self::{
@@ -65,6 +67,7 @@ pub(crate) struct Pools {
 
 struct PoolsShared {
     settings: PoolSettings,
+    budget: Arc<Budget>,
     /// A pool lives as long as a mount refers to it.
     by_host: Mutex<HashMap<Host, Weak<PoolShared>>>,
     /// All buckets of a region have the same addresses.
@@ -84,6 +87,8 @@ struct PoolShared {
     /// A permit for each connection that is not idle. One that is idle keeps its own unless somebody may wait for it: then
     /// requests take and return none.
     free: Arc<Semaphore>,
+    /// Which its connections have a place of.
+    budget: Arc<Budget>,
     idle: Mutex<Idle>,
 }
 
@@ -152,7 +157,12 @@ pub(crate) enum Peer {
 impl Pools {
     /// Without TLS.
     pub(crate) fn new(settings: PoolSettings) -> Self {
-        let shared = Arc::new(PoolsShared { settings, by_host: Mutex::default(), avoided: Arc::default() });
+        Self::within(Budget::of_process(), settings)
+    }
+
+    fn within(budget: Arc<Budget>, settings: PoolSettings) -> Self {
+        let (by_host, avoided) = (Mutex::default(), Arc::default());
+        let shared = Arc::new(PoolsShared { settings, budget, by_host, avoided });
         Self {
             shared,
             connect_to: None,
@@ -198,8 +208,10 @@ impl Pools {
             return Pool(pool);
         }
         by_host.retain(|_, pool| pool.strong_count() > 0);
-        let settings = self.shared.settings.clone();
-        let free = Arc::new(Semaphore::new(settings.most_connections()));
+        let (mut settings, budget) = (self.shared.settings.clone(), Arc::clone(&self.shared.budget));
+        // Who waits for a connection of the host gets one that becomes free; who waits for the budget, only a place.
+        settings.max_connections = settings.max_connections.min(budget.most());
+        let (free, idle) = (Arc::new(Semaphore::new(settings.max_connections)), Mutex::default());
         let via = host.via(&self.proxies, tls.as_ref());
         let forward = match &via {
             Some(Via { manner: Manner::Forward, proxy, .. }) => {
@@ -207,10 +219,12 @@ impl Pools {
             }
             Some(Via { manner: Manner::Tunnel, .. }) | None => None,
         };
-        let dialer =
-            Dialer::new(host.address(), via, settings.dial.clone(), Arc::clone(&self.shared.avoided));
-        let idle = Mutex::default();
-        let pool = Arc::new(PoolShared { host: host.clone(), settings, tls, dialer, forward, free, idle });
+        let avoided = Arc::clone(&self.shared.avoided);
+        let dialer = Dialer::new(host.address(), via, settings.dial.clone(), avoided);
+        let host_of_pool = host.clone();
+        let pool = PoolShared { host: host_of_pool, settings, tls, dialer, forward, free, budget, idle };
+        let pool = Arc::new(pool);
+        pool.budget.add(&pool);
         by_host.insert(host, Arc::downgrade(&pool));
         Pool(pool)
     }
@@ -301,7 +315,9 @@ impl Pool {
             }
         };
         self.make_room();
-        let mut conn = self.connect().await?;
+        let deadline = Instant::now() + self.0.settings.dial.connect_timeout;
+        let place = self.0.budget.place(deadline).await.ok_or_else(overloaded)?;
+        let mut conn = self.connect(place).await?;
         conn.permit = Some(permit);
         Ok((conn, WireErrorKind::Broken))
     }
@@ -321,15 +337,14 @@ impl Pool {
     async fn wait(&self) -> Result<OwnedSemaphorePermit, WireError> {
         let free = Arc::clone(&self.0.free).acquire_owned();
         let waited = timeout(self.0.settings.dial.connect_timeout, free).await;
-        let overloaded = "max_connections are open to the host, and none became free in time";
         // The semaphore is never closed.
-        waited.ok().and_then(Result::ok).ok_or_else(|| WireError::new(WireErrorKind::Overloaded, overloaded))
+        waited.ok().and_then(Result::ok).ok_or_else(overloaded)
     }
 
     /// Closes an idle connection without a permit, if there are as many connections as there can be with the one to be
     /// opened.
     fn make_room(&self) {
-        let most = self.0.settings.most_connections();
+        let most = self.0.settings.max_connections;
         let mut idle = self.idle();
         let permitted = most.saturating_sub(self.0.free.available_permits());
         let closed = match permitted + idle.without_permit() > most {
@@ -340,7 +355,7 @@ impl Pool {
         drop(closed);
     }
 
-    async fn connect(&self) -> Result<Box<Conn>, WireError> {
+    async fn connect(&self, place: OwnedSemaphorePermit) -> Result<Box<Conn>, WireError> {
         let PoolShared { host, settings, tls, dialer, .. } = &*self.0;
         let connect_error = |why: BoxError| WireError::new(WireErrorKind::Connect, why);
         let tls = match (tls, host.scheme == Scheme::HTTPS) {
@@ -379,6 +394,7 @@ impl Pool {
             deadline: Instant::now(),
             retires: Instant::now() + spread(settings.max_age),
             permit: None,
+            _place: place,
         }))
     }
 
@@ -427,6 +443,7 @@ impl Pool {
         drop(idle);
         drop(permit);
         drop((surplus, oldest));
+        self.0.budget.make_room();
         if let Some(runtime) = untended {
             runtime.spawn(Reaper::new(&self.0, runtime.id()).run());
         }
@@ -457,6 +474,11 @@ impl Pool {
     }
 }
 
+fn overloaded() -> WireError {
+    let why = "max_connections are open to the host, or as many as all hosts can have, and none became free in time";
+    WireError::new(WireErrorKind::Overloaded, why)
+}
+
 /// Connections that were opened together do not all retire at once.
 fn spread(age: Duration) -> Duration {
     let age = age.min(CENTURY);
@@ -475,14 +497,6 @@ fn announces_body(headers: &HeaderMap) -> bool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Pool").field(&self.0.host).finish()
-    }
-}
-
-// === impl PoolSettings ===
-
-impl PoolSettings {
-    fn most_connections(&self) -> usize {
-        self.max_connections.min(Semaphore::MAX_PERMITS)
     }
 }
 

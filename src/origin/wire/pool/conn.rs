@@ -44,6 +44,8 @@ pub(super) struct Conn {
     pub(super) retires: Instant,
     /// Of the pool. It can lack one while it is idle.
     pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Of the budget, as long as it is open.
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 type Driver = Connection<TokioIo<Stream>, SdkBody>;

@@ -148,7 +148,6 @@ impl Idle {
         !self.tended.is_empty()
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.all().count()
     }

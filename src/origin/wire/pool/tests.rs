@@ -647,3 +647,78 @@ async fn a_request_that_is_sent_again_goes_to_another_address() {
         }
     }
 }
+
+/// Pools of two hosts that can have so many connections together.
+fn pools_within(most: usize, connect_timeout: Duration, origins: [&Origin; 2]) -> [Pool; 2] {
+    let budget = Budget::unbounded();
+    budget.lower(most + 5);
+    budget.lower(most);
+    budget.lower(most + 3);
+    // Nothing becomes free by itself.
+    let pools = Pools::within(
+        budget,
+        PoolSettings {
+            dial: DialSettings { connect_timeout, ..settings().dial },
+            idle_timeout: 10 * HANG,
+            max_age: 10 * HANG,
+            ..settings()
+        },
+    );
+    origins.map(|origin| pools.pool(&Scheme::HTTP, "127.0.0.1", origin.port))
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_any_host_makes_room_for_another() {
+    let mut origins =
+        [Origin::start(&[OK; 4], After::Wait).await, Origin::start(&[OK; 4], After::Wait).await];
+    let pools = pools_within(2, HANG, [&origins[0], &origins[1]]);
+    let (one, two) =
+        tokio::join!(pools[0].send(request(), Reuse::Fresh), pools[0].send(request(), Reuse::Fresh));
+    assert_eq!((read(one.unwrap()).await, read(two.unwrap()).await), ("hello".into(), "hello".into()));
+    assert_eq!(pools[0].idle().len(), 2);
+    let unread = pools[1].send(request(), Reuse::Allowed).await.unwrap();
+    assert_eq!(pools[0].idle().len(), 1);
+    assert_eq!(read(pools[0].send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(unread).await, "hello");
+    assert_eq!((pools[0].idle().len(), pools[1].idle().len()), (1, 1));
+    let mut closed = 0;
+    while let Ok(event) = timeout(Duration::from_millis(200), origins[0].events.recv()).await {
+        closed += usize::from(event == Some(Event::Closed));
+    }
+    assert_eq!(closed, 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_room_gets_that_of_the_next_connection_to_become_idle() {
+    let mut origins =
+        [Origin::start(&[OK; 4], After::Wait).await, Origin::start(&[OK; 4], After::Wait).await];
+    let pools = pools_within(1, HANG, [&origins[0], &origins[1]]);
+    let first = pools[0].send(request(), Reuse::Allowed).await.unwrap();
+    let waiting = {
+        let pool = pools[1].clone();
+        tokio::spawn(async move { read(pool.send(request(), Reuse::Allowed).await.unwrap()).await })
+    };
+    let waits = async {
+        while !pools[1].0.budget.is_waited_for() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(HANG, waits).await.expect("no room");
+    assert_eq!(read(first).await, "hello");
+    assert_eq!(timeout(HANG, waiting).await.expect("no hang").unwrap(), "hello");
+    assert_eq!(pools[0].idle().len(), 0);
+    assert_eq!(origins[0].next().await, Event::Accepted);
+    assert_eq!(origins[0].next().await, Event::Asked);
+    assert_eq!(origins[0].next().await, Event::Closed);
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_for_room_is_turned_away() {
+    let origins = [Origin::start(&[OK], After::Wait).await, Origin::start(&[OK], After::Wait).await];
+    let pools = pools_within(1, Duration::from_millis(50), [&origins[0], &origins[1]]);
+    let unread = pools[0].send(request(), Reuse::Allowed).await.unwrap();
+    assert_eq!(failure(&pools[1], Reuse::Allowed).await, WireErrorKind::Overloaded);
+    assert!(!pools[1].0.budget.is_waited_for());
+    drop(unread);
+    assert_eq!(read(pools[1].send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+}
