@@ -232,7 +232,7 @@ pub(crate) struct CacheArgs {
 /// What clients can have.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LimitArgs {
-    /// Connections at a time; fewer if the limit of open files does not bear two files for each
+    /// Connections at a time; fewer if the limit of open files does not bear as many to S3
     ///
     /// Beyond it, --ping-path and --ready-path are answered on a few connections more, and everything else there is 503.
     #[arg(long, value_name = "N", value_parser = parse_count::<usize>, default_value = "4096", help_heading = "Limits")]
@@ -286,7 +286,6 @@ impl LimitArgs {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits {
-            connections: self.max_connections,
             per_address: self.max_connections_per_address,
             streams: self.max_streams,
             header_size: self.max_header_size,

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use tower_s3_proxy::S3ProxyLayer;
+use tower_s3_proxy::{S3ProxyLayer, Transport};
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     demo::Demo,
     log::Log,
     mounts::{MountArgs, Served},
-    server::{Ended, Server, listen, raise_file_limit},
+    server::{Ended, Server, Shares, listen, raise_file_limit},
     signals::Signals,
 };
 
@@ -21,7 +21,10 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
     args.check()?;
     let buffer = args.limits.send_buffer()?;
     tokio::spawn(Log::tell_of_dropped_lines(dropped_lines));
-    let file_limit = raise_file_limit();
+    let asked = args.limits.max_connections;
+    let shares = Shares::of(raise_file_limit(), asked);
+    shares.tell(asked);
+    Transport::limit_open_connections(shares.to_s3)?;
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(args.demo_s3).await?),
         false => None,
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         admin,
         drain_timeout: Duration::from_secs(args.drain_timeout),
         limits: args.limits.limits(),
-        file_limit,
+        shares,
     };
     match server.run(listener, signals).await {
         Ended::Drained => Ok(()),

@@ -74,7 +74,7 @@ const RESERVE_PER_ADDRESS: usize = 8;
 // === impl Admission ===
 
 impl Admission {
-    /// At most so many connections, and so many of one address, for whom these files are there.
+    /// At most so many connections, and so many of one address, for whose requests these files are there.
     pub(crate) fn new(connections: usize, per_address: usize, files: Files) -> Self {
         Self { files, connections, per_address, taken: Mutex::default() }
     }
@@ -114,7 +114,7 @@ impl Admission {
             SeatKind::Regular => {
                 held.regular -= 1;
                 taken.regular -= 1;
-                self.files.give_back_connection();
+                self.files.give_back();
             }
             SeatKind::Reserved(_) => {
                 held.reserved -= 1;
@@ -128,7 +128,7 @@ impl Admission {
         let mut taken = self.taken();
         if let Some(held) = taken.by_peer.get_mut(&peer) {
             held.streams -= 1;
-            self.files.give_back_stream();
+            self.files.give_back();
         }
         taken.forget_if_gone(peer);
     }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn without_files_there_is_only_the_reserve() {
-        let admission = Arc::new(Admission::new(100, 100, Files::new(64 + 3)));
+        let admission = Arc::new(Admission::new(100, 100, Files::new(1)));
         let here = address("192.0.2.1");
         let first = admission.admit(here).unwrap();
         assert_eq!(first.kind, SeatKind::Regular);

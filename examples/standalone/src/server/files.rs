@@ -2,20 +2,27 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rlimit::Resource;
 
-/// The files that connections can have: those of clients, and those to S3 that they make necessary.
+/// How the files that the process can have open are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shares {
+    limit: usize,
+    /// For connections of clients.
+    pub(crate) clients: usize,
+    /// For connections to S3, the idle ones included.
+    pub(crate) to_s3: usize,
+}
+
+/// The requests that can be in flight: each can need a connection to S3.
 ///
-/// Invariant: `taken` is at most `budget`.
+/// Invariant: `taken` is at most `to_s3`.
 #[derive(Debug)]
 pub(crate) struct Files {
-    budget: usize,
+    to_s3: usize,
     taken: AtomicUsize,
 }
 
-/// Kept back for the reserve, the log, the listener, and connections to S3 that no client waits for.
+/// Kept back for the reserve, the log, the listener, and what libraries open for a moment.
 const KEPT_BACK: usize = 64;
-
-/// A connection of a client, and one to S3 for it.
-const OF_CONNECTION: usize = 2;
 
 /// Raises the soft limit of open files to the hard one, which costs nothing: it is low for programs that use `select`.
 /// Returns the limit that holds now.
@@ -29,41 +36,59 @@ pub(crate) fn raise_file_limit() -> usize {
     usize::try_from(now).unwrap_or(usize::MAX)
 }
 
+// === impl Shares ===
+
+impl Shares {
+    /// With this limit of open files, and for so many connections of clients if it bears them: each can need another to S3.
+    pub(crate) fn of(limit: usize, clients: usize) -> Self {
+        let rest = limit.saturating_sub(KEPT_BACK).max(2);
+        let clients = clients.min(rest / 2);
+        Self { limit, clients, to_s3: rest - clients }
+    }
+
+    /// Tells what there is, in a warning if that is less than what was asked for.
+    pub(crate) fn tell(self, asked: usize) {
+        let Self { limit, clients, to_s3 } = self;
+        if clients < asked {
+            tracing::warn!(
+                asked,
+                clients,
+                to_s3,
+                limit,
+                "the limit of open files bears fewer connections than --max-connections"
+            );
+        } else {
+            tracing::debug!(clients, to_s3, limit, "connections that the limit of open files bears");
+        }
+    }
+}
+
 // === impl Files ===
 
 impl Files {
-    /// With this limit of open files for the process.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { budget: limit.saturating_sub(KEPT_BACK), taken: AtomicUsize::new(0) }
+    /// With so many connections to S3.
+    pub(crate) fn new(to_s3: usize) -> Self {
+        Self { to_s3, taken: AtomicUsize::new(0) }
     }
 
-    /// How many connections can be open at a time, if each has one to S3; at least 1.
-    pub(crate) fn connections(&self) -> usize {
-        (self.budget / OF_CONNECTION).max(1)
-    }
-
-    /// Takes the files of a connection, if they are there.
+    /// Takes the place of a connection's first request, if there is one.
     pub(crate) fn take_connection(&self) -> bool {
-        self.take(OF_CONNECTION, self.budget)
+        self.take(self.to_s3)
     }
 
-    pub(crate) fn give_back_connection(&self) {
-        self.taken.fetch_sub(OF_CONNECTION, Relaxed);
-    }
-
-    /// Takes the file of one more request on a connection that has one in flight already. A quarter of all files is
-    /// for connections alone, so that few connections with many streams do not keep everybody else out.
+    /// Takes the place of one more request on a connection that has one in flight already. A quarter is for
+    /// connections alone, so that few of them with many streams do not keep everybody else out.
     pub(crate) fn take_stream(&self) -> bool {
-        self.take(1, self.budget - self.budget / 4)
+        self.take(self.to_s3 - self.to_s3 / 4)
     }
 
-    pub(crate) fn give_back_stream(&self) {
+    pub(crate) fn give_back(&self) {
         self.taken.fetch_sub(1, Relaxed);
     }
 
-    fn take(&self, files: usize, within: usize) -> bool {
-        let enough = |taken: usize| taken.checked_add(files).filter(|taken| *taken <= within);
-        self.taken.fetch_update(Relaxed, Relaxed, enough).is_ok()
+    fn take(&self, within: usize) -> bool {
+        let next = |taken: usize| (taken < within).then_some(taken + 1);
+        self.taken.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 }
 
@@ -72,29 +97,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_leave_files_for_connections() {
-        let files = Files::new(256);
-        assert_eq!(files.connections(), 96);
-        assert!(files.take_connection());
-        let streams = (0..1000).filter(|_| files.take_stream()).count();
-        assert_eq!(streams, 142, "three quarters of 192, less the connection's");
-        let connections = (0..1000).filter(|_| files.take_connection()).count();
-        assert_eq!(connections, 24, "the last quarter");
-        files.give_back_connection();
-        assert!(!files.take_stream());
-        assert!(files.take_connection());
-        for _ in 0..48 {
-            files.give_back_stream();
+    fn files_are_shared_out_between_clients_and_s3() {
+        for (limit, asked, clients, to_s3) in [
+            (20_000, 4096, 4096, 15_840),
+            (8256, 4096, 4096, 4096),
+            (1024, 4096, 480, 480),
+            (512, 4096, 224, 224),
+            (256, 10, 10, 182),
+            // Fewer than the program needs.
+            (10, 4096, 1, 1),
+            (usize::MAX, usize::MAX, usize::MAX / 2 - 32, usize::MAX / 2 - 31),
+        ] {
+            let shares = Shares::of(limit, asked);
+            assert_eq!((shares.clients, shares.to_s3), (clients, to_s3), "{limit} {asked}");
         }
-        assert!(!files.take_stream(), "connections have three quarters now");
-        files.give_back_stream();
-        assert!(files.take_stream());
     }
 
     #[test]
-    fn a_limit_that_is_too_low_bears_one_connection() {
-        let files = Files::new(10);
-        assert_eq!(files.connections(), 1);
-        assert!(!files.take_connection());
+    fn streams_leave_room_for_connections() {
+        let files = Files::new(96);
+        assert!(files.take_connection());
+        let streams = (0..1000).filter(|_| files.take_stream()).count();
+        assert_eq!(streams, 71, "three quarters of 96, less the connection's");
+        let connections = (0..1000).filter(|_| files.take_connection()).count();
+        assert_eq!(connections, 24, "the last quarter");
+        files.give_back();
+        assert!(!files.take_stream());
+        assert!(files.take_connection());
+        for _ in 0..24 {
+            files.give_back();
+        }
+        assert!(!files.take_stream(), "three quarters are taken");
+        files.give_back();
+        assert!(files.take_stream());
     }
 }

@@ -5,8 +5,6 @@ use crate::cache::{parse_bytes, parse_time};
 /// What clients can have of the server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Connections at a time.
-    pub(crate) connections: usize,
     /// Connections of one address at a time.
     pub(crate) per_address: usize,
     /// Requests at a time on one HTTP/2 connection.

@@ -21,7 +21,7 @@ mod stream;
 mod watch;
 
 pub(crate) use self::{
-    files::raise_file_limit,
+    files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
     listener::listen,
     run::{Ended, Server},

@@ -7,7 +7,7 @@ use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound
 use super::{
     admission::{Admission, SeatKind},
     connection::{self, Http1},
-    files::Files,
+    files::{Files, Shares},
     limits::Limits,
     refusals::Refusals,
 };
@@ -22,8 +22,8 @@ pub(crate) struct Server {
     pub(crate) admin: Option<(String, CacheAdmin)>,
     pub(crate) drain_timeout: Duration,
     pub(crate) limits: Limits,
-    /// The files that the process can have open.
-    pub(crate) file_limit: usize,
+    /// Of the files that the process can have open.
+    pub(crate) shares: Shares,
 }
 
 /// How serving ended.
@@ -75,18 +75,9 @@ impl Server {
     }
 
     fn share(self) -> Shared {
-        let Self { layer, ping_path, ready_path, admin, mut limits, file_limit, .. } = self;
-        let files = Files::new(file_limit);
-        if limits.connections > files.connections() {
-            tracing::warn!(
-                asked = limits.connections,
-                connections = files.connections(),
-                file_limit,
-                "fewer connections than --max-connections: each can need two files"
-            );
-            limits.connections = files.connections();
-        }
-        let admission = Arc::new(Admission::new(limits.connections, limits.per_address, files));
+        let Self { layer, ping_path, ready_path, admin, limits, shares, .. } = self;
+        let files = Files::new(shares.to_s3);
+        let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, http1) = (Refusals::default(), Http1::new(&limits));
         Shared { layer, ping_path, ready_path, admin, limits, admission, refusals, http1 }
     }

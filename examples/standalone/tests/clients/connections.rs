@@ -59,7 +59,7 @@ async fn silent_connections_leave_ping_alone() {
     let answer = proxy.ping().await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
     drop(silent);
-    proxy.logs("fewer connections than --max-connections").await;
+    proxy.logs("bears fewer connections than --max-connections").await;
     proxy.logs("only health checks are answered").await;
 }
 

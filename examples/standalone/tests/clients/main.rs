@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod connections;
+mod files;
 mod host;
 mod log;
 mod proxy;
