@@ -11,7 +11,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     fetch::from_origin_error,
     object::BucketName,
-    origin::{Answer, OriginError, S3ErrorCode, Target},
+    origin::{Answer, S3ErrorCode, Target},
     request::Question,
     route::BucketSource,
 };
@@ -89,9 +89,14 @@ impl Mount {
         let refusal = match self.0.origin.read(target, &Question::first_byte()).await {
             Ok(Answer::Found(_) | Answer::NotModified(_)) => return Ok(()),
             Ok(Answer::Refused(refusal)) => refusal,
-            // Full of requests that S3 answers: busy, but ready.
-            Err(OriginError::Overload(_)) => return Ok(()),
-            Err(error) => return Err(from_origin_error(error).error),
+            Err(error) => {
+                let error = from_origin_error(error).error;
+                return match error.kind() {
+                    // Full of requests that S3 answers: busy, but ready.
+                    ProxyErrorKind::Overloaded => Ok(()),
+                    _ => Err(error),
+                };
+            }
         };
         let absence = match refusal.code {
             S3ErrorCode::AccessDenied => self.absence(bucket).await,

@@ -10,8 +10,8 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tower::ServiceExt;
-use tower_s3_proxy::{Cache, Mount, ProxyErrorKind, S3Proxy, Transport};
+use tower::{Layer, ServiceExt};
+use tower_s3_proxy::{Cache, Mount, ProxyErrorKind, S3Proxy, S3ProxyLayer, Transport, service::NotFound};
 
 use crate::{
     lying::{Framed, KEY, Lie, LyingOrigin, Object},
@@ -367,4 +367,57 @@ async fn requests_wait_for_a_connection_and_are_turned_away_if_none_becomes_free
     let two = spawn(&service, "/2");
     slow.asked().await.send(()).unwrap();
     assert_eq!(two.await.unwrap().body, "good");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_in_the_queue_leaves_its_place_to_another() {
+    let mut slow = Slow::start().await;
+    let service = proxy(mount_at(slow.addr).max_in_flight(1).max_queued(1).queue_timeout(HANG));
+    let server = serve(Protocol::Http1, service.clone()).await;
+    // Whoever comes when the queue is full is turned away at once. Who asks that way takes the place himself for a moment.
+    let is_full = async || {
+        sleep(Duration::from_millis(20)).await;
+        timeout(Duration::from_millis(50), ask(&service, get("/probe"))).await.is_ok()
+    };
+    let first = spawn(&service, "/1");
+    let go = slow.asked().await;
+    let queued = tokio::spawn(async move {
+        loop {
+            let mut client = TcpStream::connect(server.addr).await.unwrap();
+            client.write_all(b"GET /2 HTTP/1.1\r\nhost: proxy.test\r\n\r\n").await.unwrap();
+            let _ = client.read(&mut [0; 1024]).await;
+        }
+    });
+    timeout(HANG, async { while !is_full().await {} }).await.expect("it waits");
+    queued.abort();
+    timeout(HANG, async { while is_full().await {} }).await.expect("its place is free");
+    go.send(()).unwrap();
+    assert_eq!(first.await.unwrap().body, "good");
+    let second = spawn(&service, "/3");
+    slow.asked().await.send(()).unwrap();
+    assert_eq!(second.await.unwrap().body, "good");
+    assert!(!slow.is_asked(), "not for the one that hung up");
+}
+
+/// Else an orchestrator took a proxy that is busy from those that serve.
+#[tokio::test]
+async fn a_mount_that_is_full_is_ready() {
+    let mut slow = Slow::start().await;
+    let few =
+        Transport::builder().max_connections(1).connect_timeout(Duration::from_millis(50)).build().unwrap();
+    for (full, mount) in [
+        ("requests", mount_at(slow.addr).max_in_flight(1).max_queued(0)),
+        ("connections", mount_at(slow.addr).transport(&few)),
+    ] {
+        let layer = S3ProxyLayer::new(mount.build().unwrap());
+        let service = layer.layer(NotFound);
+        let first = spawn(&service, "/1");
+        let go = slow.asked().await;
+        assert_is_turned_away(&ask(&service, get("/2")).await);
+        let ready = timeout(HANG, layer.ready()).await.expect("no hang");
+        assert!(ready.is_ok(), "{full}: {ready:?}");
+        assert!(!slow.is_asked());
+        go.send(()).unwrap();
+        assert_eq!(first.await.unwrap().body, "good");
+    }
 }
