@@ -14,7 +14,7 @@ use http::{Request, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 use tower::ServiceExt;
 use tower_s3_proxy::{
     bucket::ObjectKey,
@@ -276,6 +276,33 @@ async fn an_event_that_is_announced_too_long_is_not_read() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{length} {answer}");
     }
     assert_eq!(taken(&purged), []);
+}
+
+/// However many connections a guesser has.
+#[tokio::test(start_paused = true)]
+async fn guesses_of_the_token_are_answered_ten_a_second_and_the_right_one_at_once() {
+    let (service, purged) = admin();
+    let ask = |token: &str| {
+        let request = Request::post("/purge?all").header("authorization", format!("Bearer {token}"));
+        let answer = service.clone().oneshot(request.body(Full::<Bytes>::default()).unwrap());
+        async { Answer::read(answer.await.unwrap()).await.status }
+    };
+    let began = Instant::now();
+    let mut guessing = JoinSet::new();
+    for n in 0..100 {
+        guessing.spawn(ask(&format!("guess-{n}")));
+    }
+    // Those who would wait too long.
+    for _ in 0..36 {
+        assert_eq!(guessing.join_next().await.unwrap().unwrap(), StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(ask(TOKEN).await, StatusCode::OK);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    while let Some(status) = guessing.join_next().await {
+        assert_eq!(status.unwrap(), StatusCode::UNAUTHORIZED);
+    }
+    assert!((6..=7).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(taken(&purged).len(), 1);
 }
 
 #[tokio::test]
