@@ -11,7 +11,7 @@ use crate::{
     fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
     request::{ALLOW, AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
-    response::{BadPathAnswer, Fallback},
+    response::Fallback,
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
 };
@@ -200,9 +200,13 @@ impl Mount {
         if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {
             return Err(ProxyErrorKind::NotFound);
         }
-        let (key, bust) = name.map_err(|why| match (why, self.0.answers.bad_path) {
-            (InvalidKey::Empty, _) | (_, BadPathAnswer::NotFound) => ProxyErrorKind::NotFound,
-            (_, BadPathAnswer::BadRequest) => ProxyErrorKind::BadRequest,
+        let (key, bust) = name.map_err(|why| match why {
+            InvalidKey::Empty => ProxyErrorKind::NotFound,
+            InvalidKey::TooLong
+            | InvalidKey::NotUtf8
+            | InvalidKey::BadEscape
+            | InvalidKey::DotSegment
+            | InvalidKey::Nul => self.0.answers.bad_path.kind(),
         })?;
         Ok((bucket, key, bust))
     }

@@ -116,35 +116,48 @@ impl Mount {
                 BucketSource::Fixed(_) => ProxyErrorKind::OriginMisconfigured,
                 BucketSource::FromPath(_) | BucketSource::Resolver(_) => ProxyErrorKind::NotFound,
             },
-            S3ErrorCode::AccessDenied => match (self.0.answers.denied, absence) {
-                (DeniedAnswer::Forbidden, _) | (DeniedAnswer::Auto, Some(Absence::Told)) => {
-                    ProxyErrorKind::Forbidden
-                }
-                (DeniedAnswer::NotFound, _) | (DeniedAnswer::Auto, Some(Absence::Hidden) | None) => {
-                    ProxyErrorKind::NotFound
-                }
-            },
+            S3ErrorCode::AccessDenied => self.denied_kind(absence),
             S3ErrorCode::InvalidObjectState => ProxyErrorKind::Archived,
             S3ErrorCode::Credentials | S3ErrorCode::ClockSkewed => ProxyErrorKind::OriginRefused,
-            S3ErrorCode::WrongRegion | S3ErrorCode::Encryption | S3ErrorCode::InvalidRequest => {
-                ProxyErrorKind::OriginMisconfigured
-            }
+            S3ErrorCode::WrongRegion
+            | S3ErrorCode::Encryption
+            | S3ErrorCode::InvalidRequest
+            | S3ErrorCode::SetUp => ProxyErrorKind::OriginMisconfigured,
             S3ErrorCode::Busy => ProxyErrorKind::OriginBusy,
             // The client's own conditions and ranges are decided on the object's fields. This error is about ours.
-            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange | S3ErrorCode::InvalidArgument => {
-                ProxyErrorKind::OriginBroken
-            }
-            S3ErrorCode::Other => match status {
+            S3ErrorCode::PreconditionFailed | S3ErrorCode::InvalidRange => ProxyErrorKind::OriginBroken,
+            S3ErrorCode::UnusableKey | S3ErrorCode::InvalidArgument => self.0.answers.bad_path.kind(),
+            // What S3 says of a key, in words of its own, any visitor can make it say: that is no fault.
+            S3ErrorCode::Unknown if status == StatusCode::FORBIDDEN => self.denied_kind(absence),
+            S3ErrorCode::Unknown if is_about_key(status) => match status {
+                StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => self.0.answers.bad_path.kind(),
+                _ => ProxyErrorKind::NotFound,
+            },
+            S3ErrorCode::Unknown | S3ErrorCode::Other => match status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => ProxyErrorKind::NotFound,
+                StatusCode::URI_TOO_LONG => self.0.answers.bad_path.kind(),
                 // Without a code, a denied object looks like refused credentials, which must never be 404.
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProxyErrorKind::OriginRefused,
-                StatusCode::TOO_MANY_REQUESTS
+                StatusCode::REQUEST_TIMEOUT
+                | StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::INTERNAL_SERVER_ERROR
                 | StatusCode::SERVICE_UNAVAILABLE => ProxyErrorKind::OriginBusy,
                 StatusCode::GATEWAY_TIMEOUT => ProxyErrorKind::OriginTimeout,
                 status if status.is_redirection() => ProxyErrorKind::OriginMisconfigured,
                 _ => ProxyErrorKind::OriginBroken,
             },
+        }
+    }
+
+    /// The client's error for an object that S3 denies.
+    fn denied_kind(&self, absence: Option<Absence>) -> ProxyErrorKind {
+        match (self.0.answers.denied, absence) {
+            (DeniedAnswer::Forbidden, _) | (DeniedAnswer::Auto, Some(Absence::Told)) => {
+                ProxyErrorKind::Forbidden
+            }
+            (DeniedAnswer::NotFound, _) | (DeniedAnswer::Auto, Some(Absence::Hidden) | None) => {
+                ProxyErrorKind::NotFound
+            }
         }
     }
 
@@ -172,8 +185,11 @@ impl Read {
     /// The client's error for S3's refusal; the log has S3's own message.
     pub(super) async fn explain(&self, refusal: Refusal) -> Failure {
         let Object { mount, bucket, edition, .. } = &*self.object;
+        let is_unknown = refusal.code == S3ErrorCode::Unknown;
+        let is_denial = is_unknown && refusal.status == StatusCode::FORBIDDEN;
         let absence = match refusal.code {
             S3ErrorCode::AccessDenied => mount.absence(bucket).await,
+            _ if is_denial => mount.absence(bucket).await,
             _ => None,
         };
         let mut kind = mount.error_kind(refusal.status, refusal.code, absence);
@@ -188,8 +204,9 @@ impl Read {
         let detail: String = refusal.body.message.chars().take(MOST_TOLD).collect();
         let request_id = refusal.request_id.filter(|request_id| request_id.len() <= MOST_TOLD);
         let likely = mount.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
-        // A client can ask for missing and denied objects as often as it likes.
-        let is_of_use = kind.is_fault() || likely.is_some();
+        // A client can ask for missing and denied objects as often as it likes. A code that we don't know may be about more
+        // than the key.
+        let is_of_use = kind.is_fault() || likely.is_some() || is_unknown;
         if is_of_use && mount.0.tallies.refusals.add(Instant::now()).is_some() {
             tracing::info!(id, status, ?request_id, ?detail, likely, %bucket, "S3 refused");
         } else {
@@ -230,6 +247,21 @@ pub(crate) fn from_origin_error(error: OriginError) -> Failure {
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };
     Failure { retry_after, ..ProxyError::from_source(kind, error).into() }
+}
+
+/// Whether a refusal with this status can be the key's, and not the fault of whoever asks.
+fn is_about_key(status: StatusCode) -> bool {
+    status.is_client_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::PRECONDITION_FAILED
+                | StatusCode::RANGE_NOT_SATISFIABLE
+                | StatusCode::MISDIRECTED_REQUEST
+                | StatusCode::TOO_MANY_REQUESTS
+        )
 }
 
 /// In characters, of what S3 says: the log is ours.

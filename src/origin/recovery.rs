@@ -87,14 +87,15 @@ impl S3Origin {
         place: &BucketEndpoint,
         refusal: Refusal,
     ) -> Result<Refusal, OriginError> {
-        let is_ambiguous = matches!(
-            refusal.status,
-            StatusCode::MOVED_PERMANENTLY
-                | StatusCode::TEMPORARY_REDIRECT
-                | StatusCode::BAD_REQUEST
-                | StatusCode::UNAUTHORIZED
-                | StatusCode::FORBIDDEN
-        );
+        let is_ambiguous = match refusal.status {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT => true,
+            // 404 is what it says, and so are those that ask for patience.
+            StatusCode::NOT_FOUND
+            | StatusCode::GONE
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS => false,
+            status => status.is_client_error() && refusal.code == S3ErrorCode::Other,
+        };
         if question.method == ReadMethod::Get
             || !is_ambiguous
             || !refusal.is_mute()

@@ -152,7 +152,7 @@ mod tests {
             (404, &[][..], "<Error><Code>NoSuchKey</Code></Error>", S3ErrorCode::NoSuchKey),
             (404, &[marker], "<Error><Code>NoSuchKey</Code></Error>", S3ErrorCode::DeleteMarker),
             (405, &[marker], "<Error><Code>MethodNotAllowed</Code></Error>", S3ErrorCode::DeleteMarker),
-            (405, &[], "<Error><Code>MethodNotAllowed</Code></Error>", S3ErrorCode::Other),
+            (405, &[], "<Error><Code>MethodNotAllowed</Code></Error>", S3ErrorCode::Unknown),
             (412, &[], "", S3ErrorCode::PreconditionFailed),
             (416, &[], "<html>", S3ErrorCode::InvalidRange),
             (403, &[], "<html>", S3ErrorCode::Other),

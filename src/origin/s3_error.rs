@@ -22,13 +22,19 @@ pub(crate) enum S3ErrorCode {
     /// S3 can't accept our requests for this bucket or object: a customer key (SSE-C) is missing or unexpected, or the
     /// bucket has no acceleration.
     InvalidRequest,
-    /// An argument is invalid for this object; in a read, only `versionId` can be.
+    /// An argument is invalid for this object: in a read, that is `versionId` or the key.
     InvalidArgument,
+    /// S3, or a server with narrower rules, allows no such key.
+    UnusableKey,
+    /// The account, the bucket's access point, or how requests are signed: nothing that another key would mend.
+    SetUp,
     PreconditionFailed,
     InvalidRange,
     /// S3 asks us to come back later.
     Busy,
-    /// A code without a special meaning here, or none at all.
+    /// A code that we don't know: the list is open, and every server has its own.
+    Unknown,
+    /// No code at all.
     Other,
 }
 
@@ -50,11 +56,19 @@ impl S3ErrorCode {
         match code {
             "NoSuchKey" => Self::NoSuchKey,
             "NoSuchVersion" => Self::NoSuchVersion,
-            "NoSuchBucket" | "InvalidBucketName" => Self::NoSuchBucket,
+            "" => Self::Other,
+            "NoSuchBucket" | "InvalidBucketName" | "NoSuchAccessPoint" => Self::NoSuchBucket,
             "AccessDenied" | "AllAccessDisabled" => Self::AccessDenied,
             "InvalidObjectState" => Self::InvalidObjectState,
             "InvalidRequest" => Self::InvalidRequest,
             "InvalidArgument" => Self::InvalidArgument,
+            // The last three are MinIO's, whose keys are names of files.
+            "KeyTooLongError"
+            | "KeyTooLong"
+            | "InvalidURI"
+            | "InvalidObjectName"
+            | "XMinioInvalidObjectName"
+            | "XMinioInvalidResourceName" => Self::UnusableKey,
             "PreconditionFailed" => Self::PreconditionFailed,
             "InvalidRange" => Self::InvalidRange,
             "RequestTimeTooSkewed" => Self::ClockSkewed,
@@ -63,17 +77,49 @@ impl S3ErrorCode {
             | "InvalidAccessKeyId"
             | "SignatureDoesNotMatch"
             | "InvalidSecurity"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
             | "RequestExpired"
             | "NotSignedUp"
             | "TokenRefreshRequired" => Self::Credentials,
             "PermanentRedirect"
             | "TemporaryRedirect"
+            | "IncorrectEndpoint"
             | "AuthorizationHeaderMalformed"
             | "IllegalLocationConstraint"
             | "IllegalLocationConstraintException" => Self::WrongRegion,
-            "SlowDown" | "ServiceUnavailable" | "Busy" | "InternalError" | "RequestTimeout" => Self::Busy,
-            code if code.starts_with("KMS.") => Self::Encryption,
-            _ => Self::Other,
+            "AccountProblem"
+            | "AuthorizationQueryParametersError"
+            | "CredentialsNotSupported"
+            | "EndpointNotFound"
+            | "InvalidAccessPoint"
+            | "InvalidAccessPointAliasError"
+            | "InvalidAddressingHeader"
+            | "InvalidBucketOwnerAWSAccountID"
+            | "InvalidBucketState"
+            | "InvalidEncryptionAlgorithmError"
+            | "InvalidHost"
+            | "InvalidPayer"
+            | "MissingAuthenticationToken"
+            | "MissingSecurityElement"
+            | "MissingSecurityHeader"
+            | "UnauthorizedAccess"
+            | "UserSuspended"
+            | "XAmzContentSHA256Mismatch" => Self::SetUp,
+            // Google's: whom to bill.
+            code if code.starts_with("UserProject") => Self::SetUp,
+            "SlowDown"
+            | "ServiceUnavailable"
+            | "Busy"
+            | "InternalError"
+            | "RequestTimeout"
+            | "OperationAborted"
+            | "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequests" => Self::Busy,
+            code if code.starts_with("KMS") => Self::Encryption,
+            _ => Self::Unknown,
         }
     }
 }

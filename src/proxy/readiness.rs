@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use http::StatusCode;
 use tokio::{
     sync::Mutex,
     task::JoinSet,
@@ -11,7 +12,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     fetch::from_origin_error,
     object::BucketName,
-    origin::{Answer, S3ErrorCode, Target},
+    origin::{Answer, Refusal, S3ErrorCode, Target},
     request::Question,
     route::BucketSource,
 };
@@ -103,11 +104,26 @@ impl Mount {
             _ => None,
         };
         match self.error_kind(refusal.status, refusal.code, absence) {
+            // Nothing is wrong with this key: S3 dislikes something else.
+            ProxyErrorKind::NotFound | ProxyErrorKind::Forbidden | ProxyErrorKind::BadRequest
+                if is_complaint(&refusal) =>
+            {
+                Err(ProxyError::from_origin_code(ProxyErrorKind::OriginBroken, refusal.body.code))
+            }
             ProxyErrorKind::NotFound | ProxyErrorKind::Forbidden => Ok(()),
             // An empty object has no first byte.
             _ if refusal.code == S3ErrorCode::InvalidRange => Ok(()),
             kind => Err(ProxyError::from_origin_code(kind, refusal.body.code)),
         }
+    }
+}
+
+/// Whether S3 refuses a key for another reason than that it is not there, or not for us.
+fn is_complaint(refusal: &Refusal) -> bool {
+    match refusal.code {
+        S3ErrorCode::UnusableKey | S3ErrorCode::InvalidArgument => true,
+        S3ErrorCode::Unknown => !matches!(refusal.status, StatusCode::NOT_FOUND | StatusCode::GONE),
+        _ => false,
     }
 }
 

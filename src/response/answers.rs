@@ -1,4 +1,5 @@
 use super::{ContentTypeFix, ErrorFormat};
+use crate::error::ProxyErrorKind;
 
 /// The responses that a mount can choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +27,8 @@ pub enum DeniedAnswer {
     Auto,
 }
 
-/// The response for a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8.
+/// The response for a path that cannot name a key: a dot segment, more than 1024 bytes, no UTF-8, or what the server
+/// behind the mount refuses as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum BadPathAnswer {
@@ -35,6 +37,17 @@ pub enum BadPathAnswer {
     NotFound,
     /// 400.
     BadRequest,
+}
+
+// === impl BadPathAnswer ===
+
+impl BadPathAnswer {
+    pub(crate) fn kind(self) -> ProxyErrorKind {
+        match self {
+            Self::NotFound => ProxyErrorKind::NotFound,
+            Self::BadRequest => ProxyErrorKind::BadRequest,
+        }
+    }
 }
 
 /// The service that answers requests that the bucket cannot serve.

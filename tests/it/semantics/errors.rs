@@ -3,8 +3,8 @@
 use demo_s3::Denial;
 use http::StatusCode;
 use tower_s3_proxy::{
-    ProxyErrorKind as Kind,
-    response::{DeniedAnswer, ErrorFormat},
+    ProxyErrorKind as Kind, S3ProxyConfig, S3ProxyLayer,
+    response::{BadPathAnswer, DeniedAnswer, ErrorFormat},
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     origin::Origin,
 };
 use crate::{
+    log::Log,
     lying::{KEY, Lie, LyingOrigin, Object, Often, RETRY_AFTER, Which},
     support::{BUCKET, is_cached, mount, once, proxy, request, s3},
 };
@@ -33,7 +34,13 @@ const REFUSALS: &[(u16, &str, Kind, Kind)] = &[
     (403, "RequestTimeTooSkewed", Kind::OriginRefused, Kind::OriginRefused),
     (403, "SignatureDoesNotMatch", Kind::OriginRefused, Kind::OriginRefused),
     (403, "InvalidAccessKeyId", Kind::OriginRefused, Kind::OriginRefused),
-    (403, "NeverHeardOf", Kind::OriginRefused, Kind::OriginRefused),
+    (401, "NeverHeardOf", Kind::OriginRefused, Kind::OriginRefused),
+    (403, "AccountProblem", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
+    (403, "UserSuspended", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
+    (400, "UserProjectMissing", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
+    (400, "XAmzContentSHA256Mismatch", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
+    (400, "KMS.DisabledException", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
+    (400, "InvalidRequest", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
     // Row 26, where nobody says where the bucket is.
     (301, "PermanentRedirect", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
     (307, "TemporaryRedirect", Kind::OriginMisconfigured, Kind::OriginMisconfigured),
@@ -47,10 +54,21 @@ const REFUSALS: &[(u16, &str, Kind, Kind)] = &[
     (400, "RequestTimeout", Kind::OriginBusy, Kind::OriginBusy),
     // Row 28
     (403, "InvalidObjectState", Kind::Archived, Kind::Archived),
+    (408, "NeverHeardOf", Kind::OriginBusy, Kind::OriginBusy),
+    (409, "OperationAborted", Kind::OriginBusy, Kind::OriginBusy),
+    (429, "NeverHeardOf", Kind::OriginBusy, Kind::OriginBusy),
+    // What a visitor can cause with a key: every server has rules and words of its own.
+    (400, "KeyTooLongError", Kind::NotFound, Kind::NotFound),
+    (400, "XMinioInvalidObjectName", Kind::NotFound, Kind::NotFound),
+    (400, "InvalidURI", Kind::NotFound, Kind::NotFound),
+    (400, "InvalidArgument", Kind::NotFound, Kind::NotFound),
+    (400, "NeverHeardOf", Kind::NotFound, Kind::NotFound),
+    (403, "NeverHeardOf", Kind::NotFound, Kind::NotFound),
+    (405, "MethodNotAllowed", Kind::NotFound, Kind::NotFound),
+    (414, "NeverHeardOf", Kind::NotFound, Kind::NotFound),
+    (418, "Teapot", Kind::NotFound, Kind::NotFound),
     // What does not fit any question that was asked.
-    (400, "InvalidArgument", Kind::OriginBroken, Kind::OriginBroken),
-    (405, "MethodNotAllowed", Kind::OriginBroken, Kind::OriginBroken),
-    (418, "Teapot", Kind::OriginBroken, Kind::OriginBroken),
+    (500, "NeverHeardOf", Kind::OriginBusy, Kind::OriginBusy),
     (501, "NotImplemented", Kind::OriginBroken, Kind::OriginBroken),
 ];
 
@@ -126,12 +144,70 @@ async fn what_s3_denies_is_not_found_or_forbidden_as_the_mount_says() {
     }
 }
 
+/// Case 6: any visitor can send such a key.
+#[tokio::test]
+async fn what_s3_says_of_a_key_is_answered_as_the_mount_says_and_is_no_alarm() {
+    let mut failures = Failures::default();
+    for (status, code, with_bad_request, with_forbidden) in [
+        (400, "XMinioInvalidObjectName", 400, 404),
+        (400, "KeyTooLongError", 400, 404),
+        (400, "InvalidURI", 400, 404),
+        (400, "InvalidArgument", 400, 404),
+        (400, "NeverHeardOf", 400, 404),
+        (414, "NeverHeardOf", 400, 404),
+        (403, "NeverHeardOf", 404, 403),
+        (405, "NeverHeardOf", 404, 404),
+        (422, "NeverHeardOf", 404, 404),
+    ] {
+        let lies = [Lie::Refuses(status, code, Often::Always)];
+        let origin = LyingOrigin::start(&Object::of_size(10), &lies).await;
+        for (mount, expected) in [
+            (origin.mount().bad_path(BadPathAnswer::BadRequest), with_bad_request),
+            (origin.mount().denied(DeniedAnswer::Forbidden), with_forbidden),
+        ] {
+            let service = proxy(mount);
+            for method in ["GET", "HEAD"] {
+                let (log, _guard) = Log::start();
+                let got = fetch(&service, request(method, &format!("/{KEY}"), &[])).await;
+                let row = format!("{method} {status} {code}");
+                failures.note(&row, got.is_error(expected));
+                let alarms = log.lines().into_iter().filter(|line| !line.contains(" INFO "));
+                failures.note(&row, ensure(alarms.clone().count() == 0, || alarms.collect()));
+            }
+        }
+    }
+    failures.report();
+}
+
+/// That the key of the probe is refused says that something else is wrong.
+#[tokio::test]
+async fn a_proxy_is_not_ready_while_s3_refuses_a_plain_key_for_a_reason_of_its_own() {
+    for (status, code, is_ready) in [
+        (404, "NoSuchKey", true),
+        (404, "NeverHeardOf", true),
+        (403, "AccessDenied", true),
+        (403, "NeverHeardOf", false),
+        (400, "NeverHeardOf", false),
+        (400, "KeyTooLongError", false),
+        (403, "InvalidAccessKeyId", false),
+    ] {
+        let lies = [Lie::Refuses(status, code, Often::Always)];
+        let origin = LyingOrigin::start(&Object::of_size(10), &lies).await;
+        let mount = origin.mount().build().unwrap();
+        let ready = S3ProxyLayer::new(S3ProxyConfig::from(mount)).ready().await;
+        assert_eq!(ready.is_ok(), is_ready, "{status} {code}: {ready:?}");
+    }
+}
+
 /// Firewalls and gateways answer, too: without a code nobody can tell what is denied (rows 23, 25).
 #[tokio::test]
 async fn a_refusal_without_a_document_is_never_not_found() {
     let mut failures = Failures::default();
     for (status, kind) in [
         (400, Kind::OriginBroken),
+        (407, Kind::OriginBroken),
+        (408, Kind::OriginBusy),
+        (429, Kind::OriginBusy),
         (401, Kind::OriginRefused),
         (403, Kind::OriginRefused),
         (500, Kind::OriginBusy),
