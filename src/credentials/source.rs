@@ -3,7 +3,7 @@ use std::{any::Any, fmt};
 use aws_credential_types::{
     Credentials,
     credential_fn::provide_credentials_fn,
-    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
 
 use super::{ExternalId, RoleArn};
@@ -62,6 +62,10 @@ pub(crate) enum Signing {
     By(SharedCredentialsProvider),
 }
 
+/// Takes an empty session token for none. Files, processes and metadata services of others write one, and S3 refuses it.
+#[derive(Debug)]
+struct TokenOrNone(SharedCredentialsProvider);
+
 /// Keys that never change. `session_token` is `None` for those of an IAM user.
 ///
 /// ```
@@ -114,11 +118,10 @@ impl CredentialsSource {
 
     pub(super) fn new(kind: SourceKind, provider: impl ProvideCredentials + 'static) -> Self {
         let provider = match (&provider as &dyn Any).downcast_ref::<SharedCredentialsProvider>() {
-            // Wrapped twice, it would lose its fallback for when it takes too long.
             Some(shared) => shared.clone(),
             None => SharedCredentialsProvider::new(provider),
         };
-        Self { kind, signing: Signing::By(provider) }
+        Self { kind, signing: Signing::By(SharedCredentialsProvider::new(TokenOrNone(provider))) }
     }
 
     /// The role that signs, if the source [assumes](super::AssumeRole) one.
@@ -164,6 +167,37 @@ impl fmt::Display for CredentialsSource {
 impl fmt::Debug for CredentialsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CredentialsSource").field(&self.kind).finish()
+    }
+}
+
+// === impl TokenOrNone ===
+
+impl TokenOrNone {
+    fn mend(credentials: Credentials) -> Credentials {
+        if credentials.session_token() != Some("") {
+            return credentials;
+        }
+        let mut mended = Credentials::builder()
+            .access_key_id(credentials.access_key_id())
+            .secret_access_key(credentials.secret_access_key())
+            .provider_name("a provider with an empty session token");
+        mended.set_expiry(credentials.expiry());
+        mended.set_account_id(credentials.account_id().cloned());
+        mended.build()
+    }
+}
+
+impl ProvideCredentials for TokenOrNone {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { self.0.provide_credentials().await.map(Self::mend) })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        // The wrapper itself has no fallback, but the wrapped provider may have one.
+        self.0.as_ref().fallback_on_interrupt().map(Self::mend)
     }
 }
 
@@ -217,8 +251,6 @@ impl fmt::Display for SourceKind {
 
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::provider::future;
-
     use super::*;
 
     #[derive(Debug)]
@@ -233,7 +265,7 @@ mod tests {
         }
 
         fn fallback_on_interrupt(&self) -> Option<Credentials> {
-            Some(Credentials::new("AKIDLAST", "not-a-secret", None, None, "last"))
+            Some(Credentials::new("AKIDLAST", "not-a-secret", Some(String::new()), None, "last"))
         }
     }
 
@@ -246,6 +278,28 @@ mod tests {
             let Signing::By(provider) = source.signing() else { panic!("it signs") };
             let last = provider.as_ref().fallback_on_interrupt();
             assert_eq!(last.as_ref().map(Credentials::access_key_id), Some("AKIDLAST"));
+            assert_eq!(last.as_ref().and_then(Credentials::session_token), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_session_token_is_none_and_the_rest_stays() {
+        let expiry = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000);
+        for (token, expected) in [(Some(""), None), (Some("token"), Some("token")), (None, None)] {
+            let keys = Credentials::new(
+                "AKIDEXAMPLE",
+                "not-a-secret",
+                token.map(str::to_owned),
+                Some(expiry),
+                "test",
+            );
+            let Signing::By(provider) = CredentialsSource::from(keys).signing().clone() else {
+                panic!("it signs")
+            };
+            let got = provider.provide_credentials().await.unwrap();
+            assert_eq!(got.session_token(), expected, "{token:?}");
+            assert_eq!((got.access_key_id(), got.secret_access_key()), ("AKIDEXAMPLE", "not-a-secret"));
+            assert_eq!(got.expiry(), Some(expiry));
         }
     }
 }

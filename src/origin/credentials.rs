@@ -130,7 +130,12 @@ impl CredentialCache {
         refresh.in_flight = Some(receiver.clone());
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let loaded = shared.load().await;
+            // In a task of its own, since a provider is others' code, and a panic in it must not take its cause along.
+            let provider = Arc::clone(&shared);
+            let loaded = match tokio::spawn(async move { provider.load().await }).await {
+                Ok(loaded) => loaded,
+                Err(ended) => Err(CredentialsUnavailable::ended(ended)),
+            };
             sender.send_replace(Some(shared.settle(loaded)));
         });
         Ok(receiver)

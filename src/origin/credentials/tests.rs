@@ -204,3 +204,32 @@ async fn expired_credentials_are_never_used() {
     source.0.gate.add_permits(1);
     assert_eq!(cache.identity(Clock::at(1_300)).await.unwrap().generation(), 2);
 }
+
+/// Panics at the first call, as the SDK does at an endpoint that is none.
+#[derive(Debug, Default)]
+struct Panicking(AtomicUsize);
+
+impl ProvideCredentials for Panicking {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let n = self.0.fetch_add(1, Ordering::SeqCst);
+            assert!(n > 0, "no such endpoint");
+            Ok(Credentials::new("AKID", "SECRET", None, None, "test"))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_panics_is_told_with_its_cause_and_asked_again_later() {
+    let provider = SharedCredentialsProvider::new(Panicking::default());
+    let cache = CredentialCache::new(provider, SharedTimeSource::new(Clock::default()), RefreshPolicy::AHEAD);
+    for _ in 0..10 {
+        let error = cache.fetch().await.unwrap_err();
+        assert_eq!(error.to_string(), "the provider panicked: no such endpoint");
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(cache.fetch().await.unwrap().credentials().access_key_id(), "AKID");
+}

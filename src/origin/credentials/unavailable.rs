@@ -7,6 +7,7 @@ use std::{
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::error::metadata::ErrorMetadata;
+use tokio::task::JoinError;
 
 /// Why there are no credentials, in one line. The message is the provider's; providers do not put secrets into it.
 #[derive(Debug, Clone)]
@@ -21,6 +22,14 @@ impl CredentialsUnavailable {
 
     pub(super) fn late(secs: u64) -> Self {
         Self(format!("the provider did not answer within {secs} s").into())
+    }
+
+    /// The provider's task ended without a result.
+    pub(super) fn ended(error: JoinError) -> Self {
+        let Ok(panic) = error.try_into_panic() else { return Self::interrupted() };
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self(shortened(format!("the provider panicked: {}", message.unwrap_or("no message"))).into())
     }
 
     pub(super) fn interrupted() -> Self {
@@ -46,6 +55,10 @@ fn reason(error: &CredentialsError) -> String {
         let separator = if text.is_empty() { "" } else { ": " };
         let _ = write!(text, "{separator}{words}");
     }
+    shortened(text)
+}
+
+fn shortened(mut text: String) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => {
             text.truncate(end);
@@ -94,5 +107,20 @@ mod tests {
     fn a_reason_is_short() {
         let long = CredentialsError::provider_error("ü".repeat(10_000));
         assert_eq!(CredentialsUnavailable::failed(&long).to_string().chars().count(), LONGEST + 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_says_what_it_said() {
+        let literal: fn() = || panic!("no such endpoint");
+        let composed: fn() = || panic!("no endpoint: {}", "x".to_owned());
+        let other: fn() = || std::panic::panic_any(1);
+        for (panic, told) in [
+            (literal, "the provider panicked: no such endpoint"),
+            (composed, "the provider panicked: no endpoint: x"),
+            (other, "the provider panicked: no message"),
+        ] {
+            let ended = tokio::spawn(async move { panic() }).await.unwrap_err();
+            assert_eq!(CredentialsUnavailable::ended(ended).to_string(), told);
+        }
     }
 }

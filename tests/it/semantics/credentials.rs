@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::{task::JoinSet, time::timeout};
 use tower_s3_proxy::{
     ProxyErrorKind,
-    credentials::{Credentials, ProvideCredentials, future},
+    credentials::{self, Credentials, CredentialsSource, ProvideCredentials, future},
 };
 
 use super::{
@@ -168,4 +168,26 @@ async fn one_refresh_serves_all_who_were_refused() {
     let statuses = timeout(HANG, tasks.join_all()).await.expect("no hang");
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(keyring.asked(), 2);
+}
+
+/// Files, processes and metadata services write an empty token where there is none, and S3 refuses it (case 3).
+#[tokio::test]
+async fn an_empty_session_token_is_neither_sent_nor_signed() {
+    let process = r#"echo '{"Version": 1, "AccessKeyId": "AKIDPROCESS", "SecretAccessKey": "secret", "SessionToken": ""}'"#;
+    let origin = LyingOrigin::start(&Object::of_size(10), &[]).await;
+    for source in [
+        credentials::from_process(process),
+        credentials::fixed("AKIDFIXED", "secret", Some(String::new())),
+        CredentialsSource::from(Credentials::new("AKIDOWN", "secret", Some(String::new()), None, "test")),
+    ] {
+        origin.forget();
+        let name = source.to_string();
+        let got =
+            fetch(&proxy(origin.mount().credentials(source)), request("GET", &format!("/{KEY}"), &[])).await;
+        assert_eq!(got.status, 200, "{name}");
+        for seen in origin.seen() {
+            assert_eq!(seen.field("x-amz-security-token"), None, "{name}");
+            assert!(!seen.field("authorization").unwrap().contains("x-amz-security-token"), "{name}");
+        }
+    }
 }
