@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use aws_config::{
     credential_process::CredentialProcessProvider,
-    default_provider::credentials::DefaultCredentialsChain,
     ecs::EcsCredentialsProvider,
     environment::EnvironmentVariableCredentialsProvider,
     imds::{self, credentials::ImdsCredentialsProvider},
     profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
 };
-use aws_types::region::Region;
+use aws_types::{SdkConfig, region::Region};
 
-use super::{CredentialsSource, source::SourceKind};
+use super::{CredentialsSource, ambient::Ambient, source::SourceKind};
 use crate::{
-    error::ConfigError,
+    error::{ConfigError, ConfigErrorKind},
     origin::{
         DialSettings, EndpointUrl, PoolSettings, PooledClient, Pools, TCP_KEEP_ALIVE, TCP_USER_TIMEOUT,
         proxies_of_environment, trusted,
@@ -31,11 +30,21 @@ use crate::{
 /// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates. Missing credentials
 /// show only when they are first needed.
 pub async fn default_chain(region: Option<&str>) -> Result<CredentialsSource, ConfigError> {
-    let mut chain = DefaultCredentialsChain::builder().configure(provider_config(region).await?);
-    if let Some(region) = region {
-        chain = chain.region(Region::new(region.to_owned()));
-    }
-    Ok(CredentialsSource::new(SourceKind::DefaultChain, chain.build().await))
+    let ambient = Ambient::of_process().await;
+    let loader = ambient.loader()?;
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
+    };
+    found(SourceKind::DefaultChain, &loader.load().await)
+}
+
+/// The credentials of a loaded configuration.
+fn found(kind: SourceKind, config: &SdkConfig) -> Result<CredentialsSource, ConfigError> {
+    let provider = config.credentials_provider().ok_or_else(|| {
+        ConfigError::new(ConfigErrorKind::Missing, "the SDK's configuration has no source of credentials")
+    })?;
+    Ok(CredentialsSource::new(kind, provider))
 }
 
 /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, read when credentials are needed.
@@ -50,9 +59,17 @@ pub fn from_environment() -> CredentialsSource {
 ///
 /// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> {
-    let config = provider_config(None).await?;
-    let provider = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config).build();
-    Ok(CredentialsSource::new(SourceKind::Profile(name.to_owned()), provider))
+    let (kind, ambient) = (SourceKind::Profile(name.to_owned()), Ambient::of_process().await);
+    if ambient.is_filtered() {
+        // The SDK's provider for a profile reads the environment of the process, with its empty variables.
+        return found(kind, &ambient.loader_of_profile(name)?.load().await);
+    }
+    let config = ProviderConfig::default().with_http_client(http_client()?).load_default_region().await;
+    let mut provider = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config);
+    if let Some(files) = ambient.files() {
+        provider = provider.profile_files(files.clone());
+    }
+    Ok(CredentialsSource::new(kind, provider.build()))
 }
 
 /// The credentials that the platform offers to a container: an ECS task role, or EKS Pod Identity.
@@ -97,14 +114,6 @@ pub fn from_instance(endpoint_url: Option<&str>) -> Result<CredentialsSource, Co
 /// If it fails, its standard error is logged.
 pub fn from_process(command: impl Into<String>) -> CredentialsSource {
     CredentialsSource::new(SourceKind::Process, CredentialProcessProvider::new(command.into()))
-}
-
-async fn provider_config(region: Option<&str>) -> Result<ProviderConfig, ConfigError> {
-    let config = ProviderConfig::default().with_http_client(http_client()?);
-    Ok(match region {
-        Some(region) => config.with_region(Some(Region::new(region.to_owned()))),
-        None => config.load_default_region().await,
-    })
 }
 
 pub(super) fn http_client() -> Result<PooledClient, ConfigError> {

@@ -22,6 +22,8 @@
 //! stack.
 
 #[cfg(feature = "aws-config")]
+mod ambient;
+#[cfg(feature = "aws-config")]
 mod assume_role;
 #[cfg(feature = "aws-config")]
 mod assumed;

@@ -1,10 +1,9 @@
 //! The way to STS, over the proxy's own HTTP and TLS stack.
 
-use aws_config::BehaviorVersion;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::{SdkConfig, region::Region};
 
-use super::chain::http_client;
+use super::ambient::Ambient;
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     origin::EndpointUrl,
@@ -24,8 +23,7 @@ impl Sts {
     /// The configuration of an STS client. For options that are not set, the environment and the profile count, as for
     /// every AWS tool.
     pub(super) async fn sdk_config(self) -> Result<SdkConfig, ConfigError> {
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?).no_credentials();
+        let mut loader = Ambient::of_process().await.loader()?.no_credentials();
         if let Some(url) = self.endpoint_url {
             let url = EndpointUrl::parse("the STS endpoint URL", url)?;
             // Servers that speak STS's protocol rarely care.

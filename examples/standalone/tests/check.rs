@@ -382,3 +382,33 @@ async fn s3_and_sts_are_asked_through_the_proxy_that_the_environment_names() {
     let output = run.stdout + &run.stderr;
     assert!(output.contains("ALL_PROXY: a SOCKS proxy can't be used"), "{output}");
 }
+
+/// What Compose and Helm write where nothing is meant (case 4). The SDK takes an empty URL for one, and panics.
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_variables_count_as_absent_when_a_role_is_assumed() {
+    let token = tempfile::NamedTempFile::new().unwrap();
+    let role = "arn:aws:iam::111122223333:role/media-reader";
+    let empty =
+        ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS", "AWS_PROFILE", "AWS_REGION"];
+    let identity = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_ROLE_ARN", role),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.path().to_str().unwrap()),
+    ];
+    let s3 = s3(reader()).await;
+    let endpoint = s3.endpoint();
+    let args = ["check", "--bucket", "media", "--region", "no-such-region-1", "--endpoint", &endpoint];
+    for (args, variables) in
+        [(args.to_vec(), identity.to_vec()), ([&args[..], &["--role-arn", role]].concat(), Vec::new())]
+    {
+        let variables: Vec<_> = empty.iter().map(|name| (*name, "")).chain(variables).collect();
+        let run = standalone(&args, &variables).await;
+        assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains("panicked") && !said.contains("interrupted"), "{said}");
+        // STS of that region was asked, which there is not.
+        assert!(run.stdout.contains("sts.no-such-region-1.amazonaws.com"), "{}", run.stdout);
+    }
+}

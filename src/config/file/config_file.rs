@@ -196,7 +196,7 @@ impl ConfigFile {
 
     fn read(source: Source<'_>) -> Result<Self, ConfigError> {
         let table: FileTable = source.parse()?;
-        let region = source.optional("region", table.region.as_ref())?;
+        let region = source.unless_empty("region", table.region.as_ref())?;
         let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;
         let transport = table.transport.as_ref().map(|table| transport::read(&source, table)).transpose()?;
         let credentials = credentials::read(&source, &table.credentials, region.as_deref())?;

@@ -166,13 +166,14 @@ fn spec(
         Some(text) => nonempty(source, key, text),
         None => Err(missing(key)),
     };
-    let region = || Ok(text("region", &table.region)?.or_else(|| file_region.map(str::to_owned)));
+    let told = |key, text: &Option<Text>| source.unless_empty(key, text.as_ref());
+    let region = || Ok(told("region", &table.region)?.or_else(|| file_region.map(str::to_owned)));
     let session = || -> Result<_, ConfigError> {
         Ok(SessionSpec {
-            name: text("session_name", &table.session_name)?,
+            name: told("session_name", &table.session_name)?,
             duration: table.duration_secs.as_ref().map(|secs| Duration::from_secs(*secs.get_ref())),
             region: region()?,
-            endpoint_url: text("sts_endpoint_url", &table.sts_endpoint_url)?,
+            endpoint_url: told("sts_endpoint_url", &table.sts_endpoint_url)?,
         })
     };
     Ok(match kind {
@@ -206,7 +207,7 @@ fn spec(
         }
         SourceType::Container => SourceSpec::Container,
         SourceType::Instance => {
-            SourceSpec::Instance { endpoint_url: text("endpoint_url", &table.endpoint_url)? }
+            SourceSpec::Instance { endpoint_url: told("endpoint_url", &table.endpoint_url)? }
         }
         SourceType::Process => SourceSpec::Process(needed("command", &table.command)?),
     })
@@ -282,7 +283,7 @@ pub(super) fn keys(
         (Some(id), Some(secret), token) => {
             let id = nonempty(source, "access_key_id", id)?;
             let secret = nonempty(source, "secret_access_key", secret)?;
-            let token = source.optional("session_token", token)?.filter(|token| !token.is_empty());
+            let token = source.unless_empty("session_token", token)?;
             Ok(Some(Credentials::new(id, secret, token, None, "configuration file")))
         }
         (Some(id), None, _) => missing(id, "access_key_id needs secret_access_key beside it"),

@@ -34,7 +34,8 @@ pub(super) fn read(
     let endpoint_url = endpoint_url(source, table)?;
     // Servers that speak S3's protocol rarely care; this is what they call theirs.
     let usual = || endpoint_url.as_ref().map(|_| "us-east-1".to_owned());
-    let region = text("region", &table.region)?.or_else(|| shared.region.map(str::to_owned)).or_else(usual);
+    let region = source.unless_empty("region", table.region.as_ref())?;
+    let region = region.or_else(|| shared.region.map(str::to_owned)).or_else(usual);
 
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
@@ -49,7 +50,8 @@ pub(super) fn read(
     let builder = set(builder, text("prefix", &table.prefix)?, MountBuilder::prefix);
     let builder = set(builder, region.clone(), MountBuilder::region);
     let builder = set(builder, endpoint_url, MountBuilder::endpoint_url);
-    let builder = set(builder, text("connect_to", &table.connect_to)?, MountBuilder::connect_to);
+    let connect_to = source.unless_empty("connect_to", table.connect_to.as_ref())?;
+    let builder = set(builder, connect_to, MountBuilder::connect_to);
 
     let own = table.transport.as_ref().map(|table| transport::read(source, table)).transpose()?;
     let builder = match own.as_ref().or(shared.transport) {
@@ -130,7 +132,7 @@ fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountB
 /// Refuses a URL with a user name before anything can show it, since it may have a password.
 fn endpoint_url(source: &Source<'_>, table: &MountTable) -> Result<Option<String>, ConfigError> {
     let Some(text) = &table.endpoint_url else { return Ok(None) };
-    let url = source.value("endpoint_url", text)?;
+    let Some(url) = source.unless_empty("endpoint_url", Some(text))? else { return Ok(None) };
     if url.contains('@') {
         let message = "endpoint_url must not carry a user name: give access_key_id and secret_access_key";
         return Err(source.error(ConfigErrorKind::InvalidValue, text.span(), message));

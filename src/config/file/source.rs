@@ -76,6 +76,12 @@ impl<'a> Source<'a> {
         text.map(|text| self.value(key, text)).transpose()
     }
 
+    /// As [`optional`](Self::optional), where no value can be meant by an empty one: that of a variable that Compose or Helm
+    /// left empty.
+    pub(super) fn unless_empty(&self, key: &str, text: Option<&Text>) -> Result<Option<String>, ConfigError> {
+        Ok(self.optional(key, text)?.filter(|value| !value.is_empty()))
+    }
+
     pub(super) fn list(&self, key: &str, texts: &[Text]) -> Result<Vec<String>, ConfigError> {
         texts.iter().map(|text| self.value(key, text)).collect()
     }

@@ -389,6 +389,25 @@ fn a_server_at_an_endpoint_has_the_usual_region() {
     }
 }
 
+/// Compose and Helm leave variables empty where nothing is meant.
+#[test]
+fn an_empty_place_is_none() {
+    let empty = |key: &str| format!("{key} = \"${{EMPTY}}\"");
+    let lines = ["endpoint_url", "connect_to"].map(empty).join("\n");
+    let built = file(&mount_with(&lines)).build(Some(default_credentials())).unwrap();
+    let plain = file(&mount_with("")).build(Some(default_credentials())).unwrap();
+    assert_eq!(format!("{built:?}"), format!("{plain:?}"));
+    let endpoint = "endpoint_url = \"http://127.0.0.1:9000\"";
+    let mount = format!("[[mount]]\nbucket = \"media\"\nanonymous = true\n{endpoint}\n{}", empty("region"));
+    for (text, region) in [
+        (mount.clone(), "us-east-1"),
+        (format!("{}\n{mount}", empty("region")), "us-east-1"),
+        (format!("region = \"garage\"\n{mount}"), "garage"),
+    ] {
+        assert_eq!(file(&text).mounts[0].region.as_deref(), Some(region), "{text}");
+    }
+}
+
 #[test]
 fn an_empty_session_token_is_none() {
     let lines = "access_key_id = \"a\"\nsecret_access_key = \"b\"\nsession_token = \"${EMPTY}\"";
