@@ -35,7 +35,7 @@ impl Ambient {
         Self::of(texts.collect()).await
     }
 
-    async fn of(mut variables: HashMap<String, String>) -> Self {
+    pub(super) async fn of(mut variables: HashMap<String, String>) -> Self {
         let before = variables.len();
         variables.retain(|name, value| !(name.starts_with("AWS_") && value.is_empty()));
         let is_filtered = variables.len() < before;
@@ -43,11 +43,21 @@ impl Ambient {
         Self { variables, is_filtered, files }
     }
 
+    /// A variable, unless it is empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// All variables that are not empty.
+    pub(super) fn env(&self) -> Env {
+        Env::from(self.variables.clone())
+    }
+
     /// A loader of the SDK's configuration, over our own HTTP and TLS stack.
     pub(super) fn loader(&self) -> Result<ConfigLoader, ConfigError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()?);
         if self.is_filtered {
-            loader = loader.env(Env::from(self.variables.clone()));
+            loader = loader.env(self.env());
         }
         Ok(match &self.files {
             Some(files) => loader.profile_files(files.clone()),

@@ -18,6 +18,8 @@
 //! | an EC2 instance | `from_instance` |
 //! | a command that prints them | `from_process` |
 //!
+//! [`AwsSettings`] are the region and the endpoint URL that stand beside the credentials in a profile.
+//!
 //! Those from `default_chain` on need the feature `aws-config` (on by default), and use the proxy's own HTTP and TLS
 //! stack.
 
@@ -33,6 +35,8 @@ mod external_id;
 mod role_arn;
 #[cfg(feature = "aws-config")]
 mod session;
+#[cfg(feature = "aws-config")]
+mod settings;
 mod source;
 #[cfg(feature = "aws-config")]
 mod sts;
@@ -54,6 +58,7 @@ pub(crate) use self::source::from_keys;
 pub use self::{
     assume_role::AssumeRole,
     chain::{default_chain, from_container, from_environment, from_instance, from_process, from_profile},
+    settings::{AwsSetting, AwsSettings},
     web_identity::WebIdentity,
 };
 pub use self::{

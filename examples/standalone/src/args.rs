@@ -115,11 +115,11 @@ pub(crate) struct SourceArgs {
     )]
     pub(crate) option: Vec<MountOption>,
 
-    /// The URL of an S3-compatible server [env: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+    /// The URL of an S3-compatible server [env: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or the AWS profile]
     #[arg(long, value_name = "URL", requires = "source", help_heading = "Where S3 is")]
     pub(crate) endpoint: Option<String>,
 
-    /// The bucket's region [env: AWS_REGION, AWS_DEFAULT_REGION]
+    /// The bucket's region [env: AWS_REGION, AWS_DEFAULT_REGION, or the AWS profile]
     #[arg(long, value_name = "REGION", requires = "source", help_heading = "Where S3 is")]
     pub(crate) region: Option<String>,
 

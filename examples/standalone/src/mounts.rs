@@ -1,7 +1,11 @@
 use std::{env, error::Error, path::Path};
 
 use toml::Value;
-use tower_s3_proxy::{BucketName, Cache, ConfigFile, Mount, S3ProxyConfig, response::Fallback};
+use tower_s3_proxy::{
+    BucketName, Cache, ConfigFile, Mount, S3ProxyConfig,
+    credentials::{AwsSetting, AwsSettings},
+    response::Fallback,
+};
 
 use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
@@ -39,11 +43,19 @@ impl MountArgs<'_> {
         let mut settings = self.settings()?;
         match demo {
             Some(demo) => demo.set(&mut settings),
-            None => add_environment(&mut settings, variable),
+            None => {
+                // The profile of the credentials is that of the bucket's place, too, as for every AWS tool.
+                let aws = AwsSettings::load(settings.text("credentials.profile.profile")).await?;
+                let told = |setting: Option<&AwsSetting>| {
+                    setting.map(|setting| (setting.origin().to_string(), setting.value().to_owned()))
+                };
+                add_defaults(&mut settings, told(aws.endpoint_url()), told(aws.region()));
+            }
         }
         let file = settings.read(|name| env::var(name).ok())?;
         if !settings.has("region") {
-            return Err("the bucket's region is not known: give --region or set AWS_REGION".into());
+            let message = "the bucket's region is not known: give --region, set AWS_REGION, or name it in the AWS profile";
+            return Err(message.into());
         }
         let cache = file.cache().cloned();
         let config = file.load().await?;
@@ -94,17 +106,15 @@ async fn from_file(path: &Path) -> Result<Served, Box<dyn Error>> {
     Ok(Served { config, cache, single: None, description: format!("the mounts of {}", path.display()) })
 }
 
-/// Adds the settings of the environment that nothing else sets.
-fn add_environment(settings: &mut Settings, variable: impl Fn(&str) -> Option<String>) {
-    let variables = [
-        ("AWS_ENDPOINT_URL_S3", "endpoint_url"),
-        ("AWS_ENDPOINT_URL", "endpoint_url"),
-        ("AWS_REGION", "region"),
-        ("AWS_DEFAULT_REGION", "region"),
-    ];
-    for (name, key) in variables {
-        if let Some(value) = variable(name) {
-            settings.set_default(name, key, value);
+/// Adds what the environment and the AWS profile say and nothing else sets, each with where it is written.
+fn add_defaults(
+    settings: &mut Settings,
+    endpoint_url: Option<(String, String)>,
+    region: Option<(String, String)>,
+) {
+    for (key, told) in [("endpoint_url", endpoint_url), ("region", region)] {
+        if let Some((origin, value)) = told {
+            settings.set_default(&origin, key, value);
         }
     }
     if settings.has("endpoint_url") {
@@ -299,23 +309,22 @@ mod tests {
 
     #[test]
     fn the_environment_says_what_flags_and_options_do_not() {
-        let (url, region) = ("AWS_ENDPOINT_URL", "AWS_REGION");
-        for (flags, variables, endpoint_is, region_is) in [
-            (&[][..], &[][..], None, None),
-            (&[], &[region], None, Some("AWS_REGION")),
-            (&["--region=flag"], &[region], None, Some("flag")),
-            (&["-o", "region=option"], &[region], None, Some("option")),
-            (&[], &["AWS_DEFAULT_REGION"], None, Some("AWS_DEFAULT_REGION")),
-            (&[], &[region, "AWS_DEFAULT_REGION"], None, Some("AWS_REGION")),
-            (&[], &[url], Some("AWS_ENDPOINT_URL"), Some("us-east-1")),
-            (&[], &[url, "AWS_ENDPOINT_URL_S3"], Some("AWS_ENDPOINT_URL_S3"), Some("us-east-1")),
-            (&["--endpoint=flag"], &[url, region], Some("flag"), Some("AWS_REGION")),
-            (&["-o", "endpoint_url=option"], &[url], Some("option"), Some("us-east-1")),
+        let told = |value: &str| Some(("AWS".to_owned(), value.to_owned()));
+        let (url, region) = (|| told("http://aws"), || told("aws"));
+        for (flags, aws_url, aws_region, endpoint_is, region_is) in [
+            (&[][..], None, None, None, None),
+            (&[], None, region(), None, Some("aws")),
+            (&["--region=flag"], None, region(), None, Some("flag")),
+            (&["-o", "region=option"], None, region(), None, Some("option")),
+            (&[], url(), None, Some("http://aws"), Some("us-east-1")),
+            (&["--endpoint=flag"], url(), region(), Some("flag"), Some("aws")),
+            (&["-o", "endpoint_url=option"], url(), None, Some("option"), Some("us-east-1")),
         ] {
             let mut settings = settings(&[&["--bucket=media"], flags].concat());
-            add_environment(&mut settings, |name| variables.contains(&name).then(|| name.to_owned()));
+            let row = format!("{flags:?} {aws_url:?} {aws_region:?}");
+            add_defaults(&mut settings, aws_url, aws_region);
             let set = (settings.text("endpoint_url"), settings.text("region"));
-            assert_eq!(set, (endpoint_is, region_is), "{flags:?} {variables:?}");
+            assert_eq!(set, (endpoint_is, region_is), "{row}");
         }
     }
 }

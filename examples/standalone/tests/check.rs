@@ -412,3 +412,42 @@ async fn empty_variables_count_as_absent_when_a_role_is_assumed() {
         assert!(run.stdout.contains("sts.no-such-region-1.amazonaws.com"), "{}", run.stdout);
     }
 }
+
+/// As every AWS tool takes them (case 9).
+#[tokio::test(flavor = "multi_thread")]
+async fn region_and_endpoint_of_the_profile_count() {
+    let s3 = s3(Credential::new("AKIDSTUDIO", "studio-secret")).await;
+    let home = tempfile::tempdir().unwrap();
+    let keys = "aws_access_key_id = AKIDSTUDIO\naws_secret_access_key = studio-secret\naws_session_token =\n";
+    let place = "region = us-west-2\nservices = local\n";
+    let services = format!("[services local]\ns3 =\n  endpoint_url = {}\n", s3.endpoint());
+    let config = home.path().join("config");
+    std::fs::write(&config, format!("[profile studio]\n{keys}{place}{services}")).unwrap();
+    let config_file = ("AWS_CONFIG_FILE", config.to_str().unwrap());
+    let no_keys = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_SESSION_TOKEN", "")];
+    let args = ["check", "--bucket", "media", "--path-style"];
+    let file = home.path().join("proxy.toml");
+    let text = "[credentials.studio]\ntype = \"profile\"\nprofile = \"studio\"\n\
+                [[mount]]\nbucket = \"media\"\npath_style = true\ncredentials = \"studio\"\n";
+    std::fs::write(&file, text).unwrap();
+    let with_endpoint = home.path().join("endpoint.toml");
+    let text =
+        format!("[[mount]]\nbucket = \"media\"\npath_style = true\nendpoint_url = \"{}\"\n", s3.endpoint());
+    std::fs::write(&with_endpoint, text).unwrap();
+    for (args, more) in [
+        (args.to_vec(), ("AWS_PROFILE", "studio")),
+        ([&args[..], &["--profile", "studio"]].concat(), ("AWS_PROFILE", "")),
+        (vec!["check", "--config", file.to_str().unwrap()], ("AWS_PROFILE", "")),
+        // The region would be guessed.
+        (vec!["check", "--config", with_endpoint.to_str().unwrap()], ("AWS_PROFILE", "studio")),
+    ] {
+        let run = standalone(&args, &[&no_keys[..], &[config_file, more]].concat()).await;
+        assert_eq!(run.code, Some(0), "{args:?} {}{}", run.stdout, run.stderr);
+        for line in ["us-west-2", &s3.endpoint(), "  pass     read"] {
+            assert!(run.stdout.contains(line), "{args:?}, {line}: {}", run.stdout);
+        }
+    }
+    let ignored = [config_file, ("AWS_PROFILE", "studio"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
+    let run = standalone(&args, &[&no_keys[..], &ignored].concat()).await;
+    assert!(run.stdout.contains("https://s3.us-west-2.amazonaws.com"), "{}", run.stdout);
+}

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_types::SdkConfig;
+use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 use super::MountBuilder;
+#[cfg(feature = "aws-config")]
+use crate::credentials::AwsSettings;
 use crate::origin::Transport;
 
 /// # Where the bucket is
@@ -58,11 +60,11 @@ impl MountBuilder {
     /// far as it has them. Its HTTP client is ignored: every loaded configuration has one, and the built-in pool is
     /// cheaper; see [`TransportBuilder::http_client`](crate::transport::TransportBuilder::http_client).
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
-        if let Some(region) = config.region() {
+        if let Some(region) = config.region().filter(|region| !region.as_ref().is_empty()) {
             self.addressing.region = region.to_string();
         }
-        if let Some(url) = config.endpoint_url() {
-            self.endpoint_url = Some(url.to_owned());
+        if let Some(url) = endpoint_url(config) {
+            self.endpoint_url = Some(url);
         }
         self.addressing.fips = config.use_fips().unwrap_or(self.addressing.fips);
         self.addressing.dual_stack = config.use_dual_stack().unwrap_or(self.addressing.dual_stack);
@@ -71,6 +73,18 @@ impl MountBuilder {
         }
         if let Some(clock) = config.time_source() {
             self.clock = clock;
+        }
+        self
+    }
+
+    /// Takes region and endpoint URL from the environment and the AWS profile, as far as these name them.
+    #[cfg(feature = "aws-config")]
+    pub fn aws_settings(mut self, settings: &AwsSettings) -> Self {
+        if let Some(region) = settings.region() {
+            self.addressing.region = region.value().to_owned();
+        }
+        if let Some(url) = settings.endpoint_url() {
+            self.endpoint_url = Some(url.value().to_owned());
         }
         self
     }
@@ -112,5 +126,57 @@ impl MountBuilder {
     pub fn queue_timeout(mut self, limit: Duration) -> Self {
         self.in_flight.queue_timeout = limit;
         self
+    }
+}
+
+/// The endpoint URL that the SDK's own client of S3 would use: that of a program, of `AWS_ENDPOINT_URL_S3` or of the
+/// profile's `services`, and then the one for all services.
+fn endpoint_url(config: &SdkConfig) -> Option<String> {
+    let general = config.endpoint_url().map(str::to_owned);
+    let of_s3 = || {
+        let key =
+            ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        config.service_config()?.load_config(key.build().ok()?)
+    };
+    let url = match config.get_origin("endpoint_url").is_client_config() {
+        true => general,
+        false => of_s3().filter(|url| !url.is_empty()).or(general),
+    };
+    url.filter(|url| !url.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::{origin::Origin, service_config::LoadServiceConfig};
+
+    use super::*;
+
+    /// What the environment and the profile say of S3.
+    #[derive(Debug)]
+    struct Said(Option<&'static str>);
+
+    impl LoadServiceConfig for Said {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            (key.service_id() == "S3").then_some(self.0?.to_owned())
+        }
+    }
+
+    #[test]
+    fn a_configuration_of_the_sdk_has_the_endpoint_of_its_own_client() {
+        let (program, variable) = (Origin::shared_config, Origin::shared_environment_variable);
+        for (general, origin, of_s3, expected) in [
+            (None, variable(), None, None),
+            (Some("http://all"), variable(), None, Some("http://all")),
+            (Some("http://all"), variable(), Some("http://s3"), Some("http://s3")),
+            (Some("http://program"), program(), Some("http://s3"), Some("http://program")),
+            (None, variable(), Some("http://s3"), Some("http://s3")),
+            (Some("http://all"), variable(), Some(""), Some("http://all")),
+            (Some(""), variable(), Some(""), None),
+        ] {
+            let mut builder = SdkConfig::builder().service_config(Said(of_s3));
+            builder.set_endpoint_url(general.map(str::to_owned));
+            builder.insert_origin("endpoint_url", origin);
+            assert_eq!(endpoint_url(&builder.build()).as_deref(), expected, "{general:?} {of_s3:?}");
+        }
     }
 }

@@ -78,19 +78,19 @@ pub(super) struct Shared<'f> {
 pub(super) struct FileMount {
     /// Its place in the file, with which error messages begin: `line 7, mount 2 (at "/docs")`.
     pub(super) place: String,
+    /// As given.
     pub(super) region: Option<String>,
+    /// As given.
+    pub(super) endpoint_url: Option<String>,
     pub(super) credentials: FileCredentials,
     pub(super) builder: MountBuilder,
     pub(super) replica: Option<Box<FileReplica>>,
 }
 
-/// The replica of a mount, complete except for credentials.
+/// The replica of a mount.
 pub(super) struct FileReplica {
-    pub(super) place: String,
-    pub(super) region: Option<String>,
-    /// `None` if they are the mount's.
-    pub(super) credentials: Option<FileCredentials>,
-    pub(super) builder: MountBuilder,
+    /// The credentials are the mount's, unless it has its own.
+    pub(super) mount: FileMount,
     pub(super) absent: AbsentObject,
     pub(super) cache: ReplicaCache,
 }
@@ -223,8 +223,7 @@ impl ConfigFile {
     /// The region in which to load default credentials (STS): the file's, or else that of the first mount that needs
     /// them.
     pub fn region(&self) -> Option<&str> {
-        let of_mount =
-            || self.mounts.iter().find(|mount| mount.needs_default_credentials())?.region.as_deref();
+        let of_mount = || self.mounts.iter().find(|mount| mount.needs_default_credentials())?.region();
         self.region.as_deref().or_else(of_mount)
     }
 
@@ -234,7 +233,8 @@ impl ConfigFile {
     }
 
     /// Builds the mounts with the credentials that the file describes. Mounts without credentials get the default
-    /// chain, in the file's region (with the feature `aws-config`).
+    /// chain, in the file's region (with the feature `aws-config`). Mounts whose credentials are a profile of the AWS CLI
+    /// get its region and endpoint URL, too, unless they have their own.
     ///
     /// No source is asked yet: missing credentials show only when they are first needed.
     ///
@@ -242,7 +242,13 @@ impl ConfigFile {
     ///
     /// Those of [`build`](Self::build), and those of the constructors in [`credentials`](crate::credentials), with the
     /// line of the table.
-    pub async fn load(self) -> Result<S3ProxyConfig, ConfigError> {
+    pub async fn load(mut self) -> Result<S3ProxyConfig, ConfigError> {
+        for mount in &mut self.mounts {
+            mount.add_settings(&self.credentials).await?;
+            if let Some(replica) = &mut mount.replica {
+                replica.mount.add_settings(&self.credentials).await?;
+            }
+        }
         let default = match self.needs_default_credentials() {
             true => credentials::default_source(self.region()).await?,
             false => None,
@@ -296,20 +302,43 @@ impl fmt::Debug for ConfigFile {
 
 impl FileMount {
     fn needs_default_credentials(&self) -> bool {
-        self.all_credentials().any(|credentials| matches!(credentials, FileCredentials::Default))
+        self.with_replica().any(|mount| matches!(mount.credentials, FileCredentials::Default))
+    }
+
+    /// The region, or what servers call theirs that speak S3's protocol, and rarely care.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref().or(self.endpoint_url.as_ref().map(|_| "us-east-1"))
+    }
+
+    /// Adds what the AWS profile says and the mount does not.
+    async fn add_settings(&mut self, named: &NamedCredentials) -> Result<(), ConfigError> {
+        match &self.credentials {
+            FileCredentials::Named(name) => {
+                let Some(profile) = credentials::profile_of(named, name) else { return Ok(()) };
+                if self.region.is_none() || self.endpoint_url.is_none() {
+                    let told = credentials::settings(Some(profile)).await?;
+                    self.region = self.region.take().or(told.region);
+                    self.endpoint_url = self.endpoint_url.take().or(told.endpoint_url);
+                }
+            }
+            // Before the usual region is guessed.
+            FileCredentials::Default if self.region.is_none() && self.endpoint_url.is_some() => {
+                self.region = credentials::settings(None).await?.region;
+            }
+            FileCredentials::Default | FileCredentials::Anonymous | FileCredentials::Keys(_) => {}
+        }
+        Ok(())
     }
 
     fn credentials_names(&self) -> impl Iterator<Item = &str> {
-        self.all_credentials().filter_map(|credentials| match credentials {
+        self.with_replica().filter_map(|mount| match &mount.credentials {
             FileCredentials::Named(name) => Some(&**name),
             FileCredentials::Anonymous | FileCredentials::Keys(_) | FileCredentials::Default => None,
         })
     }
 
-    /// Its own, and its replica's.
-    fn all_credentials(&self) -> impl Iterator<Item = &FileCredentials> {
-        let of_replica = self.replica.as_ref().and_then(|replica| replica.credentials.as_ref());
-        std::iter::once(&self.credentials).chain(of_replica)
+    fn with_replica(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.replica.as_ref().map(|replica| &replica.mount))
     }
 
     fn build(
@@ -317,47 +346,38 @@ impl FileMount {
         default: Option<&CredentialsSource>,
         named: &BTreeMap<String, CredentialsSource>,
     ) -> Result<Mount, ConfigError> {
-        let Self { place, region, credentials, mut builder, replica } = self;
+        let region = self.region().map(str::to_owned);
+        let Self { place, endpoint_url, credentials, mut builder, replica, .. } = self;
         if let Some(replica) = replica {
-            let FileReplica { place, region, credentials: own, builder: of_replica, absent, cache } =
-                *replica;
-            let credentials = own.unwrap_or_else(|| credentials.clone());
-            let mount = build(&place, region.as_deref(), credentials, of_replica, default, named)?;
-            builder = builder.replica(Replica::new(mount).absent(absent).cache(cache));
+            let FileReplica { mount, absent, cache } = *replica;
+            builder = builder.replica(Replica::new(mount.build(default, named)?).absent(absent).cache(cache));
         }
-        build(&place, region.as_deref(), credentials, builder, default, named)
-    }
-}
-
-fn build(
-    place: &str,
-    region: Option<&str>,
-    credentials: FileCredentials,
-    builder: MountBuilder,
-    default: Option<&CredentialsSource>,
-    named: &BTreeMap<String, CredentialsSource>,
-) -> Result<Mount, ConfigError> {
-    let missing = |why: &str| {
-        let message = format!("{place}: credentials are missing: {why}");
-        ConfigError::new(ConfigErrorKind::Missing, message)
-    };
-    if region.is_none() {
-        let message = format!(
-            "{place}: the region is missing: give region, for the mount or for the whole file; AWS_REGION counts for \
-             flags only, and region = \"${{AWS_REGION}}\" takes it"
-        );
-        return Err(ConfigError::new(ConfigErrorKind::Missing, message));
-    }
-    let source = match credentials {
-        FileCredentials::Anonymous => CredentialsSource::anonymous(),
-        FileCredentials::Keys(keys) => from_keys(keys),
-        FileCredentials::Named(name) => {
-            named.get(&name).cloned().ok_or_else(|| missing("those with a name are for ConfigFile::load"))?
+        let missing = |why: &str| {
+            let message = format!("{place}: credentials are missing: {why}");
+            ConfigError::new(ConfigErrorKind::Missing, message)
+        };
+        let Some(region) = region else {
+            let message = format!(
+                "{place}: the region is missing: give region, for the mount or for the whole file; AWS_REGION counts for \
+                 flags only, and region = \"${{AWS_REGION}}\" takes it; a profile's region, for credentials of that type"
+            );
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
+        };
+        builder = builder.region(region);
+        if let Some(url) = endpoint_url {
+            builder = builder.endpoint_url(url);
         }
-        FileCredentials::Default => default.cloned().ok_or_else(|| {
-            missing("give access_key_id and secret_access_key, or credentials = \"NAME\", or say anonymous = true")
-        })?,
-    };
-    let built = builder.credentials(source).build();
-    built.map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
+        let source = match credentials {
+            FileCredentials::Anonymous => CredentialsSource::anonymous(),
+            FileCredentials::Keys(keys) => from_keys(keys),
+            FileCredentials::Named(name) => {
+                named.get(&name).cloned().ok_or_else(|| missing("those with a name are for ConfigFile::load"))?
+            }
+            FileCredentials::Default => default.cloned().ok_or_else(|| {
+                missing("give access_key_id and secret_access_key, or credentials = \"NAME\", or say anonymous = true")
+            })?,
+        };
+        let built = builder.credentials(source).build();
+        built.map_err(|why| ConfigError::new(why.kind(), format!("{place}: {why}")).caused_by(why))
+    }
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf, time::Duration};
 use aws_credential_types::Credentials;
 use toml::Spanned;
 
-pub(super) use self::load::{default_source, load};
+pub(super) use self::load::{default_source, load, settings};
 use super::{
     source::Source,
     table::{CredentialsTable, Text},
@@ -129,6 +129,14 @@ pub(super) fn check_name(
     let written = &text.get_ref().0;
     let message = format!("{key} {written:?}: the file has no table [credentials.{written}]");
     Err(source.error(ConfigErrorKind::Missing, text.span(), message))
+}
+
+/// The profile of the AWS CLI that these credentials are.
+pub(super) fn profile_of<'n>(named: &'n NamedCredentials, name: &str) -> Option<&'n str> {
+    match &named.get(name)?.spec {
+        SourceSpec::Profile(profile) => Some(profile),
+        _ => None,
+    }
 }
 
 fn leads_back(name: &str, named: &NamedCredentials) -> bool {

@@ -32,10 +32,8 @@ pub(super) fn read(
     let path = table.path.as_ref().map_or("/", |path| &path.get_ref().0);
     let place = source.called(span, format_args!("mount {number} (at {path:?})"));
     let endpoint_url = endpoint_url(source, table)?;
-    // Servers that speak S3's protocol rarely care; this is what they call theirs.
-    let usual = || endpoint_url.as_ref().map(|_| "us-east-1".to_owned());
     let region = source.unless_empty("region", table.region.as_ref())?;
-    let region = region.or_else(|| shared.region.map(str::to_owned)).or_else(usual);
+    let region = region.or_else(|| shared.region.map(str::to_owned));
 
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
@@ -49,7 +47,7 @@ pub(super) fn read(
     let builder = set(builder, text("host", &table.host)?, MountBuilder::host);
     let builder = set(builder, text("prefix", &table.prefix)?, MountBuilder::prefix);
     let builder = set(builder, region.clone(), MountBuilder::region);
-    let builder = set(builder, endpoint_url, MountBuilder::endpoint_url);
+    let builder = set(builder, endpoint_url.clone(), MountBuilder::endpoint_url);
     let connect_to = source.unless_empty("connect_to", table.connect_to.as_ref())?;
     let builder = set(builder, connect_to, MountBuilder::connect_to);
 
@@ -65,10 +63,6 @@ pub(super) fn read(
     let builder = set(builder, queue_timeout, MountBuilder::queue_timeout);
 
     let builder = resilience::of_mount(table, builder);
-    let replica = table.replica.as_ref();
-    let replica = replica
-        .map(|replica| resilience::replica(source, replica, table, number, shared).map(Box::new))
-        .transpose()?;
 
     let default = text("default_cache_control", &table.default_cache_control)?;
     let general = text("override_cache_control", &table.override_cache_control)?;
@@ -90,7 +84,11 @@ pub(super) fn read(
     let builder = answers(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
     let credentials = self::credentials(source, table, shared.credentials)?;
-    Ok(FileMount { place, region, credentials, builder, replica })
+    let replica = table.replica.as_ref();
+    let replica =
+        replica.map(|replica| resilience::replica(source, replica, table, &credentials, number, shared));
+    let replica = replica.transpose()?.map(Box::new);
+    Ok(FileMount { place, region, endpoint_url, credentials, builder, replica })
 }
 
 fn set<T>(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{
-    FileMount, Shared,
+    FileCredentials, Shared,
     config_file::FileReplica,
     mount,
     source::Source,
@@ -62,11 +62,12 @@ fn set<P, T>(policy: P, value: Option<T>, method: impl FnOnce(P, T) -> P) -> P {
     }
 }
 
-/// The replica of a mount, complete except for credentials.
+/// The replica of a mount that has these credentials.
 pub(super) fn replica(
     source: &Source<'_>,
     table: &Spanned<ReplicaTable>,
     of: &MountTable,
+    credentials: &FileCredentials,
     number: usize,
     shared: &Shared<'_>,
 ) -> Result<FileReplica, ConfigError> {
@@ -95,9 +96,10 @@ pub(super) fn replica(
         ..MountTable::default()
     };
     let shared = Shared { cache: None, ..*shared };
-    let FileMount { place, region, credentials, builder, .. } =
-        mount::read(source, &Spanned::new(span, as_mount), number, &shared)?;
-    let place = format!("{place}, the replica");
-    let credentials = has_own_credentials.then_some(credentials);
-    Ok(FileReplica { place, region, credentials, builder, absent, cache })
+    let mut mount = mount::read(source, &Spanned::new(span, as_mount), number, &shared)?;
+    mount.place.push_str(", the replica");
+    if !has_own_credentials {
+        mount.credentials = credentials.clone();
+    }
+    Ok(FileReplica { mount, absent, cache })
 }

@@ -378,7 +378,7 @@ fn a_server_at_an_endpoint_has_the_usual_region() {
         (mount(""), None),
     ] {
         let read = file(&text);
-        assert_eq!(read.mounts[0].region.as_deref(), region, "{text}");
+        assert_eq!(read.mounts[0].region(), region, "{text}");
         match read.build(None) {
             Ok(_) => assert!(region.is_some(), "{text}"),
             Err(why) => {
@@ -404,7 +404,7 @@ fn an_empty_place_is_none() {
         (format!("{}\n{mount}", empty("region")), "us-east-1"),
         (format!("region = \"garage\"\n{mount}"), "garage"),
     ] {
-        assert_eq!(file(&text).mounts[0].region.as_deref(), Some(region), "{text}");
+        assert_eq!(file(&text).mounts[0].region(), Some(region), "{text}");
     }
 }
 

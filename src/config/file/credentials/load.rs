@@ -4,7 +4,7 @@ use super::{NamedCredentials, NamedSource, SourceSpec};
 #[cfg(feature = "aws-config")]
 use super::{RoleSpec, SessionSpec};
 #[cfg(feature = "aws-config")]
-use crate::credentials::{self, AssumeRole, WebIdentity};
+use crate::credentials::{self, AssumeRole, AwsSetting, AwsSettings, WebIdentity};
 use crate::{
     credentials::{CredentialsSource, from_keys},
     error::ConfigError,
@@ -35,6 +35,26 @@ pub(in crate::config::file) async fn load(
         }
     }
     Ok(built)
+}
+
+/// The place of a bucket, as far as a profile of the AWS CLI says it.
+#[derive(Default)]
+pub(in crate::config::file) struct Told {
+    pub(in crate::config::file) region: Option<String>,
+    pub(in crate::config::file) endpoint_url: Option<String>,
+}
+
+/// What this profile says, or that of `AWS_PROFILE`.
+#[cfg(feature = "aws-config")]
+pub(in crate::config::file) async fn settings(profile: Option<&str>) -> Result<Told, ConfigError> {
+    let settings = AwsSettings::of_profile(profile).await?;
+    let value = |setting: Option<&AwsSetting>| setting.map(|setting| setting.value().to_owned());
+    Ok(Told { region: value(settings.region()), endpoint_url: value(settings.endpoint_url()) })
+}
+
+#[cfg(not(feature = "aws-config"))]
+pub(in crate::config::file) async fn settings(_profile: Option<&str>) -> Result<Told, ConfigError> {
+    Ok(Told::default())
 }
 
 /// The source for a mount without credentials.
