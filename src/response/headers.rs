@@ -127,8 +127,11 @@ fn mended(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValue> {
     } else if name == VARY {
         without(value, is_unknown_to_s3)
     } else if name == CONTENT_ENCODING {
-        // From an upload in chunks that the server did not decode: clients cannot decode it (S3 API, PutObject).
-        without(value, |coding| coding.eq_ignore_ascii_case(b"aws-chunked"))
+        // `aws-chunked` is from an upload in chunks that the server did not decode: clients cannot decode it (S3 API,
+        // PutObject). `identity` should not be sent (RFC 9110 §8.4.1), and some clients refuse it.
+        without(value, |coding| {
+            [&b"aws-chunked"[..], b"identity"].iter().any(|name| coding.eq_ignore_ascii_case(name))
+        })
     } else if name == X_AMZ_EXPIRATION && value == "NotImplemented" {
         // From directory buckets, which have no such thing (S3 API, GetObject).
         None
@@ -312,6 +315,10 @@ mod tests {
             ("content-encoding", "br,  aws-chunked", &["br"]),
             ("content-encoding", "gzip , br", &["gzip , br"]),
             ("content-encoding", "aws-chunked\ngzip", &["gzip"]),
+            ("content-encoding", "identity", &[]),
+            ("content-encoding", "Identity,gzip", &["gzip"]),
+            ("content-encoding", "aws-chunked, identity", &[]),
+            ("content-encoding", "identity-x", &["identity-x"]),
             ("age", "60", &["60"]),
         ] {
             let name = HeaderName::from_static(name);
