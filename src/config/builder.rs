@@ -20,7 +20,7 @@ use crate::{
     object::BucketName,
     origin::{Addressing, CircuitBreaker, Hedging, InFlightLimits, RetryPolicy, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
-    response::{Answers, CacheControlRule, Cors},
+    response::{Answers, CacheControlRule, ContentTypeFix, Cors},
     route::BucketResolver,
 };
 
@@ -51,6 +51,8 @@ pub struct MountBuilder {
     forwarded_headers: Vec<String>,
     metadata_headers: Vec<(String, String)>,
     cors: Option<Cors>,
+    content_type: ContentTypeFix,
+    content_types: Vec<(String, String)>,
     answers: Answers,
     query: QueryPolicy,
     cache: Option<Cache>,
@@ -109,6 +111,8 @@ impl MountBuilder {
             forwarded_headers: Vec::new(),
             metadata_headers: Vec::new(),
             cors: None,
+            content_type: ContentTypeFix::default(),
+            content_types: Vec::new(),
             answers: Answers::default(),
             query: QueryPolicy::default(),
             cache: None,

@@ -10,7 +10,7 @@ use crate::{
     object::BucketName,
     origin::{OriginSnapshot, S3Origin},
     request::QueryPolicy,
-    response::{Answers, CacheControlPolicy, CorsPolicy, Fallback, HeaderPolicy},
+    response::{Answers, CacheControlPolicy, ContentTypes, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
     terms::{Encryption, Grant},
 };
@@ -50,6 +50,7 @@ pub(crate) struct MountParts {
     pub(crate) headers: HeaderPolicy,
     pub(crate) cache_control: CacheControlPolicy,
     pub(crate) cors: Option<CorsPolicy>,
+    pub(crate) content_types: ContentTypes,
     pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
     pub(crate) cache: Option<MountCache>,

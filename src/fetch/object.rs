@@ -144,7 +144,7 @@ impl Object {
         let mount = &self.mount.0;
         let mut headers = mount.headers.select(origin);
         let stored = headers.remove(CONTENT_TYPE);
-        let content_type = mount.answers.content_type.apply(&self.key, stored);
+        let content_type = mount.content_types.apply(&self.key, stored);
         mount.cache_control.apply(&self.key, &self.edition, content_type.as_ref(), &mut headers);
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, content_type);

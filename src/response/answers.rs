@@ -1,10 +1,9 @@
-use super::{ContentTypeFix, ErrorFormat};
+use super::ErrorFormat;
 use crate::error::ProxyErrorKind;
 
 /// The responses that a mount can choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Answers {
-    pub(crate) content_type: ContentTypeFix,
     pub(crate) denied: DeniedAnswer,
     pub(crate) bad_path: BadPathAnswer,
     pub(crate) fallback: Fallback,

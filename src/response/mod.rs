@@ -18,6 +18,7 @@ pub use answers::{BadPathAnswer, DeniedAnswer, Fallback};
 pub use cache_control::CacheControlRule;
 pub(crate) use cache_control::{Applies, CacheControlPolicy};
 pub use content_type::ContentTypeFix;
+pub(crate) use content_type::ContentTypes;
 pub use cors::Cors;
 pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};
 pub(crate) use disposition::apply_disposition;

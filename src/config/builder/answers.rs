@@ -53,7 +53,14 @@ impl MountBuilder {
 
     /// The treatment of objects without a useful content type.
     pub fn content_type(mut self, fix: ContentTypeFix) -> Self {
-        self.answers.content_type = fix;
+        self.content_type = fix;
+        self
+    }
+
+    /// The type of objects without a useful one whose keys end in `.` and this extension, in either case: `("vrm",
+    /// "model/gltf-binary")`. It precedes the proxy's own table.
+    pub fn content_type_of(mut self, extension: impl Into<String>, value: impl Into<String>) -> Self {
+        self.content_types.push((extension.into(), value.into()));
         self
     }
 

@@ -14,7 +14,10 @@ use crate::{
         Addressing, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits, OriginClock,
         Peer, ReadBuffer, RefreshPolicy, Resilience, RetryPolicy, S3Origin, WireClient,
     },
-    response::{CacheControlPolicy, CacheControlRule, CorsPolicy, HeaderPolicy, InvalidCors},
+    response::{
+        CacheControlPolicy, CacheControlRule, ContentTypeFix, ContentTypes, CorsPolicy, HeaderPolicy,
+        InvalidCors,
+    },
     route::{BucketSource, HostName, KeyMapping, MountPath},
     terms::BucketTerms,
 };
@@ -36,6 +39,7 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
+        let content_types = self.parse_content_types()?;
         self.check_in_flight()?;
         let ingredients = self.ingredients()?;
         self.terms.check(&self.addressing.region)?;
@@ -94,6 +98,7 @@ impl MountBuilder {
                 headers: headers.clone(),
                 cache_control: cache_control.clone(),
                 cors: cors.clone(),
+                content_types: content_types.clone(),
                 answers: self.answers,
                 query: self.query,
                 cache,
@@ -161,6 +166,16 @@ impl MountBuilder {
             return contradiction(message.to_owned());
         }
         Ok(())
+    }
+
+    fn parse_content_types(&self) -> Result<ContentTypes, ConfigError> {
+        if self.content_type == ContentTypeFix::AsStored && !self.content_types.is_empty() {
+            let message = "types of extensions have no effect where types are passed on as stored: leave out one of them";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        ContentTypes::new(self.content_type, &self.content_types).map_err(|why| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("the type of an extension: {why}"))
+        })
     }
 
     fn check_in_flight(&self) -> Result<(), ConfigError> {

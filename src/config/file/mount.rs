@@ -221,7 +221,10 @@ fn answers(
     let fallback = source.choice("fallback", table.fallback.as_ref(), fallbacks)?;
     let errors = source.choice("errors", table.errors.as_ref(), errors)?;
 
-    let builder = set(builder, content_type, MountBuilder::content_type);
+    let mut builder = set(builder, content_type, MountBuilder::content_type);
+    for (extension, value) in &table.content_types {
+        builder = builder.content_type_of(extension, source.value("content_types", value)?);
+    }
     let builder = set(builder, denied, MountBuilder::denied);
     let builder = set(builder, bad_path, MountBuilder::bad_path);
     let builder = set(builder, fallback, MountBuilder::fallback);

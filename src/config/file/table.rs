@@ -161,6 +161,7 @@ pub(super) struct MountTable {
     pub(super) metadata_headers: BTreeMap<String, Text>,
     pub(super) cors: Option<Spanned<CorsTable>>,
     pub(super) content_type: Option<Text>,
+    pub(super) content_types: BTreeMap<String, Text>,
     pub(super) denied: Option<Text>,
     pub(super) bad_path: Option<Text>,
     pub(super) fallback: Option<Text>,

@@ -389,6 +389,14 @@ fn a_server_at_an_endpoint_has_the_usual_region() {
     }
 }
 
+#[test]
+fn types_of_extensions_are_what_the_builder_makes_of_them() {
+    let read = file(&mount_with("content_types = { ts = \"text/plain\", vrm = \"${FIELD}/x\" }"));
+    let expected = file(&mount_with("")).mounts.remove(0).builder;
+    let expected = expected.content_type_of("ts", "text/plain").content_type_of("vrm", "X-Artist/x");
+    assert_eq!(format!("{:?}", read.mounts[0].builder), format!("{expected:?}"));
+}
+
 /// Compose and Helm leave variables empty where nothing is meant.
 #[test]
 fn an_empty_place_is_none() {
@@ -420,6 +428,18 @@ fn what_is_no_configuration_is_refused_with_its_line() {
 
     let keys = "access_key_id = \"a\"\nsecret_access_key = \"b\"";
     for (lines, kind, place, hint) in [
+        (
+            "anonymous = true\ncontent_types = { ts = \"video\" }",
+            InvalidValue,
+            "line 1, mount 1",
+            "the type of an extension: \"ts\"",
+        ),
+        (
+            "anonymous = true\ncontent_type = \"as-stored\"\ncontent_types = { ts = \"video/mp2t\" }",
+            Contradiction,
+            "line 1, mount 1",
+            "passed on as stored",
+        ),
         // The form of the file. Line 4 is the first of `lines`.
         ("path = /media", File, "line 4, column ", "quoted"),
         (
