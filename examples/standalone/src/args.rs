@@ -9,7 +9,7 @@ use crate::{
     commands::{check::CheckArgs, policies::PoliciesArgs},
     log::LogFormat,
     option::MountOption,
-    server::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
+    server::{ConstantField, Limits, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout},
 };
 
 /// Serves a private S3 bucket over HTTP.
@@ -58,6 +58,13 @@ pub(crate) struct Args {
     /// The path that answers whether credentials are valid and the buckets reachable; empty for none
     #[arg(long, value_name = "PATH", default_value = "/ready", help_heading = "The process")]
     pub(crate) ready_path: String,
+
+    /// A header that every response has, errors included, like "X-Content-Type-Options: nosniff"; can be repeated
+    ///
+    /// It comes in place of one of the same name. Refused are those that frame a response, and those that differ from one
+    /// response to another.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_field, help_heading = "The process")]
+    pub(crate) response_header: Vec<ConstantField>,
 
     /// The time that requests in flight get after SIGTERM or Ctrl-C, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
@@ -346,7 +353,7 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 10] = [
+    const OTHERS: [&str; 11] = [
         "--cache-admin-path",
         "--config",
         "--demo-s3",
@@ -355,6 +362,7 @@ mod tests {
         "--log-format",
         "--ping-path",
         "--ready-path",
+        "--response-header",
         "--threads",
         "--warm",
     ];

@@ -53,6 +53,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         ping_path: args.ping_path,
         ready_path: args.ready_path,
         admin,
+        fields: args.response_header.into_iter().collect(),
         drain_timeout: Duration::from_secs(args.drain_timeout),
         limits: args.limits.limits(),
         shares,

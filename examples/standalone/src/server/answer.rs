@@ -33,7 +33,8 @@ pub(crate) type Body = OpenBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>
 
 impl Client {
     pub(crate) async fn answer(&self, request: Request<Incoming>, mut open: OpenRequest) -> Response<Body> {
-        let response = self.response(request, &mut open).await;
+        let mut response = self.response(request, &mut open).await;
+        self.server.fields.apply(&mut response);
         response.map(|body| OpenBody::new(body, open, http2::progress()))
     }
 

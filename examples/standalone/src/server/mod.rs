@@ -4,6 +4,7 @@ mod activity;
 mod admission;
 mod answer;
 mod connection;
+mod constant_fields;
 mod detect;
 mod files;
 mod flood;
@@ -21,6 +22,7 @@ mod stream;
 mod watch;
 
 pub(crate) use self::{
+    constant_fields::{ConstantField, parse_field},
     files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
     listener::listen,

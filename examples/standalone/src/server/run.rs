@@ -7,6 +7,7 @@ use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound
 use super::{
     admission::{Admission, SeatKind},
     connection::{self, Http1},
+    constant_fields::ConstantFields,
     files::{Files, Shares},
     limits::Limits,
     refusals::Refusals,
@@ -20,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) ready_path: String,
     /// What purges the cache, and its path.
     pub(crate) admin: Option<(String, CacheAdmin)>,
+    /// What every response has.
+    pub(crate) fields: ConstantFields,
     pub(crate) drain_timeout: Duration,
     pub(crate) limits: Limits,
     /// Of the files that the process can have open.
@@ -42,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) ping_path: String,
     pub(crate) ready_path: String,
     pub(crate) admin: Option<(String, CacheAdmin)>,
+    pub(crate) fields: ConstantFields,
     pub(crate) limits: Limits,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
@@ -75,11 +79,11 @@ impl Server {
     }
 
     fn share(self) -> Shared {
-        let Self { layer, ping_path, ready_path, admin, limits, shares, .. } = self;
+        let Self { layer, ping_path, ready_path, admin, fields, limits, shares, .. } = self;
         let files = Files::new(shares.to_s3);
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, http1) = (Refusals::default(), Http1::new(&limits));
-        Shared { layer, ping_path, ready_path, admin, limits, admission, refusals, http1 }
+        Shared { layer, ping_path, ready_path, admin, fields, limits, admission, refusals, http1 }
     }
 }
 

@@ -117,3 +117,31 @@ async fn a_body_that_nobody_wants_is_not_read_for_ever() {
     let body = time::timeout(BOUND, async { while connection.write_all(&[7; 65_536]).await.is_ok() {} });
     assert!(body.await.is_ok(), "it still reads");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn constant_fields_are_on_every_answer() {
+    let flags = [
+        "--response-header",
+        "Strict-Transport-Security: max-age=63072000",
+        "--response-header=X-Content-Type-Options: nosniff",
+    ];
+    let proxy = Proxy::start(&flags).await;
+    for (request, status) in [
+        (get("/small.txt"), 200),
+        (get("/small.txt").replace("Connection", "Range: bytes=0-0\r\nConnection"), 206),
+        (get("/small.txt").replace("GET", "POST"), 405),
+        (get("/small.txt").replace("GET", "OPTIONS"), 204),
+        (get("/none"), 404),
+        (get("/ping"), 200),
+        (get("/ready"), 200),
+        (get("/a").replace("Host", "X-Host"), 400),
+    ] {
+        let answer = proxy.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}{answer}");
+        for field in
+            ["strict-transport-security: max-age=63072000\r\n", "x-content-type-options: nosniff\r\n"]
+        {
+            assert!(answer.contains(field), "{field} is not in the answer to {request}{answer}");
+        }
+    }
+}
