@@ -21,7 +21,7 @@ use crate::{
     origin::{Addressing, CircuitBreaker, Hedging, InFlightLimits, RetryPolicy, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
     response::{Answers, CacheControlRule, ContentTypeFix, Cors},
-    route::BucketResolver,
+    route::{BucketResolver, DotSegments},
 };
 
 /// Builds a [`Mount`](crate::Mount). Nothing is checked before [`build`](Self::build), which names the first error.
@@ -33,6 +33,7 @@ pub struct MountBuilder {
     host: Option<String>,
     prefix: String,
     cache_bust_segment: bool,
+    dot_segments: DotSegments,
     /// Everything except the endpoint URL, which is parsed when the mount is built.
     addressing: Addressing,
     endpoint_url: Option<String>,
@@ -94,6 +95,7 @@ impl MountBuilder {
             host: None,
             prefix: String::new(),
             cache_bust_segment: false,
+            dot_segments: DotSegments::default(),
             addressing: Addressing::default(),
             endpoint_url: None,
             connect_to: None,
@@ -151,6 +153,14 @@ impl MountBuilder {
     /// (RFC 8246), whatever the mount's defaults are.
     pub fn cache_bust_segment(mut self, on: bool) -> Self {
         self.cache_bust_segment = on;
+        self
+    }
+
+    /// Drops segments `.` from paths, so that `/apt/./Packages` names the object `Packages`, as apt asks for it if a flat
+    /// repository is given as `deb URL ./`. Off by default: such a path is refused, since browsers never send it, and some
+    /// servers behind would resolve it. A segment `..` is always refused.
+    pub fn drop_dot_segments(mut self, on: bool) -> Self {
+        self.dot_segments = if on { DotSegments::Dropped } else { DotSegments::Refused };
         self
     }
 

@@ -8,6 +8,16 @@ pub(crate) struct KeyMapping {
     /// Empty, or ending with a slash.
     prefix: String,
     cache_bust_segment: bool,
+    dot_segments: DotSegments,
+}
+
+/// What becomes of segments `.` in paths. One of `..` is refused in any case: it could leave the mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum DotSegments {
+    #[default]
+    Refused,
+    /// `a/./b` is `a/b` (RFC 3986 §5.2.4).
+    Dropped,
 }
 
 /// The text is not a key prefix.
@@ -17,7 +27,11 @@ pub(crate) struct InvalidPrefix(());
 // === impl KeyMapping ===
 
 impl KeyMapping {
-    pub(crate) fn new(prefix: &str, cache_bust_segment: bool) -> Result<Self, InvalidPrefix> {
+    pub(crate) fn new(
+        prefix: &str,
+        cache_bust_segment: bool,
+        dot_segments: DotSegments,
+    ) -> Result<Self, InvalidPrefix> {
         let proper = !prefix.starts_with('/')
             && !prefix.contains('\0')
             && !has_dot_segment(prefix)
@@ -26,7 +40,7 @@ impl KeyMapping {
             return Err(InvalidPrefix(()));
         }
         let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
-        Ok(Self { prefix: format!("{prefix}{slash}"), cache_bust_segment })
+        Ok(Self { prefix: format!("{prefix}{slash}"), cache_bust_segment, dot_segments })
     }
 
     /// The key that `rest` (raw, as in the URI, without the mount's slash) names, and the cache-bust segment before it.
@@ -47,7 +61,10 @@ impl KeyMapping {
 
     /// The key that `rest` names, without regard to cache-bust segments.
     pub(crate) fn key(&self, rest: &str) -> Result<ObjectKey, InvalidKey> {
-        let name = decode_once(rest)?;
+        let mut name = decode_once(rest)?;
+        if self.dot_segments == DotSegments::Dropped && has_dot_segment(&name) {
+            name = without_dots(&name).into();
+        }
         if name.is_empty() {
             return Err(InvalidKey::Empty);
         }
@@ -59,6 +76,15 @@ impl KeyMapping {
         key.push_str(&name);
         ObjectKey::new(key)
     }
+}
+
+/// A path without its segments `.`, each with the slash behind it.
+fn without_dots(path: &str) -> String {
+    let mut kept = String::with_capacity(path.len());
+    for segment in path.split_inclusive('/').filter(|segment| !matches!(*segment, "." | "./")) {
+        kept.push_str(segment);
+    }
+    kept
 }
 
 // === impl InvalidPrefix ===
@@ -106,6 +132,44 @@ mod tests {
         }
     }
 
+    /// As apt's flat repositories ask: `deb URL ./` is `URL/./Packages`.
+    #[test]
+    fn a_segment_of_one_dot_is_dropped_if_it_may_be() {
+        let apt = KeyMapping::new("apt", false, DotSegments::Dropped).unwrap();
+        for (rest, expected) in [
+            ("./Packages", Ok("apt/Packages")),
+            ("a/./b/././c", Ok("apt/a/b/c")),
+            ("a/.", Ok("apt/a/")),
+            ("%2E/a", Ok("apt/a")),
+            ("a%2f.%2Fb", Ok("apt/a/b")),
+            (".//a", Ok("apt//a")),
+            (".a/b./c", Ok("apt/.a/b./c")),
+            ("a/.../b", Ok("apt/a/.../b")),
+            ("a//b", Ok("apt/a//b")),
+            (".", Err(InvalidKey::Empty)),
+            ("./", Err(InvalidKey::Empty)),
+            ("..", Err(InvalidKey::DotSegment)),
+            ("./../a", Err(InvalidKey::DotSegment)),
+            ("a/..", Err(InvalidKey::DotSegment)),
+            ("a/./..%2fb", Err(InvalidKey::DotSegment)),
+            (".\\a", Err(InvalidKey::DotSegment)),
+            ("a\\.\\b", Err(InvalidKey::DotSegment)),
+        ] {
+            assert_eq!(key(&apt, rest).as_deref(), expected.as_ref().copied(), "{rest}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_of_a_path_is_that_path_without_dots(path in "[a./]{0,24}") {
+            let naive: Vec<_> = path.split('/').collect();
+            let last = naive.len() - 1;
+            let naive = naive.iter().enumerate().filter(|(n, segment)| *n == last || **segment != ".");
+            let naive: Vec<_> = naive.map(|(n, s)| if n == last && *s == "." { "" } else { *s }).collect();
+            prop_assert_eq!(without_dots(&path), naive.join("/"));
+        }
+    }
+
     #[test]
     fn what_names_no_key_is_refused() {
         let plain = KeyMapping::default();
@@ -130,7 +194,7 @@ mod tests {
     #[test]
     fn a_prefix_stands_before_every_key_and_counts_for_its_length() {
         for prefix in ["web/site", "web/site/"] {
-            let mapping = KeyMapping::new(prefix, false).unwrap();
+            let mapping = KeyMapping::new(prefix, false, DotSegments::Refused).unwrap();
             assert_eq!(key(&mapping, "a.jpg").as_deref(), Ok("web/site/a.jpg"));
             assert_eq!(key(&mapping, "/a.jpg").as_deref(), Ok("web/site//a.jpg"));
             assert_eq!(key(&mapping, ""), Err(InvalidKey::Empty), "the prefix itself is not served");
@@ -138,13 +202,13 @@ mod tests {
             assert!(key(&mapping, &"k".repeat(1015)).is_ok());
         }
         for prefix in ["/web", "web/../x", "..", "a\0"] {
-            assert!(KeyMapping::new(prefix, false).is_err(), "{prefix:?}");
+            assert!(KeyMapping::new(prefix, false, DotSegments::Refused).is_err(), "{prefix:?}");
         }
     }
 
     #[test]
     fn only_a_leading_cache_bust_segment_is_dropped() {
-        let mapping = KeyMapping::new("", true).unwrap();
+        let mapping = KeyMapping::new("", true, DotSegments::Refused).unwrap();
         for (rest, expected) in [
             ("--1/a.jpg", "a.jpg"),
             ("--v1.2_b-c/a/b", "a/b"),
@@ -188,7 +252,7 @@ mod tests {
 
         #[test]
         fn no_path_escapes_the_prefix(rest in nasty_path(), bust in any::<bool>()) {
-            let mapping = KeyMapping::new("tenant/a", bust).unwrap();
+            let mapping = KeyMapping::new("tenant/a", bust, DotSegments::Refused).unwrap();
             if let Ok(key) = mapping.key(&rest) {
                 let inside = key.as_str().strip_prefix("tenant/a/").expect("the prefix stands first");
                 // A naive model: resolving the key as a path must never climb.

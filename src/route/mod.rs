@@ -8,5 +8,5 @@ mod mount_path;
 pub use bucket_source::BucketResolver;
 pub(crate) use bucket_source::{BucketSource, split_bucket};
 pub(crate) use host::HostName;
-pub(crate) use key_mapping::KeyMapping;
+pub(crate) use key_mapping::{DotSegments, KeyMapping};
 pub(crate) use mount_path::MountPath;

@@ -37,6 +37,7 @@ pub(super) fn read(
 
     let builder = bucket(source, table, &place)?
         .cache_bust_segment(table.cache_bust_segment)
+        .drop_dot_segments(table.drop_dot_segments)
         .allow_versions(table.allow_versions)
         .allow_downloads(table.allow_downloads)
         .path_style(table.path_style)

@@ -122,6 +122,7 @@ pub(super) struct MountTable {
     pub(super) buckets_from_path: Option<Spanned<Vec<Text>>>,
     pub(super) prefix: Option<Text>,
     pub(super) cache_bust_segment: bool,
+    pub(super) drop_dot_segments: bool,
     pub(super) allow_versions: bool,
     pub(super) allow_downloads: bool,
     pub(super) region: Option<Text>,

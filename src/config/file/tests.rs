@@ -33,6 +33,7 @@ host = "media.example.com"
 bucket = "studio-media"
 prefix = "website"
 cache_bust_segment = true
+drop_dot_segments = true
 allow_versions = true
 allow_downloads = true
 region = "${REGION}"
@@ -165,6 +166,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .host("media.example.com")
             .prefix("website")
             .cache_bust_segment(true)
+            .drop_dot_segments(true)
             .allow_versions(true)
             .allow_downloads(true)
             .region("us-west-2")
