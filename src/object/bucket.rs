@@ -7,6 +7,9 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// and `_` are allowed, for S3-compatible servers and buckets made before 2018. The SDK's endpoint rules check an ARN
 /// when the mount is built.
 ///
+/// `tenant:name` is a bucket of another tenant of Ceph's Object Gateway, for mounts with an endpoint URL ([Ceph, "RGW
+/// Multi-tenancy"](https://docs.ceph.com/en/latest/radosgw/multitenancy/)). `:name` is one without a tenant.
+///
 /// ```
 /// use tower_s3_proxy::BucketName;
 ///
@@ -32,7 +35,7 @@ impl BucketName {
     /// [`InvalidBucketName`] if it is none of these.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidBucketName> {
         let name = name.into();
-        if is_arn(&name) || is_name(&name) {
+        if is_arn(&name) || is_name(&name) || is_of_tenant(&name) {
             Ok(Self(name.into()))
         } else {
             Err(InvalidBucketName::new(&name))
@@ -42,6 +45,11 @@ impl BucketName {
     /// The name as given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it names a bucket of a tenant, which only Ceph has.
+    pub(crate) fn is_of_tenant(&self) -> bool {
+        !self.0.starts_with("arn:") && self.0.contains(':')
     }
 }
 
@@ -57,6 +65,13 @@ fn is_name(name: &str) -> bool {
         && edge(bytes.last())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
         && !name.contains("..")
+}
+
+/// Tenants have letters, digits and underscores.
+fn is_of_tenant(name: &str) -> bool {
+    name.split_once(':').is_some_and(|(tenant, bucket)| {
+        tenant.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && is_name(bucket)
+    })
 }
 
 impl FromStr for BucketName {
@@ -90,7 +105,7 @@ impl fmt::Debug for BucketName {
 impl InvalidBucketName {
     /// What a name must be, without the one that was refused.
     pub(crate) const RULE: &'static str = "not a bucket name: 3 to 63 letters, digits, '.', '-' and '_' (255 on servers that \
-                                           allow it), beginning and ending with a letter or digit; or an access-point ARN";
+                                           allow it), beginning and ending with a letter or digit; or an access-point ARN; or TENANT:NAME on Ceph";
 
     fn new(name: &str) -> Self {
         // Whoever sends an event decides on the length.
@@ -125,6 +140,9 @@ mod tests {
             "Legacy_Bucket",
             "my-ap-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias",
             "arn:aws:s3:us-west-2:123456789012:accesspoint/media",
+            "studio:media",
+            "studio_2:my.bucket-1",
+            ":media",
         ] {
             assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
         }
@@ -132,7 +150,27 @@ mod tests {
 
     #[test]
     fn what_could_change_the_host_or_path_is_refused() {
-        for name in ["", "ab", "a/b", "a..b", "-abc", "abc.", "a b c", "a%2fb", "ab@c", "a:b:c", "a?b"] {
+        for name in [
+            "",
+            "ab",
+            "a/b",
+            "a..b",
+            "-abc",
+            "abc.",
+            "a b c",
+            "a%2fb",
+            "ab@c",
+            "a:b:c",
+            "a?b",
+            "a:bc",
+            "a-b:media",
+            "a/b:media",
+            "a:media:x",
+            "media:",
+        ] {
+            assert!(BucketName::parse(name).is_err(), "{name:?}");
+        }
+        for name in ["a%:media", "..:media", "@:media"] {
             assert!(BucketName::parse(name).is_err(), "{name:?}");
         }
     }

@@ -94,6 +94,10 @@ impl Addressing {
     /// Resolves the bucket's endpoint by the SDK's endpoint rules.
     pub(crate) fn resolve(&self, bucket: &BucketName) -> Result<Endpoint, EndpointError> {
         check_kind(bucket)?;
+        if bucket.is_of_tenant() && self.endpoint_url.is_none() {
+            let message = "AWS has no tenants: a bucket TENANT:NAME is for Ceph, with the URL of its server (endpoint_url)";
+            return Err(EndpointError(message.to_owned()));
+        }
         let params = Params::builder()
             .bucket(bucket.as_str())
             .region(self.region.clone())
@@ -240,7 +244,7 @@ mod tests {
     fn the_sdks_rules_place_every_kind_of_bucket() {
         let minio = |a: &mut Addressing| a.endpoint_url = Some(url("http://minio.local:9000"));
         type Row = (&'static str, fn(&mut Addressing), &'static str);
-        let rows: [Row; 8] = [
+        let rows: [Row; 10] = [
             ("media", |_| {}, "https://media.s3.us-west-2.amazonaws.com"),
             ("my.media", |_| {}, "https://s3.us-west-2.amazonaws.com/my.media"),
             ("media", |a| a.path_style = true, "https://s3.us-west-2.amazonaws.com/media"),
@@ -248,6 +252,9 @@ mod tests {
             ("media", |a| a.dual_stack = true, "https://media.s3.dualstack.us-west-2.amazonaws.com"),
             ("media", |a| a.accelerate = true, "https://media.s3-accelerate.amazonaws.com"),
             ("media", minio, "http://media.minio.local:9000"),
+            // Of a tenant of Ceph.
+            ("studio:media", minio, "http://minio.local:9000/studio%3Amedia"),
+            (":media", minio, "http://minio.local:9000/%3Amedia"),
             (
                 "arn:aws:s3:us-west-2:123456789012:accesspoint:media",
                 |_| {},
@@ -278,6 +285,8 @@ mod tests {
     fn what_the_rules_refuse_says_why() {
         let accelerate = |a: &mut Addressing| (a.accelerate, a.fips) = (true, true);
         assert_eq!(resolve("media", accelerate).unwrap_err(), "Accelerate cannot be used with FIPS");
+        let why = resolve("studio:media", |_| {}).unwrap_err();
+        assert!(why.contains("AWS has no tenants"), "{why}");
         for multi_region in [
             "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap",
             "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",

@@ -96,12 +96,15 @@ impl BucketGlobs {
     }
 
     /// An ARN in a URL could name any account's bucket; only names can be allowed by glob. A directory bucket costs a signed
-    /// session, and a host name of its own: a visitor cannot name one unless a glob says so by its ending.
+    /// session, and a host name of its own: a visitor cannot name one unless a glob says so by its ending. Nor can one name a
+    /// bucket of another tenant (Ceph) unless a glob has a colon.
     fn allow(&self, name: &BucketName) -> bool {
+        let is_of_tenant = name.is_of_tenant();
         let name = name.as_str();
         let matches = || self.set.matches(name).into_iter().filter_map(|n| self.texts.get(n));
         match DIRECTORY_ENDINGS.into_iter().find(|ending| name.ends_with(ending)) {
             Some(ending) => matches().any(|glob| glob.ends_with(ending)),
+            None if is_of_tenant => matches().any(|glob| glob.contains(':')),
             None => !name.contains(':') && self.set.is_match(name),
         }
     }
@@ -167,6 +170,25 @@ mod tests {
             assert_eq!(split.as_ref().map(|(name, rest)| (name.as_str(), *rest)), expected, "{rest}");
         }
         assert!(BucketSource::from_path(["a["]).is_err());
+    }
+
+    #[test]
+    fn a_bucket_of_a_tenant_needs_a_glob_with_a_colon() {
+        for (glob, name, is_allowed) in [
+            ("*", "studio:media", false),
+            ("*media", "studio:media", false),
+            ("studio:*", "studio:media", true),
+            ("studio:*", "studio%3Amedia", true),
+            ("studio:*", "other:media", false),
+            ("*:media", "other:media", true),
+            ("*:*", "arn:aws:s3:us-east-1:1:accesspoint/media", false),
+        ] {
+            let BucketSource::FromPath(allowed) = BucketSource::from_path(["public", glob]).unwrap() else {
+                unreachable!()
+            };
+            let path = format!("{name}/key");
+            assert_eq!(split_bucket(&allowed, &path).is_some(), is_allowed, "{glob} {name}");
+        }
     }
 
     #[test]

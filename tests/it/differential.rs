@@ -78,7 +78,15 @@ const TERMS: [&str; 5] = [
     "x-amz-server-side-encryption-customer-key-md5",
 ];
 
-const STYLES: [Style; 13] = [
+const STYLES: [Style; 14] = [
+    // Of a tenant of Ceph.
+    Style {
+        bucket: "studio:media",
+        ours: |mount| mount.endpoint_url("http://store.test:8333"),
+        sdks: |config| config.endpoint_url("http://store.test:8333"),
+        terms: Terms::None,
+        base: "http://store.test:8333/studio%3Amedia/",
+    },
     Style {
         bucket: "media",
         ours: |mount| mount,
