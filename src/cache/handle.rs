@@ -106,7 +106,7 @@ impl Cache {
     }
 
     /// Purges the objects that an event notification of S3 names, and returns how many there were. The notification can
-    /// be as S3, EventBridge, SNS or SQS deliver it.
+    /// be as S3, EventBridge, SNS, SQS or R2 deliver it.
     ///
     /// # Errors
     ///

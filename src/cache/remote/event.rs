@@ -9,8 +9,9 @@ use crate::object::{BucketName, InvalidBucketName, InvalidKey, ObjectKey};
 /// The objects that have changed, read from S3's JSON notification.
 ///
 /// It reads S3's own notifications (`Records`), its events on EventBridge (`detail-type`), either of them in the
-/// envelope of an SNS message (`Message`) or of an SQS message (`Body`, or `body` from Lambda), lists of all these, and
-/// envelopes in envelopes: several topics may feed one queue. It skips events that change no object (S3's test event,
+/// envelope of an SNS message (`Message`) or of an SQS message (`Body`, or `body` from Lambda), R2's event notifications
+/// (`action`) and the messages of a queue of Cloudflare's (`messages`), lists of all these, and envelopes in envelopes:
+/// several topics may feed one queue. It skips events that change no object (S3's test event,
 /// `ObjectAccessed` of MinIO, transitions between storage classes, replication, events of other services).
 ///
 /// Events name a bucket by its name, never by an access point. Nothing here proves who sent the text: admit only
@@ -128,8 +129,13 @@ impl S3Event {
         if let Some(kind) = fields.get("Type") {
             return self.read_sns(kind, value, depth);
         }
-        // The response of SQS's `ReceiveMessage`, or one of its messages.
-        if let Some(enveloped) = ["Messages", "Body", "body"].iter().find_map(|name| fields.get(*name)) {
+        if fields.contains_key("action") && fields.contains_key("object") {
+            return self.read_r2(value);
+        }
+        // The response of SQS's `ReceiveMessage`, or one of its messages; or those of a queue of Cloudflare's.
+        if let Some(enveloped) =
+            ["Messages", "messages", "Body", "body"].iter().find_map(|name| fields.get(*name))
+        {
             return self.read(enveloped, depth);
         }
         // The test event that S3 sends when notifications are configured.
@@ -179,6 +185,15 @@ impl S3Event {
         let key = text(event, "/detail/object/key")?;
         let version_id = event.pointer("/detail/object/version-id").and_then(Value::as_str);
         self.push(bucket, key.to_owned(), version_id)
+    }
+
+    /// An event notification of R2, where keys are not encoded ([R2, "Event
+    /// notifications"](https://developers.cloudflare.com/r2/buckets/event-notifications/)). Each of its actions changes the
+    /// object: `PutObject`, `CopyObject`, `CompleteMultipartUpload`, `DeleteObject`, `LifecycleDeletion`.
+    fn read_r2(&mut self, event: &Value) -> Result<(), InvalidEvent> {
+        text(event, "/action")?;
+        let (bucket, key) = (text(event, "/bucket")?, text(event, "/object/key")?);
+        self.push(bucket, key.to_owned(), None)
     }
 
     /// A message of SNS
@@ -287,7 +302,7 @@ impl fmt::Display for InvalidEvent {
         match &self.0 {
             Reason::Json(_) => f.write_str("the event, or one inside it, is not JSON"),
             Reason::TooDeep => write!(f, "the event is enveloped more than {MAX_DEPTH} times"),
-            Reason::UnknownShape => f.write_str("not an event of S3, EventBridge, SNS or SQS"),
+            Reason::UnknownShape => f.write_str("not an event of S3, EventBridge, SNS, SQS or R2"),
             Reason::Missing(pointer, what) => write!(f, "the event lacks {what} at {pointer}"),
             Reason::Bucket(_) => f.write_str("the event has no valid bucket name"),
             Reason::Key(_) => f.write_str("the event has no valid key"),

@@ -278,10 +278,10 @@ fn what_is_wrong_is_said() {
         ("{".to_owned(), "the event, or one inside it, is not JSON"),
         ("\"Hello\"".to_owned(), "the event, or one inside it, is not JSON"),
         (sns(&put("a")).to_string().replace("{\\\"Records", "<"), "the event, or one inside it, is not JSON"),
-        ("{}".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
-        ("1".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
-        ("[null]".to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
-        (r#"{"Event": "other"}"#.to_owned(), "not an event of S3, EventBridge, SNS or SQS"),
+        ("{}".to_owned(), "not an event of S3, EventBridge, SNS, SQS or R2"),
+        ("1".to_owned(), "not an event of S3, EventBridge, SNS, SQS or R2"),
+        ("[null]".to_owned(), "not an event of S3, EventBridge, SNS, SQS or R2"),
+        (r#"{"Event": "other"}"#.to_owned(), "not an event of S3, EventBridge, SNS, SQS or R2"),
         (r#"{"Records": {}}"#.to_owned(), "the event lacks a list at /Records"),
         (r#"{"Type": "Notification"}"#.to_owned(), "the event lacks a text at /Message"),
         (r#"{"Type": "SubscriptionConfirmation"}"#.to_owned(), "the event lacks a text at /SubscribeURL"),
@@ -410,4 +410,58 @@ proptest! {
             prop_assert_eq!(event.changed().first().map(ChangedObject::key), expected.as_ref());
         }
     }
+}
+
+/// An event notification of R2 with everything that it writes.
+fn r2(action: &str, key: &str) -> Value {
+    json!({
+        "account": "3f4b7e3dcab231cbfdaa90a6a28bd548",
+        "action": action,
+        "bucket": "studio-media",
+        "object": {"key": key, "size": 65536, "eTag": "c846ff7a18f28c2e262116d6e8719ef0"},
+        "eventTime": "2026-01-02T03:04:05.678Z"
+    })
+}
+
+#[test]
+fn every_notification_of_r2_is_a_change_and_its_key_is_not_encoded() {
+    for action in ["PutObject", "CopyObject", "CompleteMultipartUpload", "DeleteObject", "LifecycleDeletion"]
+    {
+        for key in ["a/b.jpg", "red+flower 100%.jpg", "%41"] {
+            let event = parse(&r2(action, key)).unwrap();
+            assert_eq!(changed(&event), [("studio-media", key, None)], "{action}");
+        }
+    }
+    // What DeleteObject leaves out, and what CopyObject adds.
+    let mut copied = r2("CopyObject", "to");
+    copied["copySource"] = json!({"bucket": "studio-archive", "object": "from"});
+    assert_eq!(changed(&parse(&copied).unwrap()), [("studio-media", "to", None)]);
+    let mut deleted = r2("DeleteObject", "a");
+    deleted["object"] = json!({"key": "a"});
+    assert_eq!(changed(&parse(&deleted).unwrap()), [("studio-media", "a", None)]);
+}
+
+#[test]
+fn notifications_of_r2_come_in_lists_and_in_messages_of_queues() {
+    let (one, other) = (r2("PutObject", "a"), r2("DeleteObject", "b"));
+    let both = [("studio-media", "a", None), ("studio-media", "b", None)];
+    for json in [
+        json!([one, other]),
+        json!({"messages": [{"body": one, "attempts": 1}, {"body": other.to_string()}]}),
+    ] {
+        assert_eq!(changed(&parse(&json).unwrap()), both, "{json}");
+    }
+}
+
+#[test]
+fn a_notification_of_r2_that_lacks_something_says_what() {
+    for (field, message) in [("bucket", "/bucket"), ("object", "SQS or R2"), ("action", "SQS or R2")] {
+        let mut event = r2("PutObject", "a");
+        event.as_object_mut().unwrap().remove(field);
+        let why = parse(&event).unwrap_err().to_string();
+        assert!(why.contains(message), "{field}: {why}");
+    }
+    let mut event = r2("PutObject", "a");
+    event["object"] = json!({});
+    assert!(parse(&event).unwrap_err().to_string().contains("/object/key"));
 }
