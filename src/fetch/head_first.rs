@@ -16,7 +16,7 @@ use crate::{
     error::Failure,
     object::State,
     origin::{Answer, Asked, Mismatch, Refusal, S3ErrorCode, content_length},
-    request::{ByteRange, Purpose, Question, RangeSpec, ReadMethod},
+    request::{ByteRange, Purpose, Question, RangeSpec, ReadMethod, Span},
     response::{Boundary, Multipart},
 };
 
@@ -51,7 +51,13 @@ impl Read {
             Plan::Whole if total == Some(0) => Ok(respond(StatusCode::OK, fields, ObjectBody::Empty)),
             Plan::Whole => self.ask_for(None, total).await,
             Plan::Part(range) => self.ask_for(Some(range), total).await,
-            Plan::Parts(plan) => self.several(&fields, total.unwrap_or_default(), plan).await,
+            Plan::Parts(plan) => {
+                let length = total.unwrap_or_default();
+                match plan.spans(length) {
+                    Some(spans) => self.several(&fields, length, plan, spans).await,
+                    None => self.ask_for(None, total).await,
+                }
+            }
             plan @ Plan::NotModified => {
                 let (status, headers) = plan.head(&fields, 0);
                 Ok(respond(status, headers, ObjectBody::Empty))
@@ -105,9 +111,10 @@ impl Read {
         fields: &HeaderMap,
         total: u64,
         plan: Multipart,
+        spans: Vec<Span>,
     ) -> Result<Response<ObjectBody>, Doubt> {
         let state = State::of(fields, total);
-        let Some(first) = plan.spans().first().copied() else { return Err(Doubt::OtherState) };
+        let Some(first) = spans.first().copied() else { return Err(Doubt::OtherState) };
         let first = match self.object.part(first.range, &state, Cut::Small, Purpose::Begin).await {
             Ok(first) => first,
             Err(PartError::Origin(error)) => return Err(from_origin_error(error).into()),
@@ -120,7 +127,7 @@ impl Read {
         let (status, headers) = planned.head(fields, total);
         let Plan::Parts(plan) = planned else { return Err(Doubt::OtherState) };
         let object = Arc::clone(&self.object);
-        let body = MultipartBody::new(plan, first, move |range| {
+        let body = MultipartBody::new(plan, spans, first, move |range| {
             let (object, state) = (Arc::clone(&object), state.clone());
             Box::pin(async move {
                 let part = object.part(range, &state, Cut::Small, Purpose::Continue).await;

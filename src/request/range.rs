@@ -105,7 +105,6 @@ impl Ranges {
         match *parts {
             [] => Resolved::Unsatisfiable,
             [part] => Resolved::One(part),
-            _ if spans(parts.iter().copied()).len() > MAX_SPANS => Resolved::Whole,
             _ => Resolved::Several(parts),
         }
     }
@@ -117,24 +116,46 @@ const UNIT: &str = "bytes";
 /// Optional whitespace (RFC 9110 §5.6.3).
 const OWS: [char; 2] = [' ', '\t'];
 
-/// More are an attack rather than a request.
-const MAX_MEMBERS: usize = 256;
+/// More are an attack rather than a request. Delta updaters begin with 256.
+const MAX_MEMBERS: usize = 1024;
 
-/// Each is a request to S3: with more, the whole object is less work.
-const MAX_SPANS: usize = 16;
+/// Each span is a request to S3: with more, the whole object is less work.
+const MAX_SPANS: usize = 256;
+
+/// So many requests for one response are worth no byte that nobody asked for.
+const FEW_SPANS: usize = 16;
 
 /// In bytes: a gap of up to this size between two parts is read in vain, since leaving it out would cost one more
-/// request to S3.
-const SPANNED: u64 = 8 * 1024;
+/// request to S3. The larger ones are for more than a few spans.
+const SPANNED: [u64; 4] = [8 * 1024, 32 * 1024, 128 * 1024, 512 * 1024];
 
-/// Groups parts that are close to each other and in the order of their bytes.
-pub(crate) fn spans(parts: impl IntoIterator<Item = ByteRange>) -> Vec<Span> {
+/// In bytes: what is read in vain for the sake of fewer requests.
+const MAX_IN_VAIN: u64 = 1024 * 1024;
+
+/// The requests to S3 for these parts of an object of `total` bytes: those that are close to each other, and in the order
+/// of their bytes, share one. `None` if the whole object is less work.
+pub(crate) fn spans(parts: &(impl Iterator<Item = ByteRange> + Clone), total: u64) -> Option<Vec<Span>> {
+    let asked = parts.clone().fold(0_u64, |sum, part| sum.saturating_add(part.len()));
+    let most = total.min(asked.saturating_add(MAX_IN_VAIN));
+    let read = |spans: &[Span]| spans.iter().fold(0_u64, |sum, span| sum.saturating_add(span.range.len()));
+    let [usual, wider @ ..] = SPANNED;
+    let mut spans = spanned(parts.clone(), usual);
+    for gap in wider {
+        let fewer = spanned(parts.clone(), gap);
+        if spans.len() <= FEW_SPANS || read(&fewer) > most {
+            break;
+        }
+        spans = fewer;
+    }
+    (spans.len() <= MAX_SPANS && read(&spans) <= total).then_some(spans)
+}
+
+/// Groups parts with at most `gap` bytes between one and the next.
+fn spanned(parts: impl Iterator<Item = ByteRange>, gap: u64) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for part in parts {
         match spans.last_mut() {
-            Some(Span { range, parts })
-                if range.last < part.first && part.first - range.last - 1 <= SPANNED =>
-            {
+            Some(Span { range, parts }) if range.last < part.first && part.first - range.last - 1 <= gap => {
                 range.last = part.last;
                 *parts += 1;
             }

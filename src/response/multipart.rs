@@ -60,9 +60,9 @@ impl Multipart {
         widest.map_or(0, |range| head(Boundary(0), false, range, total, content_type).len() as u64)
     }
 
-    /// The spans to read from S3.
-    pub(crate) fn spans(&self) -> Vec<Span> {
-        spans(self.ranges())
+    /// The spans to read from S3, of an object of `total` bytes; `None` if the whole object is less work.
+    pub(crate) fn spans(&self, total: u64) -> Option<Vec<Span>> {
+        spans(&self.parts.iter().map(|part| part.range), total)
     }
 
     /// The parts in their order, each after its [`part_head`](Self::part_head).

@@ -97,9 +97,11 @@ fn two_lines_are_ambiguous_and_ignored() {
 #[test]
 fn more_members_than_anyone_needs_are_ignored() {
     let set = |members| vec!["0-1"; members].join(",,");
-    let Some(Ranges::Several(specs)) = parse(&format!("bytes={}", set(256))) else { panic!("256 are read") };
-    assert_eq!(specs.len(), 256);
-    assert_eq!(parse(&format!("bytes={}", set(257))), None);
+    let Some(Ranges::Several(specs)) = parse(&format!("bytes={}", set(1024))) else {
+        panic!("they are read")
+    };
+    assert_eq!(specs.len(), 1024);
+    assert_eq!(parse(&format!("bytes={}", set(1025))), None);
 }
 
 #[test]
@@ -164,29 +166,78 @@ fn of_several_ranges_those_near_each_other_are_one() {
     }
 }
 
-#[test]
-fn more_parts_than_requests_are_worth_are_the_whole() {
-    let set = |parts: u64, apart: u64| {
-        let parts = (0..parts).map(|n| format!("{}-{0}", n * apart)).collect::<Vec<_>>();
-        parse(&format!("bytes={}", parts.join(","))).unwrap().resolve(1_000_000, || 90)
-    };
-    assert!(matches!(set(16, 10_000), Resolved::Several(parts) if parts.len() == 16));
-    assert_eq!(set(17, 10_000), Resolved::Whole);
-    assert!(matches!(set(120, 8193), Resolved::Several(parts) if parts.len() == 120), "one request");
-    assert_eq!(set(120, 8194), Resolved::Whole);
-    assert!(matches!(set(18, 62_500), Resolved::Several(_)), "only parts that exist count");
+/// First and last byte and number of parts of the spans of these parts.
+fn spanned(parts: &[(u64, u64)], total: u64) -> Option<Vec<(u64, u64, usize)>> {
+    let spans = spans(&parts.iter().map(|&(first, last)| range(first, last)), total)?;
+    Some(spans.iter().map(|span| (span.range.first(), span.range.last(), span.parts)).collect())
+}
+
+/// So many parts of ten bytes, each so far from the last.
+fn apart(parts: u64, distance: u64) -> Vec<(u64, u64)> {
+    (0..parts).map(|n| (n * distance, n * distance + 9)).collect()
 }
 
 #[test]
 fn parts_in_their_order_and_close_to_each_other_are_one_request() {
-    let spanned = |parts: &[(u64, u64)]| -> Vec<(u64, u64, usize)> {
-        let spans = spans(parts.iter().map(|&(first, last)| range(first, last)));
-        spans.iter().map(|span| (span.range.first(), span.range.last(), span.parts)).collect()
-    };
-    assert_eq!(spanned(&[]), []);
-    assert_eq!(spanned(&[(0, 9), (8202, 8202), (9000, 9999)]), [(0, 9999, 3)]);
-    assert_eq!(spanned(&[(0, 9), (8203, 8203)]), [(0, 9, 1), (8203, 8203, 1)]);
-    assert_eq!(spanned(&[(200, 209), (0, 9), (100, 109)]), [(200, 209, 1), (0, 109, 2)]);
+    let total = 1_000_000;
+    for (parts, expected) in [
+        (&[][..], &[][..]),
+        (&[(0, 9), (8202, 8202), (9000, 9999)], &[(0, 9999, 3)]),
+        (&[(0, 9), (8203, 8203)], &[(0, 9, 1), (8203, 8203, 1)]),
+        (&[(200, 209), (0, 9), (100, 109)], &[(200, 209, 1), (0, 109, 2)]),
+    ] {
+        assert_eq!(spanned(parts, total).as_deref(), Some(expected), "{parts:?}");
+    }
+}
+
+#[test]
+fn more_than_a_few_requests_are_made_fewer_by_reading_what_lies_between() {
+    let requests = |parts, distance| spanned(&apart(parts, distance), 1 << 40).map(|spans| spans.len());
+    for (parts, distance, expected) in [
+        (16, 10_000, Some(16)),
+        // Beyond that, up to a mebibyte is read in vain.
+        (17, 10_000, Some(1)),
+        (100, 10_000, Some(1)),
+        (106, 10_000, Some(106)),
+        (17, 60_000, Some(1)),
+        (17, 100_000, Some(17)),
+        (256, 1_000_000, Some(256)),
+        (257, 1_000_000, None),
+        (1024, 8_000, Some(1)),
+    ] {
+        assert_eq!(requests(parts, distance), expected, "{parts} parts, each {distance} bytes from the last");
+    }
+}
+
+#[test]
+fn no_more_is_read_than_the_object_has() {
+    // Each pair is joined, and the pairs lie within each other.
+    let nested: Vec<_> =
+        (0..100).flat_map(|n| [(n * 10, n * 10 + 1), (8000 - n * 10, 8001 - n * 10)]).collect();
+    assert_eq!(spanned(&nested, 8100), None);
+    assert!(spanned(&nested[..4], 1 << 40).is_some());
+}
+
+proptest! {
+    #[test]
+    fn spans_have_all_parts_in_their_order_and_no_more_than_the_object(
+        (total, starts) in (1_u64..4_000_000).prop_flat_map(|total| {
+            (Just(total), prop::collection::vec((0..total, 1_u64..50_000), 0..300))
+        }),
+    ) {
+        let asked = starts.iter().map(|&(at, len)| range(at, (at + len - 1).min(total - 1)));
+        let parts = coalesce(asked, 90);
+        let Some(spans) = spans(&parts.iter().copied(), total) else { return Ok(()) };
+        let mut rest = parts.iter();
+        for span in &spans {
+            for part in rest.by_ref().take(span.parts) {
+                prop_assert!(span.range.first() <= part.first() && part.last() <= span.range.last());
+            }
+        }
+        prop_assert_eq!(rest.next(), None);
+        prop_assert!(spans.len() <= MAX_SPANS);
+        prop_assert!(spans.iter().map(|span| span.range.len()).sum::<u64>() <= total);
+    }
 }
 
 #[test]

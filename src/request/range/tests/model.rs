@@ -30,7 +30,7 @@ pub(super) fn parse(value: &[u8]) -> Option<Vec<Spec>> {
         }
         while take(&mut rest, |b| b == b' ' || b == b'\t').is_some() {}
         if rest.is_empty() {
-            return (1..=256).contains(&specs.len()).then_some(specs);
+            return (1..=1024).contains(&specs.len()).then_some(specs);
         }
         take(&mut rest, |b| b == b',')?;
     }
@@ -106,9 +106,7 @@ pub(super) fn resolve(specs: &[Spec], total: u64, gap: u64) -> Parts {
     if specs.len() > 1 {
         while merge_two(&mut parts, gap) {}
     }
-    // Requests to S3: one spans a small gap between parts.
-    let new_requests = parts.windows(2).filter(|two| two[1].0 < two[0].1 || two[1].0 - two[0].1 - 1 > 8192);
-    (new_requests.count() < 16).then_some(parts)
+    Some(parts)
 }
 
 /// Merges the first two that are near each other, until there are none.
