@@ -154,8 +154,10 @@ async fn refusals_tell_the_client_little() {
         ("skewed", Denial::SignatureDoesNotMatch),
         ("expired", Denial::ExpiredToken),
         ("moved", Denial::Other { code: "PermanentRedirect", status: StatusCode::MOVED_PERMANENTLY }),
-        ("odd", Denial::Other { code: "NeverHeardOf", status: StatusCode::IM_A_TEAPOT }),
-        ("mute", Denial::Other { code: "NeverHeardOf", status: StatusCode::FORBIDDEN }),
+        ("odd", Denial::Other { code: "NeverHeardOf", status: StatusCode::NOT_IMPLEMENTED }),
+        ("mute", Denial::Other { code: "NeverHeardOf", status: StatusCode::UNAUTHORIZED }),
+        ("teapot", Denial::Other { code: "NeverHeardOf", status: StatusCode::IM_A_TEAPOT }),
+        ("closed", Denial::Other { code: "NeverHeardOf", status: StatusCode::FORBIDDEN }),
     ] {
         s3.store().deny(BUCKET, key, denial);
     }
@@ -178,6 +180,8 @@ async fn refusals_tell_the_client_little() {
         ("/moved", &[], Kind::OriginMisconfigured, 502, "origin_misconfigured"),
         ("/odd", &[], Kind::OriginBroken, 502, "origin_broken"),
         ("/mute", &[], Kind::OriginRefused, 502, "origin_refused"),
+        ("/teapot", &[], Kind::NotFound, 404, "not_found"),
+        ("/closed", &[], Kind::NotFound, 404, "not_found"),
     ];
     for (path, fields, kind, status, code) in rows {
         for method in ["GET", "HEAD"] {

@@ -106,9 +106,9 @@ impl MountBuilder {
     /// S3's response has been read, or is dropped. Reads for clients, fills of the cache and refreshes in the background
     /// count, and [credential sets](Self::credential_set) count together. What is answered from the cache does not.
     ///
-    /// Beyond that, requests [wait](Self::max_queued). A response that has begun and needs S3 again waits however many do, for as
-    /// long as the [response time-out](crate::TransportBuilder::response_timeout), and for one request of the queue at
-    /// most.
+    /// Beyond that, requests [wait](Self::max_queued). A response that has begun and needs S3 again waits however many do: for
+    /// as long as the [response time-out](crate::transport::TransportBuilder::response_timeout), and for one request of the
+    /// queue at most.
     pub fn max_in_flight(mut self, limit: usize) -> Self {
         self.in_flight.max_in_flight = limit;
         self

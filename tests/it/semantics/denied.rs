@@ -53,7 +53,7 @@ async fn a_burst_of_heads_with_refused_credentials_is_never_not_found() {
         (403, "SignatureDoesNotMatch"),
         (400, "ExpiredToken"),
         (403, "RequestTimeTooSkewed"),
-        (403, "NeverHeardOf"),
+        (401, "NeverHeardOf"),
     ] {
         let lies = [Lie::Refuses(status, code, Often::Always)];
         let origin = LyingOrigin::start(&Object::of_size(10), &lies).await;
