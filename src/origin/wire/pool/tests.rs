@@ -623,10 +623,10 @@ async fn a_request_that_is_sent_again_goes_to_another_address() {
     let addresses = [one.port, other.port].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     // The pool chooses at random: either of the two can be the first.
     for _ in 0..16 {
-        let mut pool = pool(settings(), 80);
-        let shared = Arc::get_mut(&mut pool.0).unwrap();
-        shared.dialer =
-            Dialer::new(("s3.test", 80), None, settings().dial, Arc::default()).knowing(addresses.to_vec());
+        let mut shared = Arc::into_inner(pool(settings(), 80).0).expect("nobody else has it");
+        let dialer = Dialer::new(("s3.test", 80), None, settings().dial, Arc::default());
+        shared.dialer = dialer.knowing(addresses.to_vec());
+        let pool = Pool(Arc::new(shared));
         let response = pool.send(request(), Reuse::Allowed).await.unwrap();
         response.body().avoid_peer();
         let avoided = addresses.map(|address| pool.0.dialer.avoids(&address));
