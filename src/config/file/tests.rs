@@ -12,6 +12,7 @@ use crate::{
     BucketName, Cache, ConfigError, ConfigErrorKind, Cors, Mount, S3ProxyConfig, Transport,
     cache::{CacheTtl, ClientControl},
     credentials::CredentialsSource,
+    resilience::{AbsentObject, CircuitBreaker, Hedging, ReplicaCache, RetryPolicy},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
 };
 
@@ -47,6 +48,9 @@ transport = { connect_timeout_ms = 1500, tls_timeout_ms = 2500, response_timeout
 max_in_flight = 32
 max_queued = 16
 queue_timeout_ms = 250
+retry = { max_attempts = 3, first_pause_ms = 20, longest_pause_ms = 500, deadline_ms = 4000 }
+circuit_breaker = { failures = 7, interval_ms = 300 }
+hedge = { quantile = 0.9, at_least_ms = 5, per_thousand = 20 }
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
 cache_ttl_secs = 600
@@ -190,6 +194,15 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
             .max_in_flight(32)
             .max_queued(16)
             .queue_timeout(Duration::from_millis(250))
+            .retry(
+                RetryPolicy::default()
+                    .max_attempts(3)
+                    .first_pause(Duration::from_millis(20))
+                    .longest_pause(Duration::from_millis(500))
+                    .deadline(Duration::from_secs(4)),
+            )
+            .circuit_breaker(CircuitBreaker::default().failures(7).interval(Duration::from_millis(300)))
+            .hedge(Hedging::default().quantile(0.9).at_least(Duration::from_millis(5)).per_thousand(20))
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),
             )
@@ -247,6 +260,42 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
     assert_eq!(keys.access_key_id(), "AKIDEXAMPLE");
     assert_eq!(keys.secret_access_key(), SECRET);
     assert_eq!(keys.session_token(), Some("t0ken-value"));
+}
+
+#[tokio::test]
+async fn a_replica_has_the_credentials_of_its_mount_or_its_own() {
+    let own = "access_key_id = \"AKIDREPLICA\"\nsecret_access_key = \"not-a-secret\"\n";
+    for (credentials, access_key_id) in [("", "AKIDMOUNT"), (own, "AKIDREPLICA")] {
+        let text = format!(
+            "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\naccess_key_id = \"AKIDMOUNT\"\n\
+             secret_access_key = \"not-a-secret\"\n[mount.replica]\nbucket = \"media-eu\"\nregion = \"eu-central-1\"\n\
+             absent = \"ask-replica\"\ncache = \"apart\"\n{credentials}"
+        );
+        let config = file(&text).build(None).unwrap();
+        let replica = config.mounts()[0].0.replica.as_ref().unwrap();
+        assert_eq!((replica.absent, replica.cache), (AbsentObject::AskReplica, ReplicaCache::Apart));
+        assert_eq!(replica.bucket(&BucketName::parse("media").unwrap()).as_str(), "media-eu");
+        let origin = &replica.mount.0.origin;
+        assert_eq!(origin.access_key_id().await.as_deref(), Some(access_key_id), "{credentials}");
+    }
+}
+
+#[test]
+fn a_circuit_breaker_can_be_left_out_and_a_wrong_replica_is_told() {
+    let mount = "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\n";
+    let off = file(&format!("{mount}circuit_breaker = {{ enabled = false, failures = 3 }}\n"));
+    let built = format!("{:?}", CircuitBreaker::never());
+    assert!(format!("{:?}", off.mounts[0].builder).contains(&built));
+    for (table, told) in [
+        ("[mount.retry]\nmax_attempts = 0\n", "max_attempts is 0"),
+        ("[mount.hedge]\nquantile = 1.5\n", "between 0 and 1"),
+        ("[mount.replica]\nregion = \"us-east-2\"\n", "mount 1 (at \"/\"): the bucket is missing"),
+        ("[mount.replica]\nbucket = \"b2\"\ncache = \"none\"\n", "\"shared\" or \"apart\""),
+    ] {
+        let why =
+            ConfigFile::parse(&format!("{mount}{table}")).and_then(|file| file.build(None)).unwrap_err();
+        assert!(why.to_string().contains(told), "{why}");
+    }
 }
 
 #[tokio::test]
