@@ -74,7 +74,15 @@ async fn probe_all(mounts: &[Mount]) -> Result<(), ProxyError> {
 // === impl Mount ===
 
 impl Mount {
+    /// Whether it can answer: from its own bucket, or from the replica.
     async fn is_ready(&self) -> Result<(), ProxyError> {
+        match (self.is_answered().await, &self.0.replica) {
+            (Err(why), Some(replica)) => replica.mount.is_answered().await.map_err(|_| why),
+            (answered, _) => answered,
+        }
+    }
+
+    async fn is_answered(&self) -> Result<(), ProxyError> {
         match &self.0.bucket {
             BucketSource::Fixed(bucket) => self.probe(bucket).await,
             BucketSource::FromPath(_) | BucketSource::Resolver(_) => {

@@ -11,7 +11,7 @@ use std::{
 use http::StatusCode;
 use tokio::time::sleep;
 use tower_s3_proxy::{
-    Cache, ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind as Kind, RetryPolicy, S3Proxy,
+    Cache, ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind as Kind, RetryPolicy, S3Proxy, S3ProxyLayer,
     resilience::{AbsentObject, CircuitBreaker, Replica, ReplicaCache},
 };
 
@@ -66,6 +66,20 @@ async fn while_a_bucket_is_down_its_replica_answers() {
         let asked = origin.asked().len();
         assert!(asked <= 60 + 4 + 5, "{fate:?}: {asked}");
     }
+}
+
+#[tokio::test]
+async fn a_mount_whose_replica_answers_is_ready() {
+    let (origin, is_down) = switched(noise(10, 1), Fate::Refused(500, "InternalError")).await;
+    let (second, second_is_down) = switched(noise(10, 1), Fate::Refused(500, "InternalError")).await;
+    let mount = hasty(origin.mount()).replica(Replica::new(hasty(second.mount()).build().unwrap()));
+    let mount = mount.build().unwrap();
+    is_down.store(true, Ordering::Relaxed);
+    assert!(S3ProxyLayer::new(mount.clone()).ready().await.is_ok());
+    second_is_down.store(true, Ordering::Relaxed);
+    // Another layer, since a layer remembers for a second.
+    let error = S3ProxyLayer::new(mount).ready().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::OriginBusy);
 }
 
 #[tokio::test]
