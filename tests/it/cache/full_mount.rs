@@ -14,7 +14,7 @@ use tower_s3_proxy::{
 };
 
 use super::origin::{HANG, MIB, Object, Origin, eventually, noise};
-use crate::support::{Answer, ask, get, proxy, request};
+use crate::support::{Answer, ask, get, is_cached, proxy, request};
 
 /// Longer than what is turned away waits.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -143,6 +143,10 @@ async fn a_cached_body_waits_for_its_turn_to_ask_for_its_next_window() {
 
 #[tokio::test]
 async fn a_multipart_body_waits_for_its_turn_to_ask_for_its_next_parts() {
+    // A cache reads the first part to its end, whoever takes it.
+    if is_cached() {
+        return;
+    }
     let origin = Origin::start().await;
     let object = Object::new(noise(1_000_000, 1));
     origin.put("a", &object);
