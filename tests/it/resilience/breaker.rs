@@ -16,7 +16,7 @@ use super::origin::{Fate, Faulty, noise};
 use crate::support::{ask, get, proxy};
 
 const HANG: Duration = Duration::from_secs(30);
-const INTERVAL: Duration = Duration::from_millis(200);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 fn policy() -> CircuitBreaker {
     CircuitBreaker::default().failures(5).interval(INTERVAL)

@@ -45,12 +45,13 @@ async fn reads(hedging: Option<Hedging>) -> (Vec<Duration>, usize, u64) {
 async fn late_reads_are_asked_for_once_more_and_few_others() {
     let (plain, asked, _) = reads(None).await;
     assert_eq!(asked, READS);
-    assert!(plain[READS * 99 / 100] >= LATE, "one in a hundred is late");
+    let late = |reads: &[Duration]| reads.iter().filter(|took| **took >= LATE).count();
+    let unhedged = late(&plain);
+    assert!(unhedged >= READS / 100, "one in a hundred is late");
     let (hedged, asked, won) = reads(Some(Hedging::default())).await;
     // The first hundred tell what is late.
-    let late = hedged.iter().filter(|took| **took >= LATE).count();
-    assert!(late <= 8, "{late} of {READS} were late");
-    assert!(hedged[READS * 99 / 100] * 3 <= plain[READS * 99 / 100], "{:?}", hedged[READS * 99 / 100]);
+    let late = late(&hedged);
+    assert!(late * 2 < unhedged, "{late} of {READS} were late, {unhedged} without hedging");
     assert!(asked <= READS * 105 / 100 + 1, "{asked} requests for {READS} reads");
     assert!(won >= 5, "{won}");
 }
