@@ -50,6 +50,14 @@ impl Resilience {
         }
     }
 
+    /// A read ended with its first attempt. Only S3's answer earns a part of a token: a read that never got to S3, since the
+    /// breaker is open or too much is in flight, says nothing of it.
+    fn answered_at_once(&self, is_by_s3: bool) {
+        if is_by_s3 {
+            self.budget.succeeded();
+        }
+    }
+
     /// Whether the budget allows one more request than clients asked for.
     pub(crate) fn may_repeat(&self) -> bool {
         self.budget.withdraw()
@@ -58,5 +66,24 @@ impl Resilience {
     /// The repeated request was of use.
     pub(crate) fn repeated(&self) {
         self.budget.refund();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_that_never_got_to_s3_do_not_fill_the_budget() {
+        let resilience = Resilience::new(RetryPolicy::default(), CircuitBreaker::default(), None);
+        while resilience.may_repeat() {}
+        for _ in 0..1000 {
+            resilience.answered_at_once(false);
+        }
+        assert!(!resilience.may_repeat());
+        for _ in 0..5 {
+            resilience.answered_at_once(true);
+        }
+        assert!(resilience.may_repeat());
     }
 }

@@ -30,7 +30,7 @@ impl S3Origin {
         };
         match Trouble::of(&answered, self.now()) {
             None => {
-                self.resilience.budget.succeeded();
+                self.resilience.answered_at_once(answered.is_ok());
                 answered
             }
             // Boxed: rare, and large beside the rest.
@@ -52,16 +52,20 @@ impl S3Origin {
             && self.resilience.may_repeat()
         {
             tracing::debug!(bucket = %target.bucket, made, ?pause, why = %Why(&last), "S3 is asked again");
-            self.resilience.counters.retried();
             sleep(pause).await;
             let next = self.attempt(target, question, trouble.reuse).await;
             if matches!(next, Err(OriginError::LeftAlone { .. })) {
+                // S3 was not asked.
+                self.resilience.repeated();
                 break;
             }
+            self.resilience.counters.retried();
             made += 1;
             match Trouble::of(&next, self.now()) {
                 None => {
-                    self.resilience.repeated();
+                    if next.is_ok() {
+                        self.resilience.repeated();
+                    }
                     return next;
                 }
                 Some(Trouble { retry_after, .. }) => {
