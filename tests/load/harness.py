@@ -138,7 +138,8 @@ def run_origin(port_to, counts_from, one_in):
         Origin.faults = Faults(one_in)
         listener = socket.socket()
         # What S3 has in its own buffers is not this machine's to keep.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+        use_ethernet(listener)
         listener.bind(("127.0.0.1", 0))
         server = await asyncio.get_running_loop().create_server(Origin, sock=listener, backlog=4096)
         port_to.put(server.sockets[0].getsockname()[1])
@@ -236,10 +237,23 @@ class Proxy:
             self.process.wait()
 
 
+def use_ethernet(connection):
+    """Segments as on Ethernet: with loopback's of 64 KiB the system keeps megabytes for each connection."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+
+
+def tcp_memory():
+    """What all connections of this machine hold in the kernel, and from where on it is too much, in MiB."""
+    used = int(re.search(r"TCP:.* mem (\d+)", open("/proc/net/sockstat").read()).group(1))
+    most = int(open("/proc/sys/net/ipv4/tcp_mem").read().split()[2])
+    return used * 4 / 1024, most * 4 / 1024
+
+
 def slow_socket(source="127.0.0.1"):
-    """A client's, whose own machine keeps no more than 64 KiB: on loopback it is the proxy's machine, too."""
+    """A client's, of whom this machine keeps next to nothing: clients have machines of their own."""
     connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+    use_ethernet(connection)
     connection.bind((source, 0))
     return connection
 

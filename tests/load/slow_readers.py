@@ -89,7 +89,7 @@ def scenario(name, clients, binary, paths, checks, is_cached):
         slow = proxy.settled(5)
         during = measure_good(proxy.port, 8, "/good")
         slow = max(slow, proxy.resident())
-        counts = s3.counts()
+        counts, (kernel, most) = s3.counts(), tcp_memory()
         process.kill()
         process.join()
         each = (slow - idle - BURSTS) / len(paths) / KIB
@@ -97,6 +97,7 @@ def scenario(name, clients, binary, paths, checks, is_cached):
         print(
             f"{name}: {len(paths)} readers, resident {idle / MIB:.1f} -> {slow / MIB:.1f} MiB: {total:.1f} KiB each, "
             f"{max(each, 0):.1f} without the bursts; {counts['connections']} connections to S3; "
+            f"in the kernel, S3 and clients included: {kernel:.0f} of at most {most:.0f} MiB; "
             f"good clients: p50 {before['p50']:.1f} -> {during['p50']:.1f} ms, p99 {before['p99']:.1f} -> {during['p99']:.1f} ms"
         )
         checks.check(f"{name}: 128 KiB each", slow - idle <= len(paths) * 128 * KIB + BURSTS + HEADROOM)

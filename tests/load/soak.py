@@ -92,6 +92,8 @@ def main():
         while process.is_alive() and time.monotonic() - begun < seconds:
             time.sleep(min(5, seconds / 30))
             samples.append((time.monotonic() - begun, proxy.resident(), proxy.files()))
+            if len(samples) % 36 == 0:
+                print(f"after {samples[-1][0] / 60:4.1f} min: {samples[-1][1] / MIB:.1f} MiB, {samples[-1][2]} files", flush=True)
         counts = results.get(timeout=120)
         busy = (proxy.cpu() - cpu) / (time.monotonic() - begun)
         late = [(t, v) for t, v, _ in samples if t > seconds * WARM_UP]

@@ -1,6 +1,15 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::Waker,
+};
 
-/// What happens on a connection, as its parts note it and its [`Watch`](super::watch::Watch) reads it.
+use super::watch::Reason;
+
+/// What happens on a connection, as its parts note it and its [`Watch`](super::watch::Watch) reads it, and what the watch
+/// asks of it.
 ///
 /// Nobody looks at a clock here: the watch compares what it sees now and then. Nothing else depends on the order in
 /// which the numbers are seen, so that they are relaxed.
@@ -22,6 +31,10 @@ pub(crate) struct Activity {
     probe: AtomicBool,
     /// Whether to drop what waits in the kernel when the connection is closed.
     reset: AtomicBool,
+    /// Why the connection is to be closed.
+    verdict: OnceLock<Reason>,
+    /// Of the task of the connection. It stays when the task is woken, so that it is set only when it changes.
+    task: Mutex<Option<Waker>>,
 }
 
 /// The state of a connection at one moment.
@@ -77,10 +90,22 @@ impl Activity {
     /// Lets the next write ask the kernel.
     pub(crate) fn probe(&self) {
         self.probe.store(true, Relaxed);
+        self.wake();
     }
 
     pub(crate) fn take_probe(&self) -> bool {
         self.probe.swap(false, Relaxed)
+    }
+
+    /// Lets the connection be closed.
+    pub(crate) fn close(&self, reason: Reason) {
+        // The first reason stays.
+        let _ = self.verdict.set(reason);
+        self.wake();
+    }
+
+    pub(crate) fn verdict(&self) -> Option<Reason> {
+        self.verdict.get().copied()
     }
 
     /// Lets the connection be reset when it is closed.
@@ -90,6 +115,17 @@ impl Activity {
 
     pub(crate) fn is_reset(&self) -> bool {
         self.reset.load(Relaxed)
+    }
+
+    /// Lets the watch wake this task.
+    pub(crate) fn register(&self, task: &Waker) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.clone());
+    }
+
+    fn wake(&self) {
+        if let Some(task) = &*self.task.lock().unwrap_or_else(PoisonError::into_inner) {
+            task.wake_by_ref();
+        }
     }
 
     pub(crate) fn seen(&self) -> Seen {

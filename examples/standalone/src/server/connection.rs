@@ -3,7 +3,7 @@ use std::{
     fmt,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -18,12 +18,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
-use tokio::{
-    net::TcpStream,
-    sync::watch::Receiver,
-    task::unconstrained,
-    time::{self, Instant, Sleep},
-};
+use tokio::{net::TcpStream, sync::watch::Receiver, task::unconstrained, time};
 use tower_s3_proxy::S3Proxy;
 
 use super::{
@@ -38,7 +33,7 @@ use super::{
     request::OpenRequest,
     run::Shared,
     stream::ClientStream,
-    watch::{Reason, Verdict, Watch},
+    watch::Reason,
 };
 
 /// How HTTP/1 is spoken.
@@ -83,12 +78,13 @@ pub(crate) async fn serve(
     mut drain: Receiver<()>,
 ) {
     let _ = tcp.set_nodelay(true);
-    let timeouts = match seat.kind {
-        SeatKind::Regular => server.limits.timeouts,
-        SeatKind::Reserved(_) => server.limits.timeouts.reserved(),
+    let sweep = match seat.kind {
+        SeatKind::Regular => &server.sweeps.regular,
+        SeatKind::Reserved(_) => &server.sweeps.reserved,
     };
+    let timeouts = sweep.timeouts();
     let detected = tokio::select! {
-        detected = detect(&mut tcp, &timeouts) => detected,
+        detected = detect(&mut tcp, timeouts) => detected,
         _ = drain.changed() => return,
     };
     let (protocol, first) = match detected {
@@ -113,20 +109,20 @@ pub(crate) async fn serve(
         Protocol::Http2 => (Flood::new(server.limits.header_size), Closing::AtOnce),
     };
     let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood, closing));
-    let watch = Watch::new(protocol, timeouts, &activity, std::time::Instant::now());
+    let _watched = sweep.watch(protocol, &activity);
     let end = match protocol {
         Protocol::Http1 => {
             let http1 = match kind {
                 SeatKind::Regular => &server.http1.regular,
                 SeatKind::Reserved(_) => &server.http1.reserved,
             };
-            watched(pin!(http1.serve_connection(stream, service)), &activity, watch, drain).await
+            watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
         }
         Protocol::Http2 => {
             let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
             // Boxed: it is large, and rare behind a proxy that ends TLS.
             let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
-            watched(connection.as_mut(), &activity, watch, drain).await
+            watched(connection.as_mut(), &activity, drain).await
         }
     };
     match end {
@@ -139,44 +135,29 @@ pub(crate) async fn serve(
 }
 
 /// Drives a connection to its end, or until its time is over.
-async fn watched<C>(
-    mut connection: Pin<&mut C>,
-    activity: &Activity,
-    mut watch: Watch,
-    drain: Receiver<()>,
-) -> End
+async fn watched<C>(mut connection: Pin<&mut C>, activity: &Activity, drain: Receiver<()>) -> End
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    let mut alarm = pin!(time::sleep(watch.period()));
     let mut drained = pin!(unconstrained({
         let mut drain = drain.clone();
         async move { drop(drain.changed().await) }
     }));
     let mut is_draining = false;
-    // Neither the alarm nor the drain is polled with each piece of a response: they have the task's waker, and what
-    // they are asked instead is the load of one number.
+    // Neither the watch nor the drain is asked with each piece of a response: they have the task's waker, and what they are
+    // asked instead is the load of one number.
     let mut registered: Option<Waker> = None;
     let end = std::future::poll_fn(|cx| {
         if !registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             registered = Some(cx.waker().clone());
-            register(alarm.as_mut(), cx);
+            activity.register(cx.waker());
             is_draining = is_draining || drained.as_mut().poll(cx).is_ready();
             if is_draining {
                 connection.as_mut().graceful_shutdown();
             }
         }
-        while alarm.is_elapsed() {
-            match watch.look(activity.seen(), std::time::Instant::now()) {
-                Verdict::Close(reason) => return Poll::Ready(End::Closed(reason)),
-                Verdict::LookAgain(at) => {
-                    alarm.as_mut().reset(Instant::from_std(at));
-                    register(alarm.as_mut(), cx);
-                    // A socket counts as writable only when much of its buffer is free: a slow reader would seem to
-                    // take nothing.
-                    activity.probe();
-                }
-            }
+        if let Some(reason) = activity.verdict() {
+            return Poll::Ready(End::Closed(reason));
         }
         // An error: the server is gone.
         if !is_draining && drain.has_changed().unwrap_or(true) {
@@ -196,11 +177,6 @@ where
         End::Done(_) => {}
     }
     end
-}
-
-/// Lets the alarm wake this task, whatever else the task has done in this turn.
-fn register(alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
-    let _ = pin!(unconstrained(alarm)).poll(cx);
 }
 
 /// How HTTP/2 is spoken on a connection.

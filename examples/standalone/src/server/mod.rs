@@ -19,6 +19,7 @@ mod refusals;
 mod request;
 mod run;
 mod stream;
+mod sweep;
 mod watch;
 
 pub(crate) use self::{

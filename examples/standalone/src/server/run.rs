@@ -11,6 +11,7 @@ use super::{
     files::{Files, Shares},
     limits::Limits,
     refusals::Refusals,
+    sweep::Sweeps,
 };
 use crate::{signals::Signals, throttled::Throttled};
 
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
+    pub(crate) sweeps: Sweeps,
     pub(crate) http1: Http1,
 }
 
@@ -59,6 +61,7 @@ impl Server {
     pub(crate) async fn run(self, listener: TcpListener, mut signals: Signals) -> Ended {
         let (drain_timeout, proxy) = (self.drain_timeout, self.layer.layer(NotFound));
         let shared = Arc::new(self.share());
+        let _sweeping = shared.sweeps.run();
         let (drain, _) = watch::channel(());
         tokio::select! {
             () = accept(&listener, &shared, &proxy, &drain) => {}
@@ -82,8 +85,9 @@ impl Server {
         let Self { layer, ping_path, ready_path, admin, fields, limits, shares, .. } = self;
         let files = Files::new(shares.to_s3);
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
-        let (refusals, http1) = (Refusals::default(), Http1::new(&limits));
-        Shared { layer, ping_path, ready_path, admin, fields, limits, admission, refusals, http1 }
+        let (refusals, sweeps, http1) =
+            (Refusals::default(), Sweeps::new(limits.timeouts), Http1::new(&limits));
+        Shared { layer, ping_path, ready_path, admin, fields, limits, admission, refusals, sweeps, http1 }
     }
 }
 

@@ -9,10 +9,10 @@ use super::{
     limits::Timeouts,
 };
 
-/// What a connection does, judged by looking at its [`Activity`] now and then: four times within the shortest time-out.
+/// What a connection does, judged by looking at its [`Activity`] now and then.
 ///
-/// A state counts from the first look that saw it, so that a connection is closed at its time-out or up to a quarter
-/// of the shortest later, and a request costs no look at a clock.
+/// A state counts from the first look that saw it, so that a request costs no look at a clock, and a connection is closed
+/// at its time-out or up to three looks later.
 #[derive(Debug)]
 pub(crate) struct Watch {
     protocol: Protocol,
@@ -21,6 +21,8 @@ pub(crate) struct Watch {
     since: Instant,
     /// What was seen then.
     mark: Seen,
+    /// Whether the kernel was asked at the end of the time-out.
+    was_probed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,10 @@ enum State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    LookAgain(Instant),
+    GoOn,
+    /// The kernel may take something by now: only a write can tell. A socket counts as writable only when much of its
+    /// buffer is free, so that a slow reader seems to take nothing.
+    Probe,
     Close(Reason),
 }
 
@@ -55,24 +60,26 @@ pub(crate) enum Reason {
 impl Watch {
     pub(crate) fn new(protocol: Protocol, timeouts: Timeouts, activity: &Activity, now: Instant) -> Self {
         let mark = activity.seen();
-        Self { protocol, timeouts, state: state_of(protocol, mark), since: now, mark }
+        Self { protocol, timeouts, state: state_of(protocol, mark), since: now, mark, was_probed: false }
     }
 
     pub(crate) fn look(&mut self, seen: Seen, now: Instant) -> Verdict {
         let state = state_of(self.protocol, seen);
         if state != self.state || self.has_moved_on(seen) {
-            (self.state, self.since, self.mark) = (state, now, seen);
+            (self.state, self.since, self.mark, self.was_probed) = (state, now, seen, false);
         }
-        let next = now + self.period();
         let (timeout, reason) = match state {
-            State::Serving => return Verdict::LookAgain(next),
+            State::Serving => return Verdict::GoOn,
             State::Idle => (self.timeouts.idle, Reason::Idle),
             State::Head => (self.timeouts.header, Reason::UnfinishedHead),
             State::Unread => (self.timeouts.write, Reason::Unread),
         };
-        match self.since + timeout {
-            due if due <= now => Verdict::Close(reason),
-            due => Verdict::LookAgain(due.min(next)),
+        if now < self.since + timeout {
+            return Verdict::GoOn;
+        }
+        match (state, std::mem::replace(&mut self.was_probed, true)) {
+            (State::Unread, false) => Verdict::Probe,
+            _ => Verdict::Close(reason),
         }
     }
 
@@ -84,10 +91,11 @@ impl Watch {
             State::Unread => seen.written != self.mark.written,
         }
     }
+}
 
-    pub(crate) fn period(&self) -> Duration {
-        self.timeouts.header.min(self.timeouts.idle).min(self.timeouts.write) / 4
-    }
+/// How often to look: three looks are a quarter of the shortest time-out.
+pub(crate) fn period(timeouts: &Timeouts) -> Duration {
+    timeouts.header.min(timeouts.idle).min(timeouts.write) / 12
 }
 
 fn state_of(protocol: Protocol, seen: Seen) -> State {
@@ -120,7 +128,7 @@ mod tests {
         first_byte: Duration::from_secs(10),
         header: Duration::from_secs(30),
         idle: Duration::from_secs(75),
-        write: Duration::from_secs(20),
+        write: Duration::from_secs(24),
     };
 
     /// When a connection is closed, in seconds, and why, if this happens to it every second.
@@ -128,16 +136,16 @@ mod tests {
         let (activity, start) = (Activity::default(), Instant::now());
         activity.note_read(24);
         let mut watch = Watch::new(protocol, TIMEOUTS, &activity, start);
-        let mut next = start + watch.period();
+        assert_eq!(period(&TIMEOUTS), Duration::from_secs(2));
         for second in 0..1000 {
             every_second(second, &activity);
-            let now = start + Duration::from_secs(second);
-            if now < next {
+            if second % 2 > 0 {
                 continue;
             }
-            match watch.look(activity.seen(), now) {
+            match watch.look(activity.seen(), start + Duration::from_secs(second)) {
+                Verdict::GoOn => {}
+                Verdict::Probe => activity.probe(),
                 Verdict::Close(reason) => return Some((second, reason)),
-                Verdict::LookAgain(at) => next = at,
             }
         }
         None
@@ -164,10 +172,10 @@ mod tests {
                 served(activity);
             }
         };
-        assert_eq!(outcome(Http1, once), Some((80, Reason::Idle)), "seen after 5 s, and 75 s after that");
-        assert_eq!(outcome(Http2, once), Some((80, Reason::Idle)));
-        assert_eq!(outcome(Http2, |_, _| {}), Some((75, Reason::Idle)));
-        assert_eq!(outcome(Http2, |_, activity| activity.note_read(17)), Some((75, Reason::Idle)), "pings");
+        assert_eq!(outcome(Http1, once), Some((76, Reason::Idle)), "75 s after it was seen");
+        assert_eq!(outcome(Http2, once), Some((76, Reason::Idle)));
+        assert_eq!(outcome(Http2, |_, _| {}), Some((76, Reason::Idle)));
+        assert_eq!(outcome(Http2, |_, activity| activity.note_read(17)), Some((76, Reason::Idle)), "pings");
         let at_times = |second, activity: &Activity| {
             if second % 60 == 0 {
                 activity.note_read(100);
@@ -198,7 +206,7 @@ mod tests {
                     activity.set_blocked(true);
                 }
             };
-            assert_eq!(outcome(protocol, begin), Some((25, Reason::Unread)));
+            assert_eq!(outcome(protocol, begin), Some((26, Reason::Unread)), "asked after 24 s");
             let little = |second, activity: &Activity| {
                 begin(second, activity);
                 if second % 15 == 0 {
@@ -206,13 +214,20 @@ mod tests {
                 }
             };
             assert_eq!(outcome(protocol, little), None);
+            let what_only_a_write_tells = |second, activity: &Activity| {
+                begin(second, activity);
+                if activity.take_probe() {
+                    activity.note_written(1);
+                }
+            };
+            assert_eq!(outcome(protocol, what_only_a_write_tells), None);
             let rest = |second, activity: &Activity| {
                 begin(second, activity);
                 if second == 0 {
                     activity.end();
                 }
             };
-            assert_eq!(outcome(protocol, rest), Some((25, Reason::Unread)), "what waits behind the end");
+            assert_eq!(outcome(protocol, rest), Some((26, Reason::Unread)), "what waits behind the end");
         }
     }
 }
