@@ -52,6 +52,7 @@ mod config;
 #[cfg(feature = "policies")]
 pub mod policies;
 mod fetch;
+mod relay;
 pub mod warm;
 mod proxy;
 pub mod service;
@@ -83,6 +84,11 @@ pub mod encryption {
     pub use crate::terms::{
         CustomerKey, Encryption, InvalidCustomerKey, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn,
     };
+}
+
+/// Requests that others signed for S3, and that lead here: presigned links.
+pub mod presigned {
+    pub use crate::config::{PresignedRequests, UnsignedRequests};
 }
 
 /// What a mount does when S3 fails: repeated reads, bodies that go on, circuit breakers.

@@ -6,11 +6,12 @@ use self::readiness::Readiness;
 use crate::{
     body::{ObjectBody, SendBuffer},
     cache::Invalidation,
-    config::{Mount, S3ProxyConfig},
+    config::{Mount, S3ProxyConfig, UnsignedRequests},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
-    request::{ALLOW, AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
+    relay::{Link, Relay},
+    request::{AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
     response::Fallback,
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
@@ -32,6 +33,8 @@ pub(crate) enum Admission {
     Answered(Response<ObjectBody>),
     Fetch(Fetch),
     FetchOrInner(Fetch),
+    /// With the request's body.
+    Relay(Box<Relay>),
 }
 
 /// A request that a mount claims, and the rest of its path after the mount.
@@ -88,17 +91,33 @@ impl Claimed<'_, '_> {
         if asked == AskedMethod::Options
             && let Some(fields) = cors.and_then(|cors| cors.preflight(request.headers()))
         {
-            return Admission::Answered(preflight(fields));
+            return Admission::Answered(preflight(self.mount, fields));
         }
         let cors = cors.map(|cors| cors.grant(request.headers()));
         let downstream = self.mount.0.access.downstream();
         let finish = Finish { cors, downstream, send_buffer: send_buffer.cloned() };
+        if let Some(policy) = &self.mount.0.presigned
+            && asked != AskedMethod::Options
+        {
+            match Link::find(self.mount, policy, request.method(), self.rest, request.uri().query()) {
+                Ok(Some(link)) => return self.relay(request, link, finish),
+                Ok(None) if policy.unsigned == UnsignedRequests::Served => {}
+                Ok(None) if self.falls_back() => return Admission::NotOurs,
+                Ok(None) => {
+                    return self.refuse(request, ProxyError::new(ProxyErrorKind::LinkRequired), finish);
+                }
+                Err(why) => {
+                    let error = ProxyError::from_source(why.kind(), why);
+                    return self.refuse(request, error, finish);
+                }
+            }
+        }
         match asked {
             AskedMethod::Read(method) => self.read(request, method, finish),
             AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
                 self.invalidation(request).map_or(Admission::NotOurs, Admission::Changing)
             }
-            AskedMethod::Options => Admission::Answered(finish.apply(options())),
+            AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
             AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
         }
     }
@@ -136,6 +155,26 @@ impl Claimed<'_, '_> {
             Fallback::None => Admission::Fetch(fetch),
             Fallback::Inner => Admission::FetchOrInner(fetch),
         }
+    }
+
+    /// Passes on a request that somebody signed.
+    fn relay<B>(self, request: &Request<B>, link: Link, finish: Finish) -> Admission {
+        if let Err(failure) = self.mount.select(request) {
+            let method = ReadMethod::try_from(request.method()).unwrap_or(ReadMethod::Get);
+            return Admission::Answered(finish.apply(self.mount.refuse(failure, method, &link.key)));
+        }
+        let gate = self.mount.gate(|| head_of(request));
+        let (mount, method, headers) =
+            (self.mount.clone(), request.method().clone(), request.headers().clone());
+        Admission::Relay(Box::new(Relay { mount, link, method, headers, gate, finish }))
+    }
+
+    fn refuse<B>(self, request: &Request<B>, error: ProxyError, finish: Finish) -> Admission {
+        if error.kind() == ProxyErrorKind::MethodNotAllowed {
+            return Admission::Answered(finish.apply(self.mount.method_not_allowed()));
+        }
+        let method = ReadMethod::try_from(request.method()).unwrap_or(ReadMethod::Get);
+        Admission::Answered(finish.apply(self.mount.error_response(error, method, None)))
     }
 
     /// The object that the request names, or the kind of error to respond with.
@@ -214,7 +253,7 @@ impl Mount {
     fn method_not_allowed(&self) -> Response<ObjectBody> {
         let error = ProxyError::new(ProxyErrorKind::MethodNotAllowed);
         let mut response = self.error_response(error, ReadMethod::Get, None);
-        response.headers_mut().insert(ALLOW_FIELD, ALLOW);
+        response.headers_mut().insert(ALLOW_FIELD, self.methods().allow());
         response
     }
 }
@@ -228,15 +267,15 @@ fn refuse_customer_key(headers: &HeaderMap) -> Result<(), ProxyErrorKind> {
     if headers.contains_key(CUSTOMER_KEY) { Err(ProxyErrorKind::CustomerKey) } else { Ok(()) }
 }
 
-fn options() -> Response<ObjectBody> {
+fn options(mount: &Mount) -> Response<ObjectBody> {
     let mut response = Response::new(ObjectBody::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW_FIELD, ALLOW);
+    response.headers_mut().insert(ALLOW_FIELD, mount.methods().allow());
     response
 }
 
-fn preflight(fields: HeaderMap) -> Response<ObjectBody> {
-    let mut response = options();
+fn preflight(mount: &Mount, fields: HeaderMap) -> Response<ObjectBody> {
+    let mut response = options(mount);
     response.headers_mut().extend(fields);
     response
 }
@@ -291,6 +330,7 @@ mod tests {
             Admission::Answered(response) => response.status().as_u16().to_string(),
             Admission::Fetch(fetch) => format!("fetch {}", fetch.key.as_str()),
             Admission::FetchOrInner(fetch) => format!("fetch {} or inner", fetch.key.as_str()),
+            Admission::Relay(relay) => format!("relay {}", relay.link.key.as_str()),
         }
     }
 
@@ -327,7 +367,7 @@ mod tests {
         }
         let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]));
         let Admission::Answered(response) = allowed else { panic!("it is answered") };
-        assert_eq!(response.headers()[ALLOW_FIELD], ALLOW);
+        assert_eq!(response.headers()[ALLOW_FIELD], "GET, HEAD, OPTIONS");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
-use super::{AccessRules, Replica};
+use super::{AccessRules, PresignedRequests, Replica};
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
@@ -62,6 +62,7 @@ pub struct MountBuilder {
     cache_heuristic: Option<Heuristic>,
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
+    presigned: Option<PresignedRequests>,
     terms: Terms,
 }
 
@@ -123,6 +124,7 @@ impl MountBuilder {
             cache_heuristic: None,
             credential_sets: Vec::new(),
             access: AccessRules::default(),
+            presigned: None,
             terms: Terms::default(),
         }
     }

@@ -4,13 +4,18 @@ mod builder;
 #[cfg(feature = "toml")]
 mod file;
 mod mount;
+mod presigned;
 mod replica;
 
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
-pub(crate) use self::mount::{AccessRules, MountParts};
 pub use self::{
     builder::MountBuilder,
     mount::{Mount, S3ProxyConfig},
+    presigned::{PresignedRequests, UnsignedRequests},
     replica::{AbsentObject, Replica, ReplicaCache},
+};
+pub(crate) use self::{
+    mount::{AccessRules, MountParts},
+    presigned::PresignedPolicy,
 };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{MountBuilder, Replica};
+use super::{MountBuilder, PresignedPolicy, Replica};
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
@@ -9,7 +9,7 @@ use crate::{
     error::{ConfigError, Tallies},
     object::BucketName,
     origin::{OriginSnapshot, S3Origin},
-    request::QueryPolicy,
+    request::{Methods, QueryPolicy},
     response::{Answers, CacheControlPolicy, ContentTypes, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
     terms::{Encryption, Grant},
@@ -57,6 +57,8 @@ pub(crate) struct MountParts {
     pub(crate) tallies: Tallies,
     pub(crate) replica: Option<Replica>,
     pub(crate) access: AccessRules,
+    /// For requests that their clients signed.
+    pub(crate) presigned: Option<PresignedPolicy>,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,
@@ -146,6 +148,11 @@ impl Mount {
     /// The permissions that its credentials should have.
     pub fn grant(&self) -> Grant {
         self.0.grant
+    }
+
+    /// The methods that it answers.
+    pub(crate) fn methods(&self) -> Methods {
+        self.0.presigned.as_ref().map_or(Methods::Reads, |presigned| presigned.methods)
     }
 
     /// What it met with S3 since it was built.

@@ -48,7 +48,18 @@ pub enum ProxyErrorKind {
     /// 400: the client sent its own key to decrypt the object (SSE-C), which the proxy never passes on. The client must
     /// leave it out; a mount can have a key ([`customer_key`](crate::MountBuilder::customer_key)).
     CustomerKey,
-    /// 405: a mount serves only GET, HEAD and OPTIONS.
+    /// 400: the query is that of a presigned link, and no link of S3 looks like this: a parameter is missing, malformed, given
+    /// twice, or asks for more than an object. The client must ask for a new link.
+    MalformedLink,
+    /// 403: the link is for another bucket or region, or for a key outside of the mount.
+    ForeignLink,
+    /// 403: the link has expired. The client must ask for a new one.
+    ExpiredLink,
+    /// 403: the mount serves presigned links alone ([`PresignedRequests`](crate::presigned::PresignedRequests)), and this is none.
+    LinkRequired,
+    /// 408: the client did not send the rest of its request.
+    UnfinishedRequest,
+    /// 405: a mount serves only GET, HEAD and OPTIONS, and where links may write, those of PUT, POST and DELETE.
     MethodNotAllowed,
     /// 412: the client's `If-Match` or `If-Unmodified-Since` does not hold.
     PreconditionFailed,
@@ -171,8 +182,16 @@ impl ProxyErrorKind {
     pub fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Forbidden | Self::Archived | Self::Denied => StatusCode::FORBIDDEN,
-            Self::BadRequest | Self::BadQuery | Self::CustomerKey => StatusCode::BAD_REQUEST,
+            Self::Forbidden
+            | Self::Archived
+            | Self::Denied
+            | Self::ForeignLink
+            | Self::ExpiredLink
+            | Self::LinkRequired => StatusCode::FORBIDDEN,
+            Self::BadRequest | Self::BadQuery | Self::CustomerKey | Self::MalformedLink => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::UnfinishedRequest => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -196,6 +215,11 @@ impl ProxyErrorKind {
             Self::BadRequest => "bad_request",
             Self::BadQuery => "bad_query",
             Self::CustomerKey => "customer_key",
+            Self::MalformedLink => "malformed_link",
+            Self::ForeignLink => "foreign_link",
+            Self::ExpiredLink => "expired_link",
+            Self::LinkRequired => "link_required",
+            Self::UnfinishedRequest => "unfinished_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
@@ -223,7 +247,12 @@ impl ProxyErrorKind {
             Self::BadRequest => "the path cannot name an object",
             Self::BadQuery => "a query parameter, or its value, is not allowed here",
             Self::CustomerKey => "this server does not decrypt objects with a client's key",
-            Self::MethodNotAllowed => "only GET, HEAD and OPTIONS are allowed here",
+            Self::MalformedLink => "the link is malformed",
+            Self::ForeignLink => "the link is for another place",
+            Self::ExpiredLink => "the link has expired",
+            Self::LinkRequired => "only presigned links are served here",
+            Self::UnfinishedRequest => "the rest of the request did not come",
+            Self::MethodNotAllowed => "the method is not allowed here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
             Self::RangeNotSatisfiable => "the range lies outside the object",
             Self::Credentials => "the proxy has no credentials for the storage at the moment",

@@ -243,6 +243,7 @@ pub(crate) fn from_origin_error(error: OriginError) -> Failure {
             ProxyErrorKind::OriginUnavailable
         }
         OriginError::Wire(_) if error.is_overload() => ProxyErrorKind::Overloaded,
+        OriginError::Wire(_) if error.is_unfinished() => ProxyErrorKind::UnfinishedRequest,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,
         OriginError::Wire(_) => ProxyErrorKind::OriginBroken,
     };

@@ -10,7 +10,7 @@ use crate::{
     body::ObjectBody,
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
-    object::BucketName,
+    object::{BucketName, ObjectKey},
 };
 
 /// The gate before a read that must be allowed first.
@@ -56,6 +56,20 @@ impl Mount {
     }
 }
 
+// === impl Gate ===
+
+impl Gate {
+    /// Whether the client may have the object. The mount with the credentials to use, if they are not the mount's own.
+    pub(crate) async fn open(self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Mount>, Failure> {
+        let Self { authorizer, head, mount } = self;
+        let (path, key) = (mount.0.path.to_string(), key.clone());
+        let request = AccessRequest { head, mount: path, bucket: bucket.clone(), key };
+        let access = authorizer.authorize(request).await;
+        let access = access.map_err(|why| ProxyError::from_source(ProxyErrorKind::Authorizer, why))?;
+        Ok(mount.granted(access)?.cloned())
+    }
+}
+
 // === impl Fetch ===
 
 impl Fetch {
@@ -65,13 +79,8 @@ impl Fetch {
         gate: Box<Gate>,
         bucket: &BucketName,
     ) -> Result<Option<Response<ObjectBody>>, Failure> {
-        let Gate { authorizer, head, mount } = *gate;
-        let (path, key) = (mount.0.path.to_string(), self.key.clone());
-        let request = AccessRequest { head, mount: path, bucket: bucket.clone(), key };
-        let access = authorizer.authorize(request).await;
-        let access = access.map_err(|why| ProxyError::from_source(ProxyErrorKind::Authorizer, why))?;
-        if let Some(mount) = mount.granted(access)? {
-            self.mount = mount.clone();
+        if let Some(mount) = gate.open(bucket, &self.key).await? {
+            self.mount = mount;
         }
         self.bucket = Bucket::Named(bucket.clone());
         Ok(self.recall())

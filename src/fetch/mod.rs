@@ -22,5 +22,6 @@ mod through_cache;
 
 pub(crate) use self::{
     failure::from_origin_error,
+    gate::Gate,
     read::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
 };

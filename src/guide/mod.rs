@@ -16,6 +16,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
 //! | [limits] | what bounds clients, S3, memory and the log, and what is seen of that |
 //! | [standalone] | flags, the configuration file, health checks, signals |
@@ -133,6 +134,12 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("presigned.md")]
+///
+/// In the reference: [`presigned`](mod@crate::presigned), [`MountBuilder::presigned`](crate::MountBuilder::presigned).
+pub mod presigned {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("resilience.md")]

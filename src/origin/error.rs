@@ -35,6 +35,11 @@ impl OriginError {
         matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Overloaded)
     }
 
+    /// The client did not send the rest of its request.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Unfinished)
+    }
+
     pub(crate) fn timed_out(&self) -> bool {
         matches!(self, Self::Wire(error) if error.kind == WireErrorKind::Timeout)
     }

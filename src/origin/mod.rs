@@ -15,6 +15,7 @@ mod list;
 mod probe;
 mod recovery;
 mod refusal;
+mod relay;
 mod request;
 mod resilience;
 mod s3_error;
@@ -43,7 +44,7 @@ pub(crate) use self::{
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, WireBody},
+    wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, Upload, WireBody},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -82,4 +82,5 @@ const FIELDS: usize = 12;
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
 /// Shown in S3's access log. Not signed, as in the SDKs.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("tower-s3-proxy/", env!("CARGO_PKG_VERSION")));
+pub(super) const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("tower-s3-proxy/", env!("CARGO_PKG_VERSION")));

@@ -33,7 +33,7 @@ pub(crate) struct S3Origin {
     /// The source of credentials. `None` for a public bucket: nothing is signed.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) client: WireClient,
-    in_flight: InFlight,
+    pub(super) in_flight: InFlight,
     pub(crate) resilience: Arc<Resilience>,
     pub(super) clock: OriginClock,
     pub(crate) terms: BucketTerms,
@@ -77,7 +77,7 @@ pub(super) struct BucketEndpoint {
     /// The origin's credentials, or those of a session with the bucket.
     pub(super) credentials: Option<CredentialCache>,
     pub(super) wire: Wire,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
     pub(super) absent_keys: AbsentKeys,
 }
 
@@ -244,12 +244,12 @@ impl S3Origin {
         }
     }
 
-    fn left_alone(&self, until_probe: Duration) -> OriginError {
+    pub(super) fn left_alone(&self, until_probe: Duration) -> OriginError {
         self.resilience.counters.refused();
         OriginError::LeftAlone { until_probe }
     }
 
-    fn turned(&self, turn: Turn, bucket: &BucketName) {
+    pub(super) fn turned(&self, turn: Turn, bucket: &BucketName) {
         match turn {
             Turn::Opened => {
                 self.resilience.counters.opened();

@@ -60,7 +60,6 @@ impl SigningScope {
         Self { region: region.to_owned(), service: service.to_owned() }
     }
 
-    #[cfg(test)]
     pub(crate) fn region(&self) -> &str {
         &self.region
     }

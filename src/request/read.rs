@@ -19,6 +19,13 @@ pub(crate) enum ReadMethod {
     Head,
 }
 
+/// The methods that a mount answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Methods {
+    Reads,
+    ReadsAndWrites,
+}
+
 /// A client's request for one object. Nothing else in that request influences the requests to S3.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadRequest {
@@ -38,11 +45,28 @@ pub(crate) enum Opening {
     HeadFirst,
 }
 
-/// The methods of a mount, as `Allow` names them.
-pub(crate) const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+// === impl Methods ===
+
+impl Methods {
+    /// The value of `Allow`.
+    pub(crate) fn allow(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Reads => "GET, HEAD, OPTIONS",
+            Self::ReadsAndWrites => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
+        })
+    }
+
+    pub(crate) fn contain(self, method: &Method) -> bool {
+        match AskedMethod::from(method) {
+            AskedMethod::Read(_) | AskedMethod::Options => true,
+            AskedMethod::NotAllowed => {
+                self == Self::ReadsAndWrites && [Method::PUT, Method::POST, Method::DELETE].contains(method)
+            }
+        }
+    }
+}
 
 // === impl AskedMethod ===
-
 impl From<&Method> for AskedMethod {
     fn from(method: &Method) -> Self {
         match *method {
@@ -109,6 +133,17 @@ impl ReadMethod {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",
+        }
+    }
+}
+
+impl TryFrom<&Method> for ReadMethod {
+    type Error = ();
+
+    fn try_from(method: &Method) -> Result<Self, ()> {
+        match AskedMethod::from(method) {
+            AskedMethod::Read(method) => Ok(method),
+            AskedMethod::Options | AskedMethod::NotAllowed => Err(()),
         }
     }
 }

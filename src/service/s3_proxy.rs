@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::Empty;
 use tower::Service;
 
@@ -14,6 +15,7 @@ use super::ResponseFuture;
 use crate::{
     body::ResponseBody,
     config::S3ProxyConfig,
+    error::BoxError,
     proxy::{Admission, Proxy},
 };
 
@@ -53,6 +55,7 @@ impl<S> S3Proxy<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for S3Proxy<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
@@ -69,6 +72,7 @@ where
                 ResponseFuture::changing(self.inner.call(request), invalidation)
             }
             Admission::Answered(response) => ResponseFuture::ready(response),
+            Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::FetchOrInner(fetch) => {
                 // The service that was polled ready must be the one that is called; the clone takes its place.

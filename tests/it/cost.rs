@@ -19,7 +19,7 @@ use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};
 #[derive(Clone)]
 struct Inner;
 
-impl Service<Request<()>> for Inner {
+impl Service<Request<Empty<Bytes>>> for Inner {
     type Response = Response<Empty<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -28,7 +28,7 @@ impl Service<Request<()>> for Inner {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<()>) -> Self::Future {
+    fn call(&mut self, _: Request<Empty<Bytes>>) -> Self::Future {
         ready(Ok(Response::new(Empty::new())))
     }
 }
@@ -44,7 +44,7 @@ fn a_request_that_is_not_ours_allocates_nothing() {
         .fallback(Fallback::Inner);
     let mut service = S3ProxyLayer::new(mount.build().unwrap()).layer(Inner);
     let request = |method: &str, path: &str, host: &str| {
-        Request::builder().method(method).uri(path).header("host", host).body(()).unwrap()
+        Request::builder().method(method).uri(path).header("host", host).body(Empty::<Bytes>::new()).unwrap()
     };
     for request in [
         request("GET", "/api/items?page=2", "media.example"),

@@ -21,6 +21,7 @@ mod lying;
 mod moto;
 mod origin_limits;
 mod policies;
+mod presigned;
 mod query;
 mod resilience;
 mod roles;

@@ -142,6 +142,11 @@ pub(crate) struct SourceArgs {
     #[arg(long, requires = "source", help_heading = "Where S3 is")]
     pub(crate) anonymous: bool,
 
+    /// Pass on presigned URLs of S3 in which this proxy's host stands in place of S3's, and nothing else: no credentials are
+    /// needed. With -o presigned.writes=true those that upload, too
+    #[arg(long, requires = "source", help_heading = "What to serve")]
+    pub(crate) presigned: bool,
+
     /// Pay for requests and traffic of the bucket (Requester Pays)
     #[arg(long, requires = "source", conflicts_with = "anonymous", help_heading = "Where S3 is")]
     pub(crate) requester_pays: bool,

@@ -162,6 +162,9 @@ impl SourceArgs {
             ("--requester-pays", "requester_pays", self.requester_pays),
         ];
         set_texts(settings, texts)?;
+        if self.presigned {
+            settings.set("--presigned", "presigned.unsigned", "refused")?;
+        }
         for (flag, key, list) in lists.into_iter().filter(|(_, _, list)| !list.is_empty()) {
             settings.set(flag, key, list.clone())?;
         }
@@ -277,6 +280,8 @@ mod tests {
         }
         let anonymous = settings(&["--bucket=media", "--region=us-west-2", "--anonymous"]);
         assert!(anonymous.read(|_| None).unwrap().build(None).is_ok());
+        let presigned = settings(&["--bucket=media", "--region=us-west-2", "--presigned"]);
+        assert!(presigned.read(|_| None).unwrap().build(None).is_ok(), "they need no credentials either");
     }
 
     #[tokio::test]

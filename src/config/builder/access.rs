@@ -3,6 +3,7 @@
 use super::MountBuilder;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching},
+    config::PresignedRequests,
     credentials::CredentialsSource,
 };
 
@@ -41,6 +42,15 @@ impl MountBuilder {
     /// cannot name an object are answered without it.
     pub fn authorize(mut self, authorizer: Authorizer) -> Self {
         self.access.authorizer = Some(authorizer);
+        self
+    }
+
+    /// Passes on requests by presigned URLs of S3, too. Off by default: they are read like others, and a signature in the query
+    /// means nothing.
+    ///
+    /// The selector and the authorizer are asked for these as well. They see the method, which can be PUT, POST or DELETE.
+    pub fn presigned(mut self, requests: PresignedRequests) -> Self {
+        self.presigned = Some(requests);
         self
     }
 

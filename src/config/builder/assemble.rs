@@ -6,14 +6,15 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, MountCache},
-    config::{Mount, MountParts, Replica},
+    config::{Mount, MountParts, PresignedRequests, Replica},
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind, Tallies},
     object::BucketName,
     origin::{
-        Addressing, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits, OriginClock,
-        Peer, ReadBuffer, RefreshPolicy, Resilience, RetryPolicy, S3Origin, WireClient,
+        Addressing, AuthScheme, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits,
+        OriginClock, Peer, ReadBuffer, RefreshPolicy, Resilience, RetryPolicy, S3Origin, WireClient,
     },
+    request::Methods,
     response::{
         CacheControlPolicy, CacheControlRule, ContentTypeFix, ContentTypes, CorsPolicy, HeaderPolicy,
         InvalidCors,
@@ -38,12 +39,15 @@ impl MountBuilder {
         let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
-        let cors = self.cors.as_ref().map(CorsPolicy::new).transpose().map_err(invalid_cors)?;
+        let presigned = self.presigned.as_ref().map(PresignedRequests::check).transpose()?;
+        let methods = presigned.as_ref().map_or(Methods::Reads, |presigned| presigned.methods);
+        let cors = self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods));
+        let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;
         self.check_in_flight()?;
         let ingredients = self.ingredients()?;
         self.terms.check(&self.addressing.region)?;
-        let own_credentials = self.own_credentials()?;
+        let own_credentials = &self.own_credentials()?;
         let origin = ingredients.origin(own_credentials);
         let source = own_credentials.clone();
         self.check_sets()?;
@@ -65,6 +69,7 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::Endpoint, message).caused_by(why)
         })?;
         self.check_directory_bucket(&sample, auth, own_credentials)?;
+        self.check_presigned(&sample, auth, &origin)?;
         let bucket = match self.bucket {
             BucketChoice::Fixed(name) => BucketSource::Fixed(name),
             BucketChoice::FromPath(globs) if globs.is_empty() => {
@@ -88,7 +93,7 @@ impl MountBuilder {
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
-        let mount = |origin, source, cache, replica, sets| {
+        let mount = |origin, source, cache, replica, presigned, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
                 path: path.clone(),
@@ -105,6 +110,7 @@ impl MountBuilder {
                 tallies: Tallies::default(),
                 replica,
                 access: self.access.clone(),
+                presigned,
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
                 sets,
@@ -117,18 +123,47 @@ impl MountBuilder {
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, cache, None, Vec::new()))
+            (set.name.clone(), mount(origin, source, cache, None, None, Vec::new()))
         });
         let sets = sets.collect();
-        Ok(mount(origin, source, own, self.replica.clone(), sets))
+        Ok(mount(origin, source, own, self.replica.clone(), presigned, sets))
     }
 
-    fn own_credentials(&self) -> Result<&CredentialsSource, ConfigError> {
-        self.credentials.as_ref().ok_or_else(|| {
+    fn own_credentials(&self) -> Result<CredentialsSource, ConfigError> {
+        if self.credentials.is_none() && self.presigned.as_ref().is_some_and(PresignedRequests::signs_nothing)
+        {
+            return Ok(CredentialsSource::anonymous());
+        }
+        self.credentials.clone().ok_or_else(|| {
             let message =
                 "credentials are missing: give a provider, or say that the bucket is public (anonymous)";
             ConfigError::new(ConfigErrorKind::Missing, message)
         })
+    }
+
+    fn check_presigned(
+        &self,
+        sample: &BucketName,
+        auth: AuthScheme,
+        origin: &S3Origin,
+    ) -> Result<(), ConfigError> {
+        if self.presigned.is_none() {
+            return Ok(());
+        }
+        let is_in_path = || origin.signed_place(sample).is_ok_and(|place| !place.base_path.is_empty());
+        let message = match (&self.bucket, auth) {
+            (_, AuthScheme::Session) => {
+                "directory buckets take no presigned requests of others: their signatures belong to a session"
+            }
+            (BucketChoice::Resolver(_), _) => {
+                "a function names the bucket, and a presigned request is for the bucket that it was signed for: give the bucket, or let the path name it"
+            }
+            (BucketChoice::FromPath(_), _) if !is_in_path() => {
+                "the path names the bucket, and presigned requests of this endpoint have it in the host: set path_style"
+            }
+            (BucketChoice::Fixed(_) | BucketChoice::FromPath(_), AuthScheme::Credentials) => return Ok(()),
+        };
+        Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
     }
 
     fn check_freshness(&self) -> Result<(), ConfigError> {

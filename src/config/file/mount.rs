@@ -7,11 +7,11 @@ use super::{
     credentials::{self, NamedCredentials},
     resilience,
     source::Source,
-    table::{CacheControlRuleTable, CorsTable, MountTable, Text},
+    table::{CacheControlRuleTable, CorsTable, MountTable, PresignedTable, Text},
     terms, transport,
 };
 use crate::{
-    config::{Mount, MountBuilder},
+    config::{Mount, MountBuilder, PresignedRequests, UnsignedRequests},
     error::{ConfigError, ConfigErrorKind},
     object::{BucketName, InvalidBucketName},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
@@ -84,7 +84,13 @@ pub(super) fn read(
     let builder = cache::of_mount(source, table, shared.cache, builder)?;
     let builder = answers(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
-    let credentials = self::credentials(source, table, shared.credentials)?;
+    let presigned = table.presigned.as_ref().map(|table| presigned(source, table.get_ref())).transpose()?;
+    let signs_nothing = presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);
+    let builder = set(builder, presigned, MountBuilder::presigned);
+    let credentials = match self::credentials(source, table, shared.credentials)? {
+        FileCredentials::Default if signs_nothing => FileCredentials::Anonymous,
+        credentials => credentials,
+    };
     let replica = table.replica.as_ref();
     let replica =
         replica.map(|replica| resilience::replica(source, replica, table, &credentials, number, shared));
@@ -101,6 +107,16 @@ fn set<T>(
         Some(value) => method(builder, value),
         None => builder,
     }
+}
+
+fn presigned(source: &Source<'_>, table: &PresignedTable) -> Result<PresignedRequests, ConfigError> {
+    let unsigned = [("served", UnsignedRequests::Served), ("refused", UnsignedRequests::Refused)];
+    let unsigned = source.choice("unsigned", table.unsigned.as_ref(), unsigned)?.unwrap_or_default();
+    let requests = PresignedRequests::new().allow_writes(table.writes).unsigned(unsigned);
+    Ok(match source.optional("host", table.host.as_ref())? {
+        Some(host) => requests.host(host),
+        None => requests,
+    })
 }
 
 fn bucket(source: &Source<'_>, table: &MountTable, place: &str) -> Result<MountBuilder, ConfigError> {

@@ -81,6 +81,14 @@ pub(super) struct ReplicaTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct PresignedTable {
+    pub(super) writes: bool,
+    pub(super) unsigned: Option<Text>,
+    pub(super) host: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CacheTable {
     pub(super) size: Option<Spanned<ByteSize>>,
     pub(super) max_object: Option<Spanned<ByteSize>>,
@@ -151,6 +159,7 @@ pub(super) struct MountTable {
     pub(super) circuit_breaker: Option<Spanned<CircuitBreakerTable>>,
     pub(super) hedge: Option<Spanned<HedgeTable>>,
     pub(super) replica: Option<Spanned<ReplicaTable>>,
+    pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

@@ -94,7 +94,7 @@ impl Trouble {
                 | WireErrorKind::Timeout
                 | WireErrorKind::Broken
                 | WireErrorKind::Stale => Some(Self { retry_after: None, reuse: Reuse::Fresh }),
-                WireErrorKind::Overloaded => None,
+                WireErrorKind::Overloaded | WireErrorKind::Unfinished => None,
             },
             Err(
                 OriginError::Credentials(_)

@@ -21,6 +21,8 @@ pub(crate) enum WireErrorKind {
     Timeout,
     /// The connection broke, or the response is not HTTP.
     Broken,
+    /// The client did not send the rest of its request.
+    Unfinished,
 }
 
 // === impl WireError ===
@@ -43,6 +45,7 @@ impl fmt::Display for WireError {
             WireErrorKind::Overloaded => "no connection is free",
             WireErrorKind::Timeout => "no response in time",
             WireErrorKind::Broken => "the exchange broke off",
+            WireErrorKind::Unfinished => "the client did not send the rest of the request",
         })?;
         match self.peer {
             Some(peer) => write!(f, " ({peer})"),

@@ -20,6 +20,7 @@ use super::{
     pool::{Pool, PooledBody, Reuse},
     sdk_client::SdkClient,
     silence::{Silence, Silent},
+    upload::Upload,
 };
 use crate::{error::BoxError, origin::endpoint::Endpoint};
 
@@ -61,9 +62,10 @@ impl Wire {
         request: Request<()>,
         reuse: Reuse,
     ) -> Result<Response<WireBody>, WireError> {
+        let request = request.map(|()| SdkBody::empty());
         let mut response = match self {
             Self::Pool(pool) => {
-                let response = pool.send(request.map(|()| SdkBody::empty()), reuse).await?;
+                let response = pool.send(request, reuse).await?;
                 response.map(|body| WireBody::new(Source::Pool(body)))
             }
             Self::Sdk(client) => {
@@ -75,6 +77,27 @@ impl Wire {
             response.body_mut().begin().await?;
         }
         Ok(response)
+    }
+
+    /// Sends a request as its client sends it, and waits for the head of the answer. If it turns out that it was never sent, it
+    /// is sent again.
+    pub(in crate::origin) async fn upload(
+        &self,
+        endpoint: &Endpoint,
+        request: Request<Upload>,
+    ) -> Result<Response<WireBody>, WireError> {
+        let sent = request.body().sent();
+        let request = request.map(SdkBody::from_body_1_x);
+        match self {
+            Self::Pool(pool) => {
+                let response = pool.upload(request, &sent).await?;
+                Ok(response.map(|body| WireBody::new(Source::Pool(body))))
+            }
+            Self::Sdk(client) => {
+                let response = client.send(endpoint, request).await?;
+                Ok(response.map(|body| WireBody::new(Source::sdk(body, client.read_timeout))))
+            }
+        }
     }
 }
 

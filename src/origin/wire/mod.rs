@@ -12,6 +12,7 @@ mod silence;
 mod stream;
 mod trust;
 mod unreached;
+mod upload;
 
 pub(super) use self::stream::bare;
 pub(crate) use self::{
@@ -26,6 +27,7 @@ pub(crate) use self::{
     stream::ConnectTo,
     trust::{TlsError, tls_connector, tls_connector_trusting},
     unreached::Unreached,
+    upload::Upload,
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -11,6 +11,7 @@ mod idle;
 mod reaper;
 #[cfg(feature = "diagnosis")]
 mod steps;
+mod upload;
 
 use std::{
     collections::HashMap,
@@ -27,7 +28,7 @@ use http::{
     uri::Scheme,
 };
 use http_body::Body;
-use hyper::client::conn::http1;
+use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     runtime::{self, Handle},
@@ -266,6 +267,11 @@ impl Pool {
             let why = "the proxy wants other credentials than the URL of the proxy has";
             return Err(WireError::new(WireErrorKind::Connect, why).of(conn.peer));
         }
+        Ok(self.received(response, conn))
+    }
+
+    /// The response with its body, which has the connection as long as it is read.
+    fn received(&self, response: Response<Incoming>, conn: Box<Conn>) -> Response<PooledBody> {
         let mut response = response.map(|incoming| PooledBody::new(incoming, conn, self.clone()));
         if response.body().is_end_stream() {
             let rest = match self.0.host.peer {
@@ -274,7 +280,7 @@ impl Pool {
             };
             response.body_mut().give_back(rest);
         }
-        Ok(response)
+        response
     }
 
     /// Tries the address after the others of its host for 30 s. Connections to it that are kept stay in use.
@@ -290,7 +296,7 @@ impl Pool {
     fn fault(&self, kind: WireErrorKind, why: impl Into<BoxError>, peer: SocketAddr) -> WireError {
         match kind {
             // S3 closes what was idle for too long: that says nothing about its address.
-            WireErrorKind::Stale => {}
+            WireErrorKind::Stale | WireErrorKind::Unfinished => {}
             WireErrorKind::Connect
             | WireErrorKind::Overloaded
             | WireErrorKind::Timeout

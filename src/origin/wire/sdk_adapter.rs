@@ -75,9 +75,11 @@ fn connector_error(authority: &Authority, error: WireError) -> ConnectorError {
     let unreached = Unreached::new(authority, error).into();
     match kind {
         WireErrorKind::Timeout => ConnectorError::timeout(unreached),
-        WireErrorKind::Stale | WireErrorKind::Connect | WireErrorKind::Overloaded | WireErrorKind::Broken => {
-            ConnectorError::io(unreached)
-        }
+        WireErrorKind::Stale
+        | WireErrorKind::Connect
+        | WireErrorKind::Overloaded
+        | WireErrorKind::Broken
+        | WireErrorKind::Unfinished => ConnectorError::io(unreached),
     }
 }
 

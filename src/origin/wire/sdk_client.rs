@@ -62,7 +62,7 @@ impl SdkClient {
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
-        request: Request<()>,
+        request: Request<SdkBody>,
     ) -> Result<Response<SdkBody>, WireError> {
         let request = to_sdk(endpoint, request)?;
         let response = self.connector.call(request).await.map_err(|error| {
@@ -78,8 +78,8 @@ impl SdkClient {
 }
 
 /// The SDK's clients need an absolute URI.
-fn to_sdk(endpoint: &Endpoint, request: Request<()>) -> Result<HttpRequest, WireError> {
-    let (mut parts, ()) = request.into_parts();
+fn to_sdk(endpoint: &Endpoint, request: Request<SdkBody>) -> Result<HttpRequest, WireError> {
+    let (mut parts, body) = request.into_parts();
     let path = parts.uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
     parts.uri = Uri::builder()
         .scheme(endpoint.scheme.clone())
@@ -87,7 +87,7 @@ fn to_sdk(endpoint: &Endpoint, request: Request<()>) -> Result<HttpRequest, Wire
         .path_and_query(path)
         .build()
         .map_err(broken)?;
-    HttpRequest::try_from(Request::from_parts(parts, SdkBody::empty())).map_err(broken)
+    HttpRequest::try_from(Request::from_parts(parts, body)).map_err(broken)
 }
 
 fn broken(error: impl Into<crate::error::BoxError>) -> WireError {

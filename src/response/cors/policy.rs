@@ -9,7 +9,7 @@ use http::{
 
 use super::{ANY_HEADER, Cors, CredentialsMode, origins::AllowedOrigins};
 use crate::{
-    request::{ALLOW, AskedMethod},
+    request::Methods,
     response::list::{joined, members},
 };
 
@@ -60,7 +60,8 @@ pub(crate) enum InvalidCors {
 // === impl CorsPolicy ===
 
 impl CorsPolicy {
-    pub(crate) fn new(cors: &Cors) -> Result<Self, InvalidCors> {
+    /// `answered`: the methods of the mount.
+    pub(crate) fn new(cors: &Cors, answered: Methods) -> Result<Self, InvalidCors> {
         let origins = AllowedOrigins::parse(&cors.origins)?;
         let exposed = header_names(&cors.exposed)?;
         if cors.credentials == CredentialsMode::Allowed {
@@ -80,7 +81,7 @@ impl CorsPolicy {
                 );
             }
         }
-        let methods = methods(&cors.methods)?;
+        let methods = methods(&cors.methods, answered)?;
         let allow_methods = joined(methods.iter().map(|method| method.as_str().as_bytes()));
         Ok(Self {
             origins,
@@ -164,15 +165,18 @@ fn contradiction<T>(message: &str) -> Result<T, InvalidCors> {
     Err(InvalidCors::Contradiction(message.to_owned()))
 }
 
-fn methods(names: &[String]) -> Result<Vec<Method>, InvalidCors> {
+fn methods(names: &[String], answered: Methods) -> Result<Vec<Method>, InvalidCors> {
     if names.is_empty() {
         return Err(InvalidCors::Value(
             "no method is allowed: leave the methods out for GET and HEAD".to_owned(),
         ));
     }
     let method = |name: &String| match Method::from_bytes(name.as_bytes()) {
-        Ok(method) if AskedMethod::from(&method) != AskedMethod::NotAllowed => Ok(method),
-        _ => Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {ALLOW:?}"))),
+        Ok(method) if answered.contain(&method) => Ok(method),
+        _ => {
+            let allow = answered.allow();
+            Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {allow:?}")))
+        }
     };
     names.iter().map(method).collect()
 }

@@ -46,7 +46,7 @@
 //! - 45: nothing redirects.
 //! - 47: CORS has its own tests.
 //! - 48 to 50, 54: the cache has its own tests.
-//! - 51 to 53: neither presigned URLs nor uploads.
+//! - 51 to 53: presigned URLs, and uploads by them, are in `presigned`.
 //! - 55: time-outs are in `serving` and `stacks`; 56: digests are not offered.
 
 mod broken;

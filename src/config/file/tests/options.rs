@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable, CorsTable,
-    CredentialsTable, EncryptionTable, FileTable, HedgeTable, MountTable, ReplicaTable, RetryTable,
-    TransportTable,
+    CredentialsTable, EncryptionTable, FileTable, HedgeTable, MountTable, PresignedTable, ReplicaTable,
+    RetryTable, TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -57,6 +57,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
         ("key of `[mount.hedge]`", known::<HedgeTable>()),
         ("key of `[mount.replica]`", known::<ReplicaTable>()),
+        ("key of `[mount.presigned]`", known::<PresignedTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),

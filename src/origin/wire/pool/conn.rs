@@ -10,7 +10,10 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{Connection, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{Connection, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -67,6 +70,23 @@ impl Conn {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(failure.take().unwrap_or(error))),
                 other => other,
             }
+        })
+        .await;
+        self.allowance.lift();
+        answered
+    }
+
+    /// As [`exchange`](Self::exchange); the error has the request, if nothing of it was written.
+    pub(super) async fn try_exchange(
+        &mut self,
+        request: Request<SdkBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<SdkBody>>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        self.allowance.limit();
+        let answered = poll_fn(|cx| {
+            // Its error reaches the answer, too.
+            let _ = drive(&mut self.driver, cx);
+            answer.as_mut().poll(cx)
         })
         .await;
         self.allowance.lift();

@@ -1,0 +1,106 @@
+use http::HeaderValue;
+
+use crate::{
+    error::{ConfigError, ConfigErrorKind},
+    request::Methods,
+};
+
+/// Requests by presigned URLs of S3 that lead here: somebody made them for S3's host, and put this proxy's in its place.
+///
+/// They go on to S3 as they came, path and query byte for byte, with the `Host` that was signed: S3 checks the signature, and
+/// does what its maker may do. Nothing is signed here, so that a mount that serves nothing else needs no credentials. See the
+/// [guide](crate::guide::presigned).
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, Mount, presigned::{PresignedRequests, UnsignedRequests}};
+///
+/// let links = PresignedRequests::new().allow_writes(true).unsigned(UnsignedRequests::Refused);
+/// let mount = Mount::builder(BucketName::parse("studio-media")?).region("us-west-2").presigned(links).build()?;
+/// # let _ = mount;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "it does nothing before `MountBuilder::presigned`"]
+#[derive(Debug, Clone)]
+pub struct PresignedRequests {
+    methods: Methods,
+    unsigned: UnsignedRequests,
+    host: Option<String>,
+}
+
+/// What a mount with [`PresignedRequests`] does with requests that nobody signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum UnsignedRequests {
+    /// Reads them with its own credentials, as ever.
+    #[default]
+    Served,
+    /// 403.
+    Refused,
+}
+
+/// The same, checked.
+#[derive(Debug)]
+pub(crate) struct PresignedPolicy {
+    pub(crate) methods: Methods,
+    pub(crate) unsigned: UnsignedRequests,
+    /// In place of the endpoint's.
+    pub(crate) host: Option<HeaderValue>,
+}
+
+// === impl PresignedRequests ===
+
+impl PresignedRequests {
+    /// Links that read, beside requests that nobody signed.
+    pub fn new() -> Self {
+        Self { methods: Methods::Reads, unsigned: UnsignedRequests::default(), host: None }
+    }
+
+    /// Passes on links that write, too: PUT and DELETE of an object, and the requests of a multipart upload. Off by default:
+    /// the method gets 405.
+    pub fn allow_writes(mut self, on: bool) -> Self {
+        self.methods = if on { Methods::ReadsAndWrites } else { Methods::Reads };
+        self
+    }
+
+    /// What becomes of requests without a signature.
+    pub fn unsigned(mut self, unsigned: UnsignedRequests) -> Self {
+        self.unsigned = unsigned;
+        self
+    }
+
+    /// The `Host` for which the links were made, with its port if it was signed, in place of the one of the bucket's endpoint:
+    /// `studio-media.s3.amazonaws.com`, say, where the endpoint is `studio-media.s3.us-west-2.amazonaws.com`.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Whether credentials are of no use.
+    pub(super) fn signs_nothing(&self) -> bool {
+        self.unsigned == UnsignedRequests::Refused
+    }
+
+    pub(super) fn check(&self) -> Result<PresignedPolicy, ConfigError> {
+        let host = match &self.host {
+            None => None,
+            Some(host) => {
+                let proper = |host: &&String| {
+                    host.parse::<http::uri::Authority>()
+                        .is_ok_and(|authority| !authority.as_str().contains('@'))
+                };
+                let value = Some(host).filter(proper).and_then(|host| HeaderValue::from_str(host).ok());
+                Some(value.ok_or_else(|| {
+                    let message = format!("the host of presigned requests {host:?}: give a name, with its port if that was signed");
+                    ConfigError::new(ConfigErrorKind::InvalidValue, message)
+                })?)
+            }
+        };
+        Ok(PresignedPolicy { methods: self.methods, unsigned: self.unsigned, host })
+    }
+}
+
+impl Default for PresignedRequests {
+    fn default() -> Self {
+        Self::new()
+    }
+}

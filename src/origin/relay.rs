@@ -1,0 +1,61 @@
+//! Requests that go to S3 as their clients signed them.
+
+use http::{
+    HeaderValue, Request, Response,
+    header::{HOST, USER_AGENT},
+};
+
+use super::{
+    OriginError, S3Origin, Upload, WireBody, endpoint::EndpointError, request::AGENT, resilience::is_failure,
+    wire::WireErrorKind,
+};
+use crate::{object::BucketName, request::Purpose};
+
+/// Where the requests of a bucket go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignedPlace {
+    /// Before the key in the path: empty, or without a trailing slash.
+    pub(crate) base_path: String,
+    pub(crate) region: String,
+}
+
+// === impl S3Origin ===
+
+impl S3Origin {
+    /// What a link for the bucket was signed for.
+    pub(crate) fn signed_place(&self, bucket: &BucketName) -> Result<SignedPlace, EndpointError> {
+        let place = self.place(bucket)?;
+        let endpoint = &place.endpoint;
+        Ok(SignedPlace { base_path: endpoint.base_path.clone(), region: endpoint.scope.region().to_owned() })
+    }
+
+    /// Sends a request with this `Host`, or else the endpoint's, and waits for the head of the answer, whatever it is. Nothing
+    /// is signed.
+    pub(crate) async fn relay(
+        &self,
+        bucket: &BucketName,
+        host: Option<&HeaderValue>,
+        request: Request<Upload>,
+    ) -> Result<Response<WireBody>, OriginError> {
+        let place = self.place(bucket).map_err(OriginError::Endpoint)?;
+        let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
+        let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
+        let mut request = request;
+        request.headers_mut().insert(HOST, host.unwrap_or(&place.endpoint.host_header).clone());
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let result = place.wire.upload(&place.endpoint, request).await;
+        let turn = match &result {
+            Ok(answer) if is_failure(answer.status()) => pass.failed(),
+            Ok(_) => pass.succeeded(),
+            // That says nothing of S3.
+            Err(error) if matches!(error.kind, WireErrorKind::Overloaded | WireErrorKind::Unfinished) => None,
+            Err(_) => pass.failed(),
+        };
+        if let Some(turn) = turn {
+            self.turned(turn, bucket);
+        }
+        let mut answer = result.map_err(OriginError::Wire)?;
+        answer.body_mut().hold(Some(permit));
+        Ok(answer)
+    }
+}
