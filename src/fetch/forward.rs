@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response, StatusCode, header::IF_NONE_MATCH};
 
-use super::{deliver::Doubt, read::Read, store_answer::HeadFor};
+use super::{deliver::Doubt, from_origin_error, read::Read, store_answer::HeadFor};
 use crate::{
     body::{ExactBody, ObjectBody},
     cache::{AskedAt, Found, Head, MountCache},
@@ -148,12 +148,19 @@ impl Read {
         if answer.status() != StatusCode::OK {
             return Err(Failure::mismatch(Mismatch::UNASKED));
         }
-        match self.object.found_by_head(cache, answer.headers(), stale, asked) {
+        let mut found = self.object.found_by_head(cache, answer.headers(), stale, asked);
+        // HEAD itself needs no length.
+        if matches!(found, HeadFor::Untold) && self.wanted.read.method == ReadMethod::Get {
+            found = Box::pin(self.object.found_by_first_byte(cache, stale, asked))
+                .await
+                .map_err(from_origin_error)?;
+        }
+        match found {
             HeadFor::Store(found) => {
                 return Ok(self.object.store(cache, *found, stale, asked).into());
             }
             // The stored head stays, unless the object has a new state: HEAD says nothing else about it.
-            HeadFor::WholeReads => {
+            HeadFor::WholeReads | HeadFor::Untold => {
                 if let Some(stale) = stale.filter(|stale| !is_meant(stale, answer.headers())) {
                     self.forget_state(cache, stale);
                 }
@@ -185,7 +192,14 @@ impl Read {
     ) -> Result<Forwarded, Failure> {
         let (head, body) = answer.into_parts();
         let wanted = Asked { range: question.range, total: None };
-        let held = match Extent::of(wanted, head.status, &head.headers, BodyLength::of(&head, &body)) {
+        let extent = match Extent::of(wanted, head.status, &head.headers, BodyLength::of(&head, &body)) {
+            Ok(Extent::Whole { length: None, end }) if question.range.is_none() => {
+                let length = Box::pin(self.length_beside(cache, &head.headers, asked)).await;
+                Ok(Extent::Whole { length, end })
+            }
+            extent => extent,
+        };
+        let held = match extent {
             Ok(Extent::Whole { length: Some(total), end }) => {
                 Some((total.checked_sub(1).and_then(|last| ByteRange::new(0, last)), total, 0, end))
             }
@@ -224,6 +238,13 @@ impl Read {
         let state = State::of(&head.headers, total);
         self.object.begin_with(&kept, fill, self.object.body(body, state, range.last()));
         Ok(Forwarded::Stored(kept))
+    }
+
+    /// The length of an object whose body is on its way, if it could be stored with that.
+    async fn length_beside(&self, cache: &MountCache, origin: &HeaderMap, asked: AskedAt) -> Option<u64> {
+        // Whether it can be stored does not depend on the length.
+        self.object.found(cache, origin, 0, None, asked)?;
+        self.object.measure_beside(origin).await
     }
 
     /// A response that is not stored goes to the client as it comes.

@@ -49,6 +49,7 @@ impl Read {
         match Plan::of(&self.wanted.read, &fields, total, Boundary::random)? {
             Plan::Head => Ok(self.head(head)?),
             Plan::Whole if total == Some(0) => Ok(respond(StatusCode::OK, fields, ObjectBody::Empty)),
+            Plan::Whole if total.is_none() => self.untold().await,
             Plan::Whole => self.ask_for(None, total).await,
             Plan::Part(range) => self.ask_for(Some(range), total).await,
             Plan::Parts(plan) => {
@@ -62,6 +63,24 @@ impl Read {
                 let (status, headers) = plan.head(&fields, 0);
                 Ok(respond(status, headers, ObjectBody::Empty))
             }
+        }
+    }
+
+    /// The response if HEAD does not tell the object's length: the first byte may tell it, where it is needed. Otherwise
+    /// the client gets the whole object.
+    async fn untold(&self) -> Result<Response<ObjectBody>, Doubt> {
+        let has_range = self.wanted.read.ranges.is_some();
+        if !has_range {
+            match self.ask_for(None, None).await {
+                Err(Doubt::Mismatch(Mismatch::UNFRAMED)) => {}
+                answered => return answered,
+            }
+        }
+        match self.measure().await? {
+            // Boxed, since it is called from there. It has a length now, so it does not come here again.
+            Some(measured) => Box::pin(self.with_head(&measured.fields)).await,
+            None if has_range => self.ask_for(None, None).await,
+            None => Err(Doubt::Mismatch(Mismatch::UNFRAMED)),
         }
     }
 

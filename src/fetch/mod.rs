@@ -13,6 +13,7 @@ mod from_cache;
 mod from_s3;
 mod gate;
 mod head_first;
+mod measure;
 mod object;
 mod read;
 mod resume;

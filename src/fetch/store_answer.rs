@@ -7,12 +7,12 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES},
 };
 
-use super::{deliver::is_archived, from_origin_error, object::Object};
+use super::{deliver::is_archived, from_origin_error, measure::Measured, object::Object};
 use crate::{
     cache::{Asked, AskedAt, Found, Head, Lead, MountCache, ObjectId, Turn},
     error::Failure,
     object::Validators,
-    origin::{Answer, Mismatch, content_length},
+    origin::{Answer, Mismatch, OriginError, content_length},
     request::Question,
 };
 
@@ -23,6 +23,8 @@ pub(super) enum HeadFor {
     /// Only a whole read can be stored: the object has no strong entity tag by which to request more of the same state,
     /// or S3's response to HEAD differs from that to GET.
     WholeReads,
+    /// It depends on the length, which the response does not tell.
+    Untold,
     /// Do not store it.
     Never,
 }
@@ -65,7 +67,36 @@ impl Object {
         if is_archived(origin) {
             return HeadFor::Never;
         }
-        let Some(total) = content_length(origin) else { return HeadFor::Never };
+        // A strong tag tells that the stored length still holds (RFC 9110 §8.8.1).
+        let stored = || stale.filter(|stale| is_same_state(stale, origin)).map(|stale| stale.total);
+        match content_length(origin).or_else(stored) {
+            Some(total) => self.found_of_length(cache, origin, total, stale, asked),
+            None => HeadFor::Untold,
+        }
+    }
+
+    /// The same if HEAD did not tell the length: the first byte may tell it.
+    pub(super) async fn found_by_first_byte(
+        &self,
+        cache: &MountCache,
+        stale: Option<&Found>,
+        asked: AskedAt,
+    ) -> Result<HeadFor, OriginError> {
+        let answer = self.ask_for_cache(&Question::first_byte()).await?;
+        Ok(match Measured::of(answer) {
+            Some(Measured { fields, total }) => self.found_of_length(cache, &fields, total, stale, asked),
+            None => HeadFor::Never,
+        })
+    }
+
+    fn found_of_length(
+        &self,
+        cache: &MountCache,
+        origin: &HeaderMap,
+        total: u64,
+        stale: Option<&Found>,
+        asked: AskedAt,
+    ) -> HeadFor {
         match self.found(cache, origin, total, stale, asked) {
             Some(found) if found.is_pinned() => HeadFor::Store(Box::new(found)),
             Some(_) => HeadFor::WholeReads,
@@ -131,8 +162,8 @@ impl Object {
             Ok(Answer::Found(answer)) if answer.status() == StatusCode::OK => {
                 match self.found_by_head(cache, answer.headers(), stale.found(), asked) {
                     HeadFor::Store(found) => drop(self.store(cache, *found, stale.found(), asked)),
-                    // Only a whole read can renew such an object.
-                    HeadFor::WholeReads => cache.forget(&self.id(cache), stale),
+                    // Only a read of it can renew such an object.
+                    HeadFor::WholeReads | HeadFor::Untold => cache.forget(&self.id(cache), stale),
                     HeadFor::Never => cache.store_uncacheable(&self.id(cache), self.now(), asked),
                 }
                 return Ok(());
@@ -166,5 +197,9 @@ impl Object {
 }
 
 fn is_same(stale: &Found, origin: &HeaderMap, total: u64) -> bool {
-    stale.total == total && Validators::of(&stale.fields).is_same_state(Validators::of(origin))
+    stale.total == total && is_same_state(stale, origin)
+}
+
+fn is_same_state(stale: &Found, origin: &HeaderMap) -> bool {
+    Validators::of(&stale.fields).is_same_state(Validators::of(origin))
 }

@@ -132,7 +132,7 @@ impl Content {
                     (BodyLength::Told(length), _) => Ok(Self::Whole(Some(length))),
                     (BodyLength::Framed, known) => Ok(Self::Whole(known)),
                     (BodyLength::Unframed, Some(total)) => Ok(Self::Whole(Some(total))),
-                    (BodyLength::Unframed, None) => Err(Mismatch("an object that ends with the connection")),
+                    (BodyLength::Unframed, None) => Err(Mismatch::UNFRAMED),
                 },
                 _ => Err(Mismatch("a part without Content-Range")),
             };
@@ -187,6 +187,8 @@ impl Mismatch {
     /// Between two requests, or in spite of a condition.
     pub(crate) const CHANGED: Self = Self("another state of the object each time");
     pub(crate) const UNASKED: Self = Self("a response that was not asked for");
+    /// Its end would look the same if it broke off.
+    pub(crate) const UNFRAMED: Self = Self("an object that ends with the connection");
 }
 
 impl fmt::Display for Mismatch {

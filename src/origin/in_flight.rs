@@ -73,6 +73,7 @@ impl InFlight {
         match purpose {
             Purpose::Begin => Box::pin(self.wait_to_begin()).await,
             Purpose::Continue => Box::pin(self.wait_to_continue()).await,
+            Purpose::Spare => Err(Overload::QueueFull),
         }
     }
 
@@ -152,6 +153,8 @@ impl std::error::Error for Overload {}
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use tokio::task::JoinSet;
 
     use super::*;
@@ -260,6 +263,21 @@ mod tests {
         assert_eq!(gate.begin(Purpose::Continue).await.unwrap_err(), Overload::QueueTimeout);
         let (continued, ()) = tokio::join!(continuing(), async { drop(first) });
         assert!(continued.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_response_that_does_without_neither_waits_nor_overtakes() {
+        use Purpose::{Begin, Spare};
+
+        let gate = in_flight(1, 1);
+        let first = gate.begin(Spare).await.unwrap();
+        assert_eq!(gate.begin(Spare).await.unwrap_err(), Overload::QueueFull);
+        let mut waiting = pin!(gate.begin(Begin));
+        assert!(timeout(Duration::ZERO, waiting.as_mut()).await.is_err(), "it waits");
+        drop(first);
+        assert_eq!(gate.begin(Spare).await.unwrap_err(), Overload::QueueFull, "what is free is the other's");
+        drop(waiting.await.unwrap());
+        drop(gate.begin(Spare).await.unwrap());
     }
 
     #[test]

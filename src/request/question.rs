@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     /// A response that has begun, or will have before the bytes are its next: without them it breaks off, and what was sent
     /// of it is wasted.
     Continue,
+    /// A response that does without, if the request would have to wait or to be repeated.
+    Spare,
 }
 
 // === impl Question ===
@@ -47,6 +49,11 @@ impl Question {
     /// A read of the first byte, for S3's response rather than for the byte.
     pub(crate) fn first_byte() -> Self {
         Self::get(Some(RangeSpec::FromTo(0, 0)), Vec::new())
+    }
+
+    /// The same for a response that does without.
+    pub(crate) fn spare(self) -> Self {
+        Self { purpose: Purpose::Spare, ..self }
     }
 
     /// A part of exactly the state with this tag.

@@ -17,6 +17,7 @@
 //! | 19 | bodies that break off | [`broken`] |
 //! | 20 | the fields of a 304 | [`conditions`] |
 //! | 21, 34 to 37 | tags, metadata, codings, lengths, part numbers | [`fields`] |
+//! | 21 | responses without a length | [`lengths`] |
 //! | 23, 24 | denials, HEAD's missing reasons | [`errors`]; in bursts and by a canary: [`denied`] |
 //! | 25 | refused credentials and clocks | [`credentials`], [`clock`] |
 //! | 26 | other regions | [`region`] |
@@ -60,6 +61,7 @@ mod expect;
 mod fields;
 mod identity;
 mod if_range;
+mod lengths;
 mod multipart;
 mod origin;
 mod ranges;
