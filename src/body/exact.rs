@@ -7,7 +7,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http_body::Frame;
 
-use super::rest::{Breaks, PartFuture, Reopen, Rest};
+use super::rest::{Breaks, Broken, PartFuture, Reopen, Rest};
 use crate::{
     error::BoxError,
     object::State,
@@ -120,7 +120,7 @@ impl ExactBody {
             // Trailers are fields of S3 that no policy has let through.
             let Ok(data) = frame.into_data() else { continue };
             let taken = match &mut self.trim {
-                Some(trim) => trim.take(data, self.remaining)?,
+                Some(trim) => trim.take(data, self.remaining).map_err(|why| self.broke_off(why.into()))?,
                 None => data,
             };
             let data = first(taken, self.remaining);
@@ -157,9 +157,16 @@ impl ExactBody {
         Ok(())
     }
 
+    /// The error for a body that is of no use, and of which nothing more is asked for.
+    fn broke_off(&self, why: BoxError) -> BoxError {
+        let Some(Reader { object, last, breaks, .. }) = &self.reader else { return why };
+        let at = (*last + 1).saturating_sub(self.remaining);
+        object.broke_off(Broken { at, breaks: breaks.in_all + 1, why, asked: None })
+    }
+
     fn go_on(&mut self, part: Self) -> Result<(), BoxError> {
         if part.remaining != self.remaining {
-            return Err(WrongLength::Missing(self.remaining).into());
+            return Err(self.broke_off(WrongLength::Missing(self.remaining).into()));
         }
         self.source = part.source;
         self.trim = part.trim;

@@ -6,11 +6,13 @@ mod multipart;
 mod object;
 mod response;
 mod rest;
+mod untold;
 
 pub use self::{bounded::SendBuffer, response::ResponseBody};
 pub(crate) use self::{
     exact::ExactBody,
     multipart::MultipartBody,
     object::ObjectBody,
-    rest::{PartFuture, Reopen, Rest},
+    rest::{Broken, PartFuture, Reopen, Rest},
+    untold::UntoldBody,
 };

@@ -1,14 +1,10 @@
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 
-use super::{ExactBody, MultipartBody, bounded::BoundedBody};
-use crate::{
-    cache::Segments,
-    error::BoxError,
-    origin::{Pace, WireBody},
-};
+use super::{ExactBody, MultipartBody, UntoldBody, bounded::BoundedBody};
+use crate::{cache::Segments, error::BoxError, origin::Pace};
 
 /// A body that the proxy itself made.
 #[derive(Debug, Default)]
@@ -21,7 +17,7 @@ pub(crate) enum ObjectBody {
     /// Exactly as much of an object as was promised.
     Exact(ExactBody),
     /// An object whose length S3 did not give.
-    Wire(WireBody),
+    Unmeasured(UntoldBody),
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
     Segments(Box<Segments>),
@@ -50,11 +46,7 @@ impl ObjectBody {
             Self::Multipart(body) => body.poll_frame(pace, cx),
             Self::Segments(body) => body.poll_data(pace, cx).map_ok(Frame::data).map_err(Into::into),
             Self::Bounded(body) => body.poll_frame(cx),
-            Self::Wire(body) => {
-                let frame = ready!(body.poll_at(pace, cx));
-                // Trailers are fields of S3 that no policy has let through; they end a body.
-                Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
-            }
+            Self::Unmeasured(body) => body.poll_frame(pace, cx),
             Self::Broken(error) => return Poll::Ready(error.take().map(Err)),
         };
         if let Poll::Ready(Some(Err(error))) = polled {
@@ -75,7 +67,7 @@ impl ObjectBody {
             Self::Multipart(body) => body.remaining() == 0,
             Self::Segments(body) => body.remaining() == 0,
             Self::Bounded(body) => body.body().is_end_stream(),
-            Self::Wire(body) => body.is_end_stream(),
+            Self::Unmeasured(body) => body.is_end_stream(),
             Self::Broken(error) => error.is_none(),
         }
     }
@@ -89,7 +81,7 @@ impl ObjectBody {
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),
             Self::Bounded(body) => body.body().size_hint(),
-            Self::Wire(body) => body.size_hint(),
+            Self::Unmeasured(body) => body.size_hint(),
         }
     }
 }

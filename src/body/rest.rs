@@ -9,6 +9,9 @@ use crate::{error::BoxError, object::State, request::ByteRange};
 pub(crate) trait Reopen: Send + Sync {
     /// Asks S3 for the rest of a body, when it is polled: by then, the broken read is closed.
     fn reopen(self: Arc<Self>, rest: Rest) -> PartFuture;
+
+    /// The error that a body ends in for good, and the line about it in the log.
+    fn broke_off(&self, broken: Broken) -> BoxError;
 }
 
 /// S3's response to the request for a part of an object.
@@ -22,6 +25,19 @@ pub(crate) struct Rest {
     pub(crate) breaks: Breaks,
     /// Why the last read broke off.
     pub(crate) why: BoxError,
+}
+
+/// A body that breaks off for good.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// The offset in the object of the first byte that was not passed on.
+    pub(crate) at: u64,
+    /// How often its reads broke off.
+    pub(crate) breaks: u32,
+    /// Why the last one did.
+    pub(crate) why: BoxError,
+    /// Why the rest could not be read, if it was asked for.
+    pub(crate) asked: Option<BoxError>,
 }
 
 /// How often the reads of a body broke off.

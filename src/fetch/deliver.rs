@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, EXPIRES},
@@ -5,10 +7,11 @@ use http::{
 
 use super::{
     answer::{Decided, decide, respond},
+    object::Object,
     read::Read,
 };
 use crate::{
-    body::{ExactBody, ObjectBody},
+    body::{ExactBody, ObjectBody, UntoldBody},
     error::{Failure, ProxyError, ProxyErrorKind},
     object::{State, Validators},
     origin::{Asked, BodyLength, Extent, Mismatch, WireBody},
@@ -50,7 +53,11 @@ impl Read {
                 let state = State::of(&origin.headers, length);
                 (StatusCode::OK, ObjectBody::Exact(self.object.body(body, state, length.saturating_sub(1))))
             }
-            Extent::Whole { length: None, .. } => (StatusCode::OK, ObjectBody::Wire(body)),
+            Extent::Whole { length: None, .. } => {
+                let object: Arc<Object> = Arc::clone(&self.object);
+                let body = UntoldBody::new(body, object);
+                (StatusCode::OK, ObjectBody::Unmeasured(body))
+            }
             Extent::Part { range, total, skip, end } => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
                 headers.insert(CONTENT_RANGE, range.content_range(total));

@@ -25,4 +25,5 @@ pub(crate) use self::{
     failure::from_origin_error,
     gate::Gate,
     read::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
+    resume::as_it_comes,
 };

@@ -9,10 +9,19 @@ use tokio::{
 
 use super::object::{Cut, Object};
 use crate::{
-    body::{ExactBody, PartFuture, Reopen, Rest},
+    body::{Broken, ExactBody, ObjectBody, PartFuture, Reopen, Rest, UntoldBody},
+    config::Mount,
     error::{BoxError, ProxyError, ProxyErrorKind, in_one_line},
+    object::{BucketName, Edition, ObjectKey},
+    origin::WireBody,
     request::Purpose,
 };
+
+/// The body of a response that goes on as it comes. Its framing shows whether it came whole; if not, one line says so.
+pub(crate) fn as_it_comes(body: WireBody, mount: Mount, bucket: BucketName, key: ObjectKey) -> ObjectBody {
+    let object = Object { mount, bucket, key, edition: Edition::default() };
+    ObjectBody::Unmeasured(UntoldBody::new(body, Arc::new(object)))
+}
 
 impl Reopen for Object {
     fn reopen(self: Arc<Self>, rest: Rest) -> PartFuture {
@@ -22,9 +31,28 @@ impl Reopen for Object {
                     self.went_on(&rest);
                     Ok(body)
                 }
-                Err(why) => Err(self.broke_off(rest, why)),
+                Err(asked) => {
+                    let Rest { range, breaks, why, .. } = rest;
+                    Err(self.broke_off(Broken { at: range.first(), breaks: breaks.in_all, why, asked }))
+                }
             }
         })
+    }
+
+    fn broke_off(&self, broken: Broken) -> BoxError {
+        let Broken { at, breaks, why: source, asked } = broken;
+        let Self { mount, bucket, key, .. } = self;
+        mount.0.origin.resilience.counters.broken();
+        let (key, why) = (key.as_str(), in_one_line(&*source));
+        let error = ProxyError::from_source(ProxyErrorKind::OriginBroken, source);
+        let id = error.id();
+        let asked = asked.map(|why| in_one_line(&*why));
+        if let Some(count) = mount.0.tallies.faults.add(Instant::now()) {
+            tracing::error!(id, %bucket, key, at, breaks, why, asked, count, "a body broke off");
+        } else {
+            tracing::debug!(id, %bucket, key, at, breaks, why, asked, "a body broke off");
+        }
+        error.into()
     }
 }
 
@@ -59,22 +87,5 @@ impl Object {
             let (key, why) = (key.as_str(), in_one_line(&*rest.why));
             tracing::warn!(%bucket, key, at = rest.range.first(), why, count, "S3 broke off; the rest was read");
         }
-    }
-
-    /// The error that ends the body, and the line about it in the log.
-    fn broke_off(&self, rest: Rest, asked: Option<BoxError>) -> BoxError {
-        let Self { mount, bucket, key, .. } = self;
-        mount.0.origin.resilience.counters.broken();
-        let (key, at, breaks) = (key.as_str(), rest.range.first(), rest.breaks.in_all);
-        let why = in_one_line(&*rest.why);
-        let error = ProxyError::from_source(ProxyErrorKind::OriginBroken, rest.why);
-        let id = error.id();
-        let asked = asked.map(|why| in_one_line(&*why));
-        if let Some(count) = mount.0.tallies.faults.add(Instant::now()) {
-            tracing::error!(id, %bucket, key, at, breaks, why, asked, count, "a body broke off");
-        } else {
-            tracing::debug!(id, %bucket, key, at, breaks, why, asked, "a body broke off");
-        }
-        error.into()
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     cache::Invalidation,
     config::Mount,
     error::{BoxError, Failure, ProxyError, ProxyErrorKind},
-    fetch::{FetchFuture, Finish, Gate, from_origin_error},
+    fetch::{FetchFuture, Finish, Gate, as_it_comes, from_origin_error},
     origin::Upload,
     request::ReadMethod,
 };
@@ -78,7 +78,7 @@ impl Relay {
         let (head, body) = answer.into_parts();
         let body = match *method == Method::HEAD {
             true => ObjectBody::Untold,
-            false => ObjectBody::Wire(body),
+            false => as_it_comes(body, mount.clone(), link.bucket.clone(), link.key.clone()),
         };
         let mut response = Response::new(body);
         *response.status_mut() = status;
