@@ -14,7 +14,7 @@ use crate::{
     body::ObjectBody,
     cache::{CacheStatus, Forward, Reason, Report},
     config::Mount,
-    error::{Failure, ProxyError, ProxyErrorKind},
+    error::{Failure, ProxyError, ProxyErrorKind, in_one_line},
     object::{BucketName, ObjectKey},
     origin::{Absence, Mismatch, OriginError, Refusal, S3ErrorCode, Target},
     request::ReadMethod,
@@ -40,7 +40,7 @@ impl Mount {
                 "no credentials from {}; why is logged where they failed to load",
                 self.0.credentials
             )),
-            _ => std::error::Error::source(&error).map(|_| chain(&error)),
+            _ => std::error::Error::source(&error).map(in_one_line),
         };
         if kind == ProxyErrorKind::Overloaded {
             tracing::debug!(id, kind = kind.code(), %mount, key = key_text, source, "{error}");
@@ -267,9 +267,3 @@ fn is_about_key(status: StatusCode) -> bool {
 
 /// In characters, of what S3 says: the log is ours.
 const MOST_TOLD: usize = 200;
-
-/// The causes of an error, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
