@@ -1,14 +1,18 @@
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::HOST;
+use http::{header::HOST, uri::Scheme};
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    runtime::{self, Runtime},
+    runtime::{self, Handle, Runtime},
     sync::mpsc,
+    time::timeout,
 };
 
 use super::*;
+use crate::origin::wire::DialSettings;
 
 /// Longer than anything here takes: only a hang reaches it.
 const HANG: Duration = Duration::from_secs(20);
