@@ -133,6 +133,7 @@ impl AssumeRole {
         session::check_policy(self.session_policy.as_deref())?;
         session::check_policy_arns(&self.policy_arns)?;
 
+        let sts_endpoint = self.sts.endpoint().await;
         let config = self.sts.sdk_config().await?;
         let source = match self.source {
             Some(source) => source,
@@ -161,6 +162,6 @@ impl AssumeRole {
         let by = Box::new(source.kind().clone());
         let provider = Assumed::new(self.role.clone(), provider);
         let kind = SourceKind::Role { role: self.role, external_id: self.external_id, by };
-        Ok(CredentialsSource::new(kind, provider))
+        Ok(CredentialsSource::new(kind, provider).known_to(sts_endpoint))
     }
 }

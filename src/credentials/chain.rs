@@ -12,7 +12,7 @@ use aws_config::{
 };
 use aws_types::{SdkConfig, region::Region};
 
-use super::{CredentialsSource, ambient::Ambient, source::SourceKind};
+use super::{CredentialsSource, ambient::Ambient, source::SourceKind, sts::endpoint_of};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     origin::{
@@ -36,7 +36,8 @@ pub async fn default_chain(region: Option<&str>) -> Result<CredentialsSource, Co
         Some(region) => loader.region(Region::new(region.to_owned())),
         None => loader,
     };
-    found(SourceKind::DefaultChain, &loader.load().await)
+    let source = found(SourceKind::DefaultChain, &loader.load().await)?;
+    Ok(source.known_to(endpoint_of(&ambient, None).await))
 }
 
 /// The credentials of a loaded configuration.
@@ -60,16 +61,18 @@ pub fn from_environment() -> CredentialsSource {
 /// [`ConfigErrorKind::Tls`](crate::ConfigErrorKind::Tls) if the system has no trusted certificates.
 pub async fn from_profile(name: &str) -> Result<CredentialsSource, ConfigError> {
     let (kind, ambient) = (SourceKind::Profile(name.to_owned()), Ambient::of_process().await);
+    let sts_endpoint = endpoint_of(&ambient, Some(name)).await;
     if ambient.is_filtered() {
         // The SDK's provider for a profile reads the environment of the process, with its empty variables.
-        return found(kind, &ambient.loader_of_profile(name)?.load().await);
+        let source = found(kind, &ambient.loader_of_profile(name)?.load().await)?;
+        return Ok(source.known_to(sts_endpoint));
     }
     let config = ProviderConfig::default().with_http_client(http_client()?).load_default_region().await;
     let mut provider = ProfileFileCredentialsProvider::builder().profile_name(name).configure(&config);
     if let Some(files) = ambient.files() {
         provider = provider.profile_files(files.clone());
     }
-    Ok(CredentialsSource::new(kind, provider.build()))
+    Ok(CredentialsSource::new(kind, provider.build()).known_to(sts_endpoint))
 }
 
 /// The credentials that the platform offers to a container: an ECS task role, or EKS Pod Identity.

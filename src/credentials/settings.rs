@@ -2,7 +2,10 @@ use std::{borrow::Cow, fmt};
 
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::EnvConfigValue;
-use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::{
+    origin::Origin as Place,
+    os_shim_internal::{Env, Fs},
+};
 
 use super::ambient::Ambient;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -14,8 +17,11 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// |---|---|
 /// | region | `AWS_REGION`, `AWS_DEFAULT_REGION`, `region` of the profile or of its `source_profile` |
 /// | endpoint URL | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of `s3` in the profile's `services`, `endpoint_url` of the profile |
+/// | endpoint URL of STS | `AWS_ENDPOINT_URL_STS`, `endpoint_url` of `sts` in the profile's `services` |
 ///
-/// With `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or `ignore_configured_endpoint_urls`, there is no endpoint URL. The profile
+/// What stands in `AWS_ENDPOINT_URL`, or in the profile itself, is for all services, and often has no STS: it counts for S3
+/// alone here, although a role is assumed there, too. With `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or
+/// `ignore_configured_endpoint_urls`, there is no endpoint URL. The profile
 /// is that of `AWS_PROFILE`, or `default`. Empty values count as absent.
 ///
 /// ```no_run
@@ -35,6 +41,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 pub struct AwsSettings {
     region: Option<AwsSetting>,
     endpoint_url: Option<AwsSetting>,
+    sts_endpoint_url: Option<AwsSetting>,
 }
 
 /// One of the [`AwsSettings`], and where it is written.
@@ -69,12 +76,14 @@ impl AwsSettings {
     /// As for [`load`](Self::load).
     pub async fn of_profile(profile: Option<&str>) -> Result<Self, ConfigError> {
         let profiles = profiles(&Ambient::of_process().await, profile).await?;
-        let endpoint_url =
-            if ignores_endpoint_urls(None, &profiles) { None } else { endpoint_url(&profiles) };
-        Ok(Self { region: region(&profiles), endpoint_url })
+        let urls = match ignores_endpoint_urls(None, &profiles) {
+            true => (None, None),
+            false => (endpoint_url(&profiles), sts_endpoint_url(&profiles)),
+        };
+        Ok(Self { region: region(&profiles), endpoint_url: urls.0, sts_endpoint_url: urls.1 })
     }
 
-    async fn from(ambient: &Ambient, profile: Option<&str>) -> Result<Self, ConfigError> {
+    pub(super) async fn from(ambient: &Ambient, profile: Option<&str>) -> Result<Self, ConfigError> {
         let profiles = profiles(ambient, profile).await?;
         let variable = |name| {
             let value = ambient.variable(name)?.to_owned();
@@ -82,11 +91,15 @@ impl AwsSettings {
         };
         let first = |names: [&'static str; 2]| names.into_iter().find_map(variable);
         let region = first(["AWS_REGION", "AWS_DEFAULT_REGION"]).or_else(|| region(&profiles));
-        let endpoint_url = match ignores_endpoint_urls(ambient.variable(IGNORE), &profiles) {
-            true => None,
-            false => first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]).or_else(|| endpoint_url(&profiles)),
-        };
-        Ok(Self { region, endpoint_url })
+        if ignores_endpoint_urls(ambient.variable(IGNORE), &profiles) {
+            return Ok(Self { region, ..Self::default() });
+        }
+        let endpoint_url =
+            first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]).or_else(|| endpoint_url(&profiles));
+        // The variable for all services comes before the profile.
+        let of_profile = || sts_endpoint_url(&profiles).filter(|_| variable("AWS_ENDPOINT_URL").is_none());
+        let sts_endpoint_url = variable("AWS_ENDPOINT_URL_STS").or_else(of_profile);
+        Ok(Self { region, endpoint_url, sts_endpoint_url })
     }
 
     /// The region.
@@ -97,6 +110,11 @@ impl AwsSettings {
     /// The endpoint URL of S3, as written.
     pub fn endpoint_url(&self) -> Option<&AwsSetting> {
         self.endpoint_url.as_ref()
+    }
+
+    /// The endpoint URL that is for STS alone, as written.
+    pub fn sts_endpoint_url(&self) -> Option<&AwsSetting> {
+        self.sts_endpoint_url.as_ref()
     }
 }
 
@@ -125,12 +143,21 @@ fn region(profiles: &ProfileSet) -> Option<AwsSetting> {
 }
 
 fn endpoint_url(profiles: &ProfileSet) -> Option<AwsSetting> {
+    endpoint_url_of("S3", profiles).map(|(setting, _)| setting)
+}
+
+fn sts_endpoint_url(profiles: &ProfileSet) -> Option<AwsSetting> {
+    let (setting, place) = endpoint_url_of("STS", profiles)?;
+    (place == Place::service_profile_file()).then_some(setting)
+}
+
+fn endpoint_url_of(service: &str, profiles: &ProfileSet) -> Option<(AwsSetting, Place)> {
     // The variables come first, and are ours to read.
     let no_variables = Env::from_slice(&[]);
-    let key = EnvConfigValue::new().service_id("S3").profile("endpoint_url");
-    let (value, _) = key.load(&no_variables, Some(profiles))?;
+    let key = EnvConfigValue::new().service_id(service).profile("endpoint_url");
+    let (value, source) = key.load(&no_variables, Some(profiles))?;
     let origin = Origin::Profile(profiles.selected_profile().to_owned());
-    Some(AwsSetting { value: value.into_owned(), origin })
+    Some((AwsSetting { value: value.into_owned(), origin }, (&source).into()))
 }
 
 fn ignores_endpoint_urls(variable: Option<&str>, profiles: &ProfileSet) -> bool {
@@ -232,6 +259,35 @@ endpoint_url =
             let got = (settings.region(), settings.endpoint_url());
             let got = (got.0.map(AwsSetting::value), got.1.map(AwsSetting::value));
             assert_eq!(got, (region, endpoint_url), "{variables:?} {profile:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_for_sts_alone_is_for_sts() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config");
+        std::fs::write(&file, CONFIG).unwrap();
+        let sts = ("AWS_ENDPOINT_URL_STS", "http://sts");
+        let url = ("AWS_ENDPOINT_URL", "http://url");
+        for (variables, profile, sts_endpoint_url) in [
+            (&[][..], None, None),
+            (&[], Some("local"), Some("http://sts.test")),
+            (&[("AWS_PROFILE", "other")], None, Some("http://sts.test")),
+            (&[], Some("plain"), None),
+            (&[url], Some("plain"), None),
+            (&[url], Some("local"), None),
+            (&[sts], None, Some("http://sts")),
+            (&[url, sts], Some("local"), Some("http://sts")),
+            (&[("AWS_ENDPOINT_URL_STS", "")], Some("local"), Some("http://sts.test")),
+            (&[sts, (IGNORE, "true")], Some("local"), None),
+            (&[sts], Some("ignoring"), None),
+        ] {
+            let files = [("AWS_CONFIG_FILE", file.to_str().unwrap()), ("HOME", "/nonexistent")];
+            let all = files.iter().chain(variables);
+            let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let settings = AwsSettings::from(&Ambient::of(all).await, profile).await.unwrap();
+            let got = settings.sts_endpoint_url().map(AwsSetting::value);
+            assert_eq!(got, sts_endpoint_url, "{variables:?} {profile:?}");
         }
     }
 

@@ -24,6 +24,9 @@ use super::{ExternalId, RoleArn};
 pub struct CredentialsSource {
     kind: SourceKind,
     signing: Signing,
+    /// The URL of the STS that knows them, if that is not AWS's own.
+    #[cfg(feature = "aws-config")]
+    sts_endpoint: Option<String>,
 }
 
 /// The description of a source, for people. Holds no secret.
@@ -113,7 +116,7 @@ where
 impl CredentialsSource {
     /// Signs nothing: for a public bucket.
     pub fn anonymous() -> Self {
-        Self { kind: SourceKind::Anonymous, signing: Signing::Anonymous }
+        Self::of(SourceKind::Anonymous, Signing::Anonymous)
     }
 
     pub(super) fn new(kind: SourceKind, provider: impl ProvideCredentials + 'static) -> Self {
@@ -121,7 +124,29 @@ impl CredentialsSource {
             Some(shared) => shared.clone(),
             None => SharedCredentialsProvider::new(provider),
         };
-        Self { kind, signing: Signing::By(SharedCredentialsProvider::new(TokenOrNone(provider))) }
+        Self::of(kind, Signing::By(SharedCredentialsProvider::new(TokenOrNone(provider))))
+    }
+
+    fn of(kind: SourceKind, signing: Signing) -> Self {
+        Self {
+            kind,
+            signing,
+            #[cfg(feature = "aws-config")]
+            sts_endpoint: None,
+        }
+    }
+
+    #[cfg(feature = "aws-config")]
+    pub(super) fn known_to(self, sts_endpoint: Option<String>) -> Self {
+        Self { sts_endpoint, ..self }
+    }
+
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn sts_endpoint(&self) -> Option<&str> {
+        #[cfg(feature = "aws-config")]
+        return self.sts_endpoint.as_deref();
+        #[cfg(not(feature = "aws-config"))]
+        None
     }
 
     /// The role that signs, if the source [assumes](super::AssumeRole) one.

@@ -3,7 +3,7 @@
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::{SdkConfig, region::Region};
 
-use super::ambient::Ambient;
+use super::{ambient::Ambient, settings::AwsSettings};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     origin::EndpointUrl,
@@ -17,9 +17,24 @@ pub(super) struct Sts {
     pub(super) clock: Option<SharedTimeSource>,
 }
 
+/// The URL of STS for this profile, or for that of `AWS_PROFILE`. A profile that cannot be read says so when its credentials
+/// are needed.
+pub(super) async fn endpoint_of(ambient: &Ambient, profile: Option<&str>) -> Option<String> {
+    let settings = AwsSettings::from(ambient, profile).await.ok()?;
+    settings.sts_endpoint_url().map(|setting| setting.value().to_owned())
+}
+
 // === impl Sts ===
 
 impl Sts {
+    /// The URL of STS, if it is not AWS's own.
+    pub(super) async fn endpoint(&self) -> Option<String> {
+        match &self.endpoint_url {
+            Some(url) => Some(url.clone()),
+            None => endpoint_of(&Ambient::of_process().await, None).await,
+        }
+    }
+
     /// The configuration of an STS client. For options that are not set, the environment and the profile count, as for
     /// every AWS tool.
     pub(super) async fn sdk_config(self) -> Result<SdkConfig, ConfigError> {

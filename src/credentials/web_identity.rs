@@ -111,12 +111,13 @@ impl WebIdentity {
         let session_name = session::session_name(self.session_name)?;
         session::check_duration(self.duration, false)?;
         let duration_secs = self.duration.and_then(|duration| i32::try_from(duration.as_secs()).ok());
+        let sts_endpoint = self.sts.endpoint().await;
         let client = Client::new(&self.sts.sdk_config().await?);
         let (role, token_file) = (self.role, self.token_file);
         let kind = SourceKind::WebIdentity(role.clone());
         let named = role.clone();
         let provider = Provider { role, token_file, session_name, duration_secs, client };
-        Ok(CredentialsSource::new(kind, Assumed::new(named, provider)))
+        Ok(CredentialsSource::new(kind, Assumed::new(named, provider)).known_to(sts_endpoint))
     }
 }
 

@@ -68,8 +68,11 @@ impl Options {
         self
     }
 
-    /// The URL of STS, for the identity of the credentials. AWS's own by default; for a mount with its own endpoint,
-    /// STS is asked only if this is given.
+    /// The URL of STS, for the identity of credentials that have no STS of their own.
+    ///
+    /// Roles and web identities have that which their `endpoint_url` names. They, profiles and the default chain have that of
+    /// [`AwsSettings::sts_endpoint_url`](crate::credentials::AwsSettings::sts_endpoint_url). By default the others are known
+    /// to AWS's own; for a mount with an endpoint other than AWS's, STS is asked only if one is named.
     pub fn sts_endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.sts_endpoint = Some(url.into());
         self

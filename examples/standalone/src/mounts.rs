@@ -123,11 +123,6 @@ fn add_defaults(
     }
 }
 
-/// A variable of the environment, unless it is empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 fn describe(settings: &Settings) -> String {
     let path = settings.text("path").unwrap_or("/");
     match settings.text("bucket") {

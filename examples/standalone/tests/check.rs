@@ -451,3 +451,63 @@ async fn region_and_endpoint_of_the_profile_count() {
     let run = standalone(&args, &[&no_keys[..], &ignored].concat()).await;
     assert!(run.stdout.contains("https://s3.us-west-2.amazonaws.com"), "{}", run.stdout);
 }
+
+/// An STS that knows who everybody is.
+async fn sts() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await;
+            let text = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+                        <GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/studio</Arn><UserId>X</UserId>\
+                        <Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+            let _ = stream.write_all((head + text).as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sts_that_the_environment_or_the_profile_names_is_asked_for_the_identity() {
+    let (s3, sts) = (s3(reader()).await, sts().await);
+    let (s3_url, home) = (s3.endpoint(), tempfile::tempdir().unwrap());
+    let config = home.path().join("config");
+    let keys =
+        format!("aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n");
+    let services = format!("[services local]\nsts =\n  endpoint_url = {sts}\n");
+    std::fs::write(&config, format!("[profile studio]\n{keys}services = local\n{services}")).unwrap();
+    let file = home.path().join("proxy.toml");
+    let place = format!(
+        "bucket = \"media\"\nregion = \"us-west-2\"\npath_style = true\nendpoint_url = \"{s3_url}\"\n"
+    );
+    let text = format!(
+        "[credentials.studio]\ntype = \"profile\"\nprofile = \"studio\"\n[[mount]]\ncredentials = \"studio\"\n{place}"
+    );
+    std::fs::write(&file, text).unwrap();
+    let flags =
+        ["check", "--bucket", "media", "--region", "us-west-2", "--path-style", "--endpoint", &s3_url];
+    let of_file = ["check", "--config", file.to_str().unwrap()];
+    let with_profile = [&flags[..], &["--profile", "studio"]].concat();
+    let config_file = ("AWS_CONFIG_FILE", config.to_str().unwrap());
+    let studio = ("AWS_PROFILE", "studio");
+    let asked = "arn:aws:iam::111122223333:user/studio";
+    let unasked = "not asked: the endpoint is not AWS's";
+    for (args, variables, identity) in [
+        (&flags[..], &[][..], unasked),
+        (&flags, &[("AWS_ENDPOINT_URL_STS", &*sts)], asked),
+        (&flags, &[config_file, studio], asked),
+        (&with_profile, &[config_file], asked),
+        (&of_file, &[config_file], asked),
+        (&with_profile, &[config_file, ("AWS_ENDPOINT_URL", &*s3_url)], unasked),
+        (&with_profile, &[config_file, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")], unasked),
+    ] {
+        let run = standalone(args, variables).await;
+        assert_eq!(run.code, Some(0), "{args:?} {variables:?} {}{}", run.stdout, run.stderr);
+        let line = run.stdout.lines().find(|line| line.contains("identity")).unwrap_or_default();
+        assert!(line.contains(identity), "{args:?} {variables:?}: {line}");
+    }
+}

@@ -17,7 +17,8 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
         return;
     }
     let Subject { mount, facts, .. } = subject;
-    let url = course.options.sts_endpoint.as_deref();
+    // Another STS does not know the sessions of this one.
+    let url = mount.0.credentials.sts_endpoint().or(course.options.sts_endpoint.as_deref());
     let client = match (facts.server, url) {
         _ if facts.signer == Signer::Anonymous => {
             return course.note(Check::unknown(name, "not asked: requests are not signed"));

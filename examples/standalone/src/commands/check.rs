@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tower_s3_proxy::{
     BucketName,
     bucket::ObjectKey,
+    credentials::AwsSettings,
     diagnosis::{CheckName, Options, Outcome, WriteProbe},
 };
 
@@ -13,7 +14,7 @@ use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache::parse_time,
     demo::Demo,
-    mounts::{MountArgs, variable},
+    mounts::MountArgs,
 };
 
 /// The flags of the command.
@@ -58,7 +59,7 @@ pub(crate) struct CheckArgs {
 pub(crate) const CANNOT_RUN: u8 = 2;
 
 pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
-    let options = args.options()?;
+    let options = args.options().await?;
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(None).await?),
         false => None,
@@ -82,7 +83,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
 }
 
 impl CheckArgs {
-    fn options(&self) -> Result<Options, Box<dyn Error>> {
+    async fn options(&self) -> Result<Options, Box<dyn Error>> {
         let mut options = Options::new().time_limit(self.timeout);
         if let Some(key) = &self.canary {
             options =
@@ -94,8 +95,9 @@ impl CheckArgs {
         if let Some(name) = &self.for_bucket {
             options = options.bucket(BucketName::parse(name).map_err(|why| format!("--for-bucket: {why}"))?);
         }
-        if let Some(url) = variable("AWS_ENDPOINT_URL_STS") {
-            options = options.sts_endpoint_url(url);
+        let aws = AwsSettings::load(self.credentials.profile.as_deref()).await?;
+        if let Some(url) = aws.sts_endpoint_url() {
+            options = options.sts_endpoint_url(url.value());
         }
         Ok(self.skip.iter().fold(options, |options, name| options.skip(*name)))
     }
