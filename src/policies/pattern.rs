@@ -1,6 +1,6 @@
 //! Text as IAM's patterns, in which `*` is any run of characters, including slashes, and `?` is one.
 
-use super::PolicyDialect;
+use super::{PolicyDialect, partition::Partition};
 
 /// The pattern that matches the text and nothing else; `None` if the server cannot express it.
 ///
@@ -121,6 +121,13 @@ const MAX_PATTERNS: usize = 64;
 impl BucketPattern {
     pub(super) fn exact(name: &str) -> Self {
         Self { pattern: name.to_owned(), is_exact: true }
+    }
+
+    /// The ARN of the buckets that it matches. Ceph has the tenant in the place of the account (`rgw_arn.cc`), which AWS leaves
+    /// empty.
+    pub(super) fn arn(&self, partition: &Partition) -> String {
+        let (tenant, name) = self.pattern.split_once(':').unwrap_or(("", &self.pattern));
+        format!("arn:{}:s3::{tenant}:{name}", partition.name)
     }
 
     fn followed_by(mut self, end: &Self) -> Self {

@@ -61,10 +61,7 @@ impl Place {
     pub(super) fn objects(&self, partition: &Partition, prefix: &str) -> Vec<String> {
         match self {
             Self::Buckets(patterns) => {
-                let arn = |bucket: &BucketPattern| {
-                    format!("arn:{}:s3:::{}/{prefix}*", partition.name, bucket.pattern)
-                };
-                patterns.iter().map(arn).collect()
+                patterns.iter().map(|bucket| format!("{}/{prefix}*", bucket.arn(partition))).collect()
             }
             Self::AccessPoint(point) => vec![format!("{}/object/{prefix}*", point.arn)],
             // S3 Express has permissions on its buckets, not on their objects.
@@ -75,10 +72,7 @@ impl Place {
     /// The resources of actions on the bucket.
     pub(super) fn buckets(&self, partition: &Partition) -> Vec<String> {
         match self {
-            Self::Buckets(patterns) => {
-                let arn = |bucket: &BucketPattern| format!("arn:{}:s3:::{}", partition.name, bucket.pattern);
-                patterns.iter().map(arn).collect()
-            }
+            Self::Buckets(patterns) => patterns.iter().map(|bucket| bucket.arn(partition)).collect(),
             Self::AccessPoint(point) => vec![point.arn.clone()],
             Self::Directory { arn } => vec![arn.clone()],
         }
@@ -129,6 +123,9 @@ mod tests {
             ("media", "us-west-2", None, "arn:aws:s3:::media/web/*", "arn:aws:s3:::media"),
             ("media", "cn-north-1", None, "arn:aws-cn:s3:::media/web/*", "arn:aws-cn:s3:::media"),
             ("media", "us-gov-west-1", None, "arn:aws-us-gov:s3:::media/web/*", "arn:aws-us-gov:s3:::media"),
+            // Of tenants of Ceph.
+            ("studio:media", "default", None, "arn:aws:s3::studio:media/web/*", "arn:aws:s3::studio:media"),
+            (":media", "default", None, "arn:aws:s3:::media/web/*", "arn:aws:s3:::media"),
             (
                 "arn:aws:s3:us-west-2:111122223333:accesspoint:films",
                 "us-west-2",

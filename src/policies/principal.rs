@@ -1,4 +1,4 @@
-use super::partition::Partition;
+use super::{PolicyDialect, partition::Partition};
 use crate::terms::Arn;
 
 /// The principal of a resource's policy. Parsed, so that it needs no escaping in JSON.
@@ -48,11 +48,15 @@ impl Principal {
 // === impl Caller ===
 
 impl Caller {
-    /// Parses the ARN of a role or a user. On compatible servers it has no account, or one of zeros.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Parses the ARN of a role or a user. On compatible servers it has no account, one of zeros, or Ceph's tenant.
+    pub(super) fn parse(text: &str, dialect: PolicyDialect) -> Option<Self> {
         let arn = iam_arn(text).filter(|arn| arn.service == "iam")?;
         let is_caller = matches!(arn.resource.split_once('/'), Some(("role" | "user", _)));
-        let has_account = arn.account.is_empty() || is_account(arn.account);
+        let has_account = match dialect {
+            _ if arn.account.is_empty() || is_account(arn.account) => true,
+            PolicyDialect::Aws => false,
+            PolicyDialect::Compatible => is_tenant(arn.account),
+        };
         (is_caller && has_account).then(|| Self { arn: text.to_owned(), account: arn.account.to_owned() })
     }
 }
@@ -69,6 +73,11 @@ fn iam_arn(text: &str) -> Option<Arn<'_>> {
 
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Ceph, "Bucket Policies": the tenant stands in the place of the account.
+fn is_tenant(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 #[cfg(test)]
@@ -121,7 +130,12 @@ mod tests {
             ("arn:aws:iam::111122223333:role/", None),
             ("media", None),
         ] {
-            assert_eq!(Caller::parse(text).map(|caller| caller.account).as_deref(), account, "{text}");
+            let parsed = Caller::parse(text, PolicyDialect::Aws).map(|caller| caller.account);
+            assert_eq!(parsed.as_deref(), account, "{text}");
         }
+        let of_tenant = "arn:aws:iam::studio_2:user/fred";
+        assert_eq!(Caller::parse(of_tenant, PolicyDialect::Aws), None);
+        assert!(Caller::parse(of_tenant, PolicyDialect::Compatible).is_some());
+        assert_eq!(Caller::parse("arn:aws:iam::stu*dio:user/fred", PolicyDialect::Compatible), None);
     }
 }

@@ -64,6 +64,31 @@ fn with_lists(statement: &Value) -> Value {
     statement
 }
 
+/// A user of one tenant reads the bucket of another.
+#[test]
+fn a_bucket_of_a_tenant_of_ceph_has_the_tenant_in_the_place_of_the_account() {
+    let user = "arn:aws:iam::films:user/proxy";
+    let at_ceph = |bucket: &str| mount(bucket).endpoint_url("https://ceph.test").prefix("web");
+    let policies = ask(at_ceph("studio:media")).role(user).listing(true).build().unwrap();
+    let read = json!({
+        "Sid": "ReadObjects", "Effect": "Allow",
+        "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3::studio:media/web/*"],
+    });
+    let statements = |kind| statements(&policies, kind);
+    assert_eq!(statements(PolicyKind::Role)[0], read);
+    assert_eq!(statements(PolicyKind::Role)[1]["Resource"], json!(["arn:aws:s3::studio:media"]));
+    assert_eq!(statements(PolicyKind::Bucket)[0]["Principal"], json!({ "AWS": user }));
+    assert_eq!(statements(PolicyKind::Bucket)[0]["Resource"], read["Resource"]);
+
+    let many = Mount::bucket_from_path(["studio:media-*", "{films,music}:*"]);
+    let policies = ask(signed(many).endpoint_url("https://ceph.test")).build().unwrap();
+    let role: Value = serde_json::from_str(&policies.document(PolicyKind::Role).unwrap().to_json()).unwrap();
+    assert_eq!(
+        role["Statement"][0]["Resource"],
+        json!(["arn:aws:s3::studio:media-*/*", "arn:aws:s3::films:*/*", "arn:aws:s3::music:*/*"])
+    );
+}
+
 fn kinds(policies: &Policies) -> Vec<PolicyKind> {
     policies.documents().iter().map(PolicyDocument::kind).collect()
 }

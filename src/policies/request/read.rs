@@ -72,7 +72,7 @@ impl PolicyRequest {
                 false => Listing::NotNeeded,
             },
             kms: self.kms(),
-            signer: self.signer()?,
+            signer: self.signer(dialect)?,
             trust: self.trust(&partition)?,
             network,
             elsewhere: self.elsewhere,
@@ -133,7 +133,7 @@ impl PolicyRequest {
         }
     }
 
-    fn signer(&self) -> Result<Signer, ConfigError> {
+    fn signer(&self, dialect: PolicyDialect) -> Result<Signer, ConfigError> {
         let credentials = &self.mount.0.credentials;
         let Some(arn) = self.role.as_deref().or(credentials.role_arn().map(RoleArn::as_str)) else {
             return Ok(match credentials.signing() {
@@ -141,7 +141,7 @@ impl PolicyRequest {
                 Signing::By(_) => Signer::Somebody,
             });
         };
-        Caller::parse(arn).map(Signer::Known).ok_or_else(|| {
+        Caller::parse(arn, dialect).map(Signer::Known).ok_or_else(|| {
             invalid("the role", arn, "must be the ARN of a role or a user, like arn:aws:iam::111122223333:role/media; not of a session")
         })
     }
