@@ -183,11 +183,11 @@ class S3:
 class Proxy:
     """The standalone proxy over such an origin."""
 
-    def __init__(self, binary, s3, *flags, log=None, config=None):
+    def __init__(self, binary, s3, *flags, host="127.0.0.1", log=None, config=None):
         environment = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anybody"}
         environment |= {"PATH": os.environ["PATH"], "RUST_LOG": "info"}
         bucket = ["--bucket", "media", "--region", "us-west-2", "--path-style"]
-        bucket += ["--endpoint", f"http://127.0.0.1:{s3.port}"]
+        bucket += ["--endpoint", f"http://{host}:{s3.port}"]
         command = [binary, "--listen", "127.0.0.1:0", *(["--config", config] if config else bucket), *flags]
         self.log = log or subprocess.DEVNULL
         self.process = subprocess.Popen(
