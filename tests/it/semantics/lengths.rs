@@ -210,7 +210,8 @@ async fn what_breaks_off_without_a_length_is_broken_for_the_client_and_not_kept(
 async fn a_length_is_not_waited_for() {
     let object = Object::of_size(SIZE);
     let origin = LyingOrigin::start(&object, &[CHUNKED]).await;
-    let service = proxy(mounted(origin.mount().max_in_flight(1), Cached));
+    let one = origin.mount().max_in_flight(1).queue_timeout(HANG * 2);
+    let service = proxy(mounted(one, Cached));
     let got = fetch(&service, get(&format!("/{KEY}"))).await;
     assert!(got.status == 200 && got.broke_off.is_none() && got.body == object.bytes);
     assert_eq!(words(&origin.seen()), ["whole"]);
