@@ -47,10 +47,12 @@ pub mod credentials;
 pub mod access;
 pub mod cache;
 pub mod response;
+pub mod links;
 mod body;
 mod config;
 #[cfg(feature = "policies")]
 pub mod policies;
+mod presign;
 mod fetch;
 mod relay;
 pub mod warm;

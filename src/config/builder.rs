@@ -3,6 +3,7 @@ mod answers;
 mod assemble;
 mod cache;
 mod directory;
+mod links;
 mod origin;
 mod resilience;
 mod terms;
@@ -17,6 +18,7 @@ use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
     credentials::CredentialsSource,
+    links::LinkPolicy,
     object::BucketName,
     origin::{Addressing, CircuitBreaker, Hedging, InFlightLimits, RetryPolicy, Transport},
     request::{DownloadPolicy, QueryPolicy, VersionPolicy},
@@ -60,6 +62,7 @@ pub struct MountBuilder {
     cache_ttl: Option<Duration>,
     cache_ttl_rules: Vec<CacheTtl>,
     cache_heuristic: Option<Heuristic>,
+    links: Option<LinkPolicy>,
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
     presigned: Option<PresignedRequests>,
@@ -122,6 +125,7 @@ impl MountBuilder {
             cache_ttl: None,
             cache_ttl_rules: Vec::new(),
             cache_heuristic: None,
+            links: None,
             credential_sets: Vec::new(),
             access: AccessRules::default(),
             presigned: None,

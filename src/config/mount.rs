@@ -7,6 +7,7 @@ use crate::{
     cache::MountCache,
     credentials::CredentialsSource,
     error::{ConfigError, Tallies},
+    links::Links,
     object::BucketName,
     origin::{OriginSnapshot, S3Origin},
     request::{Methods, QueryPolicy},
@@ -53,6 +54,7 @@ pub(crate) struct MountParts {
     pub(crate) content_types: ContentTypes,
     pub(crate) answers: Answers,
     pub(crate) query: QueryPolicy,
+    pub(crate) links: Links,
     pub(crate) cache: Option<MountCache>,
     pub(crate) tallies: Tallies,
     pub(crate) replica: Option<Replica>,
@@ -138,6 +140,11 @@ impl Mount {
     /// that set's part of the cache.
     pub fn with_credentials(&self, set: &CredentialSetName) -> Option<&Mount> {
         self.0.sets.iter().find_map(|(name, mount)| (name == set).then_some(mount))
+    }
+
+    /// Its path: `/`, or without a slash at the end.
+    pub fn path(&self) -> &str {
+        self.0.path.as_str()
     }
 
     /// The source of its credentials.

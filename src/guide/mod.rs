@@ -18,6 +18,7 @@
 //! | [options] | every option: key, method, flag, default |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
+//! | [presigning] | links that S3 itself answers: made here, for a while |
 //! | [limits] | what bounds clients, S3, memory and the log, and what is seen of that |
 //! | [standalone] | flags, the configuration file, health checks, signals |
 //! | [diagnosis] | `check`: why does the bucket not answer? |
@@ -149,6 +150,13 @@ pub mod presigned {}
 /// [`MountBuilder::hedge`](crate::MountBuilder::hedge), [`MountBuilder::replica`](crate::MountBuilder::replica),
 /// [`Mount::origin`](crate::Mount::origin).
 pub mod resilience {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("presigning.md")]
+///
+/// In the reference: [`links`](mod@crate::links), [`Mount::presign`](crate::Mount::presign),
+/// [`MountBuilder::links`](crate::MountBuilder::links).
+pub mod presigning {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("limits.md")]

@@ -16,9 +16,13 @@ pub(crate) struct InvalidVersionId(());
 impl VersionId {
     /// Takes the value of a query parameter. Ids are opaque, and some have a plus sign, so `+` is not a space here.
     pub(crate) fn decode(value: &str) -> Result<Self, InvalidVersionId> {
-        let id = decode_once(value).map_err(|_| InvalidVersionId(()))?;
+        Self::parse(&decode_once(value).map_err(|_| InvalidVersionId(()))?)
+    }
+
+    /// Takes the id as S3 has it.
+    pub(crate) fn parse(id: &str) -> Result<Self, InvalidVersionId> {
         let is_id = (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-        if is_id { Ok(Self(id.into_owned())) } else { Err(InvalidVersionId(())) }
+        if is_id { Ok(Self(id.to_owned())) } else { Err(InvalidVersionId(())) }
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -281,6 +281,12 @@ impl Identity {
         self.generation
     }
 
+    /// How long they are valid; `None` without end.
+    pub(crate) fn life_left(&self, now: SystemTime) -> Option<Duration> {
+        let expiry = self.credentials.expiry()?;
+        Some(expiry.duration_since(now).unwrap_or_default())
+    }
+
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }

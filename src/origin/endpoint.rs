@@ -86,7 +86,7 @@ pub(crate) struct EndpointError(String);
 /// Everything but RFC 3986's unreserved characters and the slash is encoded, in upper case: the signed path and the
 /// path on the wire are the same bytes, and no server in between has a reason to change them.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-const QUERY: &AsciiSet = &KEY.add(b'/');
+pub(super) const QUERY: &AsciiSet = &KEY.add(b'/');
 
 // === impl Addressing ===
 
@@ -146,6 +146,14 @@ impl AuthScheme {
         match self {
             Self::Credentials => const { HeaderName::from_static("x-amz-security-token") },
             Self::Session => const { HeaderName::from_static("x-amz-s3session-token") },
+        }
+    }
+
+    /// The same as a parameter of a presigned URL.
+    pub(super) fn token_parameter(self) -> &'static str {
+        match self {
+            Self::Credentials => "X-Amz-Security-Token",
+            Self::Session => "X-Amz-S3session-Token",
         }
     }
 }

@@ -11,6 +11,7 @@ mod extent;
 mod in_flight;
 mod s3;
 mod list;
+mod presign;
 #[cfg(feature = "diagnosis")]
 mod probe;
 mod recovery;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
     in_flight::{InFlight, InFlightLimits},
     list::{list_refusal, listed_key},
+    presign::{LinkSigner, LinkTo},
     refusal::Refusal,
     resilience::Resilience,
     s3::{Answer, S3Origin, Target, WireClient},

@@ -66,7 +66,7 @@ impl Endpoint {
     }
 
     /// The day's signing key, derived when the day or the credentials changed.
-    fn signing_key(&self, identity: &Identity, at: &Timestamp) -> Arc<SigningKey> {
+    pub(super) fn signing_key(&self, identity: &Identity, at: &Timestamp) -> Arc<SigningKey> {
         let kept = self.signing_key.load_full().filter(|key| key.serves(identity, at));
         kept.unwrap_or_else(|| {
             let key = Arc::new(SigningKey::derive(identity, &self.scope, at));

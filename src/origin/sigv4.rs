@@ -1,8 +1,9 @@
-//! Signature Version 4 for reads: few fields, no payload, the signing key kept for the day.
+//! Signature Version 4 for reads and for links: few fields, no payload, the signing key kept for the day.
 //!
 //! Follows [S3's "Authenticating requests using the Authorization
-//! header"](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html): the path is signed as it is
-//! sent (encoded once, not normalised), which is specific to S3.
+//! header"](https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html) and ["Using query
+//! parameters"](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html): the path is signed as it
+//! is sent (encoded once, not normalised), which is specific to S3.
 
 use std::{
     fmt,
@@ -120,7 +121,7 @@ impl SigningKey {
             generation: identity.generation(),
             day,
             authorization_prefix: format!(
-                "AWS4-HMAC-SHA256 Credential={}/{credential_scope}, SignedHeaders=",
+                "{BEFORE_CREDENTIAL}{}/{credential_scope}{BEHIND_CREDENTIAL}",
                 credentials.access_key_id()
             ),
             credential_scope,
@@ -135,17 +136,56 @@ impl SigningKey {
 
     /// The value of `Authorization`, without allocating anything but that value.
     pub(crate) fn authorization(&self, at: &Timestamp, request: &Signable<'_>) -> String {
-        let mut canonical = Sha256::new();
-        for part in [request.method, "\n", request.path, "\n", request.query, "\n"] {
-            canonical.update(part);
-        }
-        let mut payload_hash: &[u8] = UNSIGNED_PAYLOAD.as_bytes();
         let names_len: usize = request.headers.iter().map(|(name, _)| name.as_str().len() + 1).sum();
         let mut authorization =
             String::with_capacity(self.authorization_prefix.len() + names_len + ", Signature=".len() + 64);
         authorization.push_str(&self.authorization_prefix);
-        let names_start = authorization.len();
-        for (name, value) in request.headers {
+        let digest = request.digest(&mut authorization);
+        authorization.push_str(", Signature=");
+        authorization.push_str(hex(&self.seal(at, digest), &mut [0; 64]));
+        authorization
+    }
+
+    /// The value of `X-Amz-Signature` for a URL whose query has all other parameters.
+    pub(crate) fn signature(&self, at: &Timestamp, request: &Signable<'_>) -> String {
+        let digest = request.digest(&mut String::new());
+        hex(&self.seal(at, digest), &mut [0; 64]).to_owned()
+    }
+
+    /// The value of `X-Amz-Credential`: the access key and the scope.
+    pub(crate) fn credential(&self) -> &str {
+        let prefix = self.authorization_prefix.strip_prefix(BEFORE_CREDENTIAL);
+        prefix.and_then(|rest| rest.strip_suffix(BEHIND_CREDENTIAL)).unwrap_or_default()
+    }
+
+    /// Signs the digest of a canonical request.
+    fn seal(&self, at: &Timestamp, digest: [u8; 32]) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        for part in [ALGORITHM, "\n", at.as_str(), "\n", &self.credential_scope, "\n"] {
+            mac.update(part.as_bytes());
+        }
+        mac.update(hex(&digest, &mut [0; 64]).as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+const BEFORE_CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=";
+const BEHIND_CREDENTIAL: &str = ", SignedHeaders=";
+
+// === impl Signable ===
+
+impl Signable<'_> {
+    /// The digest of the canonical request. Appends the names of the fields, as `SignedHeaders` has them.
+    fn digest(&self, names: &mut String) -> [u8; 32] {
+        let mut canonical = Sha256::new();
+        for part in [self.method, "\n", self.path, "\n", self.query, "\n"] {
+            canonical.update(part);
+        }
+        let mut payload_hash: &[u8] = UNSIGNED_PAYLOAD.as_bytes();
+        let names_start = names.len();
+        for (name, value) in self.headers {
             if name == X_AMZ_CONTENT_SHA256 {
                 payload_hash = value.as_bytes();
             }
@@ -153,24 +193,16 @@ impl SigningKey {
             canonical.update(b":");
             update_trimmed(&mut canonical, value.as_bytes());
             canonical.update(b"\n");
-            if authorization.len() > names_start {
-                authorization.push(';');
+            if names.len() > names_start {
+                names.push(';');
             }
-            authorization.push_str(name.as_str());
+            names.push_str(name.as_str());
         }
         canonical.update(b"\n");
-        canonical.update(authorization.get(names_start..).unwrap_or_default());
+        canonical.update(names.get(names_start..).unwrap_or_default());
         canonical.update(b"\n");
         canonical.update(payload_hash);
-
-        let mut mac = self.mac.clone();
-        for part in ["AWS4-HMAC-SHA256\n", at.as_str(), "\n", &self.credential_scope, "\n"] {
-            mac.update(part.as_bytes());
-        }
-        mac.update(hex(&canonical.finalize().into(), &mut [0; 64]).as_bytes());
-        authorization.push_str(", Signature=");
-        authorization.push_str(hex(&mac.finalize().into_bytes().into(), &mut [0; 64]));
-        authorization
+        canonical.finalize().into()
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct InvalidDisposition(());
 
 impl Disposition {
     /// A download under this name, or under the key's if it is empty.
-    pub(super) fn download(name: String) -> Self {
+    pub(crate) fn download(name: String) -> Self {
         let name = if name.is_empty() { DownloadName::OfKey } else { DownloadName::Given(name) };
         Self { kind: DispositionKind::Attachment, name }
     }

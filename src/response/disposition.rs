@@ -15,12 +15,17 @@ pub(crate) fn apply_disposition(asked: &Disposition, key: &ObjectKey, headers: &
     if asked.kind == DispositionKind::Inline && !headers.get_all(CONTENT_DISPOSITION).iter().all(is_inline) {
         return;
     }
+    headers.insert(CONTENT_DISPOSITION, disposition_field(asked, key));
+}
+
+/// The field that the request asks for.
+pub(crate) fn disposition_field(asked: &Disposition, key: &ObjectKey) -> HeaderValue {
     let name = match &asked.name {
         DownloadName::Unsaid => None,
         DownloadName::OfKey => key.as_str().rsplit('/').next(),
         DownloadName::Given(name) => Some(name.as_str()),
     };
-    headers.insert(CONTENT_DISPOSITION, field(asked.kind, name.and_then(FileName::clean).as_ref()));
+    field(asked.kind, name.and_then(FileName::clean).as_ref())
 }
 
 /// An unknown type counts as an attachment (RFC 6266 §4.2).

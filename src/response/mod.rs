@@ -21,7 +21,7 @@ pub use content_type::ContentTypeFix;
 pub(crate) use content_type::ContentTypes;
 pub use cors::Cors;
 pub(crate) use cors::{CorsGrant, CorsPolicy, InvalidCors};
-pub(crate) use disposition::apply_disposition;
+pub(crate) use disposition::{apply_disposition, disposition_field};
 pub(crate) use downstream::keep_private;
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;

@@ -34,6 +34,10 @@ impl MountPath {
         rest.strip_prefix('/')
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        if self.0.is_empty() { "/" } else { &self.0 }
+    }
+
     /// The number of segments, for ordering: the longest matching mount wins.
     pub(crate) fn depth(&self) -> usize {
         self.0.matches('/').count()
@@ -47,7 +51,7 @@ fn is_path_byte(b: u8) -> bool {
 
 impl fmt::Display for MountPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "/" } else { &self.0 })
+        f.write_str(self.as_str())
     }
 }
 

@@ -15,6 +15,7 @@ mod differential;
 mod express;
 mod http_cache_suite;
 mod keys;
+mod links;
 mod log;
 mod logging;
 mod lying;

@@ -44,6 +44,7 @@ impl MountBuilder {
         let cors = self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods));
         let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;
+        let links = self.parse_links()?;
         self.check_in_flight()?;
         let ingredients = self.ingredients()?;
         self.terms.check(&self.addressing.region)?;
@@ -106,6 +107,7 @@ impl MountBuilder {
                 content_types: content_types.clone(),
                 answers: self.answers,
                 query: self.query,
+                links: links.apart(),
                 cache,
                 tallies: Tallies::default(),
                 replica,

@@ -1,0 +1,64 @@
+//! The links that the mount makes.
+
+use super::MountBuilder;
+use crate::{
+    error::{ConfigError, ConfigErrorKind},
+    links::{LinkPolicy, Links},
+    terms::Grant,
+};
+
+/// # Links
+impl MountBuilder {
+    /// The links that [`Mount::presign`](crate::Mount::presign) makes. By default they only read, for at most four hours.
+    pub fn links(mut self, policy: LinkPolicy) -> Self {
+        self.links = Some(policy);
+        self
+    }
+
+    pub(super) fn parse_links(&self) -> Result<Links, ConfigError> {
+        let Some(policy) = &self.links else { return LinkPolicy::new().parse() };
+        let links = policy.parse()?;
+        let contradiction = |message: &str| Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        let of_bucket = &self.terms.of_bucket;
+        if of_bucket.customer_key.is_some() {
+            return contradiction(
+                "links and a customer key contradict each other: whoever uses a link would need the key",
+            );
+        }
+        if links.grant == Grant::ReadWrite && of_bucket.grant == Grant::Read {
+            return contradiction(
+                "links write what the mount's credentials may: set the mount's grant to read-write, too",
+            );
+        }
+        Ok(links)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BucketName, Mount, encryption::CustomerKey};
+
+    #[test]
+    fn links_that_could_not_work_are_refused() {
+        let mount =
+            || Mount::builder(BucketName::parse("studio-media").unwrap()).region("us-west-2").anonymous();
+        let writing = || LinkPolicy::new().grant(Grant::ReadWrite);
+        for (builder, hint) in [
+            (mount().links(LinkPolicy::new()), None),
+            (mount().links(writing()), Some("set the mount's grant to read-write, too")),
+            (mount().links(writing()).grant(Grant::ReadWrite), None),
+            (mount().links(LinkPolicy::new()).customer_key(CustomerKey::from([7; 32])), Some("customer key")),
+            (mount().customer_key(CustomerKey::from([7; 32])), None),
+        ] {
+            match (builder.build(), hint) {
+                (Ok(_), None) => {}
+                (Err(why), Some(hint)) => {
+                    assert_eq!(why.kind(), ConfigErrorKind::Contradiction);
+                    assert!(why.to_string().contains(hint), "{why}");
+                }
+                (built, hint) => panic!("{built:?}, not {hint:?}"),
+            }
+        }
+    }
+}

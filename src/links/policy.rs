@@ -1,0 +1,156 @@
+use std::time::Duration;
+
+use super::{LinkMemory, PublicHost};
+use crate::{
+    error::{ConfigError, ConfigErrorKind},
+    terms::Grant,
+};
+
+/// The links that a mount makes.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_s3_proxy::links::LinkPolicy;
+///
+/// let policy = LinkPolicy::new().longest(Duration::from_secs(60 * 60)).public_host("media.studio.example");
+/// # let _ = policy;
+/// ```
+#[must_use = "it has no effect before `MountBuilder::links`"]
+#[derive(Debug, Clone)]
+pub struct LinkPolicy {
+    longest: Duration,
+    renew_below: u8,
+    grant: Grant,
+    public_host: Option<String>,
+}
+
+/// The policy of a mount, parsed, and the links that were made by it.
+#[derive(Debug)]
+pub(crate) struct Links {
+    pub(crate) longest: Duration,
+    /// In percent.
+    renew_below: u8,
+    pub(crate) grant: Grant,
+    pub(crate) public_host: Option<PublicHost>,
+    pub(crate) memory: LinkMemory,
+}
+
+/// Four hours.
+const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
+
+// === impl LinkPolicy ===
+
+impl LinkPolicy {
+    /// Links that read, for at most four hours.
+    pub fn new() -> Self {
+        Self { longest: LONGEST, renew_below: 50, grant: Grant::Read, public_host: None }
+    }
+
+    /// The longest life of a link, in whole seconds; four hours by default. S3 allows seven days at most, and no more than
+    /// the life that the credentials have left.
+    pub fn longest(mut self, life: Duration) -> Self {
+        self.longest = life;
+        self
+    }
+
+    /// The part of a link's life, in percent, that is left at least to whoever gets it; 50 by default. Until then equal
+    /// requests get the same link, so that browsers cache what they read by it. With 100, every request gets a new one.
+    pub fn renew_below(mut self, percent: u8) -> Self {
+        self.renew_below = percent;
+        self
+    }
+
+    /// Whether there are links that write and delete objects, too; by default they only read. The mount itself must have the
+    /// [same grant](crate::MountBuilder::grant).
+    pub fn grant(mut self, grant: Grant) -> Self {
+        self.grant = grant;
+        self
+    }
+
+    /// The host in the links, in place of S3's, with or without `https://` and a port: a server that passes requests on to S3
+    /// as they are, with S3's own host in `Host`. The signature is for S3's host.
+    pub fn public_host(mut self, host: impl Into<String>) -> Self {
+        self.public_host = Some(host.into());
+        self
+    }
+
+    pub(crate) fn parse(&self) -> Result<Links, ConfigError> {
+        let Self { longest, renew_below, grant, public_host } = self;
+        let invalid = |message: &str| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+        if longest.as_secs() == 0 {
+            return invalid("the longest life of links is less than a second: no link could ever be used");
+        }
+        if !(1..=100).contains(renew_below) {
+            return invalid(
+                "renew_below must be 1 to 100 percent: the part of a link's life that is left to its user",
+            );
+        }
+        let public_host = public_host.as_deref().map(|host| {
+            PublicHost::parse(host).map_err(|why| ConfigError::invalid("the public host of links", host, why))
+        });
+        Ok(Links {
+            longest: *longest,
+            renew_below: *renew_below,
+            grant: *grant,
+            public_host: public_host.transpose()?,
+            memory: LinkMemory::default(),
+        })
+    }
+}
+
+impl Default for LinkPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl Links ===
+
+impl Links {
+    /// The same policy for other credentials, whose links are others.
+    pub(crate) fn apart(&self) -> Self {
+        let Self { longest, renew_below, grant, public_host, memory: _ } = self;
+        let (public_host, memory) = (public_host.clone(), LinkMemory::default());
+        Self { longest: *longest, renew_below: *renew_below, grant: *grant, public_host, memory }
+    }
+
+    /// For how long a link of this life is handed out.
+    pub(crate) fn fresh_for(&self, life: Duration) -> Duration {
+        life * u32::from(100_u8.saturating_sub(self.renew_below)) / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_makes_no_usable_link_is_refused() {
+        for (policy, hint) in [
+            (LinkPolicy::new(), None),
+            (LinkPolicy::new().longest(Duration::from_secs(1)), None),
+            (LinkPolicy::new().longest(Duration::from_millis(999)), Some("less than a second")),
+            (LinkPolicy::new().renew_below(0), Some("1 to 100 percent")),
+            (LinkPolicy::new().renew_below(1), None),
+            (LinkPolicy::new().renew_below(100), None),
+            (LinkPolicy::new().renew_below(101), Some("1 to 100 percent")),
+            (LinkPolicy::new().public_host("media.test/x"), Some("without a path")),
+        ] {
+            match (policy.parse(), hint) {
+                (Ok(_), None) => {}
+                (Err(why), Some(hint)) => assert!(why.to_string().contains(hint), "{policy:?}: {why}"),
+                (parsed, hint) => panic!("{policy:?}: {parsed:?}, not {hint:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_is_handed_out_until_its_last_part_begins() {
+        let life = Duration::from_secs(600);
+        for (percent, secs) in [(1, 594), (50, 300), (90, 60), (100, 0)] {
+            let links = LinkPolicy::new().renew_below(percent).parse().unwrap();
+            assert_eq!(links.fresh_for(life), Duration::from_secs(secs), "{percent} %");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Making links: [`Mount::presign`].
+
+mod mount;
