@@ -6,7 +6,7 @@ use tower_s3_proxy::service::SendBuffer;
 use crate::{
     address::parse_address,
     cache::{parse_bytes, parse_time},
-    commands::{check::CheckArgs, policies::PoliciesArgs},
+    commands::{check::CheckArgs, policies::PoliciesArgs, presign::PresignArgs},
     log::LogFormat,
     option::MountOption,
     server::{ConstantField, Limits, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout},
@@ -82,11 +82,14 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the policies of roles, buckets and keys that the mounts need
     Policies(PoliciesArgs),
+    /// Print a link to an object, which S3 itself answers for a while
+    Presign(PresignArgs),
 }
 
 /// The bucket, and where it is.
 #[derive(Debug, Default, clap::Args)]
 #[command(group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
+#[command(group(ArgGroup::new("mounts").args(["bucket", "bucket_from_path", "config"]).multiple(true)))]
 pub(crate) struct SourceArgs {
     /// The bucket to serve (a name, an access-point alias or an ARN)
     #[arg(long, value_name = "BUCKET", help_heading = "What to serve")]
@@ -96,8 +99,8 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "GLOB", help_heading = "What to serve")]
     pub(crate) bucket_from_path: Vec<String>,
 
-    /// The path to serve the bucket at [default: /]
-    #[arg(long, value_name = "PATH", requires = "source", help_heading = "What to serve")]
+    /// The path to serve the bucket at [default: /]; with --config, the one mount of the file to use
+    #[arg(long, value_name = "PATH", requires = "mounts", help_heading = "What to serve")]
     pub(crate) mount: Option<String>,
 
     /// Serve only the keys below this prefix, and leave it out of URLs

@@ -25,7 +25,8 @@ fn command() -> Command {
     let all_but_credentials = all.iter().filter(|flag| flag.get_help_heading() != Some("Whose credentials"));
     let all_but_credentials: Vec<_> = all_but_credentials.cloned().collect();
     serving
-        .mut_subcommand("check", |check| with_flags(check, all))
+        .mut_subcommand("check", |check| with_flags(check, all.clone()))
+        .mut_subcommand("presign", |presign| with_flags(presign, all))
         .mut_subcommand("policies", |policies| with_flags(policies, all_but_credentials))
 }
 
@@ -77,9 +78,13 @@ mod tests {
         let parsed = |begin: &[&str], end: &[&str]| {
             parse(["tower-s3-proxy"].iter().chain(begin).chain(&of_all).chain(end))
         };
-        for (begin, end) in
-            [(&[][..], &role[..]), (&["check"], &role), (&["check", "--json"], &[]), (&["policies"], &[])]
-        {
+        for (begin, end) in [
+            (&[][..], &role[..]),
+            (&["check"], &role),
+            (&["check", "--json"], &[]),
+            (&["policies"], &[]),
+            (&["presign", "a"], &role),
+        ] {
             let parsed = parsed(begin, end).map(|args| args.command.is_some());
             assert_eq!(parsed.map_err(|why| why.to_string()), Ok(!begin.is_empty()), "{begin:?} {end:?}");
         }

@@ -38,7 +38,7 @@ impl MountArgs<'_> {
     /// The mounts of the file, or else the one of flags and options, or else that of the demo.
     pub(crate) async fn load(&self, demo: Option<&Demo>) -> Result<Served, Box<dyn Error>> {
         if let Some(path) = &self.source.config {
-            return from_file(path).await;
+            return from_file(path, self.source.mount.as_deref()).await;
         }
         let mut settings = self.settings()?;
         match demo {
@@ -93,17 +93,32 @@ fn has_inner_fallback(config: &S3ProxyConfig) -> bool {
 
 const NO_SERVICE: &str = "\"inner\" is for a program of yours, and the standalone has no service behind it";
 
-async fn from_file(path: &Path) -> Result<Served, Box<dyn Error>> {
+/// With `only`, the mount at this path alone.
+async fn from_file(path: &Path, only: Option<&str>) -> Result<Served, Box<dyn Error>> {
     let in_file = |why| format!("{}: {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let file = ConfigFile::parse(&text).map_err(in_file)?;
     let cache = file.cache().cloned();
-    let config = file.load().await.map_err(in_file)?;
+    let mut config = file.load().await.map_err(in_file)?;
+    if let Some(only) = only {
+        config = at(&config, only).map_err(|why| format!("--mount {only}: {} {why}", path.display()))?;
+    }
     if has_inner_fallback(&config) {
         // A program may share the file.
         tracing::warn!(file = %path.display(), "fallback = {NO_SERVICE}: objects that do not exist are 404");
     }
     Ok(Served { config, cache, single: None, description: format!("the mounts of {}", path.display()) })
+}
+
+/// The mount at a path, or those, if several hosts have one there.
+fn at(config: &S3ProxyConfig, path: &str) -> Result<S3ProxyConfig, String> {
+    let mounts = config.mounts().iter().filter(|mount| mount.path() == path);
+    let mounts: Vec<_> = mounts.cloned().collect();
+    if mounts.is_empty() {
+        let paths: Vec<_> = config.mounts().iter().map(Mount::path).collect();
+        return Err(format!("has no mount there: give one of {}", paths.join(", ")));
+    }
+    S3ProxyConfig::new(mounts).map_err(|why| why.to_string())
 }
 
 /// Adds what the environment and the AWS profile say and nothing else sets, each with where it is written.
@@ -304,7 +319,40 @@ mod tests {
             "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\nfallback = \"inner\"\n",
         )
         .unwrap();
-        assert!(from_file(&file).await.is_ok());
+        assert!(from_file(&file, None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn with_a_file_the_flag_mount_picks_one_of_its_mounts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("proxy.toml");
+        let mount = |path: &str, host: &str| {
+            format!(
+                "[[mount]]\npath = \"{path}\"\n{host}bucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\n"
+            )
+        };
+        let other_host = mount("/docs", "host = \"docs.test\"\n");
+        std::fs::write(&file, [mount("/", ""), mount("/docs", ""), other_host].concat()).unwrap();
+        for (only, paths) in
+            [(None, Ok(3)), (Some("/"), Ok(1)), (Some("/docs"), Ok(2)), (Some("/doc"), Err(()))]
+        {
+            match (from_file(&file, only).await, paths) {
+                (Ok(served), Ok(paths)) => assert_eq!(served.config.mounts().len(), paths, "{only:?}"),
+                (Err(why), Err(())) => {
+                    assert!(why.to_string().contains("give one of /docs, "), "{why}");
+                }
+                (loaded, _) => panic!("{only:?}: {:?}", loaded.map(|served| served.config)),
+            }
+        }
+        for (line, is_good) in [
+            (&["--config=proxy.toml", "--mount=/docs"][..], true),
+            (&["--bucket=media", "--mount=/docs"], true),
+            (&["--mount=/docs"], false),
+            (&["--config=proxy.toml", "--prefix=x"], false),
+        ] {
+            let parsed = Args::try_parse_from(["tower-s3-proxy"].iter().chain(line));
+            assert_eq!(parsed.is_ok(), is_good, "{line:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::runtime;
 use crate::{
     args::Command,
     command,
-    commands::{check, policies, serve},
+    commands::{check, policies, presign, serve},
     log::Log,
 };
 
@@ -21,6 +21,7 @@ pub fn main() -> ExitCode {
     let (outcome, failure) = match args.command.take() {
         Some(Command::Check(args)) => (block_on(None, check::run(args)), check::CANNOT_RUN),
         Some(Command::Policies(args)) => (block_on(None, policies::run(args)).map(|()| 0), 1),
+        Some(Command::Presign(args)) => (block_on(None, presign::run(args)).map(|()| 0), 1),
         None => (block_on(args.threads, serve::run(args, log.dropped())).map(|()| 0), 1),
     };
     // Before the last words: they come behind the log.

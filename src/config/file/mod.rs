@@ -5,6 +5,7 @@ mod cache;
 mod config_file;
 mod credentials;
 mod expand;
+mod links;
 mod mount;
 mod resilience;
 mod source;

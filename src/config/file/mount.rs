@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::{
     FileCredentials, FileMount, Shared, cache,
     credentials::{self, NamedCredentials},
-    resilience,
+    links, resilience,
     source::Source,
     table::{CacheControlRuleTable, CorsTable, MountTable, PresignedTable, Text},
     terms, transport,
@@ -83,6 +83,7 @@ pub(super) fn read(
     let builder = set(builder, cors, MountBuilder::cors);
     let builder = cache::of_mount(source, table, shared.cache, builder)?;
     let builder = answers(source, table, builder)?;
+    let builder = links::of_mount(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
     let presigned = table.presigned.as_ref().map(|table| presigned(source, table.get_ref())).transpose()?;
     let signs_nothing = presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);

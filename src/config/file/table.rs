@@ -170,6 +170,7 @@ pub(super) struct MountTable {
     pub(super) forward_response_headers: Vec<Text>,
     pub(super) metadata_headers: BTreeMap<String, Text>,
     pub(super) cors: Option<Spanned<CorsTable>>,
+    pub(super) links: Option<Spanned<LinksTable>>,
     pub(super) content_type: Option<Text>,
     pub(super) content_types: BTreeMap<String, Text>,
     pub(super) denied: Option<Text>,
@@ -212,6 +213,15 @@ pub(super) struct CorsTable {
     pub(super) expose: Option<Vec<Text>>,
     pub(super) max_age_secs: Option<u64>,
     pub(super) credentials: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LinksTable {
+    pub(super) longest_secs: Option<u64>,
+    pub(super) renew_below_percent: Option<u8>,
+    pub(super) grant: Option<Text>,
+    pub(super) public_host: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,3 +1,4 @@
 pub(crate) mod check;
 pub(crate) mod policies;
+pub(crate) mod presign;
 pub(crate) mod serve;

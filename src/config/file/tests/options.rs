@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable, CorsTable,
-    CredentialsTable, EncryptionTable, FileTable, HedgeTable, MountTable, PresignedTable, ReplicaTable,
-    RetryTable, TransportTable,
+    CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable, MountTable, PresignedTable,
+    ReplicaTable, RetryTable, TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -52,6 +52,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[[mount.cache_ttl_rule]]`", known::<CacheTtlTable>()),
         ("key of `[mount.cache_heuristic]`", known::<CacheHeuristicTable>()),
         ("key of `[mount.cors]`", known::<CorsTable>()),
+        ("key of `[mount.links]`", known::<LinksTable>()),
         ("key of `[mount.encryption]`", known::<EncryptionTable>()),
         ("key of `[mount.retry]`", known::<RetryTable>()),
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
@@ -104,6 +105,7 @@ fn the_methods_of_a_mount_are_there() {
         include_str!("../../builder/access.rs"),
         include_str!("../../builder/answers.rs"),
         include_str!("../../builder/cache.rs"),
+        include_str!("../../builder/links.rs"),
         include_str!("../../builder/origin.rs"),
         include_str!("../../builder/resilience.rs"),
         include_str!("../../builder/terms.rs"),
