@@ -1,7 +1,9 @@
+mod links;
 mod readiness;
 
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
+pub(crate) use self::links::LinkFetch;
 use self::readiness::Readiness;
 use crate::{
     body::{ObjectBody, SendBuffer},
@@ -35,6 +37,7 @@ pub(crate) enum Admission {
     FetchOrInner(Fetch),
     /// With the request's body.
     Relay(Box<Relay>),
+    Link(Box<LinkFetch>),
 }
 
 /// A request that a mount claims, and the rest of its path after the mount.
@@ -96,6 +99,9 @@ impl Claimed<'_, '_> {
         let cors = cors.map(|cors| cors.grant(request.headers()));
         let downstream = self.mount.0.access.downstream();
         let finish = Finish { cors, downstream, send_buffer: send_buffer.cloned() };
+        if self.mount.0.links.is_endpoint(self.rest) {
+            return self.link(request, asked, finish);
+        }
         if let Some(policy) = &self.mount.0.presigned
             && asked != AskedMethod::Options
         {
@@ -117,6 +123,15 @@ impl Claimed<'_, '_> {
             AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
                 self.invalidation(request).map_or(Admission::NotOurs, Admission::Changing)
             }
+            AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
+            AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
+        }
+    }
+
+    /// A request to the endpoint of links.
+    fn link<B>(&self, request: &Request<B>, asked: AskedMethod, finish: Finish) -> Admission {
+        match asked {
+            AskedMethod::Read(method) => self.mount.link(request, method, finish),
             AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
             AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
         }
@@ -147,6 +162,7 @@ impl Claimed<'_, '_> {
         let wanted = Wanted { read, disposition, asks };
         let fetch = Fetch { mount, bucket, key, edition, wanted, gate, finish };
         if fetch.gate.is_none()
+            && !fetch.may_redirect()
             && let Some(response) = fetch.recall()
         {
             return self.answer(fetch.finish, response);
@@ -331,6 +347,7 @@ mod tests {
             Admission::Fetch(fetch) => format!("fetch {}", fetch.key.as_str()),
             Admission::FetchOrInner(fetch) => format!("fetch {} or inner", fetch.key.as_str()),
             Admission::Relay(relay) => format!("relay {}", relay.link.key.as_str()),
+            Admission::Link(_) => "link".to_owned(),
         }
     }
 

@@ -83,7 +83,7 @@ impl Fetch {
             self.mount = mount;
         }
         self.bucket = Bucket::Named(bucket.clone());
-        Ok(self.recall())
+        Ok(if self.may_redirect() { None } else { self.recall() })
     }
 }
 

@@ -16,6 +16,7 @@ mod head_first;
 mod measure;
 mod object;
 mod read;
+mod redirect;
 mod resume;
 mod step;
 mod store_answer;

@@ -79,9 +79,15 @@ impl Fetch {
             Ok((bucket, None)) => {
                 let Self { mount, key, edition, wanted, .. } = self;
                 let read = Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted };
-                let answered = match read.object.cache() {
-                    Some(cache) => Box::pin(read.through_cache(cache)).await,
-                    None => read.ask_s3().await,
+                let redirected = match read.may_redirect() {
+                    true => Box::pin(read.redirect()).await,
+                    false => Ok(None),
+                };
+                let answered = match (redirected, read.object.cache()) {
+                    (Ok(Some(redirect)), _) => Ok(redirect),
+                    (Err(failure), _) => Err(failure),
+                    (Ok(None), Some(cache)) => Box::pin(read.through_cache(cache)).await,
+                    (Ok(None), None) => read.ask_s3().await,
                 };
                 let Object { mount, key, .. } = &*read.object;
                 answered.unwrap_or_else(|failure| mount.answer_failure(failure, method, key))
@@ -93,18 +99,22 @@ impl Fetch {
 
     /// The bucket, and the response if it is in the cache of a mount that must first allow it.
     async fn admit(&mut self) -> Result<(BucketName, Option<Response<ObjectBody>>), Failure> {
-        let bucket = self.bucket().await?;
+        let bucket = self.bucket.name().await?;
         let recalled = match self.gate.take() {
             Some(gate) => Box::pin(self.pass(gate, &bucket)).await?,
             None => None,
         };
         Ok((bucket, recalled))
     }
+}
 
-    async fn bucket(&self) -> Result<BucketName, Failure> {
-        match &self.bucket {
-            Bucket::Named(name) => Ok(name.clone()),
-            Bucket::Asked(resolver, head) => match resolver.resolve(head.as_ref().clone()).await {
+// === impl Bucket ===
+
+impl Bucket {
+    pub(crate) async fn name(&self) -> Result<BucketName, Failure> {
+        match self {
+            Self::Named(name) => Ok(name.clone()),
+            Self::Asked(resolver, head) => match resolver.resolve(head.as_ref().clone()).await {
                 Ok(Some(name)) => Ok(name),
                 Ok(None) => Err(ProxyError::new(ProxyErrorKind::NotFound).into()),
                 Err(error) => Err(ProxyError::from_source(ProxyErrorKind::Resolver, error).into()),

@@ -1,4 +1,7 @@
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderName, HeaderValue};
 
@@ -51,6 +54,18 @@ impl PresignedUrl {
     pub fn bounded_by(&self) -> BoundedBy {
         self.bounded_by
     }
+
+    /// How long others can keep the link to hand it out again: as long as the mount itself does, so that nobody is left with
+    /// less of its life than the [policy](super::LinkPolicy::renew_below) says.
+    pub(crate) fn fresh_for(&self, now: SystemTime) -> Duration {
+        self.renewed_at.duration_since(now).unwrap_or_default()
+    }
+}
+
+/// The `Cache-Control` of a response that has a link: it is for its client alone, and ends before the link does.
+pub(crate) fn private_for(life: Duration) -> HeaderValue {
+    let value = format!("private, max-age={}", life.as_secs());
+    HeaderValue::try_from(value).expect("it is visible ASCII")
 }
 
 impl fmt::Debug for PresignedUrl {

@@ -3,23 +3,29 @@
 //! [`Mount::presign`](crate::Mount::presign) makes them, by a mount's [`LinkPolicy`]. The
 //! [guide](crate::guide::presigning) has examples.
 
+mod ask;
 mod error;
 mod life;
 mod link;
 mod memory;
 mod policy;
 mod public_host;
+mod redirect;
 mod request;
 
-pub use self::{
-    error::{PresignError, PresignErrorKind},
-    link::{BoundedBy, PresignedUrl},
-    policy::LinkPolicy,
-    request::{Checksum, LinkMethod, PresignRequest, ResponseField},
-};
 pub(crate) use self::{
+    ask::{Choices, LinkAsk},
     life::{Limits, SEVEN_DAYS},
+    link::private_for,
     memory::{LinkMemory, Remembered},
     policy::Links,
     public_host::PublicHost,
+    redirect::{Redirected, Redirects},
+};
+pub use self::{
+    error::{PresignError, PresignErrorKind},
+    link::{BoundedBy, PresignedUrl},
+    policy::{Askers, LinkPolicy},
+    redirect::Redirect,
+    request::{Checksum, LinkMethod, PresignRequest, ResponseField},
 };

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use super::{LinkMemory, PublicHost};
+use super::{LinkMemory, PublicHost, Redirect, Redirects};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
+    route::MountPath,
     terms::Grant,
 };
 
@@ -23,6 +24,20 @@ pub struct LinkPolicy {
     renew_below: u8,
     grant: Grant,
     public_host: Option<String>,
+    endpoint: Option<String>,
+    askers: Askers,
+    redirects: Vec<Redirect>,
+}
+
+/// Who may ask the [endpoint](LinkPolicy::endpoint) of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Askers {
+    /// The clients that the mount's authorizer or selector lets have the object. A mount without either is refused.
+    #[default]
+    Authorized,
+    /// Anybody, for a mount without an authorizer.
+    Anybody,
 }
 
 /// The policy of a mount, parsed, and the links that were made by it.
@@ -33,6 +48,10 @@ pub(crate) struct Links {
     renew_below: u8,
     pub(crate) grant: Grant,
     pub(crate) public_host: Option<PublicHost>,
+    /// A path below the mount's, without the slash before it.
+    endpoint: Option<String>,
+    pub(crate) askers: Askers,
+    pub(crate) redirects: Redirects,
     pub(crate) memory: LinkMemory,
 }
 
@@ -44,7 +63,15 @@ const LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 impl LinkPolicy {
     /// Links that read, for at most four hours.
     pub fn new() -> Self {
-        Self { longest: LONGEST, renew_below: 50, grant: Grant::Read, public_host: None }
+        Self {
+            longest: LONGEST,
+            renew_below: 50,
+            grant: Grant::Read,
+            public_host: None,
+            endpoint: None,
+            askers: Askers::default(),
+            redirects: Vec::new(),
+        }
     }
 
     /// The longest life of a link, in whole seconds; four hours by default. S3 allows seven days at most, and no more than
@@ -75,8 +102,27 @@ impl LinkPolicy {
         self
     }
 
+    /// Answers requests for links at this path below the mount's, like `/_links`: `GET /media/_links?key=films/a.mp4`. The
+    /// authorizer decides on each as on the request that the link is for. There is none by default.
+    pub fn endpoint(mut self, path: impl Into<String>) -> Self {
+        self.endpoint = Some(path.into());
+        self
+    }
+
+    /// Who may ask the endpoint; only whom the mount's authorizer lets, by default.
+    pub fn askers(mut self, askers: Askers) -> Self {
+        self.askers = askers;
+        self
+    }
+
+    /// Answers these reads with 307 and a link, in place of the object. Of several, one must fit. There are none by default.
+    pub fn redirect(mut self, redirect: Redirect) -> Self {
+        self.redirects.push(redirect);
+        self
+    }
+
     pub(crate) fn parse(&self) -> Result<Links, ConfigError> {
-        let Self { longest, renew_below, grant, public_host } = self;
+        let Self { longest, renew_below, grant, public_host, endpoint, askers, redirects } = self;
         let invalid = |message: &str| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         if longest.as_secs() == 0 {
             return invalid("the longest life of links is less than a second: no link could ever be used");
@@ -89,11 +135,24 @@ impl LinkPolicy {
         let public_host = public_host.as_deref().map(|host| {
             PublicHost::parse(host).map_err(|why| ConfigError::invalid("the public host of links", host, why))
         });
+        let endpoint = endpoint.as_deref().map(|path| match MountPath::parse(path) {
+            Ok(parsed) if parsed.depth() > 0 => Ok(parsed.as_str().trim_start_matches('/').to_owned()),
+            Ok(_) => {
+                Err(ConfigError::invalid("the endpoint of links", path, "must have a name, like \"/_links\""))
+            }
+            Err(why) => Err(ConfigError::invalid("the endpoint of links", path, why)),
+        });
+        let redirects = Redirects::new(redirects).map_err(|why| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("a redirect to links: {why}"))
+        })?;
         Ok(Links {
             longest: *longest,
             renew_below: *renew_below,
             grant: *grant,
             public_host: public_host.transpose()?,
+            endpoint: endpoint.transpose()?,
+            askers: *askers,
+            redirects,
             memory: LinkMemory::default(),
         })
     }
@@ -110,9 +169,25 @@ impl Default for LinkPolicy {
 impl Links {
     /// The same policy for other credentials, whose links are others.
     pub(crate) fn apart(&self) -> Self {
-        let Self { longest, renew_below, grant, public_host, memory: _ } = self;
-        let (public_host, memory) = (public_host.clone(), LinkMemory::default());
-        Self { longest: *longest, renew_below: *renew_below, grant: *grant, public_host, memory }
+        Self {
+            longest: self.longest,
+            renew_below: self.renew_below,
+            grant: self.grant,
+            public_host: self.public_host.clone(),
+            endpoint: self.endpoint.clone(),
+            askers: self.askers,
+            redirects: self.redirects.clone(),
+            memory: LinkMemory::default(),
+        }
+    }
+
+    /// Whether this rest of a path, behind the mount's, asks for links.
+    pub(crate) fn is_endpoint(&self, rest: &str) -> bool {
+        self.endpoint.as_deref() == Some(rest)
+    }
+
+    pub(crate) fn has_endpoint(&self) -> bool {
+        self.endpoint.is_some()
     }
 
     /// For how long a link of this life is handed out.
@@ -136,6 +211,14 @@ mod tests {
             (LinkPolicy::new().renew_below(100), None),
             (LinkPolicy::new().renew_below(101), Some("1 to 100 percent")),
             (LinkPolicy::new().public_host("media.test/x"), Some("without a path")),
+            (LinkPolicy::new().endpoint("/_links"), None),
+            (LinkPolicy::new().endpoint("/"), Some("must have a name")),
+            (LinkPolicy::new().endpoint("_links"), Some("begin with")),
+            (LinkPolicy::new().endpoint("/a/../b"), Some("dot segments")),
+            (
+                LinkPolicy::new().redirect(Redirect::always().key("a[")),
+                Some("a redirect to links: key \"a[\""),
+            ),
         ] {
             match (policy.parse(), hint) {
                 (Ok(_), None) => {}

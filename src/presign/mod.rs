@@ -1,3 +1,6 @@
 //! Making links: [`Mount::presign`].
 
+mod failure;
 mod mount;
+
+pub(crate) use self::failure::failure_of;

@@ -20,7 +20,7 @@ impl Mount {
     /// not asked, so a link can be for an object that does not exist, or that the credentials may not read.
     ///
     /// Its life is the least of the expiry that is asked for, the policy's longest, seven days, and the life that the
-    /// credentials have left, less one minute. Equal requests get the same link while enough of its life is left.
+    /// credentials have left, less one minute. Equal requests to read get the same link while enough of its life is left.
     ///
     /// Neither the authorizer nor the selector is asked: the caller decides who gets the link.
     ///
@@ -51,7 +51,10 @@ impl Mount {
             return Ok(link);
         }
         let link = self.sign(&signer, &id.1)?;
-        links.memory.keep(id, Remembered { link: link.clone(), generation });
+        // No browser caches an upload, and what is required of one can be long.
+        if id.1.method.reads() {
+            links.memory.keep(id, Remembered { link: link.clone(), generation });
+        }
         Ok(link)
     }
 

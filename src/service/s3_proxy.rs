@@ -74,6 +74,7 @@ where
             Admission::Answered(response) => ResponseFuture::ready(response),
             Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
+            Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::FetchOrInner(fetch) => {
                 // The service that was polled ready must be the one that is called; the clone takes its place.
                 let clone = self.inner.clone();

@@ -182,6 +182,10 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
         };
     }
     let response = fetch.run().await;
+    // A redirect to a link: nothing of the object is read from here.
+    if response.status() == StatusCode::TEMPORARY_REDIRECT {
+        return Outcome::NotKept;
+    }
     if response.status() != StatusCode::OK {
         return match response.extensions().get::<ProxyError>() {
             Some(error) if !says_missing(error) => Outcome::Failed(key, error.clone()),

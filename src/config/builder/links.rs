@@ -2,8 +2,9 @@
 
 use super::MountBuilder;
 use crate::{
+    credentials::Signing,
     error::{ConfigError, ConfigErrorKind},
-    links::{LinkPolicy, Links},
+    links::{Askers, LinkPolicy, Links},
     terms::Grant,
 };
 
@@ -29,6 +30,18 @@ impl MountBuilder {
             return contradiction(
                 "links write what the mount's credentials may: set the mount's grant to read-write, too",
             );
+        }
+        let is_anonymous =
+            self.credentials.as_ref().is_some_and(|source| matches!(source.signing(), Signing::Anonymous));
+        if is_anonymous && (links.has_endpoint() || !links.redirects.is_empty()) {
+            return contradiction(
+                "the bucket is public, so there is nothing to sign links with: leave out the endpoint and the redirects",
+            );
+        }
+        if links.has_endpoint() && links.askers == Askers::Authorized && !self.access.knows_who_asks() {
+            let message = "the endpoint would give links to anybody: give the mount an authorizer, or say that anybody \
+                           may ask (askers)";
+            return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         Ok(links)
     }

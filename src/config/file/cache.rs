@@ -48,7 +48,7 @@ pub(super) fn read(source: &Source<'_>, table: &Spanned<CacheTable>) -> Result<C
     cache.build().map_err(|why| source.error(why.kind(), span, format!("[cache]: {why}")).caused_by(why))
 }
 
-fn bytes(source: &Source<'_>, key: &str, size: &Spanned<ByteSize>) -> Result<u64, ConfigError> {
+pub(super) fn bytes(source: &Source<'_>, key: &str, size: &Spanned<ByteSize>) -> Result<u64, ConfigError> {
     let text = match size.get_ref() {
         ByteSize::Number(bytes) => return Ok(*bytes),
         ByteSize::Text(text) => text,

@@ -222,6 +222,16 @@ pub(super) struct LinksTable {
     pub(super) renew_below_percent: Option<u8>,
     pub(super) grant: Option<Text>,
     pub(super) public_host: Option<Text>,
+    pub(super) endpoint: Option<Text>,
+    pub(super) askers: Option<Text>,
+    pub(super) redirect: Tables<RedirectTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RedirectTable {
+    pub(super) key: Option<Text>,
+    pub(super) at_least: Option<Spanned<ByteSize>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -8,7 +8,7 @@ use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable, CorsTable,
     CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable, MountTable, PresignedTable,
-    ReplicaTable, RetryTable, TransportTable,
+    RedirectTable, ReplicaTable, RetryTable, TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -53,6 +53,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.cache_heuristic]`", known::<CacheHeuristicTable>()),
         ("key of `[mount.cors]`", known::<CorsTable>()),
         ("key of `[mount.links]`", known::<LinksTable>()),
+        ("key of `[[mount.links.redirect]]`", known::<RedirectTable>()),
         ("key of `[mount.encryption]`", known::<EncryptionTable>()),
         ("key of `[mount.retry]`", known::<RetryTable>()),
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),

@@ -1,5 +1,7 @@
 //! Links that the mount makes, used straight against the S3 server, which checks their signatures.
 
+mod endpoint;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -20,7 +22,7 @@ use tower_s3_proxy::{
     },
 };
 
-use crate::support::{BUCKET, NASTY_KEYS, bucket, over, raw, s3};
+use crate::support::{Answer, BUCKET, NASTY_KEYS, bucket, over, raw, s3};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -72,6 +74,11 @@ async fn send(method: &str, link: &PresignedUrl, body: &str) -> (u16, String, St
 async fn send_with(method: &str, url: &str, fields: &str, body: &str) -> (u16, String, String) {
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     send_to(host.parse().unwrap(), host, method, path, fields, body).await
+}
+
+/// The answer to a request that follows a redirect.
+async fn follow(redirect: &Answer, method: &str, fields: &str) -> (u16, String, String) {
+    send_with(method, redirect.header("location"), fields, "").await
 }
 
 async fn send_to(
