@@ -4,6 +4,7 @@
 //! [guide](crate::guide::presigning) has examples.
 
 mod ask;
+mod cloudfront;
 mod error;
 mod life;
 mod link;
@@ -15,6 +16,7 @@ mod request;
 
 pub(crate) use self::{
     ask::{Choices, LinkAsk},
+    cloudfront::{Covered, Distribution, SourceNetwork},
     life::{Limits, SEVEN_DAYS},
     link::private_for,
     memory::{LinkMemory, Remembered},
@@ -23,6 +25,7 @@ pub(crate) use self::{
     redirect::{Redirected, Redirects},
 };
 pub use self::{
+    cloudfront::{CloudFront, CloudFrontKey, InvalidCloudFrontKey},
     error::{PresignError, PresignErrorKind},
     link::{BoundedBy, PresignedUrl},
     policy::{Askers, LinkPolicy},

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{LinkMemory, PublicHost, Redirect, Redirects};
+use super::{CloudFront, Distribution, LinkMemory, PublicHost, Redirect, Redirects};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     route::MountPath,
@@ -27,6 +27,7 @@ pub struct LinkPolicy {
     endpoint: Option<String>,
     askers: Askers,
     redirects: Vec<Redirect>,
+    cloudfront: Option<CloudFront>,
 }
 
 /// Who may ask the [endpoint](LinkPolicy::endpoint) of links.
@@ -52,6 +53,7 @@ pub(crate) struct Links {
     endpoint: Option<String>,
     pub(crate) askers: Askers,
     pub(crate) redirects: Redirects,
+    pub(crate) cloudfront: Option<Distribution>,
     pub(crate) memory: LinkMemory,
 }
 
@@ -71,6 +73,7 @@ impl LinkPolicy {
             endpoint: None,
             askers: Askers::default(),
             redirects: Vec::new(),
+            cloudfront: None,
         }
     }
 
@@ -121,8 +124,15 @@ impl LinkPolicy {
         self
     }
 
+    /// Makes links that read links of this CloudFront distribution, in place of S3's. They need no credentials, S3's bounds do
+    /// not hold for them, and they serve GET and HEAD alike.
+    pub fn cloudfront(mut self, distribution: CloudFront) -> Self {
+        self.cloudfront = Some(distribution);
+        self
+    }
+
     pub(crate) fn parse(&self) -> Result<Links, ConfigError> {
-        let Self { longest, renew_below, grant, public_host, endpoint, askers, redirects } = self;
+        let Self { longest, renew_below, grant, public_host, endpoint, askers, redirects, cloudfront } = self;
         let invalid = |message: &str| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         if longest.as_secs() == 0 {
             return invalid("the longest life of links is less than a second: no link could ever be used");
@@ -153,6 +163,7 @@ impl LinkPolicy {
             endpoint: endpoint.transpose()?,
             askers: *askers,
             redirects,
+            cloudfront: cloudfront.as_ref().map(CloudFront::parse).transpose()?,
             memory: LinkMemory::default(),
         })
     }
@@ -177,6 +188,7 @@ impl Links {
             endpoint: self.endpoint.clone(),
             askers: self.askers,
             redirects: self.redirects.clone(),
+            cloudfront: self.cloudfront.clone(),
             memory: LinkMemory::default(),
         }
     }

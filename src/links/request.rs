@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::base64;
 use http::{
@@ -6,7 +6,7 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 
-use super::{PresignError, PresignErrorKind};
+use super::{Covered, PresignError, PresignErrorKind, SourceNetwork};
 use crate::{
     object::{BucketName, ObjectKey, VersionId},
     request::Disposition,
@@ -39,6 +39,18 @@ pub struct PresignRequest {
     responses: Vec<(ResponseField, String)>,
     fields: Vec<(HeaderName, String)>,
     checksum: Option<(Checksum, String)>,
+    signer: Signer,
+    network: Option<String>,
+    not_before: Option<SystemTime>,
+    covering: Option<String>,
+}
+
+/// Whose link it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Signer {
+    /// CloudFront's, if the mount has a distribution and the link reads.
+    Preferred,
+    S3,
 }
 
 /// The method that a link is for.
@@ -127,6 +139,10 @@ impl PresignRequest {
             responses: Vec::new(),
             fields: Vec::new(),
             checksum: None,
+            signer: Signer::Preferred,
+            network: None,
+            not_before: None,
+            covering: None,
         }
     }
 
@@ -179,6 +195,62 @@ impl PresignRequest {
     pub fn checksum(mut self, algorithm: Checksum, base64: impl Into<String>) -> Self {
         self.checksum = Some((algorithm, base64.into()));
         self
+    }
+
+    /// S3's own link, where a distribution of [CloudFront](super::LinkPolicy::cloudfront) would stand in for it.
+    pub fn from_s3(mut self) -> Self {
+        self.signer = Signer::S3;
+        self
+    }
+
+    /// Only for clients with this IPv4 address, or in this network (`192.0.2.0/24`). Only CloudFront's links can have one.
+    pub fn source_network(mut self, network: impl Into<String>) -> Self {
+        self.network = Some(network.into());
+        self
+    }
+
+    /// Not before this time, in whole seconds. Only CloudFront's links can begin later than now.
+    pub fn not_before(mut self, begins: SystemTime) -> Self {
+        self.not_before = Some(begins);
+        self
+    }
+
+    /// Covers all keys that this glob matches, with the mount's prefix, besides the one in the URL: `films/2031/*`, for the
+    /// segments of a film, to which a player adds the query of the link. `*` is any run of characters, slashes too, and `?` one.
+    /// Only CloudFront's links can cover several keys.
+    pub fn covering(mut self, glob: impl Into<String>) -> Self {
+        self.covering = Some(glob.into());
+        self
+    }
+
+    /// Whether a distribution of CloudFront may make the link.
+    pub(crate) fn is_for_cloudfront(&self) -> bool {
+        self.method.reads() && self.signer == Signer::Preferred
+    }
+
+    /// What only CloudFront's links can say, except for the glob.
+    pub(crate) fn covered(&self) -> Result<Covered, PresignError> {
+        let network = self.network.as_deref().map(|network| {
+            SourceNetwork::parse(network).ok_or_else(|| {
+                let message = format!("the network {network:?}: must be of IPv4, like 192.0.2.0/24");
+                PresignError::new(PresignErrorKind::Field, message)
+            })
+        });
+        Ok(Covered { keys: None, network: network.transpose()?, not_before: self.not_before })
+    }
+
+    pub(crate) fn glob(&self) -> Option<&str> {
+        self.covering.as_deref()
+    }
+
+    /// Refuses what only CloudFront's links can say.
+    pub(crate) fn check_for_s3(&self) -> Result<(), PresignError> {
+        if self.network.is_none() && self.not_before.is_none() && self.covering.is_none() {
+            return Ok(());
+        }
+        let message =
+            "only links of CloudFront that read can be for a network, begin later, or cover several keys";
+        Err(PresignError::new(PresignErrorKind::Field, message))
     }
 
     fn field(mut self, name: HeaderName, value: String) -> Self {

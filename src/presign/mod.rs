@@ -1,5 +1,6 @@
 //! Making links: [`Mount::presign`].
 
+mod cloudfront;
 mod failure;
 mod mount;
 

@@ -38,6 +38,11 @@ impl Mount {
     /// ```
     pub async fn presign(&self, request: PresignRequest) -> Result<PresignedUrl, PresignError> {
         let bucket = self.check_link(&request)?;
+        let distribution = self.0.links.cloudfront.as_ref().filter(|_| request.is_for_cloudfront());
+        if let Some(distribution) = distribution {
+            return self.presign_by_cloudfront(distribution, bucket, request);
+        }
+        request.check_for_s3()?;
         let origin = &self.0.origin;
         let signer = origin.link_signer(&bucket, MARGIN).await.map_err(from_origin)?.ok_or_else(|| {
             let message =

@@ -1,6 +1,6 @@
 //! The links that the mount makes.
 
-use super::MountBuilder;
+use super::{BucketChoice, MountBuilder};
 use crate::{
     credentials::Signing,
     error::{ConfigError, ConfigErrorKind},
@@ -33,9 +33,15 @@ impl MountBuilder {
         }
         let is_anonymous =
             self.credentials.as_ref().is_some_and(|source| matches!(source.signing(), Signing::Anonymous));
-        if is_anonymous && (links.has_endpoint() || !links.redirects.is_empty()) {
+        if is_anonymous && links.cloudfront.is_none() && (links.has_endpoint() || !links.redirects.is_empty())
+        {
             return contradiction(
                 "the bucket is public, so there is nothing to sign links with: leave out the endpoint and the redirects",
+            );
+        }
+        if links.cloudfront.is_some() && !matches!(self.bucket, BucketChoice::Fixed(_)) {
+            return contradiction(
+                "a distribution of CloudFront has one bucket, and this mount has many: give each bucket a mount",
             );
         }
         if links.has_endpoint() && links.askers == Askers::Authorized && !self.access.knows_who_asks() {

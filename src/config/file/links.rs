@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use toml::Spanned;
+
 use super::{
     cache::bytes,
     source::Source,
-    table::{LinksTable, MountTable, RedirectTable},
+    table::{CloudFrontTable, LinksTable, MountTable, RedirectTable},
 };
 use crate::{
     config::MountBuilder,
-    error::ConfigError,
-    links::{Askers, LinkPolicy, Redirect},
+    error::{ConfigError, ConfigErrorKind},
+    links::{Askers, CloudFront, CloudFrontKey, LinkPolicy, Redirect},
     terms::Grant,
 };
 
@@ -34,6 +36,7 @@ fn policy(source: &Source<'_>, table: &LinksTable) -> Result<LinkPolicy, ConfigE
         endpoint,
         askers: asked,
         redirect,
+        cloudfront,
     } = table;
     let grants = [("read", Grant::Read), ("read-write", Grant::ReadWrite)];
     let policy = LinkPolicy::new();
@@ -49,7 +52,45 @@ fn policy(source: &Source<'_>, table: &LinksTable) -> Result<LinkPolicy, ConfigE
     for table in &redirect.0 {
         policy = policy.redirect(self::redirect(source, table.get_ref())?);
     }
-    Ok(policy)
+    let cloudfront = cloudfront.as_ref().map(|table| self::cloudfront(source, table)).transpose()?;
+    Ok(set(policy, cloudfront, LinkPolicy::cloudfront))
+}
+
+fn cloudfront(source: &Source<'_>, table: &Spanned<CloudFrontTable>) -> Result<CloudFront, ConfigError> {
+    let CloudFrontTable { host, key_pair_id, private_key, private_key_file, origin_path } = table.get_ref();
+    let missing = |message| source.error(ConfigErrorKind::Missing, table.span(), message);
+    let host = source.unless_empty("host", host.as_ref())?;
+    let host = host.ok_or_else(|| missing("cloudfront needs the host of the distribution"))?;
+    let id = source.unless_empty("key_pair_id", key_pair_id.as_ref())?;
+    let id = id.ok_or_else(|| missing("cloudfront needs the key_pair_id: the id of the public key"))?;
+    let (pem, text) = match (private_key, private_key_file) {
+        (Some(text), None) => (source.value("private_key", text)?, text),
+        (None, Some(text)) => {
+            let path = source.value("private_key_file", text)?;
+            let read = std::fs::read_to_string(&path);
+            let pem = read.map_err(|why| {
+                let message = format!("private_key_file {path:?}: {why}");
+                source.error(ConfigErrorKind::InvalidValue, text.span(), message)
+            })?;
+            (pem, text)
+        }
+        (Some(_), Some(text)) => {
+            let message = "private_key and private_key_file contradict each other: leave out one of them";
+            return Err(source.error(ConfigErrorKind::Contradiction, text.span(), message));
+        }
+        (None, None) => {
+            return Err(missing("cloudfront needs private_key_file, or private_key with the PEM itself"));
+        }
+    };
+    // Never shown, not even as written: it is a secret.
+    let key = CloudFrontKey::from_pem(&pem).map_err(|why| {
+        source.error(ConfigErrorKind::InvalidValue, text.span(), format!("private_key: {why}"))
+    })?;
+    let distribution = CloudFront::new(host, id, key);
+    Ok(match source.optional("origin_path", origin_path.as_ref())? {
+        Some(path) => distribution.origin_path(path),
+        None => distribution,
+    })
 }
 
 fn redirect(source: &Source<'_>, table: &RedirectTable) -> Result<Redirect, ConfigError> {

@@ -225,6 +225,17 @@ pub(super) struct LinksTable {
     pub(super) endpoint: Option<Text>,
     pub(super) askers: Option<Text>,
     pub(super) redirect: Tables<RedirectTable>,
+    pub(super) cloudfront: Option<Spanned<CloudFrontTable>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CloudFrontTable {
+    pub(super) host: Option<Text>,
+    pub(super) key_pair_id: Option<Text>,
+    pub(super) private_key: Option<Text>,
+    pub(super) private_key_file: Option<Text>,
+    pub(super) origin_path: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,5 +1,6 @@
 //! Links that the mount makes, used straight against the S3 server, which checks their signatures.
 
+mod cloudfront;
 mod endpoint;
 
 use std::{

@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::config::file::table::{
-    CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable, CorsTable,
-    CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable, MountTable, PresignedTable,
-    RedirectTable, ReplicaTable, RetryTable, TransportTable,
+    CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
+    CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable,
+    MountTable, PresignedTable, RedirectTable, ReplicaTable, RetryTable, TransportTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -54,6 +54,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.cors]`", known::<CorsTable>()),
         ("key of `[mount.links]`", known::<LinksTable>()),
         ("key of `[[mount.links.redirect]]`", known::<RedirectTable>()),
+        ("key of `[mount.links.cloudfront]`", known::<CloudFrontTable>()),
         ("key of `[mount.encryption]`", known::<EncryptionTable>()),
         ("key of `[mount.retry]`", known::<RetryTable>()),
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
