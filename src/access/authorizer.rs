@@ -76,6 +76,9 @@ impl fmt::Debug for Authorizer {
 
 impl AccessRequest {
     /// The request's head as it came: method, URI, headers, and the extensions that layers in front have added.
+    ///
+    /// For the [endpoint of links](crate::links::LinkPolicy::endpoint), method and URI are those of the request that the link
+    /// is for: `PUT` of an object, say.
     pub fn head(&self) -> &request::Parts {
         &self.head
     }
