@@ -6,6 +6,7 @@
 mod ask;
 mod cloudfront;
 mod error;
+mod fields;
 mod life;
 mod link;
 mod memory;
@@ -27,8 +28,9 @@ pub(crate) use self::{
 pub use self::{
     cloudfront::{CloudFront, CloudFrontKey, InvalidCloudFrontKey},
     error::{PresignError, PresignErrorKind},
+    fields::{Checksum, ResponseField},
     link::{BoundedBy, PresignedUrl},
     policy::{Askers, LinkPolicy},
     redirect::Redirect,
-    request::{Checksum, LinkMethod, PresignRequest, ResponseField},
+    request::{LinkMethod, PresignRequest},
 };
