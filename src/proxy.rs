@@ -12,7 +12,7 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
-    relay::{Link, Relay},
+    relay::{Relay, SignedLink},
     request::{AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
     response::Fallback,
     route::{BucketSource, split_bucket},
@@ -105,7 +105,7 @@ impl Claimed<'_, '_> {
         if let Some(policy) = &self.mount.0.presigned
             && asked != AskedMethod::Options
         {
-            match Link::find(self.mount, policy, request.method(), self.rest, request.uri().query()) {
+            match SignedLink::find(self.mount, policy, request.method(), self.rest, request.uri().query()) {
                 Ok(Some(link)) => return self.relay(request, link, finish),
                 Ok(None) if policy.unsigned == UnsignedRequests::Served => {}
                 Ok(None) if self.falls_back() => return Admission::NotOurs,
@@ -174,7 +174,7 @@ impl Claimed<'_, '_> {
     }
 
     /// Passes on a request that somebody signed.
-    fn relay<B>(self, request: &Request<B>, link: Link, finish: Finish) -> Admission {
+    fn relay<B>(self, request: &Request<B>, link: SignedLink, finish: Finish) -> Admission {
         if let Err(failure) = self.mount.select(request) {
             let method = ReadMethod::try_from(request.method()).unwrap_or(ReadMethod::Get);
             return Admission::Answered(finish.apply(self.mount.refuse(failure, method, &link.key)));

@@ -12,7 +12,7 @@ use crate::{
 
 /// A signed URL, and the object of a mount that it names.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct SignedLink {
     pub(crate) bucket: BucketName,
     pub(crate) key: ObjectKey,
     /// As S3 gets them, and as they were signed.
@@ -31,9 +31,9 @@ pub(crate) enum LinkRefusal {
     Writes,
 }
 
-// === impl Link ===
+// === impl SignedLink ===
 
-impl Link {
+impl SignedLink {
     /// The link that a request is, by what follows the mount's path (without the slash) and its query. `None` without a signature.
     pub(crate) fn find(
         mount: &Mount,
