@@ -392,7 +392,7 @@ mod tests {
         let data = Bytes::from(vec![7; 4 * FRAME]);
         let wire = WireBody::from(SdkBody::from(data.clone()));
         let exact = ExactBody::new(wire, 0, data.len() as u64, End::Told);
-        let mut body = buffer.bound(ObjectBody::Exact(exact));
+        let mut body = buffer.bound(ObjectBody::Exact(Box::new(exact)));
         let frame = poll(&mut body).unwrap();
         drop(body);
         assert!(data.is_unique());

@@ -76,6 +76,14 @@ impl ExactBody {
         Self { reader: Some(Reader { object, state, last, breaks: Breaks::default() }), ..self }
     }
 
+    /// All of the bytes, if they have come already: nothing is left to break off.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        match (&mut self.source, &self.trim) {
+            (Source::Open(body), None) => body.take_whole(self.remaining),
+            (Source::Open(_), Some(_)) | (Source::Awaited(_), _) => None,
+        }
+    }
+
     pub(super) fn remaining(&self) -> u64 {
         self.remaining
     }

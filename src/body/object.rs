@@ -14,10 +14,11 @@ pub(crate) enum ObjectBody {
     /// The body of a response to HEAD without a length: no framework must take its emptiness for a length of zero.
     Untold,
     Full(Bytes),
-    /// Exactly as much of an object as was promised.
-    Exact(ExactBody),
+    /// Exactly as much of an object as was promised. Boxed, like others that are large: each layer moves the response that
+    /// has it, and most objects that are small come whole with their head.
+    Exact(Box<ExactBody>),
     /// An object whose length S3 did not give.
-    Unmeasured(UntoldBody),
+    Unmeasured(Box<UntoldBody>),
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
     Segments(Box<Segments>),
@@ -30,6 +31,14 @@ pub(crate) enum ObjectBody {
 // === impl ObjectBody ===
 
 impl ObjectBody {
+    /// Exactly as much of an object as was promised. `readable` makes it go on where S3 breaks off, unless all of it has come.
+    pub(crate) fn exact(mut body: ExactBody, readable: impl FnOnce(ExactBody) -> ExactBody) -> Self {
+        match body.take_whole() {
+            Some(whole) => whole.into(),
+            None => Self::Exact(Box::new(readable(body))),
+        }
+    }
+
     pub(super) fn poll_frame(
         &mut self,
         pace: Pace,

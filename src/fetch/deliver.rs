@@ -50,24 +50,27 @@ impl Read {
         let (status, body) = match extent {
             Extent::Whole { length: Some(length), end } => {
                 let body = ExactBody::new(body, 0, length, end);
-                let state = State::of(&origin.headers, length);
-                (StatusCode::OK, ObjectBody::Exact(self.object.body(body, state, length.saturating_sub(1))))
+                (StatusCode::OK, self.body(body, &origin.headers, length, length.saturating_sub(1)))
             }
             Extent::Whole { length: None, .. } => {
                 let object: Arc<Object> = Arc::clone(&self.object);
-                let body = UntoldBody::new(body, object);
+                let body = Box::new(UntoldBody::new(body, object));
                 (StatusCode::OK, ObjectBody::Unmeasured(body))
             }
             Extent::Part { range, total, skip, end } => {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
                 headers.insert(CONTENT_RANGE, range.content_range(total));
                 let body = ExactBody::new(body, skip, range.len(), end);
-                let state = State::of(&origin.headers, total);
-                (StatusCode::PARTIAL_CONTENT, ObjectBody::Exact(self.object.body(body, state, range.last())))
+                (StatusCode::PARTIAL_CONTENT, self.body(body, &origin.headers, total, range.last()))
             }
             Extent::Unsatisfiable { total } => return Err(Failure::unsatisfiable(total).into()),
         };
         Ok(respond(status, headers, body))
+    }
+
+    /// The body of a response that ends at `last` of an object with these fields and `total` bytes.
+    fn body(&self, body: ExactBody, origin: &HeaderMap, total: u64, last: u64) -> ObjectBody {
+        ObjectBody::exact(body, |body| self.object.body(body, State::of(origin, total), last))
     }
 
     /// The response to HEAD, given the object's head.

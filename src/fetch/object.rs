@@ -243,7 +243,7 @@ mod tests {
             Arc::new(object(reply)).part(ByteRange::new(2, 5).unwrap(), &state, cut, Purpose::Begin).await;
         match part {
             Ok(body) => {
-                let body = ResponseBody::<SdkBody>::object(ObjectBody::Exact(body)).collect().await;
+                let body = ResponseBody::<SdkBody>::object(ObjectBody::Exact(Box::new(body))).collect().await;
                 Ok(String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap())
             }
             Err(PartError::Refused(refusal)) => Err(format!("refused: {}", refusal.status)),

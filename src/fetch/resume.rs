@@ -20,7 +20,7 @@ use crate::{
 /// The body of a response that goes on as it comes. Its framing shows whether it came whole; if not, one line says so.
 pub(crate) fn as_it_comes(body: WireBody, mount: Mount, bucket: BucketName, key: ObjectKey) -> ObjectBody {
     let object = Object { mount, bucket, key, edition: Edition::default() };
-    ObjectBody::Unmeasured(UntoldBody::new(body, Arc::new(object)))
+    ObjectBody::Unmeasured(Box::new(UntoldBody::new(body, Arc::new(object))))
 }
 
 impl Reopen for Object {

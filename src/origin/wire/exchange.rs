@@ -124,6 +124,12 @@ impl WireBody {
         }
     }
 
+    /// The whole body, if it came with the head and has this length: then its connection has gone back.
+    pub(crate) fn take_whole(&mut self, length: u64) -> Option<Bytes> {
+        let is_whole = self.source.is_end_stream() && self.first.len() as u64 == length;
+        is_whole.then(|| std::mem::take(&mut self.first))
+    }
+
     /// The next frame, at this pace.
     pub(crate) fn poll_at(
         &mut self,
@@ -274,5 +280,28 @@ impl SdkSource {
 impl fmt::Debug for WireBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WireBody").field(&self.size_hint()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_taken_whole_only_if_all_of_it_came_with_the_head() {
+        for (sent, length, whole) in [
+            ("hello", 5, Some("hello")),
+            ("", 0, Some("")),
+            // It ended early, or late.
+            ("hello", 6, None),
+            ("hello", 4, None),
+        ] {
+            let mut body = WireBody::from(SdkBody::from(sent));
+            body.begin().await.unwrap();
+            assert_eq!(body.take_whole(length).as_deref(), whole.map(str::as_bytes), "{sent:?} of {length}");
+            assert_eq!(body.is_end_stream(), whole.is_some(), "{sent:?} of {length}");
+        }
+        let mut body = WireBody::from(SdkBody::from("hello"));
+        assert_eq!(body.take_whole(5), None, "it has not come yet");
     }
 }
