@@ -1,4 +1,9 @@
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
 use http::{
@@ -6,9 +11,13 @@ use http::{
     header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER},
 };
 use http_body_util::{Either, Empty, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use pin_project_lite::pin_project;
 use tower::Service;
-use tower_s3_proxy::{S3Proxy, service::ResponseBody};
+use tower_s3_proxy::{
+    S3Proxy,
+    service::{NotFound, ResponseBody, ResponseFuture},
+};
 
 use super::{
     activity::Activity,
@@ -29,48 +38,77 @@ pub(crate) struct Client {
 
 pub(crate) type Body = OpenBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
 
+type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
+
+pin_project! {
+    /// A request until its answer.
+    ///
+    /// Each step takes the place of the one before. The future of an `async fn` would have room for all of them side by side,
+    /// and is moved as a whole with each request.
+    pub(crate) struct Answering {
+        client: Arc<Client>,
+        // Until the body of the answer has it.
+        open: Option<OpenRequest>,
+        #[pin]
+        step: Step,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step {
+        Asked { request: Option<Request<Incoming>> },
+        Proxied { #[pin] future: ResponseFuture<NotFound, Incoming> },
+        // Boxed, so that the future of every other request stays small.
+        Aside { future: Pin<Box<dyn Future<Output = Answer> + Send>> },
+    }
+}
+
 // === impl Client ===
 
 impl Client {
-    pub(crate) async fn answer(&self, request: Request<Incoming>, mut open: OpenRequest) -> Response<Body> {
-        let mut response = self.response(request, &mut open).await;
-        self.server.fields.apply(&mut response);
-        response.map(|body| OpenBody::new(body, open, http2::progress()))
+    pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Answering {
+        let open = Some(OpenRequest::begin(Arc::clone(&self.activity)));
+        self.activity.set_body(!request.body().is_end_stream());
+        Answering { client: Arc::clone(self), open, step: Step::Asked { request: Some(request) } }
     }
 
-    async fn response(&self, mut request: Request<Incoming>, open: &mut OpenRequest) -> Answer {
+    fn step(self: &Arc<Self>, mut request: Request<Incoming>, open: &mut OpenRequest) -> Step {
         if let Some(fault) = host::fault(request.version(), request.headers()) {
             tracing::debug!(fault, "bad request");
-            return bad_request(fault);
+            return bad_request(fault).into();
         }
         let path = request.uri().path();
         if path == self.server.ping_path {
-            return text(StatusCode::OK, "pong\n".to_owned());
+            return text(StatusCode::OK, "pong\n".to_owned()).into();
         }
         if path == self.server.ready_path {
-            // Boxed, so that the future of every other request stays small.
-            return Box::pin(self.readiness()).await;
+            let client = Arc::clone(self);
+            return Step::Aside { future: Box::pin(async move { client.readiness().await }) };
         }
         if let SeatKind::Reserved(_) = self.seat.kind {
-            return unavailable("too many connections\n");
+            return unavailable("too many connections\n").into();
         }
         if !open.take_seat(&self.seat) {
             self.server
                 .refusals
                 .request
                 .tell("requests refused: as many are in flight as the address can have, or the limit of open files bears");
-            return unavailable("too many requests in flight\n");
+            return unavailable("too many requests in flight\n").into();
         }
         if let Some((path, admin)) = &self.server.admin
             && let Some(uri) = below(request.uri(), path)
         {
             *request.uri_mut() = uri;
-            let Ok(answer) = Box::pin(admin.clone().call(request)).await;
-            return answer.map(Either::Right);
+            let answered = admin.clone().call(request);
+            let answer = async move {
+                let Ok(answer) = answered.await;
+                answer.map(Either::Right)
+            };
+            return Step::Aside { future: Box::pin(answer) };
         }
         // Always ready: nothing stands behind it.
-        let Ok(answer) = self.proxy.clone().call(request).await;
-        answer.map(Either::Left)
+        Step::Proxied { future: self.proxy.clone().call(request) }
     }
 
     async fn readiness(&self) -> Answer {
@@ -85,7 +123,41 @@ impl Client {
     }
 }
 
-type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
+// === impl Answering ===
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut me = self.project();
+        let mut answer = loop {
+            let next = match me.step.as_mut().project() {
+                StepProjection::Asked { request } => {
+                    let asked = request.take().zip(me.open.as_mut());
+                    let (request, open) = asked.expect("the next step takes the place of this one");
+                    me.client.step(request, open)
+                }
+                StepProjection::Proxied { future } => {
+                    let Ok(answer) = ready!(future.poll(cx));
+                    break answer.map(Either::Left);
+                }
+                StepProjection::Aside { future } => break ready!(future.as_mut().poll(cx)),
+            };
+            me.step.set(next);
+        };
+        me.client.server.fields.apply(&mut answer);
+        let open = me.open.take().expect("a future is not polled after it was ready");
+        Poll::Ready(Ok(answer.map(|body| OpenBody::new(body, open, http2::progress()))))
+    }
+}
+
+// === impl Step ===
+
+impl From<Answer> for Step {
+    fn from(answer: Answer) -> Self {
+        Self::Aside { future: Box::pin(std::future::ready(answer)) }
+    }
+}
 
 /// What an address is to a service at this path, if it is below it.
 fn below(uri: &Uri, path: &str) -> Option<Uri> {

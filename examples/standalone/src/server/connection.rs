@@ -1,5 +1,4 @@
 use std::{
-    convert::Infallible,
     fmt,
     pin::{Pin, pin},
     sync::Arc,
@@ -8,7 +7,6 @@ use std::{
 };
 
 use http::Request;
-use http_body::Body as _;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -30,7 +28,6 @@ use super::{
     http2::RequestTasks,
     limits::Limits,
     linger::Closing,
-    request::OpenRequest,
     run::Shared,
     stream::ClientStream,
     watch::Reason,
@@ -99,11 +96,7 @@ pub(crate) async fn serve(
     let activity = Arc::new(Activity::default());
     let client =
         Arc::new(Client { server: Arc::clone(&server), proxy, activity: Arc::clone(&activity), seat });
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (open, client) = (OpenRequest::begin(Arc::clone(&client.activity)), Arc::clone(&client));
-        client.activity.set_body(!request.body().is_end_stream());
-        async move { Ok::<_, Infallible>(client.answer(request, open).await) }
-    });
+    let service = service_fn(move |request: Request<Incoming>| client.answer(request));
     let (flood, closing) = match protocol {
         Protocol::Http1 => (Flood::unbounded(), Closing::Lingers(LINGER.min(timeouts.idle))),
         Protocol::Http2 => (Flood::new(server.limits.header_size), Closing::AtOnce),
