@@ -76,9 +76,10 @@ impl S3Origin {
         let place = self.place(bucket).map_err(OriginError::Endpoint)?;
         let path = format!("{}/", place.endpoint.base_path);
         let at = Timestamp::new(self.now());
-        let request = place.endpoint.request(&Question::head(), path, None, &TermFields::default(), &at)?;
+        let mut request =
+            place.endpoint.request(&Question::head(), path, None, &TermFields::default(), &at)?;
         let answer =
-            place.wire.send(&place.endpoint, request, Reuse::Fresh).await.map_err(OriginError::Wire)?;
+            place.wire.send(&place.endpoint, &mut request, Reuse::Fresh).await.map_err(OriginError::Wire)?;
         Ok(Probe { status: answer.status(), headers: answer.headers().clone(), refusal: None })
     }
 

@@ -51,9 +51,7 @@ impl S3Origin {
             Err(error) if matches!(error.kind, WireErrorKind::Overloaded | WireErrorKind::Unfinished) => None,
             Err(_) => pass.failed(),
         };
-        if let Some(turn) = turn {
-            self.turned(turn, bucket);
-        }
+        self.turned(turn, bucket);
         let mut answer = result.map_err(OriginError::Wire)?;
         answer.body_mut().hold(Some(permit));
         Ok(answer)

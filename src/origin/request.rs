@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use aws_smithy_types::body::SdkBody;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{AUTHORIZATION, HOST, USER_AGENT},
@@ -21,7 +22,7 @@ impl Endpoint {
         identity: Option<&Identity>,
         terms: &TermFields,
         at: &Timestamp,
-    ) -> Result<Request<()>, OriginError> {
+    ) -> Result<Request<SdkBody>, OriginError> {
         let room = FIELDS + terms.len();
         let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(room);
         // Invariant: sorted by name, as the signature requires.
@@ -58,7 +59,7 @@ impl Endpoint {
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value);
         }
-        let mut request = Request::new(());
+        let mut request = Request::new(SdkBody::empty());
         *request.method_mut() = Method::from(question.method);
         *request.uri_mut() = Uri::try_from(path_and_query).map_err(OriginError::unwritable)?;
         *request.headers_mut() = headers;

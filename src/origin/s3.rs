@@ -189,7 +189,7 @@ impl S3Origin {
         let place = self.place(target.bucket).map_err(OriginError::Endpoint)?;
         let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
         let mut permit = None;
-        let result = loop {
+        loop {
             let now = self.now();
             let identity = match &place.credentials {
                 Some(cache) => Some(match cache.current(now) {
@@ -204,42 +204,32 @@ impl S3Origin {
             let path_and_query = place.endpoint.path_and_query(target.key, target.version);
             let at = Timestamp::new(now);
             let endpoint = &place.endpoint;
-            let request =
+            let mut request =
                 endpoint.request(question, path_and_query, identity.as_deref(), &self.term_fields, &at)?;
-            match place.wire.send(&place.endpoint, request, reuse).await {
+            match place.wire.send(endpoint, &mut request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
-                Ok(answer) => break Ok((answer, identity, now)),
-                Err(error) => break Err(error),
-            }
-        };
-        let turn = match &result {
-            Ok((answer, ..)) if is_failure(answer.status()) => {
-                answer.body().avoid_peer();
-                pass.failed()
-            }
-            Ok(_) => pass.succeeded(),
-            // That says nothing of S3.
-            Err(error) if error.kind == WireErrorKind::Overloaded => {
-                drop(pass);
-                None
-            }
-            Err(_) => pass.failed(),
-        };
-        if let Some(turn) = turn {
-            self.turned(turn, target.bucket);
-        }
-        match result {
-            Ok((mut answer, identity, at)) => {
-                mend_length(answer.headers_mut());
-                answer.body_mut().hold(permit);
-                Ok(Sent { answer, identity, place, at })
-            }
-            Err(error) => {
-                if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
-                    // The learnt endpoint is of no use: the next request starts over.
-                    self.forget_place(target.bucket);
+                Err(error) => {
+                    // No free connection says nothing of S3.
+                    if error.kind != WireErrorKind::Overloaded {
+                        self.turned(pass.failed(), target.bucket);
+                    }
+                    if error.kind == WireErrorKind::Connect && place.region != self.addressing.region {
+                        // The learnt endpoint is of no use: the next request starts over.
+                        self.forget_place(target.bucket);
+                    }
+                    return Err(OriginError::Wire(error));
                 }
-                Err(OriginError::Wire(error))
+                Ok(mut answer) => {
+                    if is_failure(answer.status()) {
+                        answer.body().avoid_peer();
+                        self.turned(pass.failed(), target.bucket);
+                    } else {
+                        self.turned(pass.succeeded(), target.bucket);
+                    }
+                    mend_length(answer.headers_mut());
+                    answer.body_mut().hold(permit);
+                    return Ok(Sent { answer, identity, place, at: now });
+                }
             }
         }
     }
@@ -249,13 +239,14 @@ impl S3Origin {
         OriginError::LeftAlone { until_probe }
     }
 
-    pub(super) fn turned(&self, turn: Turn, bucket: &BucketName) {
+    pub(super) fn turned(&self, turn: Option<Turn>, bucket: &BucketName) {
         match turn {
-            Turn::Opened => {
+            None => {}
+            Some(Turn::Opened) => {
                 self.resilience.counters.opened();
                 tracing::error!(%bucket, "S3 fails again and again: only probes are sent to it until one succeeds");
             }
-            Turn::Closed => tracing::warn!(%bucket, "S3 answers again"),
+            Some(Turn::Closed) => tracing::warn!(%bucket, "S3 answers again"),
         }
     }
 

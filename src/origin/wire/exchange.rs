@@ -56,20 +56,21 @@ struct SdkSource {
 impl Wire {
     /// Sends a request in origin form, `Host` included, and waits for the head of the answer. That of a success comes with
     /// the first byte of its body: what breaks off before it can still be told as an error.
+    ///
+    /// The request is taken when it is sent. By value, each future on the way would have room for two of it.
     pub(crate) async fn send(
         &self,
         endpoint: &Endpoint,
-        request: Request<()>,
+        request: &mut Request<SdkBody>,
         reuse: Reuse,
     ) -> Result<Response<WireBody>, WireError> {
-        let request = request.map(|()| SdkBody::empty());
         let mut response = match self {
             Self::Pool(pool) => {
                 let response = pool.send(request, reuse).await?;
                 response.map(|body| WireBody::new(Source::Pool(body)))
             }
             Self::Sdk(client) => {
-                let response = client.send(endpoint, request).await?;
+                let response = client.send(endpoint, take(request)).await?;
                 response.map(|body| WireBody::new(Source::sdk(body, client.read_timeout)))
             }
         };
@@ -99,6 +100,11 @@ impl Wire {
             }
         }
     }
+}
+
+/// The request, to be sent.
+pub(super) fn take(request: &mut Request<SdkBody>) -> Request<SdkBody> {
+    std::mem::replace(request, Request::new(SdkBody::taken()))
 }
 
 // === impl WireBody ===

@@ -85,13 +85,14 @@ pub(crate) enum Reuse {
 // === impl Pool ===
 
 impl Pool {
+    /// Sends the request, which is taken for it.
     pub(super) async fn send(
         &self,
-        mut request: Request<SdkBody>,
+        request: &mut Request<SdkBody>,
         reuse: Reuse,
     ) -> Result<Response<PooledBody>, WireError> {
         if let Some(forward) = &self.0.forward {
-            forward.address(&mut request)?;
+            forward.address(request)?;
         }
         let kept = match reuse {
             Reuse::Allowed => self.check_out(),

@@ -46,12 +46,12 @@ impl PooledClient {
         // A body that can't be sent again goes out on a fresh connection, which cannot be stale.
         let (parts, body) = request.into_parts();
         let (again, reuse) = match body.try_clone() {
-            Some(again) => (Some((parts.clone(), again)), Reuse::Allowed),
+            Some(again) => (Some(Request::from_parts(parts.clone(), again)), Reuse::Allowed),
             None => (None, Reuse::Fresh),
         };
-        let sent = match (pool.send(Request::from_parts(parts, body), reuse).await, again) {
-            (Err(WireError { kind: WireErrorKind::Stale, .. }), Some((parts, body))) => {
-                pool.send(Request::from_parts(parts, body), Reuse::Fresh).await
+        let sent = match (pool.send(&mut Request::from_parts(parts, body), reuse).await, again) {
+            (Err(WireError { kind: WireErrorKind::Stale, .. }), Some(mut again)) => {
+                pool.send(&mut again, Reuse::Fresh).await
             }
             (sent, _) => sent,
         };

@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::origin::wire::{
+    exchange::take,
     pace::SharedPace,
     silence::Silence,
     stream::{Allowance, Stream},
@@ -57,8 +58,11 @@ type Driver = Connection<TokioIo<Stream>, SdkBody>;
 
 impl Conn {
     /// Sends the request and drives the connection until the head of the answer is there.
-    pub(super) async fn exchange(&mut self, request: Request<SdkBody>) -> hyper::Result<Response<Incoming>> {
-        let mut answer = pin!(self.sender.send_request(request));
+    pub(super) async fn exchange(
+        &mut self,
+        request: &mut Request<SdkBody>,
+    ) -> hyper::Result<Response<Incoming>> {
+        let mut answer = pin!(self.sender.send_request(take(request)));
         let mut failure = None;
         self.allowance.limit();
         let answered = poll_fn(|cx| {

@@ -121,7 +121,7 @@ async fn read(response: Response<PooledBody>) -> Bytes {
 }
 
 async fn failure(pool: &Pool, reuse: Reuse) -> WireErrorKind {
-    match pool.send(request(), reuse).await {
+    match pool.send(&mut request(), reuse).await {
         Ok(response) => panic!("answered with {}", response.status()),
         Err(error) => error.kind,
     }
@@ -132,7 +132,7 @@ async fn a_connection_goes_back_when_the_answer_was_read_whole() {
     let mut origin = Origin::start(&[OK, OK, OK], After::Wait).await;
     let pool = pool(settings(), origin.port);
     for _ in 0..3 {
-        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        let response = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
         assert_eq!(pool.idle().len(), 0, "it is lent to the body");
         assert_eq!(read(response).await, "hello");
         assert_eq!(pool.idle().len(), 1, "it is back with the last frame");
@@ -152,7 +152,7 @@ async fn a_steady_buffer_takes_64_kib_at_a_time() {
     let origin = Origin::start(answers, After::Wait).await;
     let pools = Pools::new(settings()).reading_into(ReadBuffer::Steady);
     let pool = pools.pool(&Scheme::HTTP, "127.0.0.1", origin.port);
-    let mut body = pool.send(request(), Reuse::Allowed).await.unwrap().into_body();
+    let mut body = pool.send(&mut request(), Reuse::Allowed).await.unwrap().into_body();
     let mut lengths = Vec::new();
     while let Some(frame) = body.frame().await {
         lengths.push(frame.unwrap().into_data().unwrap().len());
@@ -171,7 +171,7 @@ async fn an_answer_without_a_body_gives_the_connection_back_at_once() {
     let origin = Origin::start(answers, After::Wait).await;
     let pool = pool(settings(), origin.port);
     for status in [304, 200, 204] {
-        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        let response = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
         assert_eq!(response.status(), status);
         assert_eq!(pool.idle().len(), 1, "{status}: nobody has to read the body");
     }
@@ -183,7 +183,7 @@ async fn the_answer_to_head_has_no_body_whatever_its_length_says() {
     let pool = pool(settings(), origin.port);
     let mut head = request();
     *head.method_mut() = http::Method::HEAD;
-    let response = pool.send(head, Reuse::Allowed).await.unwrap();
+    let response = pool.send(&mut head, Reuse::Allowed).await.unwrap();
     assert_eq!(response.headers()["content-length"], "5");
     assert_eq!(pool.idle().len(), 1);
 }
@@ -193,7 +193,7 @@ async fn a_body_that_is_dropped_closes_its_connection() {
     let mut origin =
         Origin::start(&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello"], After::Wait).await;
     let pool = pool(settings(), origin.port);
-    let mut response = pool.send(request(), Reuse::Allowed).await.unwrap();
+    let mut response = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
     assert_eq!(response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
     drop(response);
     assert_eq!(pool.idle().len(), 0);
@@ -206,7 +206,7 @@ async fn a_body_that_is_dropped_closes_its_connection() {
 async fn a_body_that_breaks_off_is_an_error_and_its_connection_is_gone() {
     let origin = Origin::start(&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello"], After::Close).await;
     let pool = pool(settings(), origin.port);
-    let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+    let response = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
     assert_eq!(response.body().size_hint().exact(), Some(9));
     assert!(response.into_body().collect().await.is_err());
     assert_eq!(pool.idle().len(), 0);
@@ -218,7 +218,7 @@ async fn a_connection_with_surplus_bytes_is_not_used_again() {
     let mut origin = Origin::start(answers, After::Wait).await;
     let pool = pool(settings(), origin.port);
     for _ in 0..2 {
-        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
         assert!(pool.check_out().is_none());
         for event in [Event::Accepted, Event::Asked, Event::Closed] {
             assert_eq!(origin.next().await, event);
@@ -231,7 +231,7 @@ async fn a_connection_that_the_origin_will_close_is_not_kept() {
     let answers: &[&[u8]] = &[b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello"];
     let origin = Origin::start(answers, After::Wait).await;
     let pool = pool(settings(), origin.port);
-    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     assert_eq!(pool.idle().len(), 0);
 }
 
@@ -240,7 +240,7 @@ async fn a_kept_connection_that_was_closed_is_left_out() {
     let mut origin = Origin::start(&[OK], After::Close).await;
     let pool = pool(settings(), origin.port);
     for _ in 0..3 {
-        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
         for event in [Event::Accepted, Event::Asked, Event::Closed] {
             assert_eq!(origin.next().await, event);
         }
@@ -252,9 +252,9 @@ async fn a_connection_that_breaks_is_stale_only_if_it_was_kept() {
     // The second request of a connection is read, and the connection ends.
     let origin = Origin::start(&[OK, b""], After::Close).await;
     let pool = pool(settings(), origin.port);
-    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Stale);
-    assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Fresh).await.unwrap()).await, "hello");
 
     let mute = Origin::start(&[b""], After::Close).await;
     let pool = self::pool(settings(), mute.port);
@@ -266,7 +266,7 @@ async fn a_fresh_connection_is_fresh() {
     let mut origin = Origin::start(&[OK, OK], After::Wait).await;
     let pool = pool(settings(), origin.port);
     for _ in 0..2 {
-        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Fresh).await.unwrap()).await, "hello");
         assert_eq!(origin.next().await, Event::Accepted);
         assert_eq!(origin.next().await, Event::Asked);
     }
@@ -307,7 +307,7 @@ async fn a_request_that_is_dropped_closes_its_connection() {
     let pool = pool(settings(), origin.port);
     let waiting = {
         let pool = pool.clone();
-        tokio::spawn(async move { pool.send(request(), Reuse::Allowed).await.map(drop) })
+        tokio::spawn(async move { pool.send(&mut request(), Reuse::Allowed).await.map(drop) })
     };
     assert_eq!(origin.next().await, Event::Accepted);
     assert_eq!(origin.next().await, Event::Asked);
@@ -322,7 +322,7 @@ async fn no_more_connections_are_kept_than_allowed_and_none_for_too_long() {
     let few = pool(PoolSettings { max_idle: 2, ..settings() }, origin.port);
     let mut responses = Vec::new();
     for _ in 0..3 {
-        responses.push(few.send(request(), Reuse::Allowed).await.unwrap());
+        responses.push(few.send(&mut request(), Reuse::Allowed).await.unwrap());
     }
     for response in responses {
         read(response).await;
@@ -330,7 +330,7 @@ async fn no_more_connections_are_kept_than_allowed_and_none_for_too_long() {
     assert_eq!(few.idle().len(), 2);
 
     let brief = pool(PoolSettings { idle_timeout: Duration::ZERO, ..settings() }, origin.port);
-    read(brief.send(request(), Reuse::Allowed).await.unwrap()).await;
+    read(brief.send(&mut request(), Reuse::Allowed).await.unwrap()).await;
     assert!(brief.check_out().is_none());
 }
 
@@ -371,7 +371,7 @@ fn a_connection_is_for_the_runtime_that_opened_it() {
         [(); 2].map(|()| runtime::Builder::new_current_thread().enable_all().build().unwrap());
     let mut origin = server.block_on(Origin::start(&[OK, OK, OK], After::Wait));
     let pool = pool(PoolSettings { response_timeout: Duration::from_secs(2), ..settings() }, origin.port);
-    let ask = async || read(pool.send(request(), Reuse::Allowed).await.unwrap()).await;
+    let ask = async || read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await;
     assert_eq!(first.block_on(ask()), "hello");
     assert_eq!(other.block_on(ask()), "hello", "while the first runtime stands still");
     assert_eq!(pool.idle().len(), 2);
@@ -387,10 +387,11 @@ fn a_connection_is_for_the_runtime_that_opened_it() {
 async fn no_more_connections_are_open_than_allowed_and_whoever_waits_gets_the_next() {
     let mut origin = Origin::start(&[OK, OK, OK], After::Wait).await;
     let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
-    let (one, two) = tokio::join!(pool.send(request(), Reuse::Allowed), pool.send(request(), Reuse::Allowed));
+    let ask = async || pool.send(&mut request(), Reuse::Allowed).await;
+    let (one, two) = tokio::join!(ask(), ask());
     let waiting = {
         let pool = pool.clone();
-        tokio::spawn(async move { read(pool.send(request(), Reuse::Allowed).await.unwrap()).await })
+        tokio::spawn(async move { read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await })
     };
     let seen = [origin.next().await, origin.next().await, origin.next().await, origin.next().await];
     assert_eq!(seen.iter().filter(|event| **event == Event::Asked).count(), 2, "{seen:?}");
@@ -401,7 +402,7 @@ async fn no_more_connections_are_open_than_allowed_and_whoever_waits_gets_the_ne
     // Closed ones make room, too.
     drop(two);
     assert_eq!(origin.next().await, Event::Closed);
-    let _third = pool.send(request(), Reuse::Fresh).await.unwrap();
+    let _third = pool.send(&mut request(), Reuse::Fresh).await.unwrap();
     assert_eq!(origin.next().await, Event::Accepted);
 }
 
@@ -411,7 +412,7 @@ async fn whoever_waits_too_long_for_a_connection_is_turned_away() {
     let mut settings = PoolSettings { max_connections: 1, ..settings() };
     settings.dial.connect_timeout = Duration::from_millis(50);
     let pool = pool(settings, origin.port);
-    let unread = pool.send(request(), Reuse::Allowed).await.unwrap();
+    let unread = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
     assert_eq!(failure(&pool, Reuse::Allowed).await, WireErrorKind::Overloaded);
     assert_eq!(read(unread).await, "hello");
 }
@@ -422,7 +423,7 @@ async fn whoever_waits_too_long_for_a_connection_is_turned_away() {
 async fn a_connection_that_comes_back_is_not_parked_beside_a_request_that_waits() {
     let origin = Origin::start(&[OK], After::Wait).await;
     let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
-    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     let conn = pool.check_out().unwrap();
     let (last, coming_back) = {
         let _others_look = pool.idle();
@@ -445,7 +446,7 @@ async fn idle_connections_make_room_for_one_that_has_to_be_opened() {
     let mut origin = Origin::start(&[OK], After::Wait).await;
     let pool = pool(PoolSettings { max_connections: 2, ..settings() }, origin.port);
     for idle in [1, 2, 2, 2] {
-        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Fresh).await.unwrap()).await, "hello");
         assert_eq!(pool.idle().len(), idle);
     }
     let mut closed = 0;
@@ -460,7 +461,7 @@ async fn a_connection_that_is_too_old_serves_no_other_request() {
     let mut origin = Origin::start(&[OK, OK], After::Wait).await;
     let pool = pool(PoolSettings { max_age: Duration::from_nanos(1), ..settings() }, origin.port);
     for _ in 0..2 {
-        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
         assert_eq!(pool.idle().len(), 0);
         for event in [Event::Accepted, Event::Asked, Event::Closed] {
             assert_eq!(origin.next().await, event);
@@ -468,7 +469,7 @@ async fn a_connection_that_is_too_old_serves_no_other_request() {
     }
     // As old as the clock can tell.
     let pool = self::pool(PoolSettings { max_age: Duration::MAX, ..settings() }, origin.port);
-    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     assert_eq!(pool.idle().len(), 1);
 }
 
@@ -489,7 +490,7 @@ async fn a_connection_rests_after_an_answer_that_announced_a_body_without_having
         let pool = Pools::new(settings()).asking(peer).pool(&Scheme::HTTP, "127.0.0.1", origin.port);
         let mut head = request();
         *head.method_mut() = http::Method::HEAD;
-        pool.send(head, Reuse::Allowed).await.unwrap();
+        pool.send(&mut head, Reuse::Allowed).await.unwrap();
         assert_eq!(pool.idle().len(), 1);
         let row = format!("{:?} of {peer:?}", String::from_utf8_lossy(answers[0]));
         assert_eq!(pool.check_out().is_none(), rests, "{row}");
@@ -511,7 +512,7 @@ async fn connections_that_rest_do_not_push_out_those_that_can_be_used() {
     let pool = pool(PoolSettings { max_idle: 2, ..settings() }, origin.port);
     let mut responses = Vec::new();
     for _ in 0..4 {
-        responses.push(pool.send(request(), Reuse::Fresh).await.unwrap());
+        responses.push(pool.send(&mut request(), Reuse::Fresh).await.unwrap());
     }
     for (response, rest) in responses.iter_mut().zip([Rest::Needed, Rest::Needed, Rest::Over, Rest::Needed]) {
         response.body_mut().frame().await;
@@ -537,7 +538,7 @@ async fn idle_connections_of_no_use_are_closed_without_traffic() {
     let aged = PoolSettings { max_age: Duration::from_millis(100), ..settings() };
     for (settings, port) in [(settings(), closing.port), (brief, patient.port), (aged, patient.port)] {
         let pool = pool(settings, port);
-        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
         let gone = async {
             while pool.idle().len() > 0 || pool.idle().is_tended() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -545,7 +546,7 @@ async fn idle_connections_of_no_use_are_closed_without_traffic() {
         };
         timeout(HANG, gone).await.expect("it is closed, and nobody looks after none");
         // The next one is looked after again.
-        assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
         assert!(pool.idle().is_tended() || pool.idle().len() == 0);
     }
     assert_eq!(closing.next().await, Event::Accepted);
@@ -559,7 +560,7 @@ fn each_runtime_looks_after_its_own_connections() {
         [(); 2].map(|()| runtime::Builder::new_current_thread().enable_all().build().unwrap());
     let origin = server.block_on(Origin::start(&[OK, OK], After::Close));
     let pool = pool(settings(), origin.port);
-    let ask = async || read(pool.send(request(), Reuse::Fresh).await.unwrap()).await;
+    let ask = async || read(pool.send(&mut request(), Reuse::Fresh).await.unwrap()).await;
     assert_eq!(first.block_on(ask()), "hello");
     drop(first);
     assert!(!pool.idle().is_tended(), "the task went with its runtime");
@@ -572,7 +573,7 @@ fn each_runtime_looks_after_its_own_connections() {
 async fn a_pool_that_is_gone_leaves_no_task() {
     let mut origin = Origin::start(&[OK], After::Wait).await;
     let pool = pool(settings(), origin.port);
-    assert_eq!(read(pool.send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     drop(pool);
     for event in [Event::Accepted, Event::Asked, Event::Closed] {
         assert_eq!(origin.next().await, event, "its connection is closed at once");
@@ -605,7 +606,7 @@ async fn an_address_that_is_silent_or_breaks_off_is_avoided_and_named_and_one_th
         let peer = SocketAddr::from(([127, 0, 0, 1], origin.port));
         let mut error = None;
         for _ in 0..requests {
-            match pool.send(request(), Reuse::Allowed).await {
+            match pool.send(&mut request(), Reuse::Allowed).await {
                 Ok(response) => drop(response.into_body().collect().await),
                 Err(why) => error = Some(why),
             }
@@ -631,7 +632,7 @@ async fn a_request_that_is_sent_again_goes_to_another_address() {
         let dialer = Dialer::new(("s3.test", 80), None, settings().dial, Arc::default());
         shared.dialer = dialer.knowing(addresses.to_vec());
         let pool = Pool(Arc::new(shared));
-        let response = pool.send(request(), Reuse::Allowed).await.unwrap();
+        let response = pool.send(&mut request(), Reuse::Allowed).await.unwrap();
         response.body().avoid_peer();
         let avoided = addresses.map(|address| pool.0.dialer.avoids(&address));
         assert_eq!(read(response).await, "hello");
@@ -640,7 +641,7 @@ async fn a_request_that_is_sent_again_goes_to_another_address() {
             [false, true] => (&mut other, &mut one),
             _ => panic!("one of the two is avoided: {avoided:?}"),
         };
-        assert_eq!(read(pool.send(request(), Reuse::Fresh).await.unwrap()).await, "hello");
+        assert_eq!(read(pool.send(&mut request(), Reuse::Fresh).await.unwrap()).await, "hello");
         for origin in [first, second] {
             assert_eq!(origin.next().await, Event::Accepted);
             assert_eq!(origin.next().await, Event::Asked);
@@ -676,13 +677,13 @@ async fn an_idle_connection_of_any_host_makes_room_for_another() {
     let mut origins =
         [Origin::start(&[OK; 4], After::Wait).await, Origin::start(&[OK; 4], After::Wait).await];
     let pools = pools_within(2, HANG, [&origins[0], &origins[1]]);
-    let (one, two) =
-        tokio::join!(pools[0].send(request(), Reuse::Fresh), pools[0].send(request(), Reuse::Fresh));
+    let ask = async || pools[0].send(&mut request(), Reuse::Fresh).await;
+    let (one, two) = tokio::join!(ask(), ask());
     assert_eq!((read(one.unwrap()).await, read(two.unwrap()).await), ("hello".into(), "hello".into()));
     assert_eq!(pools[0].idle().len(), 2);
-    let unread = pools[1].send(request(), Reuse::Allowed).await.unwrap();
+    let unread = pools[1].send(&mut request(), Reuse::Allowed).await.unwrap();
     assert_eq!(pools[0].idle().len(), 1);
-    assert_eq!(read(pools[0].send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pools[0].send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
     assert_eq!(read(unread).await, "hello");
     assert_eq!((pools[0].idle().len(), pools[1].idle().len()), (1, 1));
     let mut closed = 0;
@@ -697,10 +698,10 @@ async fn whoever_waits_for_room_gets_that_of_the_next_connection_to_become_idle(
     let mut origins =
         [Origin::start(&[OK; 4], After::Wait).await, Origin::start(&[OK; 4], After::Wait).await];
     let pools = pools_within(1, HANG, [&origins[0], &origins[1]]);
-    let first = pools[0].send(request(), Reuse::Allowed).await.unwrap();
+    let first = pools[0].send(&mut request(), Reuse::Allowed).await.unwrap();
     let waiting = {
         let pool = pools[1].clone();
-        tokio::spawn(async move { read(pool.send(request(), Reuse::Allowed).await.unwrap()).await })
+        tokio::spawn(async move { read(pool.send(&mut request(), Reuse::Allowed).await.unwrap()).await })
     };
     let waits = async {
         while !pools[1].0.budget.is_waited_for() {
@@ -720,9 +721,9 @@ async fn whoever_waits_for_room_gets_that_of_the_next_connection_to_become_idle(
 async fn whoever_waits_too_long_for_room_is_turned_away() {
     let origins = [Origin::start(&[OK], After::Wait).await, Origin::start(&[OK], After::Wait).await];
     let pools = pools_within(1, Duration::from_millis(50), [&origins[0], &origins[1]]);
-    let unread = pools[0].send(request(), Reuse::Allowed).await.unwrap();
+    let unread = pools[0].send(&mut request(), Reuse::Allowed).await.unwrap();
     assert_eq!(failure(&pools[1], Reuse::Allowed).await, WireErrorKind::Overloaded);
     assert!(!pools[1].0.budget.is_waited_for());
     drop(unread);
-    assert_eq!(read(pools[1].send(request(), Reuse::Allowed).await.unwrap()).await, "hello");
+    assert_eq!(read(pools[1].send(&mut request(), Reuse::Allowed).await.unwrap()).await, "hello");
 }
