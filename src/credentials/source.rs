@@ -26,6 +26,7 @@ pub struct CredentialsSource {
     signing: Signing,
     /// The URL of the STS that knows them, if that is not AWS's own.
     #[cfg(feature = "aws-config")]
+    #[cfg_attr(not(feature = "diagnosis"), expect(dead_code, reason = "only the diagnosis asks it"))]
     sts_endpoint: Option<String>,
 }
 

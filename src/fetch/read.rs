@@ -68,33 +68,29 @@ pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> 
 
 impl Fetch {
     pub(crate) fn run(self) -> FetchFuture {
-        Box::pin(self.respond())
+        let Self { mount, bucket, key, edition, wanted, gate, finish } = self;
+        match (bucket, gate) {
+            (Bucket::Named(bucket), None) => {
+                let read = Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted };
+                Box::pin(async move { finish.apply(read.respond().await) })
+            }
+            (bucket, gate) => {
+                let fetch = Self { mount, bucket, key, edition, wanted, gate, finish: Finish::default() };
+                Box::pin(async move { finish.apply(fetch.respond().await) })
+            }
+        }
     }
 
     async fn respond(mut self) -> Response<ObjectBody> {
-        let finish = std::mem::take(&mut self.finish);
-        let method = self.wanted.read.method;
-        let response = match self.admit().await {
+        match self.admit().await {
             Ok((_, Some(recalled))) => recalled,
             Ok((bucket, None)) => {
                 let Self { mount, key, edition, wanted, .. } = self;
-                let read = Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted };
-                let redirected = match read.may_redirect() {
-                    true => Box::pin(read.redirect()).await,
-                    false => Ok(None),
-                };
-                let answered = match (redirected, read.object.cache()) {
-                    (Ok(Some(redirect)), _) => Ok(redirect),
-                    (Err(failure), _) => Err(failure),
-                    (Ok(None), Some(cache)) => Box::pin(read.through_cache(cache)).await,
-                    (Ok(None), None) => read.ask_s3().await,
-                };
-                let Object { mount, key, .. } = &*read.object;
-                answered.unwrap_or_else(|failure| mount.answer_failure(failure, method, key))
+                let object = Arc::new(Object { mount, bucket, key, edition });
+                Read { object, wanted }.respond().await
             }
-            Err(failure) => self.mount.answer_failure(failure, method, &self.key),
-        };
-        finish.apply(response)
+            Err(failure) => self.mount.answer_failure(failure, self.wanted.read.method, &self.key),
+        }
     }
 
     /// The bucket, and the response if it is in the cache of a mount that must first allow it.
@@ -126,6 +122,25 @@ impl Bucket {
 // === impl Read ===
 
 impl Read {
+    async fn respond(&self) -> Response<ObjectBody> {
+        self.answer().await.unwrap_or_else(|failure| {
+            let Object { mount, key, .. } = &*self.object;
+            mount.answer_failure(failure, self.wanted.read.method, key)
+        })
+    }
+
+    async fn answer(&self) -> Result<Response<ObjectBody>, Failure> {
+        if self.may_redirect()
+            && let Some(redirect) = Box::pin(self.redirect()).await?
+        {
+            return Ok(redirect);
+        }
+        match self.object.cache() {
+            Some(cache) => Box::pin(self.through_cache(cache)).await,
+            None => self.ask_s3().await,
+        }
+    }
+
     pub(super) async fn ask(&self, question: &Question) -> Result<Answer, Failure> {
         self.object.ask(question).await.map_err(from_origin_error)
     }

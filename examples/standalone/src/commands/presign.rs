@@ -29,7 +29,14 @@ pub(crate) struct PresignArgs {
     key: String,
 
     /// The method that the link is for
-    #[arg(long, ignore_case = true, value_name = "METHOD", value_enum, default_value_t, help_heading = "The link")]
+    #[arg(
+        long,
+        ignore_case = true,
+        value_name = "METHOD",
+        value_enum,
+        default_value_t,
+        help_heading = "The link"
+    )]
     method: Method,
 
     /// How long it is valid: seconds, or like 15m, 4h [default: as long as the mount's policy and the credentials allow]
