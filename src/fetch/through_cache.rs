@@ -31,7 +31,6 @@ struct Course {
 }
 
 /// The next step after a turn of the loop.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Next {
     Answered(Response<ObjectBody>),
     /// Look into the cache again.
