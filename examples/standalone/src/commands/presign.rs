@@ -147,7 +147,7 @@ fn told(link: &PresignedUrl, now: SystemTime) -> String {
         BoundedBy::Credentials => "as long as the credentials are valid, less a minute",
         _ => link.bounded_by().as_str(),
     };
-    let left = link.expires_at().duration_since(now).unwrap_or_default().as_secs();
+    let left = link.expires_at().duration_since(now).unwrap_or_default().as_millis().div_ceil(1000);
     let mut told = format!("valid for {left} s: {by}\n");
     for (name, value) in link.headers() {
         told.push_str(&format!("send with it: {name}: {}\n", value.to_str().unwrap_or_default()));

@@ -142,6 +142,7 @@ fn what_is_no_distribution_is_refused() {
 fn only_the_keys_that_cloudfront_takes_are_keys_and_none_is_shown() {
     for pem in [
         include_str!("keys/rsa-1024.pem"),
+        include_str!("keys/rsa-3072.pem"),
         include_str!("keys/p384-sec1.pem"),
         "",
         "no key",
