@@ -25,6 +25,7 @@ pub(super) struct Facts {
     pub(super) listing: Listing,
     pub(super) kms: Kms,
     pub(super) signer: Signer,
+    pub(super) signs: Signs,
     pub(super) trust: Option<Trust>,
     pub(super) network: Option<Network>,
     pub(super) elsewhere: Elsewhere,
@@ -67,6 +68,15 @@ pub(super) enum Signer {
     /// A role or a user that is not known here.
     Somebody,
     Known(Caller),
+}
+
+/// What the signer signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signs {
+    /// The mount's own requests.
+    Requests,
+    /// Links, which the mount passes on and signs nothing besides.
+    Links,
 }
 
 /// Who may assume the role.

@@ -3,7 +3,7 @@
 use super::{
     PolicyDialect, PolicyDocument, PolicyKind,
     allowed::{WrittenIn, by_kms, by_s3},
-    facts::{Facts, Trust},
+    facts::{Facts, Signs, Trust},
     principal::Principal,
     statement::{Condition, PolicyStatement},
 };
@@ -15,16 +15,20 @@ pub(super) fn permissions(facts: &Facts) -> PolicyDocument {
     if facts.dialect == PolicyDialect::Aws {
         statements.extend(by_kms(facts, WrittenIn::Role));
     }
-    let mut about = String::from(match facts.dialect {
-        PolicyDialect::Aws => {
-            "For the role or the user that signs the proxy's requests, as an inline or a managed policy. It allows \
-             everything that the mount does, and nothing else."
-        }
-        PolicyDialect::Compatible => {
-            "For the user that signs the proxy's requests. It allows everything that the mount does, and nothing else, \
-             in the language that MinIO, Ceph and SeaweedFS have in common."
-        }
-    });
+    let signed = match facts.signs {
+        Signs::Requests => "the proxy's requests",
+        Signs::Links => "the links that the proxy passes on",
+    };
+    let mut about = match facts.dialect {
+        PolicyDialect::Aws => format!(
+            "For the role or the user that signs {signed}, as an inline or a managed policy. It allows everything that \
+             the mount does, and nothing else."
+        ),
+        PolicyDialect::Compatible => format!(
+            "For the user that signs {signed}. It allows everything that the mount does, and nothing else, in the \
+             language that MinIO, Ceph and SeaweedFS have in common."
+        ),
+    };
     if facts.grant == Grant::ReadWrite {
         about.push_str(
             " The mount's grant includes writing: its credentials may write and delete, but not change permissions. \

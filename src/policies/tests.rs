@@ -10,6 +10,7 @@ use crate::{
     bucket::{BucketResolver, Grant},
     credentials::{Credentials, ExternalId},
     encryption::{Encryption, KmsKeyArn},
+    presigned::{PresignedRequests, UnsignedRequests},
     response::DeniedAnswer,
 };
 
@@ -641,5 +642,35 @@ proptest! {
             prop_assert!(pattern::matches(pattern, &inside), "{pattern} {inside}");
             prop_assert_eq!(pattern::matches(pattern, &key), key.starts_with(&begin), "{} {}", pattern, key);
         }
+    }
+}
+
+/// Such a mount must not be mistaken for one of a public bucket.
+#[test]
+fn a_mount_that_passes_on_links_alone_needs_the_policy_of_their_maker() {
+    for (writes, actions) in [
+        (false, &["s3:GetObject"][..]),
+        (
+            true,
+            &[
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+            ],
+        ),
+    ] {
+        let links = PresignedRequests::new().allow_writes(writes).unsigned(UnsignedRequests::Refused);
+        let mount = || Mount::builder(bucket("studio-media")).region("us-west-2").presigned(links.clone());
+        let policies = ask(mount()).build().unwrap();
+        let role = statements(&policies, PolicyKind::Role);
+        let allowed: Vec<_> =
+            role.as_array().unwrap().iter().flat_map(|s| s["Action"].as_array().unwrap()).collect();
+        assert_eq!(allowed, actions);
+        assert!(policies.document(PolicyKind::Role).unwrap().about().contains("signs the links"));
+        assert!(policies.document(PolicyKind::Bucket).is_none(), "{policies}");
+        let known = ask(mount()).role(ROLE).build().unwrap();
+        assert_eq!(statements(&known, PolicyKind::Bucket)[0]["Principal"], json!({ "AWS": ROLE }));
     }
 }

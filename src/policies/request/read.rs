@@ -2,20 +2,21 @@
 
 use super::PolicyRequest;
 use crate::{
+    config::UnsignedRequests,
     credentials::{RoleArn, Signing},
     error::{ConfigError, ConfigErrorKind},
     policies::{
         PolicyDialect,
-        facts::{Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Trust, Versions},
+        facts::{Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Signs, Trust, Versions},
         partition::Partition,
         pattern,
         place::{Nameless, Place},
         principal::{Caller, Principal},
     },
-    request::VersionPolicy,
+    request::{Methods, VersionPolicy},
     response::DeniedAnswer,
     route::BucketSource,
-    terms::Encryption,
+    terms::{Encryption, Grant},
 };
 
 impl PolicyRequest {
@@ -62,7 +63,10 @@ impl PolicyRequest {
             region: addressing.region.clone(),
             place,
             prefix,
-            grant: parts.grant,
+            grant: match self.mount.methods() {
+                Methods::Reads => parts.grant,
+                Methods::ReadsAndWrites => Grant::ReadWrite,
+            },
             versions: match parts.query.versions {
                 VersionPolicy::Honoured => Versions::Read,
                 VersionPolicy::Ignored => Versions::Ignored,
@@ -73,6 +77,7 @@ impl PolicyRequest {
             },
             kms: self.kms(),
             signer: self.signer(dialect)?,
+            signs: self.signs(),
             trust: self.trust(&partition)?,
             network,
             elsewhere: self.elsewhere,
@@ -137,13 +142,18 @@ impl PolicyRequest {
         let credentials = &self.mount.0.credentials;
         let Some(arn) = self.role.as_deref().or(credentials.role_arn().map(RoleArn::as_str)) else {
             return Ok(match credentials.signing() {
-                Signing::Anonymous => Signer::Nobody,
-                Signing::By(_) => Signer::Somebody,
+                Signing::Anonymous if self.signs() == Signs::Requests => Signer::Nobody,
+                Signing::Anonymous | Signing::By(_) => Signer::Somebody,
             });
         };
         Caller::parse(arn, dialect).map(Signer::Known).ok_or_else(|| {
             invalid("the role", arn, "must be the ARN of a role or a user, like arn:aws:iam::111122223333:role/media; not of a session")
         })
+    }
+
+    fn signs(&self) -> Signs {
+        let unsigned = self.mount.0.presigned.as_ref().map(|presigned| presigned.unsigned);
+        if unsigned == Some(UnsignedRequests::Refused) { Signs::Links } else { Signs::Requests }
     }
 
     fn trust(&self, partition: &Partition) -> Result<Option<Trust>, ConfigError> {
