@@ -1,15 +1,23 @@
 //! Requests that go to S3 as their clients signed them.
 
+use aws_smithy_types::body::SdkBody;
 use http::{
     HeaderValue, Request, Response,
     header::{HOST, USER_AGENT},
 };
 
 use super::{
-    OriginError, S3Origin, Upload, WireBody, endpoint::EndpointError, request::AGENT, resilience::is_failure,
-    wire::WireErrorKind,
+    OriginError, S3Origin, Upload, WireBody,
+    endpoint::EndpointError,
+    request::AGENT,
+    resilience::is_failure,
+    s3::BucketEndpoint,
+    wire::{Reuse, WireError, WireErrorKind},
 };
-use crate::{object::BucketName, request::Purpose};
+use crate::{
+    object::BucketName,
+    request::{Purpose, ReadMethod},
+};
 
 /// Where the requests of a bucket go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +51,10 @@ impl S3Origin {
         let mut request = request;
         request.headers_mut().insert(HOST, host.unwrap_or(&place.endpoint.host_header).clone());
         request.headers_mut().insert(USER_AGENT, AGENT);
-        let result = place.wire.upload(&place.endpoint, request).await;
+        let result = match ReadMethod::try_from(request.method()) {
+            Ok(_) => relay_read(&place, request).await,
+            Err(()) => place.wire.upload(&place.endpoint, request).await,
+        };
         let turn = match &result {
             Ok(answer) if is_failure(answer.status()) => pass.failed(),
             Ok(_) => pass.succeeded(),
@@ -55,5 +66,21 @@ impl S3Origin {
         let mut answer = result.map_err(OriginError::Wire)?;
         answer.body_mut().hold(Some(permit));
         Ok(answer)
+    }
+}
+
+/// A read has no body, and is sent again if a kept connection turns out to be closed.
+async fn relay_read(
+    place: &BucketEndpoint,
+    request: Request<Upload>,
+) -> Result<Response<WireBody>, WireError> {
+    let (head, _) = request.into_parts();
+    let mut reuse = Reuse::Allowed;
+    loop {
+        let mut request = Request::from_parts(head.clone(), SdkBody::empty());
+        match place.wire.send(&place.endpoint, &mut request, reuse).await {
+            Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
+            answered => return answered,
+        }
     }
 }

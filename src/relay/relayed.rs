@@ -72,8 +72,9 @@ impl Relay {
             changes.answered(status);
         }
         if fields::leads_away(status) {
-            // S3 names another host, which is not the client's to go to.
-            return Err(ProxyError::new(ProxyErrorKind::OriginMisconfigured).into());
+            // It names another host, which is not the client's to go to.
+            let why = format!("S3 redirects ({status}): is the mount's region that of the bucket?");
+            return Err(ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why).into());
         }
         let (head, body) = answer.into_parts();
         let body = match *method == Method::HEAD {

@@ -481,6 +481,36 @@ async fn an_upload_streams_and_its_end_is_the_clients() {
     }
 }
 
+/// A kept connection that S3 closes when it sees the second request: a read is sent again, and a write is not, since S3 may
+/// have done it.
+#[tokio::test]
+async fn a_read_is_sent_again_over_a_fresh_connection_and_a_write_is_not() {
+    for (method, status) in [("GET", 200), ("HEAD", 200), ("PUT", 502), ("DELETE", 502)] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let address = origin(move |number, mut stream| {
+            let asked = Arc::clone(&counter);
+            async move {
+                let mut served = 0;
+                while read_head(&mut stream).await.is_some() {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    served += 1;
+                    if number == 0 && served == 2 {
+                        break;
+                    }
+                    stream.write_all(EMPTY.as_bytes()).await.unwrap();
+                }
+            }
+        })
+        .await;
+        let service = proxy(at(address));
+        let ask = || ask(&service, request(method, &format!("/media/a?{V2}"), &[]));
+        assert_eq!(ask().await.status, 200, "{method}");
+        assert_eq!(ask().await.status, status, "{method}");
+        assert_eq!(asked.load(Ordering::Relaxed), if status == 200 { 3 } else { 2 }, "{method}");
+    }
+}
+
 /// Neither is S3's fault: the client falls silent, or S3 answers before it has read all.
 #[tokio::test]
 async fn a_client_that_falls_silent_is_told_and_an_early_answer_reaches_it() {
