@@ -1,5 +1,8 @@
 mod links;
+mod presigned;
 mod readiness;
+
+use std::ops::ControlFlow;
 
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
@@ -8,11 +11,11 @@ use self::readiness::Readiness;
 use crate::{
     body::{ObjectBody, SendBuffer},
     cache::Invalidation,
-    config::{Mount, S3ProxyConfig, UnsignedRequests},
+    config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
-    relay::{Relay, SignedLink},
+    relay::Relay,
     request::{AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
     response::Fallback,
     route::{BucketSource, split_bucket},
@@ -102,22 +105,10 @@ impl Claimed<'_, '_> {
         if self.mount.0.links.is_endpoint(self.rest) {
             return self.link(request, asked, finish);
         }
-        if let Some(policy) = &self.mount.0.presigned
-            && asked != AskedMethod::Options
-        {
-            match SignedLink::find(self.mount, policy, request.method(), self.rest, request.uri().query()) {
-                Ok(Some(link)) => return self.relay(request, link, finish),
-                Ok(None) if policy.unsigned == UnsignedRequests::Served => {}
-                Ok(None) if self.falls_back() => return Admission::NotOurs,
-                Ok(None) => {
-                    return self.refuse(request, ProxyError::new(ProxyErrorKind::LinkRequired), finish);
-                }
-                Err(why) => {
-                    let error = ProxyError::from_source(why.kind(), why);
-                    return self.refuse(request, error, finish);
-                }
-            }
-        }
+        let finish = match self.signed(request, asked, finish) {
+            ControlFlow::Break(admission) => return admission,
+            ControlFlow::Continue(finish) => finish,
+        };
         match asked {
             AskedMethod::Read(method) => self.read(request, method, finish),
             AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
@@ -171,26 +162,6 @@ impl Claimed<'_, '_> {
             Fallback::None => Admission::Fetch(fetch),
             Fallback::Inner => Admission::FetchOrInner(fetch),
         }
-    }
-
-    /// Passes on a request that somebody signed.
-    fn relay<B>(self, request: &Request<B>, link: SignedLink, finish: Finish) -> Admission {
-        if let Err(failure) = self.mount.select(request) {
-            let method = ReadMethod::try_from(request.method()).unwrap_or(ReadMethod::Get);
-            return Admission::Answered(finish.apply(self.mount.refuse(failure, method, &link.key)));
-        }
-        let gate = self.mount.gate(|| head_of(request));
-        let (mount, method, headers) =
-            (self.mount.clone(), request.method().clone(), request.headers().clone());
-        Admission::Relay(Box::new(Relay { mount, link, method, headers, gate, finish }))
-    }
-
-    fn refuse<B>(self, request: &Request<B>, error: ProxyError, finish: Finish) -> Admission {
-        if error.kind() == ProxyErrorKind::MethodNotAllowed {
-            return Admission::Answered(finish.apply(self.mount.method_not_allowed()));
-        }
-        let method = ReadMethod::try_from(request.method()).unwrap_or(ReadMethod::Get);
-        Admission::Answered(finish.apply(self.mount.error_response(error, method, None)))
     }
 
     /// The object that the request names, or the kind of error to respond with.
