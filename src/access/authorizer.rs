@@ -11,7 +11,8 @@ use crate::{
 /// An async function of yours that decides whether a client may have an object.
 ///
 /// The proxy calls it for each GET and HEAD before it consults the cache, so one shared cache can serve private
-/// objects. An error is logged, and the response is 503. See `examples/authorize.rs`.
+/// objects; and for each request to or for a [link](crate::MountBuilder::presigned), whose method can be PUT, POST or
+/// DELETE. An error is logged, and the response is 503. See `examples/authorize.rs`.
 ///
 /// ```
 /// use tower_s3_proxy::access::{Access, Authorizer, Denial};

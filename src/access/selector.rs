@@ -30,7 +30,7 @@ type SelectFn = dyn Fn(&RequestHead<'_>) -> Access + Send + Sync;
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'r> {
-    /// GET or HEAD; for a link, its own.
+    /// GET or HEAD; for a link its own, which can be PUT, POST or DELETE.
     pub method: &'r Method,
     /// With the mount's path.
     pub uri: &'r Uri,

@@ -38,8 +38,8 @@ impl MountBuilder {
 
     /// Calls this function before the cache is consulted, to decide whether a client may have an object.
     ///
-    /// It runs after the selector, if there are both. CORS preflights, methods other than GET and HEAD, and paths that
-    /// cannot name an object are answered without it.
+    /// It runs after the selector, if there are both. CORS preflights, methods other than GET and HEAD, except in
+    /// [presigned requests](Self::presigned), and paths that cannot name an object are answered without it.
     pub fn authorize(mut self, authorizer: Authorizer) -> Self {
         self.access.authorizer = Some(authorizer);
         self
