@@ -33,7 +33,7 @@ const FRAMES: &str = "h2=error";
 
 /// Modules of the SDK that log credentials with their key id, whatever `RUST_LOG` says.
 const TELL_OF_KEYS: [&str; 2] =
-    ["aws_config::profile::credentials=warn", "aws_smithy_runtime::client::orchestrator::auth=debug"];
+    ["aws_config::profile::credentials=warn", "aws_smithy_runtime::client::orchestrator::auth=info"];
 
 /// Lines that wait for the writer: about 4 MiB at most. More are dropped, and counted.
 const MOST_WAITING: usize = 16 * 1024;
