@@ -12,6 +12,7 @@ use super::{
     request::AGENT,
     resilience::is_failure,
     s3::BucketEndpoint,
+    sigv4::SigningScope,
     wire::{Reuse, WireError, WireErrorKind},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 pub(crate) struct SignedPlace {
     /// Before the key in the path: empty, or without a trailing slash.
     pub(crate) base_path: String,
-    pub(crate) region: String,
+    pub(crate) scope: SigningScope,
 }
 
 // === impl S3Origin ===
@@ -34,7 +35,7 @@ impl S3Origin {
     pub(crate) fn signed_place(&self, bucket: &BucketName) -> Result<SignedPlace, EndpointError> {
         let place = self.place(bucket)?;
         let endpoint = &place.endpoint;
-        Ok(SignedPlace { base_path: endpoint.base_path.clone(), region: endpoint.scope.region().to_owned() })
+        Ok(SignedPlace { base_path: endpoint.base_path.clone(), scope: endpoint.scope.clone() })
     }
 
     /// Sends a request with this `Host`, or else the endpoint's, and waits for the head of the answer, whatever it is. Nothing

@@ -61,8 +61,13 @@ impl SigningScope {
         Self { region: region.to_owned(), service: service.to_owned() }
     }
 
+    #[cfg(test)]
     pub(crate) fn region(&self) -> &str {
         &self.region
+    }
+
+    pub(crate) fn is(&self, region: &str, service: &str) -> bool {
+        self.region == region && self.service == service
     }
 }
 

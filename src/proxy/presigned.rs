@@ -9,7 +9,7 @@ use crate::{
     config::UnsignedRequests,
     error::{ProxyError, ProxyErrorKind},
     fetch::Finish,
-    relay::{Relay, SignedLink},
+    relay::{Relay, RelayedLink},
     request::{AskedMethod, ReadMethod},
 };
 
@@ -28,7 +28,7 @@ impl Claimed<'_, '_> {
             return ControlFlow::Continue(finish);
         }
         let (method, query) = (request.method(), request.uri().query());
-        ControlFlow::Break(match SignedLink::find(self.mount, policy, method, self.rest, query) {
+        ControlFlow::Break(match RelayedLink::find(self.mount, policy, method, self.rest, query) {
             Ok(Some(link)) => self.relay(request, link, finish),
             Ok(None) if policy.unsigned == UnsignedRequests::Served => return ControlFlow::Continue(finish),
             Ok(None) if self.falls_back() => Admission::NotOurs,
@@ -37,7 +37,7 @@ impl Claimed<'_, '_> {
         })
     }
 
-    fn relay<B>(&self, request: &Request<B>, link: SignedLink, finish: Finish) -> Admission {
+    fn relay<B>(&self, request: &Request<B>, link: RelayedLink, finish: Finish) -> Admission {
         if let Err(failure) = self.mount.select(request) {
             return Admission::Answered(finish.apply(self.mount.refuse(failure, told(request), &link.key)));
         }

@@ -3,7 +3,7 @@ use http::{
     header::{
         AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
         CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, EXPIRES, HOST, IF_MATCH, IF_MODIFIED_SINCE,
-        IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+        IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE,
     },
 };
 
@@ -51,7 +51,8 @@ fn is_kept_back(name: &HeaderName, client: &HeaderMap) -> bool {
 pub(super) fn to_client(s3: &HeaderMap, has_cors: bool) -> HeaderMap {
     let is_for_client = |name: &HeaderName| {
         let is_of_cors = has_cors && name.as_str().starts_with("access-control-");
-        !(is_of_connection(name) || is_nominated(name, s3) || is_of_cors)
+        // The cookies of this host are not S3's to set.
+        !(is_of_connection(name) || is_nominated(name, s3) || is_of_cors || name == SET_COOKIE)
     };
     let fields = s3.iter().filter(|(name, _)| is_for_client(name));
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -117,6 +118,7 @@ mod tests {
         ]);
         let signed = |names: &[&'static str]| Signature::V4 {
             region: "us-west-2".to_owned(),
+            service: "s3".to_owned(),
             signed_fields: names.iter().map(|name| HeaderName::from_static(name)).collect(),
         };
         let of_a_write = ["cache-control", "content-length", "content-md5", "content-type"];
@@ -136,6 +138,7 @@ mod tests {
     fn what_s3_says_goes_to_the_client_but_what_is_for_the_connection() {
         let s3 = fields(&[
             "etag",
+            "set-cookie",
             "x-amz-request-id",
             "connection",
             "transfer-encoding",

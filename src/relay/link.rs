@@ -12,7 +12,7 @@ use crate::{
 
 /// A signed URL, and the object of a mount that it names.
 #[derive(Debug)]
-pub(crate) struct SignedLink {
+pub(crate) struct RelayedLink {
     pub(crate) bucket: BucketName,
     pub(crate) key: ObjectKey,
     /// As S3 gets them, and as they were signed.
@@ -31,9 +31,9 @@ pub(crate) enum LinkRefusal {
     Writes,
 }
 
-// === impl SignedLink ===
+// === impl RelayedLink ===
 
-impl SignedLink {
+impl RelayedLink {
     /// The link that a request is, by what follows the mount's path (without the slash) and its query. `None` without a signature.
     pub(crate) fn find(
         mount: &Mount,
@@ -67,10 +67,10 @@ impl SignedLink {
         if !key.as_str().starts_with(mount.0.keys.prefix()) {
             return Err(LinkRefusal::Foreign("a key outside of the prefix"));
         }
-        if let Signature::V4 { region, .. } = &url.signature
-            && *region != place.region
+        if let Signature::V4 { region, service, .. } = &url.signature
+            && !place.scope.is(region, service)
         {
-            return Err(LinkRefusal::Foreign("another region"));
+            return Err(LinkRefusal::Foreign("another region, or another service than S3"));
         }
         let path_and_query = match query {
             Some(query) => format!("/{rest}?{query}"),

@@ -1,9 +1,9 @@
 //! Requests that go on to S3 as their clients signed them, and S3's responses to them.
 //!
-//! [`SignedLink`] is what a signed URL names on a mount; [`fields`] says which fields go on, in both directions: both are pure.
+//! [`RelayedLink`] is what a signed URL names on a mount; [`fields`] says which fields go on, in both directions: both are pure.
 
 mod fields;
 mod link;
 mod relayed;
 
-pub(crate) use self::{link::SignedLink, relayed::Relay};
+pub(crate) use self::{link::RelayedLink, relayed::Relay};

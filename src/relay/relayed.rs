@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Body;
 
-use super::{SignedLink, fields};
+use super::{RelayedLink, fields};
 use crate::{
     body::ObjectBody,
     cache::Invalidation,
@@ -16,7 +16,7 @@ use crate::{
 /// A request that goes to S3 as it was signed.
 pub(crate) struct Relay {
     pub(crate) mount: Mount,
-    pub(crate) link: SignedLink,
+    pub(crate) link: RelayedLink,
     pub(crate) method: Method,
     /// The client's.
     pub(crate) headers: HeaderMap,

@@ -25,7 +25,7 @@ pub(crate) struct SignedUrl {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signature {
     V2,
-    V4 { region: String, signed_fields: Vec<HeaderName> },
+    V4 { region: String, service: String, signed_fields: Vec<HeaderName> },
 }
 
 /// What S3 is asked to do with the object.
@@ -207,7 +207,7 @@ impl<'q> Parameters<'q> {
         }
         let (name, credential) = self.get(CREDENTIAL)?;
         let scope: Vec<_> = credential.rsplitn(5, '/').collect();
-        let [end, _service, region, day, key] = scope.as_slice() else { return Err(malformed(name)) };
+        let [end, service, region, day, key] = scope.as_slice() else { return Err(malformed(name)) };
         if *end != "aws4_request" || region.is_empty() || key.is_empty() {
             return Err(malformed(name));
         }
@@ -228,7 +228,8 @@ impl<'q> Parameters<'q> {
         if lifetime.is_zero() || lifetime > WEEK {
             return Err(malformed(NAMES[LIFETIME]));
         }
-        let signature = Signature::V4 { region: (*region).to_owned(), signed_fields };
+        let (region, service) = ((*region).to_owned(), (*service).to_owned());
+        let signature = Signature::V4 { region, service, signed_fields };
         Ok(SignedUrl { expires_at: begin + lifetime, asks, signature })
     }
 

@@ -351,6 +351,7 @@ async fn what_is_not_for_this_mount_never_reaches_s3() {
         ("GET", maker.link("GET", "/media", &[]), ForeignLink),
         ("GET", maker.link("GET", "/", &[]), ForeignLink),
         ("GET", elsewhere, ForeignLink),
+        ("GET", good.replace("%2Fs3%2F", "%2Fsqs%2F"), ForeignLink),
         ("GET", expired, ExpiredLink),
         ("GET", expired_v2, ExpiredLink),
         ("GET", format!("{good}&X-Amz-Expires=1000"), MalformedLink),

@@ -20,7 +20,10 @@ fn the_documented_links_are_read() {
     let v4 = parse(&Method::GET, OF_DOCS).unwrap().unwrap();
     assert_eq!(v4.expires_at, at(1_369_440_000), "2013-05-25T00:00:00Z");
     let signed_fields = vec![http::header::HOST];
-    assert_eq!(v4.signature, Signature::V4 { region: "us-east-1".to_owned(), signed_fields });
+    assert_eq!(
+        v4.signature,
+        Signature::V4 { region: "us-east-1".to_owned(), service: "s3".to_owned(), signed_fields }
+    );
     let v2 = parse(&Method::GET, OF_V2).unwrap().unwrap();
     assert_eq!((v2.expires_at, v2.signature), (at(1_141_889_120), Signature::V2));
 }
