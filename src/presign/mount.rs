@@ -45,8 +45,10 @@ impl Mount {
         request.check_for_s3()?;
         let origin = &self.0.origin;
         let signer = origin.link_signer(&bucket, MARGIN).await.map_err(from_origin)?.ok_or_else(|| {
-            let message =
-                "the mount signs nothing, since its bucket is public: the object's own URL is its link";
+            let message = match &self.0.presigned {
+                Some(_) => "the mount signs nothing, and passes on links of others: give it credentials to make its own",
+                None => "the mount signs nothing, since its bucket is public: the object's own URL is its link",
+            };
             PresignError::new(PresignErrorKind::Unsigned, message)
         })?;
         let links = &self.0.links;

@@ -66,10 +66,14 @@ pub(in crate::diagnosis) async fn ask(
 
 fn refused(subject: &Subject<'_>, said: &Said) -> Check {
     if said.is_denied() && subject.facts.signer == Signer::Anonymous {
-        // Few owners want everybody to list a public bucket.
-        return Check::answered(CheckName::List, Outcome::Unknown, said).advise(
-            "A public bucket need not allow everybody to list it. Name a readable object as canary.",
-        );
+        let advice = match &subject.mount.0.presigned {
+            Some(_) => {
+                "The mount signs nothing, and passes on links of others: it needs no permission for that."
+            }
+            // Few owners want everybody to list one.
+            None => "A public bucket need not allow everybody to list it. Name a readable object as canary.",
+        };
+        return Check::answered(CheckName::List, Outcome::Unknown, said).advise(advice);
     }
     let check = Check::answered(CheckName::List, Outcome::Fail, said);
     if !said.is_denied() {

@@ -175,7 +175,11 @@ fn methods(names: &[String], answered: Methods) -> Result<Vec<Method>, InvalidCo
         Ok(method) if answered.contain(&method) => Ok(method),
         _ => {
             let allow = answered.allow();
-            Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {allow:?}")))
+            let hint = match answered {
+                Methods::Reads => ", as long as links may not write (`presigned`)",
+                Methods::ReadsAndWrites => "",
+            };
+            Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {allow:?}{hint}")))
         }
     };
     names.iter().map(method).collect()
