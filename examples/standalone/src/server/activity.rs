@@ -1,9 +1,10 @@
 use std::{
+    future::poll_fn,
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    task::Waker,
+    task::{Poll, Waker},
 };
 
 use super::watch::Reason;
@@ -106,6 +107,15 @@ impl Activity {
 
     pub(crate) fn verdict(&self) -> Option<Reason> {
         self.verdict.get().copied()
+    }
+
+    /// Waits until the connection is to be closed.
+    pub(crate) async fn closed(&self) -> Reason {
+        poll_fn(|cx| {
+            self.register(cx.waker());
+            self.verdict().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Lets the connection be reset when it is closed.

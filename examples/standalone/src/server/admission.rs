@@ -1,7 +1,13 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
 };
 
 use super::{files::Files, peer::Peer};
@@ -12,6 +18,8 @@ pub(crate) struct Admission {
     pub(crate) files: Files,
     connections: usize,
     per_address: usize,
+    /// For connections that have given up their seat, and are not gone yet.
+    leaving: Arc<Semaphore>,
     taken: Mutex<Taken>,
 }
 
@@ -37,12 +45,13 @@ pub(crate) struct StreamSeat {
     peer: Peer,
 }
 
-/// A connection that was let in, until it is dropped.
+/// Of a connection that was let in, until it is given up or dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     admission: Arc<Admission>,
     peer: Peer,
     pub(crate) kind: SeatKind,
+    given_up: OnceLock<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,18 +80,33 @@ const RESERVE: usize = 32;
 /// Those of them that one address can have.
 const RESERVE_PER_ADDRESS: usize = 8;
 
+/// How many connections can be on their way out, beyond the limits, while others have their seats.
+const LEAVING: usize = 32;
+
+/// How long newcomers wait for one of them to be gone. They have nothing to wait for, so that it takes no time but the
+/// scheduler's.
+const LEAVE: Duration = Duration::from_millis(100);
+
 // === impl Admission ===
 
 impl Admission {
     /// At most so many connections, and so many of one address, for whose requests these files are there.
     pub(crate) fn new(connections: usize, per_address: usize, files: Files) -> Self {
-        Self { files, connections, per_address, taken: Mutex::default() }
+        let leaving = Arc::new(Semaphore::new(LEAVING));
+        Self { files, connections, per_address, leaving, taken: Mutex::default() }
+    }
+
+    /// Waits until one more connection can give up its seat.
+    pub(crate) async fn can_make_room(&self) {
+        if self.leaving.available_permits() == 0 {
+            let _ = time::timeout(LEAVE, self.leaving.acquire()).await;
+        }
     }
 
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Refusal> {
         let peer = Peer::of(address);
         let kind = self.take(peer)?;
-        Ok(Seat { admission: Arc::clone(self), peer, kind })
+        Ok(Seat { admission: Arc::clone(self), peer, kind, given_up: OnceLock::new() })
     }
 
     fn take(&self, peer: Peer) -> Result<SeatKind, Refusal> {
@@ -152,6 +176,16 @@ impl Taken {
 // === impl Seat ===
 
 impl Seat {
+    /// Lets another connection have the seat of this one, which is about to be closed. Returns whether it may.
+    pub(crate) fn give_up(&self) -> bool {
+        let Ok(permit) = Arc::clone(&self.admission.leaving).try_acquire_owned() else { return false };
+        let is_first = self.given_up.set(permit).is_ok();
+        if is_first {
+            self.admission.give_back(self.peer, self.kind);
+        }
+        is_first
+    }
+
     /// A place for one more request of the connection, which has some in flight. One address has no more of them than of
     /// connections, all together: with many on each connection it would keep everybody else from S3.
     pub(crate) fn stream(&self) -> Option<StreamSeat> {
@@ -173,7 +207,9 @@ impl Drop for StreamSeat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.admission.give_back(self.peer, self.kind);
+        if self.given_up.get().is_none() {
+            self.admission.give_back(self.peer, self.kind);
+        }
     }
 }
 
@@ -228,6 +264,30 @@ mod tests {
         assert!(seat.stream().is_some());
         drop((streams, seat, other));
         assert!(admission.taken().by_peer.is_empty());
+    }
+
+    #[test]
+    fn a_seat_that_is_given_up_is_another_s_at_once_and_only_once() {
+        let admission = Arc::new(Admission::new(1, 100, Files::new(20_000)));
+        let first = admission.admit(address("192.0.2.1")).unwrap();
+        assert!(first.give_up() && !first.give_up());
+        let second = admission.admit(address("192.0.2.2")).unwrap();
+        assert_eq!(second.kind, SeatKind::Regular);
+        drop(first);
+        assert_eq!(admission.admit(address("192.0.2.3")).unwrap().kind, SeatKind::Reserved(Limit::All));
+        drop(second);
+        let taken = admission.taken();
+        assert_eq!((taken.regular, taken.reserved, taken.by_peer.len()), (0, 0, 0));
+        assert_eq!(admission.leaving.available_permits(), LEAVING);
+    }
+
+    #[test]
+    fn only_some_can_be_on_their_way_out() {
+        let admission = Arc::new(Admission::new(100, 100, Files::new(20_000)));
+        let mut seats: Vec<_> = (0..100).map(|_| admission.admit(address("192.0.2.1")).unwrap()).collect();
+        assert_eq!(seats.iter().filter(|seat| seat.give_up()).count(), LEAVING);
+        seats.drain(..LEAVING / 2);
+        assert_eq!(seats.iter().filter(|seat| seat.give_up()).count(), LEAVING / 2);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) struct Client {
     pub(crate) server: Arc<Shared>,
     pub(crate) proxy: S3Proxy,
     pub(crate) activity: Arc<Activity>,
-    pub(crate) seat: Seat,
+    pub(crate) seat: Arc<Seat>,
 }
 
 pub(crate) type Body = OpenBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;

@@ -80,20 +80,23 @@ pub(crate) async fn serve(
         SeatKind::Reserved(_) => &server.sweeps.reserved,
     };
     let timeouts = sweep.timeouts();
+    let (activity, seat) = (Arc::new(Activity::default()), Arc::new(seat));
+    let place = sweep.watch(&activity, &seat);
     let detected = tokio::select! {
         detected = detect(&mut tcp, timeouts) => detected,
+        reason = activity.closed() => return tracing::debug!("connection closed: {reason}"),
         _ = drain.changed() => return,
     };
     let (protocol, first) = match detected {
         Ok(detected) => detected,
         Err(why) => return tracing::debug!("connection closed: {why}"),
     };
+    place.speaks(protocol);
     let kind = seat.kind;
     if let (SeatKind::Reserved(_), Protocol::Http2) = (kind, protocol) {
         // It could ask for ever, and has no way to be told that each connection has one request.
         return tracing::debug!("connection closed: HTTP/2 beyond a limit of connections");
     }
-    let activity = Arc::new(Activity::default());
     let client =
         Arc::new(Client { server: Arc::clone(&server), proxy, activity: Arc::clone(&activity), seat });
     let service = service_fn(move |request: Request<Incoming>| client.answer(request));
@@ -102,7 +105,6 @@ pub(crate) async fn serve(
         Protocol::Http2 => (Flood::new(server.limits.header_size), Closing::AtOnce),
     };
     let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood, closing));
-    let _watched = sweep.watch(protocol, &activity);
     let end = match protocol {
         Protocol::Http1 => {
             let http1 = match kind {
@@ -162,6 +164,15 @@ where
     .await;
     match &end {
         End::Closed(Reason::Unread) if activity.seen().blocked => activity.reset(),
+        // Another connection has its place already: it gets no time. What it can be told at once is GOAWAY over HTTP/2.
+        End::Closed(Reason::GivesWay) => {
+            connection.as_mut().graceful_shutdown();
+            std::future::poll_fn(|cx| {
+                let _ = connection.as_mut().poll(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
         // Over HTTP/2 that is GOAWAY.
         End::Closed(_) => {
             connection.as_mut().graceful_shutdown();

@@ -21,8 +21,8 @@ pub(crate) struct Files {
     taken: AtomicUsize,
 }
 
-/// Kept back for the reserve, the log, the listener, and what libraries open for a moment.
-const KEPT_BACK: usize = 64;
+/// Kept back for the reserve, connections that leave, the log, the listener, and what libraries open for a moment.
+const KEPT_BACK: usize = 96;
 
 /// Raises the soft limit of open files to the hard one, which costs nothing: it is low for programs that use `select`.
 /// Returns the limit that holds now.
@@ -99,14 +99,14 @@ mod tests {
     #[test]
     fn files_are_shared_out_between_clients_and_s3() {
         for (limit, asked, clients, to_s3) in [
-            (20_000, 4096, 4096, 15_840),
-            (8256, 4096, 4096, 4096),
-            (1024, 4096, 480, 480),
-            (512, 4096, 224, 224),
-            (256, 10, 10, 182),
+            (20_000, 4096, 4096, 15_808),
+            (8288, 4096, 4096, 4096),
+            (1024, 4096, 464, 464),
+            (512, 4096, 208, 208),
+            (256, 10, 10, 150),
             // Fewer than the program needs.
             (10, 4096, 1, 1),
-            (usize::MAX, usize::MAX, usize::MAX / 2 - 32, usize::MAX / 2 - 31),
+            (usize::MAX, usize::MAX, usize::MAX / 2 - 48, usize::MAX / 2 - 47),
         ] {
             let shares = Shares::of(limit, asked);
             assert_eq!((shares.clients, shares.to_s3), (clients, to_s3), "{limit} {asked}");

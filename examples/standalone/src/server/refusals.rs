@@ -10,6 +10,7 @@ use crate::throttled::Throttled;
 pub(crate) struct Refusals {
     reserve: ByLimit,
     closed: ByLimit,
+    gave_way: Told,
     pub(crate) request: Told,
     ready: Throttled,
 }
@@ -31,11 +32,17 @@ impl Refusals {
     /// Tells of a connection beyond a limit.
     pub(crate) fn reserved(&self, limit: Limit) {
         self.reserve.of(limit).tell(match limit {
-            Limit::All => "--max-connections is reached: only health checks are answered",
+            Limit::All => "--max-connections is reached by requests: only health checks are answered",
             Limit::Address => {
                 "an address has --max-connections-per-address: only health checks are answered there"
             }
         });
+    }
+
+    /// Tells of a connection that has the place of one without a request.
+    pub(crate) fn gave_way(&self) {
+        self.gave_way
+            .tell("--max-connections is reached: connections without a request are closed for others");
     }
 
     /// Tells of a connection that was closed at once.

@@ -1,11 +1,11 @@
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, time};
 use tower::Layer;
 use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound};
 
 use super::{
-    admission::{Admission, SeatKind},
+    admission::{Admission, Limit, Refusal, Seat, SeatKind},
     connection::{self, Http1},
     constant_fields::ConstantFields,
     files::{Files, Shares},
@@ -91,10 +91,31 @@ impl Server {
     }
 }
 
+// === impl Shared ===
+
+impl Shared {
+    /// Lets a client in. When there is no room, a connection without a request gives way.
+    fn admit(&self, address: IpAddr) -> Result<Seat, Refusal> {
+        let admitted = self.admission.admit(address);
+        let gives_way = match &admitted {
+            Ok(Seat { kind: SeatKind::Reserved(Limit::All), .. }) => self.sweeps.regular.make_room(),
+            Err(Refusal(Limit::All)) => self.sweeps.regular.make_room() || self.sweeps.reserved.make_room(),
+            _ => false,
+        };
+        if !gives_way {
+            return admitted;
+        }
+        drop(admitted);
+        self.refusals.gave_way();
+        self.admission.admit(address)
+    }
+}
+
 /// Lets clients in, for ever.
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, drain: &watch::Sender<()>) {
     let failures = Throttled::default();
     loop {
+        shared.admission.can_make_room().await;
         let (tcp, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -102,7 +123,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, d
                 continue;
             }
         };
-        match shared.admission.admit(address.ip()) {
+        match shared.admit(address.ip()) {
             Ok(seat) => {
                 if let SeatKind::Reserved(limit) = seat.kind {
                     shared.refusals.reserved(limit);

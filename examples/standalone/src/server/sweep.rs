@@ -11,9 +11,10 @@ use tokio::{
 
 use super::{
     activity::Activity,
+    admission::Seat,
     detect::Protocol,
     limits::Timeouts,
-    watch::{Verdict, Watch, period},
+    watch::{Reason, Verdict, Watch, period},
 };
 
 /// Looks at all connections in turn, a few at a time.
@@ -38,6 +39,7 @@ pub(crate) struct Sweeps {
 #[derive(Debug)]
 struct Watched {
     activity: Arc<Activity>,
+    seat: Arc<Seat>,
     watch: Watch,
 }
 
@@ -50,6 +52,9 @@ pub(crate) struct Place {
 
 /// Of the connections within the limits.
 const GROUPS: usize = 32;
+
+/// How many connections are looked at to find one that gives way.
+const CANDIDATES: usize = 32;
 
 // === impl Sweeps ===
 
@@ -77,11 +82,31 @@ impl Sweep {
         &self.timeouts
     }
 
-    /// Looks at the connection from now on.
-    pub(crate) fn watch(self: &Arc<Self>, protocol: Protocol, activity: &Arc<Activity>) -> Place {
-        let watch = Watch::new(protocol, self.timeouts, activity, Instant::now());
-        let key = self.connections().insert(Watched { activity: Arc::clone(activity), watch });
+    /// Looks at the connection from now on, whose protocol is not known yet.
+    pub(crate) fn watch(self: &Arc<Self>, activity: &Arc<Activity>, seat: &Arc<Seat>) -> Place {
+        let watch = Watch::new(None, self.timeouts, activity, Instant::now());
+        let (activity, seat) = (Arc::clone(activity), Arc::clone(seat));
+        let key = self.connections().insert(Watched { activity, seat, watch });
         Place { sweep: Arc::clone(self), key }
+    }
+
+    /// Closes a connection without a request, so that another can have its seat. Returns whether there is one.
+    ///
+    /// Of some, picked by chance, it is the one that has had no request for longest: so the newest is hardly ever the one
+    /// that goes, and no request has to move its connection within a queue.
+    pub(crate) fn make_room(&self) -> bool {
+        let (connections, now) = (self.connections(), Instant::now());
+        let is_few = connections.len() <= CANDIDATES;
+        let all = is_few.then(|| connections.iter().map(|(_, watched)| watched));
+        // Hardly any slot is free when room is short.
+        let some = (!is_few).then(|| {
+            (0..CANDIDATES).filter_map(|_| connections.get(fastrand::usize(..connections.capacity())))
+        });
+        let free = all.into_iter().flatten().chain(some.into_iter().flatten());
+        let longest = free
+            .filter_map(|watched| Some((watched.free_since(now)?, watched)))
+            .min_by_key(|(since, _)| *since);
+        longest.is_some_and(|(_, watched)| watched.give_way())
     }
 
     /// Never ends.
@@ -110,6 +135,20 @@ impl Sweep {
 // === impl Watched ===
 
 impl Watched {
+    /// Since when it could give way.
+    fn free_since(&self, now: Instant) -> Option<Instant> {
+        let is_open = self.activity.verdict().is_none();
+        self.watch.free_since(self.activity.seen(), now).filter(|_| is_open)
+    }
+
+    fn give_way(&self) -> bool {
+        let gives_way = self.seat.give_up();
+        if gives_way {
+            self.activity.close(Reason::GivesWay);
+        }
+        gives_way
+    }
+
     fn look(&mut self, now: Instant) {
         match self.watch.look(self.activity.seen(), now) {
             Verdict::GoOn => {}
@@ -121,6 +160,15 @@ impl Watched {
 
 // === impl Place ===
 
+impl Place {
+    /// What the client speaks, now that it is known.
+    pub(crate) fn speaks(&self, protocol: Protocol) {
+        if let Some(Watched { activity, watch, .. }) = self.sweep.connections().get_mut(self.key) {
+            *watch = Watch::new(Some(protocol), self.sweep.timeouts, activity, Instant::now());
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.sweep.connections().try_remove(self.key);
@@ -130,12 +178,16 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use std::{
+        net::Ipv4Addr,
         sync::atomic::{AtomicUsize, Ordering::Relaxed},
         task::{Wake, Waker},
     };
 
     use super::*;
-    use crate::server::watch::Reason;
+    use crate::server::{
+        admission::{Admission, SeatKind},
+        files::Files,
+    };
 
     const TIMEOUTS: Timeouts = Timeouts {
         first_byte: Duration::from_secs(10),
@@ -153,10 +205,19 @@ mod tests {
         }
     }
 
+    /// One that speaks HTTP/1.
     fn connection(sweep: &Arc<Sweep>) -> (Arc<Activity>, Arc<Woken>, Place) {
+        let (activity, woken, place) = silent(sweep, &Arc::new(Admission::new(1, 1, Files::new(1))));
+        place.speaks(Protocol::Http1);
+        (activity, woken, place)
+    }
+
+    /// One that has sent nothing.
+    fn silent(sweep: &Arc<Sweep>, admission: &Arc<Admission>) -> (Arc<Activity>, Arc<Woken>, Place) {
         let (activity, woken) = (Arc::new(Activity::default()), Arc::new(Woken::default()));
         activity.register(&Waker::from(Arc::clone(&woken)));
-        let place = sweep.watch(Protocol::Http1, &activity);
+        let seat = admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let place = sweep.watch(&activity, &Arc::new(seat));
         (activity, woken, place)
     }
 
@@ -179,6 +240,65 @@ mod tests {
         }
         drop(connections);
         assert!(sweep.connections().is_empty());
+    }
+
+    #[test]
+    fn who_has_no_request_gives_way_and_who_has_one_does_not() {
+        let (sweep, admission) =
+            (Arc::new(Sweep::new(TIMEOUTS, 1)), Arc::new(Admission::new(200, 200, Files::new(200))));
+        let all: Vec<_> = (0..200).map(|_| silent(&sweep, &admission)).collect();
+        for (n, (activity, _, place)) in all.iter().enumerate() {
+            match n % 4 {
+                0 => {}
+                1 => place.speaks(Protocol::Http2),
+                2 => {
+                    activity.note_read(5);
+                    place.speaks(Protocol::Http1);
+                }
+                _ => {
+                    place.speaks(Protocol::Http1);
+                    activity.begin();
+                }
+            }
+        }
+        let is_reserved = |seat: &Seat| seat.kind != SeatKind::Regular;
+        let mut others = Vec::new();
+        while sweep.make_room() {
+            others.push(admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap());
+        }
+        assert!(
+            others.len() >= 32 && !others.iter().any(is_reserved),
+            "{}: as many as may be on their way",
+            others.len()
+        );
+        let gives_way = |n: usize| all[n].0.verdict() == Some(Reason::GivesWay);
+        assert_eq!((0..200).filter(|n| gives_way(*n)).count(), others.len());
+        assert!(!(0..200).any(|n| n % 4 == 3 && gives_way(n)));
+        drop(all);
+        assert!(
+            others
+                .iter()
+                .all(|_| admission.admit(Ipv4Addr::LOCALHOST.into()).is_ok_and(|seat| !is_reserved(&seat)))
+        );
+    }
+
+    #[test]
+    fn the_one_that_has_had_no_request_for_longest_gives_way() {
+        let (sweep, admission) =
+            (Arc::new(Sweep::new(TIMEOUTS, 1)), Arc::new(Admission::new(20, 20, Files::new(20))));
+        let (early, busy): (Vec<_>, _) =
+            ((0..10).map(|_| silent(&sweep, &admission)).collect(), silent(&sweep, &admission));
+        busy.2.speaks(Protocol::Http1);
+        let late = silent(&sweep, &admission);
+        // Between two requests, the last of which is newer than the late one.
+        busy.0.begin();
+        busy.0.end();
+        for left in (0..10).rev() {
+            assert!(sweep.make_room());
+            assert_eq!(early.iter().filter(|(activity, ..)| activity.verdict().is_none()).count(), left);
+        }
+        assert!(sweep.make_room());
+        assert_eq!((late.0.verdict(), busy.0.verdict()), (Some(Reason::GivesWay), None));
     }
 
     #[test]

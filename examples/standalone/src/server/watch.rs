@@ -15,7 +15,8 @@ use super::{
 /// at its time-out or up to three looks later.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    protocol: Protocol,
+    /// `None` until the first bytes tell; what comes before has time-outs of its own.
+    protocol: Option<Protocol>,
     timeouts: Timeouts,
     state: State,
     since: Instant,
@@ -27,6 +28,8 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// Nothing tells yet what the client speaks.
+    Silent,
     /// A request waits for this process or S3, which have time-outs of their own, or over HTTP/2 for the client, which its
     /// task looks after.
     Serving,
@@ -50,6 +53,8 @@ pub(crate) enum Verdict {
 /// Why a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
+    /// It has no request, and another connection needs its place.
+    GivesWay,
     Idle,
     UnfinishedHead,
     Unread,
@@ -58,7 +63,12 @@ pub(crate) enum Reason {
 // === impl Watch ===
 
 impl Watch {
-    pub(crate) fn new(protocol: Protocol, timeouts: Timeouts, activity: &Activity, now: Instant) -> Self {
+    pub(crate) fn new(
+        protocol: Option<Protocol>,
+        timeouts: Timeouts,
+        activity: &Activity,
+        now: Instant,
+    ) -> Self {
         let mark = activity.seen();
         Self { protocol, timeouts, state: state_of(protocol, mark), since: now, mark, was_probed: false }
     }
@@ -69,7 +79,7 @@ impl Watch {
             (self.state, self.since, self.mark, self.was_probed) = (state, now, seen, false);
         }
         let (timeout, reason) = match state {
-            State::Serving => return Verdict::GoOn,
+            State::Silent | State::Serving => return Verdict::GoOn,
             State::Idle => (self.timeouts.idle, Reason::Idle),
             State::Head => (self.timeouts.header, Reason::UnfinishedHead),
             State::Unread => (self.timeouts.write, Reason::Unread),
@@ -83,10 +93,23 @@ impl Watch {
         }
     }
 
+    /// Since when the connection has no request; `None` while it serves one. What changed since the last look counts from
+    /// now.
+    pub(crate) fn free_since(&self, seen: Seen, now: Instant) -> Option<Instant> {
+        let state = state_of(self.protocol, seen);
+        match state {
+            State::Serving | State::Unread => None,
+            State::Silent | State::Idle | State::Head if state == self.state && !self.has_moved_on(seen) => {
+                Some(self.since)
+            }
+            State::Silent | State::Idle | State::Head => Some(now),
+        }
+    }
+
     /// Whether the state is a new one, though it is the same.
     fn has_moved_on(&self, seen: Seen) -> bool {
         match self.state {
-            State::Serving => false,
+            State::Silent | State::Serving => false,
             State::Idle | State::Head => seen.requests.begun() != self.mark.requests.begun(),
             State::Unread => seen.written != self.mark.written,
         }
@@ -98,7 +121,8 @@ pub(crate) fn period(timeouts: &Timeouts) -> Duration {
     timeouts.header.min(timeouts.idle).min(timeouts.write) / 12
 }
 
-fn state_of(protocol: Protocol, seen: Seen) -> State {
+fn state_of(protocol: Option<Protocol>, seen: Seen) -> State {
+    let Some(protocol) = protocol else { return State::Silent };
     let requests = seen.requests;
     match protocol {
         // Also behind the end of the response, whose last bytes wait here.
@@ -113,6 +137,7 @@ fn state_of(protocol: Protocol, seen: Seen) -> State {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::GivesWay => "it has no request, and another connection needs its place",
             Self::Idle => "no request within --idle-timeout",
             Self::UnfinishedHead => "no end of the head within --header-timeout",
             Self::Unread => "nothing of a response taken within --write-timeout",
@@ -135,7 +160,7 @@ mod tests {
     fn outcome(protocol: Protocol, mut every_second: impl FnMut(u64, &Activity)) -> Option<(u64, Reason)> {
         let (activity, start) = (Activity::default(), Instant::now());
         activity.note_read(24);
-        let mut watch = Watch::new(protocol, TIMEOUTS, &activity, start);
+        let mut watch = Watch::new(Some(protocol), TIMEOUTS, &activity, start);
         assert_eq!(period(&TIMEOUTS), Duration::from_secs(2));
         for second in 0..1000 {
             every_second(second, &activity);

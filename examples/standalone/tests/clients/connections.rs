@@ -17,6 +17,16 @@ async fn connections(proxy: &Proxy, count: usize) -> Vec<TcpStream> {
     connections
 }
 
+/// A connection with a request that keeps its place: nothing of the response is read but its beginning.
+async fn unread(proxy: &Proxy) -> TcpStream {
+    let mut connection = proxy.connect().await;
+    connection.write_all(get("/large.bin").as_bytes()).await.unwrap();
+    let mut begin = [0; 15];
+    connection.read_exact(&mut begin).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    connection
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn few_connections_with_many_unread_streams_leave_ping_alone() {
     let proxy = Proxy::start_with_files(256, &[]).await;
@@ -60,7 +70,32 @@ async fn silent_connections_leave_ping_alone() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("pong\n"), "{answer}");
     drop(silent);
     proxy.logs("bears fewer connections than --max-connections").await;
-    proxy.logs("only health checks are answered").await;
+    proxy.logs("connections without a request are closed for others").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_a_request_give_way_and_others_do_not() {
+    let proxy = Proxy::start(&["--max-connections", "4"]).await;
+    let busy = unread(&proxy).await;
+    let mut idle = proxy.connect().await;
+    idle.write_all(b"GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(idle.read(&mut [0; 1024]).await.unwrap() > 0);
+    let silent = proxy.connect().await;
+    let mut half = proxy.connect().await;
+    half.write_all(b"GET /small.txt HTTP/1.1\r\nHo").await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let other = unread(&proxy).await;
+        others.push(other);
+    }
+    for mut closed in [idle, silent, half] {
+        let end = time::timeout(BOUND, closed.read(&mut [0; 1])).await.expect("closed for another");
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+    let answer = proxy.ask(&get("/small.txt")).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "all have a request: {answer}");
+    assert!(proxy.ping().await.starts_with("HTTP/1.1 200"));
+    drop((busy, others));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,9 +137,7 @@ async fn an_address_can_not_hold_what_is_kept_for_health_checks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_the_limit_health_checks_are_answered_and_all_else_is_503() {
     let proxy = Proxy::start(&["--max-connections", "1"]).await;
-    let mut held = proxy.connect().await;
-    held.write_all(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    assert!(held.read(&mut [0; 1024]).await.unwrap() > 0);
+    let held = unread(&proxy).await;
     for path in ["/ping", "/ready"] {
         let answer = proxy.ask(&get(path)).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
