@@ -159,7 +159,7 @@ impl Mount {
 
     /// The methods that it answers.
     pub(crate) fn methods(&self) -> Methods {
-        self.0.presigned.as_ref().map_or(Methods::Reads, |presigned| presigned.methods)
+        self.0.presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods)
     }
 
     /// What it met with S3 since it was built.

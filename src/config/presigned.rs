@@ -52,13 +52,13 @@ pub(crate) struct PresignedPolicy {
 impl PresignedRequests {
     /// Links that read, beside requests that nobody signed.
     pub fn new() -> Self {
-        Self { methods: Methods::Reads, unsigned: UnsignedRequests::default(), host: None }
+        Self { methods: Methods::READS, unsigned: UnsignedRequests::default(), host: None }
     }
 
     /// Passes on links that write, too: PUT and DELETE of an object, and the requests of a multipart upload. Off by default:
     /// the method gets 405.
     pub fn allow_writes(mut self, on: bool) -> Self {
-        self.methods = if on { Methods::ReadsAndWrites } else { Methods::Reads };
+        self.methods = if on { Methods::ALL } else { Methods::READS };
         self
     }
 

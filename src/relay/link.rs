@@ -6,7 +6,7 @@ use crate::{
     config::{Mount, PresignedPolicy},
     error::ProxyErrorKind,
     object::{BucketName, ObjectKey},
-    request::{InvalidSignedUrl, Methods, Signature, SignedRequest, SignedUrl},
+    request::{InvalidSignedUrl, Signature, SignedRequest, SignedUrl},
     route::{BucketSource, KeyMapping, split_bucket},
 };
 
@@ -45,7 +45,7 @@ impl RelayedLink {
         let Some(url) = SignedUrl::parse(method, query).map_err(LinkRefusal::Malformed)? else {
             return Ok(None);
         };
-        if url.asks == SignedRequest::Write && policy.methods == Methods::Reads {
+        if url.asks == SignedRequest::Write && !policy.methods.write() {
             return Err(LinkRefusal::Writes);
         }
         let bucket = match &mount.0.bucket {

@@ -19,11 +19,11 @@ pub(crate) enum ReadMethod {
     Head,
 }
 
-/// The methods that a mount answers.
+/// The methods that a mount answers: those that read, and some that write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Methods {
-    Reads,
-    ReadsAndWrites,
+pub(crate) struct Methods {
+    /// Invariant: each of these sets contains the smaller ones.
+    writes: &'static [Method],
 }
 
 /// A client's request for one object. Nothing else in that request influences the requests to S3.
@@ -48,21 +48,34 @@ pub(crate) enum Opening {
 // === impl Methods ===
 
 impl Methods {
+    pub(crate) const READS: Self = Self { writes: &[] };
+    /// Those of links that write: POST is for uploads in parts.
+    pub(crate) const ALL: Self = Self { writes: &[Method::PUT, Method::POST, Method::DELETE] };
+    pub(crate) const PUT: Self = Self { writes: &[Method::PUT] };
+    pub(crate) const PUT_AND_DELETE: Self = Self { writes: &[Method::PUT, Method::DELETE] };
+
     /// The value of `Allow`.
     pub(crate) fn allow(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Reads => "GET, HEAD, OPTIONS",
-            Self::ReadsAndWrites => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
-        })
+        let names =
+            ["GET", "HEAD"].into_iter().chain(self.writes.iter().map(Method::as_str)).chain(["OPTIONS"]);
+        HeaderValue::try_from(names.collect::<Vec<_>>().join(", ")).expect("names of methods are ASCII")
     }
 
     pub(crate) fn contain(self, method: &Method) -> bool {
         match AskedMethod::from(method) {
             AskedMethod::Read(_) | AskedMethod::Options => true,
-            AskedMethod::NotAllowed => {
-                self == Self::ReadsAndWrites && [Method::PUT, Method::POST, Method::DELETE].contains(method)
-            }
+            AskedMethod::NotAllowed => self.writes.contains(method),
         }
+    }
+
+    /// Whether any of them writes.
+    pub(crate) fn write(self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// The methods of either.
+    pub(crate) fn or(self, other: Self) -> Self {
+        if self.writes.len() < other.writes.len() { other } else { self }
     }
 }
 

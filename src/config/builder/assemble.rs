@@ -40,7 +40,7 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let presigned = self.presigned.as_ref().map(PresignedRequests::check).transpose()?;
-        let methods = presigned.as_ref().map_or(Methods::Reads, |presigned| presigned.methods);
+        let methods = presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);
         let cors = self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods));
         let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;

@@ -13,7 +13,7 @@ use crate::{
         place::{Nameless, Place},
         principal::{Caller, Principal},
     },
-    request::{Methods, VersionPolicy},
+    request::VersionPolicy,
     response::DeniedAnswer,
     route::BucketSource,
     terms::{Encryption, Grant},
@@ -63,9 +63,9 @@ impl PolicyRequest {
             region: addressing.region.clone(),
             place,
             prefix,
-            grant: match self.mount.methods() {
-                Methods::Reads => parts.grant,
-                Methods::ReadsAndWrites => Grant::ReadWrite,
+            grant: match self.mount.methods().write() {
+                false => parts.grant,
+                true => Grant::ReadWrite,
             },
             versions: match parts.query.versions {
                 VersionPolicy::Honoured => Versions::Read,

@@ -175,9 +175,9 @@ fn methods(names: &[String], answered: Methods) -> Result<Vec<Method>, InvalidCo
         Ok(method) if answered.contain(&method) => Ok(method),
         _ => {
             let allow = answered.allow();
-            let hint = match answered {
-                Methods::Reads => ", as long as links may not write (`presigned`)",
-                Methods::ReadsAndWrites => "",
+            let hint = match answered.write() {
+                false => ", as long as nobody may write (`writes`, `presigned`)",
+                true => "",
             };
             Err(InvalidCors::Value(format!("the method {name:?}: the mount answers only {allow:?}{hint}")))
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::request::Methods;
 
 fn policy(cors: &Cors) -> CorsPolicy {
-    CorsPolicy::new(cors, Methods::Reads).unwrap()
+    CorsPolicy::new(cors, Methods::READS).unwrap()
 }
 
 type Fields<'a> = &'a [(&'static str, &'static str)];
@@ -284,7 +284,7 @@ fn senseless_cors_is_refused_with_what_to_do() {
         (app().allow_header("a b"), "the header \"a b\": must be a field name", false),
         (app().expose_header("a\n"), "the header \"a\\n\": must be a field name", false),
     ] {
-        match CorsPolicy::new(&cors, Methods::Reads).unwrap_err() {
+        match CorsPolicy::new(&cors, Methods::READS).unwrap_err() {
             Value(message) if !is_contradiction => assert!(message.contains(hint), "{message:?}: {hint:?}"),
             Contradiction(message) if is_contradiction => {
                 assert!(message.contains(hint), "{message:?}: {hint:?}");
@@ -292,5 +292,5 @@ fn senseless_cors_is_refused_with_what_to_do() {
             other => panic!("{hint:?}: {other:?}"),
         }
     }
-    assert!(CorsPolicy::new(&Cors::any_origin().expose_only_headers(["*"]), Methods::Reads).is_ok());
+    assert!(CorsPolicy::new(&Cors::any_origin().expose_only_headers(["*"]), Methods::READS).is_ok());
 }
