@@ -55,6 +55,7 @@ pub mod policies;
 mod presign;
 mod fetch;
 mod relay;
+mod write;
 pub mod warm;
 mod proxy;
 pub mod service;
@@ -86,6 +87,11 @@ pub mod encryption {
     pub use crate::terms::{
         CustomerKey, Encryption, InvalidCustomerKey, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn,
     };
+}
+
+/// What clients may write.
+pub mod writes {
+    pub use crate::config::{Writers, Writes};
 }
 
 /// Requests that others signed for S3, and that lead here: presigned links.

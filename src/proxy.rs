@@ -1,6 +1,7 @@
 mod links;
 mod presigned;
 mod readiness;
+mod writes;
 
 use std::ops::ControlFlow;
 
@@ -16,10 +17,11 @@ use crate::{
     fetch::{Asks, Bucket, Fetch, Finish, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
     relay::Relay,
-    request::{AskedMethod, Disposition, Query, ReadMethod, ReadRequest},
+    request::{AskedMethod, Disposition, Methods, Query, ReadMethod, ReadRequest},
     response::Fallback,
     route::{BucketSource, split_bucket},
     terms::CUSTOMER_KEY,
+    write::Write,
 };
 
 /// The state that the services of a layer share.
@@ -41,6 +43,8 @@ pub(crate) enum Admission {
     /// With the request's body.
     Relay(Box<Relay>),
     Link(Box<LinkFetch>),
+    /// With the request's body.
+    Write(Box<Write>),
 }
 
 /// A request that a mount claims, and the rest of its path after the mount.
@@ -109,13 +113,19 @@ impl Claimed<'_, '_> {
             ControlFlow::Break(admission) => return admission,
             ControlFlow::Continue(finish) => finish,
         };
+        let finish = match self.write(request, finish) {
+            ControlFlow::Break(admission) => return admission,
+            ControlFlow::Continue(finish) => finish,
+        };
         match asked {
             AskedMethod::Read(method) => self.read(request, method, finish),
             AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
                 self.invalidation(request).map_or(Admission::NotOurs, Admission::Changing)
             }
             AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
-            AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
+            AskedMethod::NotAllowed => {
+                Admission::Answered(finish.apply(self.mount.method_not_allowed(self.mount.methods())))
+            }
         }
     }
 
@@ -124,7 +134,9 @@ impl Claimed<'_, '_> {
         match asked {
             AskedMethod::Read(method) => self.mount.link(request, method, finish),
             AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
-            AskedMethod::NotAllowed => Admission::Answered(finish.apply(self.mount.method_not_allowed())),
+            AskedMethod::NotAllowed => {
+                Admission::Answered(finish.apply(self.mount.method_not_allowed(self.mount.methods())))
+            }
         }
     }
 
@@ -237,10 +249,10 @@ impl Mount {
         Ok((bucket, key, bust))
     }
 
-    fn method_not_allowed(&self) -> Response<ObjectBody> {
+    fn method_not_allowed(&self, allowed: Methods) -> Response<ObjectBody> {
         let error = ProxyError::new(ProxyErrorKind::MethodNotAllowed);
         let mut response = self.error_response(error, ReadMethod::Get, None);
-        response.headers_mut().insert(ALLOW_FIELD, self.methods().allow());
+        response.headers_mut().insert(ALLOW_FIELD, allowed.allow());
         response
     }
 }
@@ -319,6 +331,7 @@ mod tests {
             Admission::FetchOrInner(fetch) => format!("fetch {} or inner", fetch.key.as_str()),
             Admission::Relay(relay) => format!("relay {}", relay.link.key.as_str()),
             Admission::Link(_) => "link".to_owned(),
+            Admission::Write(write) => format!("write {}", write.key.as_str()),
         }
     }
 

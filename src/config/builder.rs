@@ -7,13 +7,14 @@ mod links;
 mod origin;
 mod resilience;
 mod terms;
+mod writes;
 
 use std::time::Duration;
 
 use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
-use super::{AccessRules, PresignedRequests, Replica};
+use super::{AccessRules, PresignedRequests, Replica, Writes};
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
@@ -66,6 +67,7 @@ pub struct MountBuilder {
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
     presigned: Option<PresignedRequests>,
+    writes: Option<Writes>,
     terms: Terms,
 }
 
@@ -129,6 +131,7 @@ impl MountBuilder {
             credential_sets: Vec::new(),
             access: AccessRules::default(),
             presigned: None,
+            writes: None,
             terms: Terms::default(),
         }
     }

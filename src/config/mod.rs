@@ -6,6 +6,7 @@ mod file;
 mod mount;
 mod presigned;
 mod replica;
+mod writes;
 
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
@@ -14,8 +15,10 @@ pub use self::{
     mount::{Mount, S3ProxyConfig},
     presigned::{PresignedRequests, UnsignedRequests},
     replica::{AbsentObject, Replica, ReplicaCache},
+    writes::{Writers, Writes},
 };
 pub(crate) use self::{
     mount::{AccessRules, MountParts},
     presigned::PresignedPolicy,
+    writes::{MAX_PUT, Overwrite, WritePolicy},
 };

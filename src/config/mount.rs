@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{MountBuilder, PresignedPolicy, Replica};
+use super::{MountBuilder, PresignedPolicy, Replica, WritePolicy};
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
@@ -61,6 +61,8 @@ pub(crate) struct MountParts {
     pub(crate) access: AccessRules,
     /// For requests that their clients signed.
     pub(crate) presigned: Option<PresignedPolicy>,
+    /// What clients may write.
+    pub(crate) writes: Option<WritePolicy>,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,
@@ -159,7 +161,8 @@ impl Mount {
 
     /// The methods that it answers.
     pub(crate) fn methods(&self) -> Methods {
-        self.0.presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods)
+        let of_links = self.0.presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);
+        self.0.writes.as_ref().map_or(Methods::READS, |writes| writes.methods).or(of_links)
     }
 
     /// What it met with S3 since it was built.

@@ -1,6 +1,7 @@
 //! Runs the steps in their order.
 
 use aws_sdk_s3::{Client, config::retry::RetryConfig};
+use http::Method;
 
 use super::{
     Check, CheckName, Options, Outcome,
@@ -32,6 +33,11 @@ impl Subject<'_> {
         let client = self.mount.0.origin.typed_client(&self.facts.bucket).map_err(|why| why.to_string())?;
         let config = client.config().to_builder().retry_config(RetryConfig::disabled());
         Ok(Client::from_conf(config.build()))
+    }
+
+    /// Whether clients may write on the mount, and delete nothing there.
+    pub(super) fn deletes_nothing(&self) -> bool {
+        self.mount.0.writes.as_ref().is_some_and(|writes| !writes.methods.contain(&Method::DELETE))
     }
 }
 

@@ -57,11 +57,23 @@ pub enum ProxyErrorKind {
     ExpiredLink,
     /// 403: the mount serves presigned links alone ([`PresignedRequests`](crate::presigned::PresignedRequests)), and this is none.
     LinkRequired,
+    /// 400: a request that writes has a field that is not for clients here, or a condition that S3 can't check. The log says which
+    /// ([`Writes`](crate::writes::Writes)).
+    BadField,
+    /// 400: the body of a request that writes does not match the checksum that came with it. Nothing was stored.
+    BadDigest,
+    /// 413: the body is larger than the mount stores ([`Writes::max_size`](crate::writes::Writes::max_size)).
+    TooLarge,
+    /// 415: the mount does not store this content type ([`Writes::content_type`](crate::writes::Writes::content_type)).
+    UnsupportedType,
+    /// 409: another request writes the same object at the same time. The client can try again.
+    Conflict,
     /// 408: the client did not send the rest of its request.
     UnfinishedRequest,
-    /// 405: a mount serves only GET, HEAD and OPTIONS, and where links may write, those of PUT, POST and DELETE.
+    /// 405: a mount serves only GET, HEAD and OPTIONS, and PUT, POST and DELETE where [clients](crate::writes::Writes) or
+    /// [links](crate::presigned::PresignedRequests) may write.
     MethodNotAllowed,
-    /// 412: the client's `If-Match` or `If-Unmodified-Since` does not hold.
+    /// 412: the client's `If-Match` or `If-Unmodified-Since` does not hold, or it would overwrite an object that must stay.
     PreconditionFailed,
     /// 416: the client's range lies outside the object.
     RangeNotSatisfiable,
@@ -188,9 +200,15 @@ impl ProxyErrorKind {
             | Self::ForeignLink
             | Self::ExpiredLink
             | Self::LinkRequired => StatusCode::FORBIDDEN,
-            Self::BadRequest | Self::BadQuery | Self::CustomerKey | Self::MalformedLink => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadRequest
+            | Self::BadQuery
+            | Self::BadField
+            | Self::BadDigest
+            | Self::CustomerKey
+            | Self::MalformedLink => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::UnfinishedRequest => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -220,6 +238,11 @@ impl ProxyErrorKind {
             Self::ExpiredLink => "expired_link",
             Self::LinkRequired => "link_required",
             Self::UnfinishedRequest => "unfinished_request",
+            Self::BadField => "bad_field",
+            Self::BadDigest => "bad_digest",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedType => "unsupported_type",
+            Self::Conflict => "conflict",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
@@ -252,6 +275,11 @@ impl ProxyErrorKind {
             Self::ExpiredLink => "the link has expired",
             Self::LinkRequired => "only presigned links are served here",
             Self::UnfinishedRequest => "the rest of the request did not come",
+            Self::BadField => "a field of the request is not allowed here",
+            Self::BadDigest => "the body does not match its checksum",
+            Self::TooLarge => "the body is larger than what is stored here",
+            Self::UnsupportedType => "this content type is not stored here",
+            Self::Conflict => "another request writes the object at the moment",
             Self::MethodNotAllowed => "the method is not allowed here",
             Self::PreconditionFailed => "a precondition of the request does not hold",
             Self::RangeNotSatisfiable => "the range lies outside the object",

@@ -16,6 +16,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
 //! | [presigning] | links that S3 itself answers: made here, for a while |
@@ -135,6 +136,12 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("writes.md")]
+///
+/// In the reference: [`Writes`](crate::writes::Writes), [`MountBuilder::writes`](crate::MountBuilder::writes).
+pub mod writes {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("presigned.md")]

@@ -57,7 +57,13 @@ impl ResponseField {
 // === impl Checksum ===
 
 impl Checksum {
-    pub(super) fn field(self) -> HeaderName {
+    /// The one that a field of this name gives.
+    pub(crate) fn of_field(name: &HeaderName) -> Option<Self> {
+        let all = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256, Self::Md5];
+        all.into_iter().find(|checksum| checksum.field() == name)
+    }
+
+    pub(crate) fn field(self) -> HeaderName {
         HeaderName::from_static(match self {
             Self::Crc32 => "x-amz-checksum-crc32",
             Self::Crc32c => "x-amz-checksum-crc32c",
@@ -78,9 +84,13 @@ impl Checksum {
         }
     }
 
+    /// Whether the text is the Base64 of as many bytes.
+    pub(crate) fn is_well_formed(self, text: &str) -> bool {
+        base64::decode(text).is_ok_and(|bytes| bytes.len() == self.bytes())
+    }
+
     pub(super) fn parse(self, text: &str) -> Result<HeaderValue, PresignError> {
-        let is_checksum = base64::decode(text).is_ok_and(|bytes| bytes.len() == self.bytes());
-        let value = HeaderValue::from_str(text).ok().filter(|_| is_checksum);
+        let value = HeaderValue::from_str(text).ok().filter(|_| self.is_well_formed(text));
         value.ok_or_else(|| {
             let (name, bytes) = (self.field(), self.bytes());
             PresignError::new(

@@ -62,7 +62,7 @@ impl ObjectMatcher {
     }
 
     /// Compares type and subtype, without parameters; an object without a type matches no glob.
-    fn fits_type(&self, content_type: Option<&HeaderValue>) -> bool {
+    pub(crate) fn fits_type(&self, content_type: Option<&HeaderValue>) -> bool {
         self.content_type.as_ref().is_none_or(|glob| {
             let essence = content_type.and_then(|value| value.to_str().ok()).map(essence);
             essence.is_some_and(|essence| glob.is_match(essence.to_ascii_lowercase()))

@@ -1,6 +1,7 @@
 //! Requests to S3: the bucket's endpoint, the signature, the connection.
 
 mod absent_keys;
+mod aws_chunked;
 mod clock;
 mod connection;
 mod credentials;
@@ -11,6 +12,7 @@ mod extent;
 mod in_flight;
 mod s3;
 mod list;
+mod parts;
 mod presign;
 #[cfg(feature = "diagnosis")]
 mod probe;
@@ -28,6 +30,7 @@ mod terms;
 mod transport;
 mod typed;
 mod wire;
+mod write;
 
 pub(crate) use self::{
     absent_keys::Absence,
@@ -40,6 +43,7 @@ pub(crate) use self::{
     extent::{Asked, BodyLength, End, Extent, Mismatch, content_length},
     in_flight::{InFlight, InFlightLimits},
     list::{list_refusal, listed_key},
+    parts::{MAX_PARTS, PART_SIZE, PartError, PartedUpload, UploadedPart},
     presign::{LinkSigner, LinkTo},
     refusal::Refusal,
     resilience::Resilience,
@@ -47,6 +51,7 @@ pub(crate) use self::{
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
     wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, Upload, WireBody},
+    write::{Change, Changed},
 };
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{

@@ -1,7 +1,7 @@
 //! Learns from S3's refusals: the bucket's region, S3's clock, and that credentials are no longer valid.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::{
-    Answer, OriginError, Refusal, S3ErrorCode, S3Origin, Target, WireBody,
+    Answer, Identity, OriginError, Refusal, S3ErrorCode, S3Origin, Target, WireBody,
     s3::{BucketEndpoint, Sent},
     wire::Reuse,
 };
@@ -27,31 +27,9 @@ impl S3Origin {
         sent: Sent,
     ) -> Result<Answer, OriginError> {
         let Sent { answer, identity, place, at } = sent;
-        let refusal = self.understand(target, question, &place, self.refusal(target, answer).await).await?;
-        let is_taught = match refusal.code {
-            S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
-                tracing::warn!(?at, ?theirs, "S3 refuses our clock; we adopt S3's");
-                self.clock.set(theirs);
-                // Another request may have corrected the clock meanwhile: only the time that this request was signed
-                // with counts.
-                distance(at, self.now()) > CLOCK_TOLERANCE
-            }),
-            S3ErrorCode::Credentials => match (&place.credentials, &identity) {
-                (Some(cache), Some(identity)) => {
-                    cache.renew(identity).await.map_err(OriginError::Credentials)?
-                }
-                (None, _) | (_, None) => false,
-            },
-            _ => match refusal.elsewhere() {
-                Some(region) if region != place.region => {
-                    tracing::warn!(bucket = %target.bucket, from = place.region, to = region, "the bucket is in another region");
-                    self.relocate(target.bucket, region).map_err(OriginError::Endpoint)?;
-                    true
-                }
-                Some(_) | None => false,
-            },
-        };
-        if !is_taught {
+        let refusal =
+            self.understand(target, question, &place, self.refusal(target.bucket, answer).await).await?;
+        if !self.learn(target.bucket, &refusal, &place, identity.as_ref(), at).await? {
             return Ok(Answer::Refused(refusal));
         }
         let Sent { answer, place, .. } = self.send(target, question, Reuse::Allowed).await?;
@@ -59,16 +37,53 @@ impl S3Origin {
             status if status.is_success() => Answer::Found(answer),
             StatusCode::NOT_MODIFIED => Answer::NotModified(answer),
             _ => {
-                let refusal = self.refusal(target, answer).await;
+                let refusal = self.refusal(target.bucket, answer).await;
                 Answer::Refused(self.understand(target, question, &place, refusal).await?)
             }
         })
     }
 
+    /// Learns what a refusal says of a request of this time. Returns whether the same request would be another now.
+    pub(super) async fn learn(
+        &self,
+        bucket: &BucketName,
+        refusal: &Refusal,
+        place: &BucketEndpoint,
+        identity: Option<&Arc<Identity>>,
+        at: SystemTime,
+    ) -> Result<bool, OriginError> {
+        Ok(match refusal.code {
+            S3ErrorCode::ClockSkewed => refusal.date.is_some_and(|theirs| {
+                tracing::warn!(?at, ?theirs, "S3 refuses our clock; we adopt S3's");
+                self.clock.set(theirs);
+                // Another request may have corrected the clock meanwhile: only the time that this request was signed
+                // with counts.
+                distance(at, self.now()) > CLOCK_TOLERANCE
+            }),
+            S3ErrorCode::Credentials => match (&place.credentials, identity) {
+                (Some(cache), Some(identity)) => {
+                    cache.renew(identity).await.map_err(OriginError::Credentials)?
+                }
+                (None, _) | (_, None) => false,
+            },
+            _ => match refusal.elsewhere() {
+                Some(region) if region != place.region => {
+                    tracing::warn!(%bucket, from = place.region, to = region, "the bucket is in another region");
+                    self.relocate(bucket, region).map_err(OriginError::Endpoint)?;
+                    true
+                }
+                Some(_) | None => false,
+            },
+        })
+    }
+
     /// What S3 says, without what it may have repeated of the request.
-    async fn refusal(&self, target: Target<'_>, answer: Response<WireBody>) -> Refusal {
-        let mut refusal = Refusal::read(answer).await;
-        let secrets = self.secrets(Some(target.bucket));
+    pub(super) async fn refusal(&self, bucket: &BucketName, answer: Response<WireBody>) -> Refusal {
+        self.without_secrets(bucket, Refusal::read(answer).await)
+    }
+
+    pub(super) fn without_secrets(&self, bucket: &BucketName, mut refusal: Refusal) -> Refusal {
+        let secrets = self.secrets(Some(bucket));
         secrets.hide_in(&mut refusal.body.message);
         secrets.hide_in(&mut refusal.body.code);
         let code = &mut refusal.body.code;
@@ -110,7 +125,7 @@ impl S3Origin {
         if answer.status().is_success() {
             return Ok(refusal);
         }
-        let refusal = self.refusal(target, answer).await;
+        let refusal = self.refusal(target.bucket, answer).await;
         self.explainer.learn(target.bucket, &refusal);
         Ok(refusal)
     }

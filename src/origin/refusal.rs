@@ -45,7 +45,7 @@ impl Refusal {
         self.status == StatusCode::NOT_FOUND && self.body.code.is_empty() && self.code == S3ErrorCode::Other
     }
 
-    fn new(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> Self {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> Self {
         let body = S3ErrorBody::parse(document);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let code = match S3ErrorCode::parse(&body.code) {

@@ -47,13 +47,23 @@ impl S3Origin {
         request: Request<Upload>,
     ) -> Result<Response<WireBody>, OriginError> {
         let place = self.place(bucket).map_err(OriginError::Endpoint)?;
-        let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
-        let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
         let mut request = request;
         request.headers_mut().insert(HOST, host.unwrap_or(&place.endpoint.host_header).clone());
         request.headers_mut().insert(USER_AGENT, AGENT);
+        self.send_upload(&place, bucket, request).await
+    }
+
+    /// Sends a request with a client's body, and waits for the head of the answer, whatever it is.
+    pub(super) async fn send_upload(
+        &self,
+        place: &BucketEndpoint,
+        bucket: &BucketName,
+        request: Request<Upload>,
+    ) -> Result<Response<WireBody>, OriginError> {
+        let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
+        let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
         let result = match ReadMethod::try_from(request.method()) {
-            Ok(_) => relay_read(&place, request).await,
+            Ok(_) => relay_read(place, request).await,
             Err(()) => place.wire.upload(&place.endpoint, request).await,
         };
         let turn = match &result {

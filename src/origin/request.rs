@@ -51,18 +51,45 @@ impl Endpoint {
             fields.extend_from_slice(terms.after_token());
         }
 
-        let mut headers = HeaderMap::with_capacity(room);
-        for (name, value) in fields {
-            headers.append(name, value);
-        }
-        headers.insert(USER_AGENT, AGENT);
-        if let Some(value) = authorization {
-            headers.insert(AUTHORIZATION, value);
-        }
         let mut request = Request::new(SdkBody::empty());
         *request.method_mut() = Method::from(question.method);
         *request.uri_mut() = Uri::try_from(path_and_query).map_err(OriginError::unwritable)?;
-        *request.headers_mut() = headers;
+        *request.headers_mut() = to_send(fields, authorization);
+        Ok(request)
+    }
+
+    /// The head of a request that changes an object, signed if there is an identity. The fields come in any order, each once.
+    pub(super) fn change(
+        &self,
+        method: &Method,
+        path_and_query: &str,
+        mut fields: Vec<(HeaderName, HeaderValue)>,
+        payload: HeaderValue,
+        identity: Option<&Identity>,
+        at: &Timestamp,
+    ) -> Result<Request<()>, OriginError> {
+        fields.push((HOST, self.host_header.clone()));
+        let mut authorization = None;
+        if let Some(identity) = identity {
+            fields.push((X_AMZ_CONTENT_SHA256, payload));
+            fields.push((X_AMZ_DATE, HeaderValue::from_str(at.as_str()).map_err(OriginError::unwritable)?));
+            if let Some(token) = identity.credentials().session_token() {
+                let mut token = HeaderValue::from_str(token).map_err(OriginError::unwritable)?;
+                token.set_sensitive(true);
+                fields.push((self.auth.token_field(), token));
+            }
+            fields.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+            let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+            let signable = Signable { method: method.as_str(), path, query, headers: &fields };
+            let value = self.signing_key(identity, at).authorization(at, &signable);
+            let mut value = HeaderValue::try_from(value).map_err(OriginError::unwritable)?;
+            value.set_sensitive(true);
+            authorization = Some(value);
+        }
+        let mut request = Request::new(());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = Uri::try_from(path_and_query).map_err(OriginError::unwritable)?;
+        *request.headers_mut() = to_send(fields, authorization);
         Ok(request)
     }
 
@@ -75,6 +102,18 @@ impl Endpoint {
             key
         })
     }
+}
+
+fn to_send(fields: Vec<(HeaderName, HeaderValue)>, authorization: Option<HeaderValue>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(fields.len() + 2);
+    for (name, value) in fields {
+        headers.append(name, value);
+    }
+    headers.insert(USER_AGENT, AGENT);
+    if let Some(value) = authorization {
+        headers.insert(AUTHORIZATION, value);
+    }
+    headers
 }
 
 /// Room for every field that a read can have, except those of the terms.

@@ -43,7 +43,7 @@ pub(crate) struct SigningKey {
 
 /// The signed parts of a request. Invariant: `headers` are sorted by name and no name occurs twice.
 pub(crate) struct Signable<'r> {
-    pub(crate) method: &'static str,
+    pub(crate) method: &'r str,
     /// Encoded, as sent.
     pub(crate) path: &'r str,
     /// Encoded, sorted, as sent; empty for none.

@@ -50,7 +50,7 @@ impl TellTerms {
     }
 
     /// The fields of a call, by the name of its operation.
-    fn of(&self, operation: &str) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+    pub(super) fn of(&self, operation: &str) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
         let when = |is_so: bool, fields| if is_so { fields } else { [].as_slice() };
         when(operation != SESSION, self.fields.before_token())
             .iter()

@@ -121,6 +121,11 @@ impl Transport {
         self.0.settings.response_timeout
     }
 
+    /// How long a body may stand still.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.0.settings.read_timeout
+    }
+
     /// Whether the program's own HTTP client connects, wherever it chooses.
     pub(crate) fn has_own_client(&self) -> bool {
         matches!(self.0.via, Via::Client(_))

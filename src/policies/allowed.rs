@@ -21,9 +21,9 @@ fn of_s3(permission: Permission, facts: &Facts) -> PolicyStatement {
         Permission::Read => (vec!["s3:GetObject"], facts.objects()),
         Permission::ReadVersion => (vec!["s3:GetObjectVersion"], facts.objects()),
         Permission::List => (vec!["s3:ListBucket"], facts.buckets()),
-        Permission::Write => (vec!["s3:PutObject"], facts.objects()),
-        Permission::Delete => (vec!["s3:DeleteObject"], facts.objects()),
-        Permission::EndUpload => (ends_of_uploads(facts.dialect), facts.objects()),
+        Permission::Write => (vec!["s3:PutObject"], facts.written_objects()),
+        Permission::Delete => (vec!["s3:DeleteObject"], facts.written_objects()),
+        Permission::EndUpload => (ends_of_uploads(facts.dialect), facts.written_objects()),
         Permission::CreateSession => (vec!["s3express:CreateSession"], facts.buckets()),
         Permission::Decrypt | Permission::Encrypt => (Vec::new(), Vec::new()),
     };

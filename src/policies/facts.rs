@@ -21,6 +21,7 @@ pub(super) struct Facts {
     /// The prefix of every key, as a pattern.
     pub(super) prefix: String,
     pub(super) grant: Grant,
+    pub(super) written: Written,
     pub(super) versions: Versions,
     pub(super) listing: Listing,
     pub(super) kms: Kms,
@@ -33,6 +34,20 @@ pub(super) struct Facts {
     /// The account that has the bucket.
     pub(super) owner: Option<String>,
     pub(super) cors: Option<Cors>,
+}
+
+/// What is written, if the grant is to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    /// The prefix of every key that is written, as a pattern.
+    pub(super) prefix: String,
+    pub(super) deletes: Deletes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deletes {
+    Needed,
+    NotNeeded,
 }
 
 /// Whether older versions of objects are read.
@@ -124,7 +139,9 @@ impl Facts {
         match self.grant {
             Grant::Read => {}
             Grant::ReadWrite => {
-                permissions.extend([Permission::Write, Permission::Delete, Permission::EndUpload]);
+                permissions.push(Permission::Write);
+                permissions.extend((self.written.deletes == Deletes::Needed).then_some(Permission::Delete));
+                permissions.push(Permission::EndUpload);
             }
         }
         permissions
@@ -132,6 +149,10 @@ impl Facts {
 
     pub(super) fn objects(&self) -> Vec<String> {
         self.place.objects(&self.partition, &self.prefix)
+    }
+
+    pub(super) fn written_objects(&self) -> Vec<String> {
+        self.place.objects(&self.partition, &self.written.prefix)
     }
 
     pub(super) fn buckets(&self) -> Vec<String> {

@@ -49,7 +49,7 @@ impl Claimed<'_, '_> {
 
     fn refuse<B>(&self, request: &Request<B>, error: ProxyError, finish: Finish) -> Admission {
         let response = match error.kind() {
-            ProxyErrorKind::MethodNotAllowed => self.mount.method_not_allowed(),
+            ProxyErrorKind::MethodNotAllowed => self.mount.method_not_allowed(self.mount.methods()),
             _ => self.mount.error_response(error, told(request), None),
         };
         Admission::Answered(finish.apply(response))

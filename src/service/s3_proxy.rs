@@ -73,6 +73,7 @@ where
             }
             Admission::Answered(response) => ResponseFuture::ready(response),
             Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
+            Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body())),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::FetchOrInner(fetch) => {

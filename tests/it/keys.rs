@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use aws_sdk_s3::{
-    config::{BehaviorVersion, Region, RequestChecksumCalculation},
-    primitives::ByteStream,
-};
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use demo_s3::DemoS3;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    BUCKET, Client, NASTY_KEYS, Protocol, REGION, Spelling, get, keys, mount, path_of, proxy, random_key, s3,
+    BUCKET, Client, NASTY_KEYS, Protocol, REGION, Spelling, get, mount, path_of, proxy, random_key, s3, sdk,
     serve,
 };
 
@@ -80,19 +77,6 @@ where
         });
     }
     tasks.join_all().await;
-}
-
-fn sdk(s3: &DemoS3) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(s3.endpoint())
-        .force_path_style(true)
-        .region(Region::new(REGION))
-        .credentials_provider(keys())
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
 }
 
 #[tokio::test]

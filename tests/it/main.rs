@@ -35,3 +35,4 @@ mod streaming;
 mod support;
 mod terms;
 mod transport;
+mod writes;

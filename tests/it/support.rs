@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, fmt, net::SocketAddr};
 
+use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
@@ -76,6 +77,20 @@ fn perhaps_cached(builder: MountBuilder) -> MountBuilder {
 /// A service of its own over a mount.
 pub(crate) fn proxy(builder: MountBuilder) -> S3Proxy {
     S3Proxy::new(builder.build().unwrap())
+}
+
+/// The plain client of the SDK, for the server itself.
+pub(crate) fn sdk(s3: &DemoS3) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(s3.endpoint())
+        .force_path_style(true)
+        .region(Region::new(REGION))
+        .credentials_provider(keys())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 // --- requests and answers ---

@@ -38,7 +38,7 @@
 //! - on the other operations a malformed header answers 400 where S3 may ignore it;
 //! - a request signed with SigV2 is accepted, and so is a header that is signed but absent;
 //! - the `x-amz-content-sha256` of a read is not compared with its (empty) body;
-//! - checksums (`x-amz-checksum-*`, `Content-MD5`) are kept and returned, not verified;
+//! - checksums (`x-amz-checksum-*`, `Content-MD5`) of objects and parts are verified, those of a completed upload are not;
 //! - no ACLs, policies, tags, CORS preflight, access points, or sessions;
 //! - nothing is encrypted; a read must have the upload's customer key (SSE-C), even without TLS, and uploads in parts
 //!   and copies with such keys are refused;
@@ -49,6 +49,7 @@
 
 mod access;
 mod body;
+mod checksums;
 mod conditions;
 mod customer_key;
 mod fault;

@@ -22,6 +22,7 @@ use s3s::dto::{
 };
 use s3s::{Body, S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
+use crate::checksums;
 use crate::customer_key;
 use crate::listing::{self, Item, Page, Query};
 use crate::object::{Content, ObjectAttributes, Version, hex, length, md5, multipart_etag, whole_seconds};
@@ -51,6 +52,7 @@ impl S3 for Operations {
         customer_key::check_form(&req.headers)?;
         let bytes = collect(req.input.body.take()).await?;
         let trailers = req.trailing_headers.as_ref().and_then(|t| t.take());
+        checksums::verify(&req.headers, trailers.as_ref(), req.input.content_md5.as_deref(), &bytes)?;
         let put = self.store.insert(
             bucket,
             key,
@@ -239,6 +241,8 @@ impl S3 for Operations {
         }
         self.store.admit(&input.bucket, &input.key).await?;
         let bytes = collect(input.body.take()).await?;
+        let trailers = req.trailing_headers.as_ref().and_then(|t| t.take());
+        checksums::verify(&req.headers, trailers.as_ref(), input.content_md5.as_deref(), &bytes)?;
         let part = StoredPart { md5: md5(&bytes), bytes, modified: whole_seconds(SystemTime::now()) };
         let e_tag = Some(ETag::Strong(hex(&part.md5)));
         self.with_upload(&input.bucket, &input.key, &input.upload_id, |upload| {

@@ -86,6 +86,13 @@ pub(crate) enum Command {
     Presign(PresignArgs),
 }
 
+/// What clients may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum AccessArg {
+    Read,
+    ReadWrite,
+}
+
 /// The bucket, and where it is.
 #[derive(Debug, Default, clap::Args)]
 #[command(group(ArgGroup::new("source").args(["bucket", "bucket_from_path"])))]
@@ -149,6 +156,11 @@ pub(crate) struct SourceArgs {
     /// needed. With -o presigned.writes=true those that upload, too
     #[arg(long, requires = "source", help_heading = "What to serve")]
     pub(crate) presigned: bool,
+
+    /// What clients may do: read, or with read-write also PUT new objects and DELETE, under the rules that -o writes.KEY=VALUE
+    /// sets. There is no log-in: say -o writes.writers=anybody if nobody else reaches the proxy
+    #[arg(long, value_name = "ACCESS", value_enum, requires = "source", help_heading = "What to serve")]
+    pub(crate) access: Option<AccessArg>,
 
     /// Pay for requests and traffic of the bucket (Requester Pays)
     #[arg(long, requires = "source", conflicts_with = "anonymous", help_heading = "Where S3 is")]

@@ -8,7 +8,7 @@ use tower_s3_proxy::{
 };
 
 use crate::{
-    args::{CacheArgs, CredentialsArgs, SourceArgs},
+    args::{AccessArg, CacheArgs, CredentialsArgs, SourceArgs},
     demo::Demo,
     settings::Settings,
 };
@@ -174,6 +174,9 @@ impl SourceArgs {
         set_texts(settings, texts)?;
         if self.presigned {
             settings.set("--presigned", "presigned.unsigned", "refused")?;
+        }
+        if self.access == Some(AccessArg::ReadWrite) {
+            settings.set("--access", "writes.delete", true)?;
         }
         for (flag, key, list) in lists.into_iter().filter(|(_, _, list)| !list.is_empty()) {
             settings.set(flag, key, list.clone())?;

@@ -20,7 +20,7 @@ use crate::{
         InvalidCors,
     },
     route::{BucketSource, HostName, KeyMapping, MountPath},
-    terms::BucketTerms,
+    terms::{BucketTerms, Grant},
 };
 
 /// # The mount
@@ -30,7 +30,10 @@ impl MountBuilder {
     /// # Errors
     ///
     /// [`ConfigError`] names the first value that is missing, malformed or contradictory, and what is allowed.
-    pub fn build(self) -> Result<Mount, ConfigError> {
+    pub fn build(mut self) -> Result<Mount, ConfigError> {
+        if self.writes.is_some() {
+            self.terms.of_bucket.grant = Grant::ReadWrite;
+        }
         let path = MountPath::parse(&self.path)
             .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
         let host = self.host.as_deref().map(parse_host).transpose()?;
@@ -40,7 +43,9 @@ impl MountBuilder {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
         let presigned = self.presigned.as_ref().map(PresignedRequests::check).transpose()?;
-        let methods = presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);
+        let writes = self.parse_writes(keys.prefix())?;
+        let of_links = presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);
+        let methods = writes.as_ref().map_or(Methods::READS, |writes| writes.methods).or(of_links);
         let cors = self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods));
         let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;
@@ -94,7 +99,7 @@ impl MountBuilder {
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
-        let mount = |origin, source, cache, replica, presigned, sets| {
+        let mount = |origin, source, cache, replica, presigned, writes, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
                 path: path.clone(),
@@ -113,6 +118,7 @@ impl MountBuilder {
                 replica,
                 access: self.access.clone(),
                 presigned,
+                writes,
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
                 sets,
@@ -125,10 +131,10 @@ impl MountBuilder {
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, cache, None, None, Vec::new()))
+            (set.name.clone(), mount(origin, source, cache, None, None, None, Vec::new()))
         });
         let sets = sets.collect();
-        Ok(mount(origin, source, own, self.replica.clone(), presigned, sets))
+        Ok(mount(origin, source, own, self.replica.clone(), presigned, writes, sets))
     }
 
     fn own_credentials(&self) -> Result<CredentialsSource, ConfigError> {

@@ -19,7 +19,8 @@ pub(super) struct Terms {
 
 /// # The terms of the bucket
 impl MountBuilder {
-    /// The permissions that the credentials should have; only to read, by default. The proxy itself writes nothing.
+    /// The permissions that the credentials should have; only to read, by default, or with [`writes`](Self::writes) to
+    /// read and write.
     pub fn grant(mut self, grant: Grant) -> Self {
         self.terms.of_bucket.grant = grant;
         self

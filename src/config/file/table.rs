@@ -89,6 +89,20 @@ pub(super) struct PresignedTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct WritesTable {
+    pub(super) below: Option<Text>,
+    pub(super) max_size: Option<Spanned<ByteSize>>,
+    pub(super) overwrite: bool,
+    pub(super) delete: bool,
+    pub(super) writers: Option<Text>,
+    pub(super) content_types: Vec<Text>,
+    pub(super) metadata: Option<Vec<Text>>,
+    pub(super) storage_class: Option<Text>,
+    pub(super) memory: Option<Spanned<ByteSize>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CacheTable {
     pub(super) size: Option<Spanned<ByteSize>>,
     pub(super) max_object: Option<Spanned<ByteSize>>,
@@ -160,6 +174,7 @@ pub(super) struct MountTable {
     pub(super) hedge: Option<Spanned<HedgeTable>>,
     pub(super) replica: Option<Spanned<ReplicaTable>>,
     pub(super) presigned: Option<Spanned<PresignedTable>>,
+    pub(super) writes: Option<Spanned<WritesTable>>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

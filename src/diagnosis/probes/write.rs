@@ -25,6 +25,9 @@ pub(in crate::diagnosis) async fn ask(course: &mut Checklist<'_>, subject: &Subj
             (Grant::ReadWrite, WriteProbe::Off) => {
                 untried("not tried: nothing is written without a write probe")
             }
+            (Grant::ReadWrite, WriteProbe::On) if subject.deletes_nothing() => {
+                untried("not tried: the mount deletes nothing, so that the object would stay")
+            }
             (Grant::ReadWrite, WriteProbe::On) => match subject.client() {
                 Ok(client) => try_both(course, subject, client).await,
                 Err(why) => untried(&why),
@@ -45,7 +48,8 @@ fn untried(why: &str) -> [Check; 2] {
 
 async fn try_both(course: &Checklist<'_>, subject: &Subject<'_>, client: Client) -> [Check; 2] {
     let facts = subject.facts.clone();
-    let key = format!("{}tower-s3-proxy-write-probe-{:016x}", facts.prefix, fastrand::u64(..));
+    let prefix = subject.mount.0.writes.as_ref().map_or(facts.prefix.as_str(), |writes| &writes.prefix);
+    let key = format!("{prefix}tower-s3-proxy-write-probe-{:016x}", fastrand::u64(..));
     let probe = Probe { client, facts, key, limit: course.options.time_limit, others: course.others() };
     // In its own task, so that the object is deleted even if nobody waits for the report any more.
     let written = tokio::spawn(async move {

@@ -28,7 +28,7 @@ pub(crate) enum WireErrorKind {
 // === impl WireError ===
 
 impl WireError {
-    pub(super) fn new(kind: WireErrorKind, source: impl Into<BoxError>) -> Self {
+    pub(in crate::origin) fn new(kind: WireErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, peer: None, source: source.into() }
     }
 

@@ -1,5 +1,7 @@
 //! Reads a request into facts.
 
+use http::Method;
+
 use super::PolicyRequest;
 use crate::{
     config::UnsignedRequests,
@@ -7,7 +9,10 @@ use crate::{
     error::{ConfigError, ConfigErrorKind},
     policies::{
         PolicyDialect,
-        facts::{Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Signs, Trust, Versions},
+        facts::{
+            Deletes, Elsewhere, Facts, Kms, Listing, Network, PlainHttp, Signer, Signs, Trust, Versions,
+            Written,
+        },
         partition::Partition,
         pattern,
         place::{Nameless, Place},
@@ -37,14 +42,8 @@ impl PolicyRequest {
                 "access points and directory buckets are AWS's: compatible servers have none",
             );
         }
-        let prefix = pattern::literal(parts.keys.prefix(), dialect).ok_or_else(|| {
-            let message = format!(
-                "a compatible server cannot allow the prefix {:?} alone: it takes \"*\", \"?\" and \"${{\" for \
-                 wildcards and variables, and cannot escape them",
-                parts.keys.prefix()
-            );
-            ConfigError::new(ConfigErrorKind::InvalidValue, message)
-        })?;
+        let prefix = literal(parts.keys.prefix(), dialect)?;
+        let written = self.written(dialect)?;
         let network = self.network()?;
         if network.is_none() && self.elsewhere == Elsewhere::Denied {
             return contradiction(
@@ -67,6 +66,7 @@ impl PolicyRequest {
                 false => parts.grant,
                 true => Grant::ReadWrite,
             },
+            written,
             versions: match parts.query.versions {
                 VersionPolicy::Honoured => Versions::Read,
                 VersionPolicy::Ignored => Versions::Ignored,
@@ -119,6 +119,21 @@ impl PolicyRequest {
             }
         }
         Ok(place)
+    }
+
+    /// Links can write anywhere on the mount, and its clients where they may.
+    fn written(&self, dialect: PolicyDialect) -> Result<Written, ConfigError> {
+        let parts = &self.mount.0;
+        let links_write = parts.links.grant == Grant::ReadWrite
+            || parts.presigned.as_ref().is_some_and(|presigned| presigned.methods.write());
+        let (prefix, deletes) = match &parts.writes {
+            Some(writes) if !links_write => {
+                let deletes = writes.methods.contain(&Method::DELETE);
+                (writes.prefix.as_str(), if deletes { Deletes::Needed } else { Deletes::NotNeeded })
+            }
+            Some(_) | None => (parts.keys.prefix(), Deletes::Needed),
+        };
+        Ok(Written { prefix: literal(prefix, dialect)?, deletes })
     }
 
     fn kms(&self) -> Kms {
@@ -213,4 +228,14 @@ fn invalid(what: &str, text: &str, why: &str) -> ConfigError {
 
 fn contradiction<T>(message: &str) -> Result<T, ConfigError> {
     Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+}
+
+fn literal(prefix: &str, dialect: PolicyDialect) -> Result<String, ConfigError> {
+    pattern::literal(prefix, dialect).ok_or_else(|| {
+        let message = format!(
+            "a compatible server cannot allow the prefix {prefix:?} alone: it takes \"*\", \"?\" and \"${{\" for \
+             wildcards and variables, and cannot escape them"
+        );
+        ConfigError::new(ConfigErrorKind::InvalidValue, message)
+    })
 }
