@@ -66,6 +66,8 @@ pub enum ProxyErrorKind {
     TooLarge,
     /// 415: the mount does not store this content type ([`Writes::content_type`](crate::writes::Writes::content_type)).
     UnsupportedType,
+    /// 412: the object exists, and the mount overwrites nothing ([`Writes::allow_overwrite`](crate::writes::Writes::allow_overwrite)).
+    Exists,
     /// 409: another request writes the same object at the same time. The client can try again.
     Conflict,
     /// 408: the client did not send the rest of its request.
@@ -73,7 +75,7 @@ pub enum ProxyErrorKind {
     /// 405: a mount serves only GET, HEAD and OPTIONS, and PUT, POST and DELETE where [clients](crate::writes::Writes) or
     /// [links](crate::presigned::PresignedRequests) may write.
     MethodNotAllowed,
-    /// 412: the client's `If-Match` or `If-Unmodified-Since` does not hold, or it would overwrite an object that must stay.
+    /// 412: the client's `If-Match`, `If-None-Match` or `If-Unmodified-Since` does not hold.
     PreconditionFailed,
     /// 416: the client's range lies outside the object.
     RangeNotSatisfiable,
@@ -211,7 +213,7 @@ impl ProxyErrorKind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::UnfinishedRequest => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionFailed | Self::Exists => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Credentials
             | Self::OriginBusy
@@ -242,6 +244,7 @@ impl ProxyErrorKind {
             Self::BadDigest => "bad_digest",
             Self::TooLarge => "too_large",
             Self::UnsupportedType => "unsupported_type",
+            Self::Exists => "exists",
             Self::Conflict => "conflict",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreconditionFailed => "precondition_failed",
@@ -279,6 +282,7 @@ impl ProxyErrorKind {
             Self::BadDigest => "the body does not match its checksum",
             Self::TooLarge => "the body is larger than what is stored here",
             Self::UnsupportedType => "this content type is not stored here",
+            Self::Exists => "the object exists, and nothing is overwritten here",
             Self::Conflict => "another request writes the object at the moment",
             Self::MethodNotAllowed => "the method is not allowed here",
             Self::PreconditionFailed => "a precondition of the request does not hold",

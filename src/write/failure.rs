@@ -13,8 +13,13 @@ use crate::{
 
 impl Mount {
     /// The client's error for a change that S3 refuses; the log has S3's own message.
-    pub(super) fn write_refused(&self, bucket: &BucketName, refusal: Refusal) -> Failure {
-        let kind = self.write_kind(refusal.status, refusal.code, &refusal.body.code);
+    ///
+    /// `protects`: the condition was the mount's.
+    pub(super) fn write_refused(&self, bucket: &BucketName, refusal: Refusal, protects: bool) -> Failure {
+        let kind = match self.write_kind(refusal.status, refusal.code, &refusal.body.code) {
+            ProxyErrorKind::PreconditionFailed if protects => ProxyErrorKind::Exists,
+            kind => kind,
+        };
         let error = ProxyError::from_origin_code(kind, refusal.body.code);
         let (id, status) = (error.id(), refusal.status.as_u16());
         let detail: String = refusal.body.message.chars().take(MOST_TOLD).collect();
@@ -32,7 +37,7 @@ impl Mount {
 
     pub(super) fn part_failed(&self, bucket: &BucketName, error: PartError) -> Failure {
         match error {
-            PartError::Refused(refusal) => self.write_refused(bucket, *refusal),
+            PartError::Refused(refusal) => self.write_refused(bucket, *refusal, false),
             PartError::Origin(error) => from_origin_error(error),
         }
     }

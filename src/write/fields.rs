@@ -22,6 +22,8 @@ pub(crate) struct Asked {
     /// Those of the object. Each name once.
     pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
     pub(crate) conditions: Vec<(HeaderName, HeaderValue)>,
+    /// Whether the mount itself demands that the object does not exist.
+    pub(crate) protects: bool,
     /// With which the client wants its body compared.
     pub(crate) checksums: Vec<(Checksum, HeaderValue)>,
 }
@@ -101,6 +103,7 @@ impl Asked {
             Overwrite::Refused if self.replaces() => return Err(WriteRefusal::Overwrite),
             Overwrite::Refused if !self.creates() => {
                 self.conditions.push((IF_NONE_MATCH, const { HeaderValue::from_static("*") }));
+                self.protects = true;
             }
             Overwrite::Refused | Overwrite::Allowed => {}
         }
@@ -200,7 +203,7 @@ impl WriteRefusal {
         match self {
             Self::Field(_) | Self::Part | Self::Condition(_) => ProxyErrorKind::BadField,
             Self::Type => ProxyErrorKind::UnsupportedType,
-            Self::Overwrite => ProxyErrorKind::PreconditionFailed,
+            Self::Overwrite => ProxyErrorKind::Exists,
             Self::Query => ProxyErrorKind::BadQuery,
             Self::TooLarge => ProxyErrorKind::TooLarge,
         }

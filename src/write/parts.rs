@@ -137,7 +137,9 @@ async fn wait_for(memory: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Failu
 impl Incoming {
     /// The next part: a full one, or the last.
     async fn part(&mut self) -> Result<Part, Failure> {
-        let mut buffer = BytesMut::from(std::mem::take(&mut self.rest));
+        // Of room that is not written to, the kernel makes no memory; growing would copy, and leave holes.
+        let mut buffer = BytesMut::with_capacity(PART_SIZE.max(self.rest.len()));
+        buffer.extend_from_slice(&std::mem::take(&mut self.rest));
         while buffer.len() < PART_SIZE {
             let Some(piece) = self.piece().await? else {
                 return Ok(Part { bytes: buffer.freeze(), is_last: true });

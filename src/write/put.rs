@@ -80,7 +80,7 @@ impl Write {
         }
         match changed? {
             Changed::Done(headers) => Ok(self.done(&headers)),
-            Changed::Refused(refusal) => Err(self.signer.write_refused(&bucket, refusal)),
+            Changed::Refused(refusal) => Err(self.signer.write_refused(&bucket, refusal, self.asked.protects)),
         }
     }
 
@@ -92,7 +92,7 @@ impl Write {
         length: Option<u64>,
     ) -> Result<Changed, Failure> {
         let target = Target { bucket, key: &self.key, version: None };
-        let Asked { fields, conditions, checksums } = &self.asked;
+        let Asked { fields, conditions, checksums, .. } = &self.asked;
         let origin = &self.signer.0.origin;
         let change = match length {
             _ if self.method == Method::DELETE => Change::delete(conditions.clone()),
