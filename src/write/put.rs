@@ -80,7 +80,9 @@ impl Write {
         }
         match changed? {
             Changed::Done(headers) => Ok(self.done(&headers)),
-            Changed::Refused(refusal) => Err(self.signer.write_refused(&bucket, refusal, self.asked.protects)),
+            Changed::Refused(refusal) => {
+                Err(self.signer.write_refused(&bucket, refusal, self.asked.protects))
+            }
         }
     }
 
