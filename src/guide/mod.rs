@@ -5,6 +5,7 @@
 //! | chapter | subject |
 //! |---|---|
 //! | [embedding] | layer and service, several mounts, fallback to your own routes |
+//! | [setups] | five set-ups, whole: a file, its policies, how to try it |
 //! | [buckets] | bucket names and ARNs, endpoints, connections and time-outs |
 //! | [credentials] | sources, roles, refresh |
 //! | [access] | private objects: authorizers and credential sets |
@@ -35,6 +36,10 @@
 /// [`S3ProxyConfig`](crate::S3ProxyConfig), [`Mount`](crate::Mount), [`MountBuilder`](crate::MountBuilder),
 /// [`Fallback`](crate::response::Fallback), [`service`](crate::service).
 pub mod embedding {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("setups.md")]
+pub mod setups {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("buckets.md")]

@@ -3,7 +3,7 @@
 use super::{
     PolicyDialect, PolicyDocument, PolicyKind,
     allowed::{WrittenIn, by_kms, by_s3},
-    facts::{Facts, Signs, Trust},
+    facts::{Deletes, Facts, Signs, Trust},
     principal::Principal,
     statement::{Condition, PolicyStatement},
 };
@@ -30,10 +30,14 @@ pub(super) fn permissions(facts: &Facts) -> PolicyDocument {
         ),
     };
     if facts.grant == Grant::ReadWrite {
-        about.push_str(
-            " The mount's grant includes writing: its credentials may write and delete, but not change permissions. \
-             Leave abandoned uploads to a lifecycle rule of the bucket: listing them is not allowed.",
-        );
+        let may = match facts.written.deletes {
+            Deletes::Needed => "write and delete",
+            Deletes::NotNeeded => "write",
+        };
+        about.push_str(&format!(
+            " The mount's grant includes writing: its credentials may {may}, but not change permissions. Leave abandoned \
+             uploads to a lifecycle rule of the bucket: listing them is not allowed."
+        ));
     }
     PolicyDocument::policy(PolicyKind::Role, about, statements)
 }

@@ -30,6 +30,7 @@ mod seaweedfs;
 mod semantics;
 mod send_buffer;
 mod serving;
+mod setups;
 mod stacks;
 mod streaming;
 mod support;

@@ -89,19 +89,19 @@ async fn a_web_identity_reads() {
 }
 
 /// The server that the environment names.
-struct Moto {
-    endpoint: String,
+pub(crate) struct Moto {
+    pub(crate) endpoint: String,
     _alone: MutexGuard<'static, ()>,
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     env::var(format!("MOTO_TEST_{name}")).unwrap()
 }
 
 // === impl Moto ===
 
 impl Moto {
-    async fn from_env() -> Option<Self> {
+    pub(crate) async fn from_env() -> Option<Self> {
         let Ok(endpoint) = env::var("MOTO_TEST_ENDPOINT") else {
             eprintln!("passed over: MOTO_TEST_ENDPOINT is not set (see scripts/with-moto)");
             return None;
@@ -128,7 +128,7 @@ impl Moto {
     }
 
     /// Lets so many requests pass without a check.
-    async fn let_pass(&self, count: u32) {
+    pub(crate) async fn let_pass(&self, count: u32) {
         let authority = self.endpoint.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(authority).await.unwrap();
         let body = count.to_string();

@@ -122,18 +122,18 @@ async fn a_wrong_secret_is_a_bad_gateway_and_never_not_found() {
 }
 
 /// The server that the environment names, with a bucket of the test's own.
-struct SeaweedFs {
-    endpoint: String,
-    access_key: String,
-    secret_key: String,
-    bucket: String,
-    sdk: Sdk,
+pub(crate) struct SeaweedFs {
+    pub(crate) endpoint: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+    pub(crate) bucket: String,
+    pub(crate) sdk: Sdk,
 }
 
 // === impl SeaweedFs ===
 
 impl SeaweedFs {
-    async fn from_env(test: &str) -> Option<Self> {
+    pub(crate) async fn from_env(test: &str) -> Option<Self> {
         let Ok(endpoint) = env::var("S3_TEST_ENDPOINT") else {
             eprintln!("passed over: S3_TEST_ENDPOINT is not set (see scripts/with-seaweedfs)");
             return None;
@@ -155,7 +155,7 @@ impl SeaweedFs {
         Some(Self { endpoint, access_key, secret_key, bucket, sdk })
     }
 
-    async fn put(&self, key: &str, body: Vec<u8>) {
+    pub(crate) async fn put(&self, key: &str, body: Vec<u8>) {
         let put = self.sdk.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(body));
         put.send().await.unwrap();
     }
