@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::BufMut;
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -31,6 +32,10 @@ pub(crate) struct ClientStream {
     /// As in `activity`, which is only written when it changes.
     is_blocked: bool,
 }
+
+/// What one system call reads of an upload, in bytes. With more each upload holds more, for no less time; with 64 KiB one of
+/// 1 MiB took a fifth more.
+const READ: usize = 128 * 1024;
 
 // === impl ClientStream ===
 
@@ -72,6 +77,19 @@ impl ClientStream {
     }
 }
 
+impl ClientStream {
+    /// Reads no more than [`READ`], however much room there is.
+    fn poll_read_some(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.tcp.try_read_buf(&mut buffer.limit(READ)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -83,7 +101,10 @@ impl AsyncRead for ClientStream {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut me.tcp).poll_read(cx, buffer))?;
+        match buffer.remaining() > READ {
+            true => ready!(me.poll_read_some(cx, buffer))?,
+            false => ready!(Pin::new(&mut me.tcp).poll_read(cx, buffer))?,
+        }
         let read = buffer.filled().len() - before;
         me.activity.note_read(read);
         me.flood.read(read, || me.activity.seen().requests.begun())?;
