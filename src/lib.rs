@@ -96,7 +96,7 @@ pub mod writes {
 
 /// Requests that others signed for S3, and that lead here: presigned links.
 pub mod presigned {
-    pub use crate::config::{PresignedRequests, UnsignedRequests};
+    pub use crate::config::{LinkAnswers, PresignedRequests, UnsignedRequests};
 }
 
 /// What a mount does when S3 fails: repeated reads, bodies that go on, circuit breakers.

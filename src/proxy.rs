@@ -140,7 +140,7 @@ impl Claimed<'_, '_> {
         }
     }
 
-    fn read<B>(self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
+    fn read<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
         let named = match self.name(request) {
             Ok(named) => named,
             // The parameter, or the key, may be for the inner service.
@@ -154,6 +154,16 @@ impl Claimed<'_, '_> {
                 return Admission::Answered(finish.apply(response));
             }
         };
+        self.read_named(request, method, named, finish)
+    }
+
+    fn read_named<B>(
+        &self,
+        request: &Request<B>,
+        method: ReadMethod,
+        named: Named,
+        finish: Finish,
+    ) -> Admission {
         let Named { bucket, key, edition, disposition } = named;
         let gate = self.mount.gate(|| head_of(request));
         let mount = match self.mount.select(request) {

@@ -13,7 +13,7 @@ pub use self::file::ConfigFile;
 pub use self::{
     builder::MountBuilder,
     mount::{Mount, S3ProxyConfig},
-    presigned::{PresignedRequests, UnsignedRequests},
+    presigned::{LinkAnswers, PresignedRequests, UnsignedRequests},
     replica::{AbsentObject, Replica, ReplicaCache},
     writes::{Writers, Writes},
 };

@@ -1,8 +1,11 @@
-use http::HeaderValue;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method};
 
 use crate::{
     error::{ConfigError, ConfigErrorKind},
-    request::Methods,
+    links::AcceptedLinks,
+    request::{Methods, SignedAnswer, SignedRequest, SignedUrl},
 };
 
 /// Requests by presigned URLs of S3 that lead here: somebody made them for S3's host, and put this proxy's in its place.
@@ -24,7 +27,21 @@ use crate::{
 pub struct PresignedRequests {
     methods: Methods,
     unsigned: UnsignedRequests,
+    answers: LinkAnswers,
     host: Option<String>,
+}
+
+/// Who answers a link that reads, on a mount with [`PresignedRequests`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LinkAnswers {
+    /// S3, each time.
+    #[default]
+    S3,
+    /// S3 the first time. When it has accepted a link, the mount answers that very link until it expires, as any request for the
+    /// object: from its cache, and read by its own credentials. Links for a version, with `response-…` parameters, or that cover
+    /// fields other than `Host` still go to S3 each time.
+    Cache,
 }
 
 /// What a mount with [`PresignedRequests`] does with requests that nobody signed.
@@ -43,6 +60,8 @@ pub enum UnsignedRequests {
 pub(crate) struct PresignedPolicy {
     pub(crate) methods: Methods,
     pub(crate) unsigned: UnsignedRequests,
+    /// The links that the cache may answer; `None` if S3 answers each.
+    accepted: Option<AcceptedLinks>,
     /// In place of the endpoint's.
     pub(crate) host: Option<HeaderValue>,
 }
@@ -52,7 +71,12 @@ pub(crate) struct PresignedPolicy {
 impl PresignedRequests {
     /// Links that read, beside requests that nobody signed.
     pub fn new() -> Self {
-        Self { methods: Methods::READS, unsigned: UnsignedRequests::default(), host: None }
+        Self {
+            methods: Methods::READS,
+            unsigned: UnsignedRequests::default(),
+            answers: LinkAnswers::default(),
+            host: None,
+        }
     }
 
     /// Passes on links that write, too: PUT and DELETE of an object, and the requests of a multipart upload. Off by default:
@@ -68,6 +92,12 @@ impl PresignedRequests {
         self
     }
 
+    /// Who answers links that read: S3 each time, by default.
+    pub fn answers(mut self, answers: LinkAnswers) -> Self {
+        self.answers = answers;
+        self
+    }
+
     /// The `Host` for which the links were made, with its port if it was signed, in place of the one of the bucket's endpoint:
     /// `studio-media.s3.amazonaws.com`, say, where the endpoint is `studio-media.s3.us-west-2.amazonaws.com`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
@@ -77,7 +107,11 @@ impl PresignedRequests {
 
     /// Whether credentials are of no use.
     pub(super) fn signs_nothing(&self) -> bool {
-        self.unsigned == UnsignedRequests::Refused
+        self.unsigned == UnsignedRequests::Refused && self.answers == LinkAnswers::S3
+    }
+
+    pub(super) fn answers_from_cache(&self) -> bool {
+        self.answers == LinkAnswers::Cache
     }
 
     pub(super) fn check(&self) -> Result<PresignedPolicy, ConfigError> {
@@ -95,7 +129,8 @@ impl PresignedRequests {
                 })?)
             }
         };
-        Ok(PresignedPolicy { methods: self.methods, unsigned: self.unsigned, host })
+        let accepted = (self.answers == LinkAnswers::Cache).then(AcceptedLinks::default);
+        Ok(PresignedPolicy { methods: self.methods, unsigned: self.unsigned, accepted, host })
     }
 }
 
@@ -103,4 +138,31 @@ impl Default for PresignedRequests {
     fn default() -> Self {
         Self::new()
     }
+}
+
+// === impl PresignedPolicy ===
+
+impl PresignedPolicy {
+    /// Whether S3 has answered this very link with the object before, so that the cache may.
+    pub(crate) fn has_accepted(
+        &self,
+        method: &Method,
+        url: &SignedUrl,
+        path_and_query: &str,
+        now: SystemTime,
+    ) -> bool {
+        let accepted = self.accepted.as_ref().filter(|_| is_of_object(url));
+        accepted.is_some_and(|links| links.contain(method, path_and_query, now))
+    }
+
+    /// S3 has answered a link with the object.
+    pub(crate) fn accept(&self, method: &Method, url: &SignedUrl, path_and_query: &str) {
+        if let Some(links) = self.accepted.as_ref().filter(|_| is_of_object(url)) {
+            links.add(method, path_and_query, url.expires_at);
+        }
+    }
+}
+
+fn is_of_object(url: &SignedUrl) -> bool {
+    url.asks == SignedRequest::Read && url.answer == SignedAnswer::Object
 }

@@ -3,6 +3,7 @@
 //! [`Mount::presign`](crate::Mount::presign) makes them, by a mount's [`LinkPolicy`]. The
 //! [guide](crate::guide::presigning) has examples.
 
+mod accepted;
 mod ask;
 mod cloudfront;
 mod error;
@@ -16,6 +17,7 @@ mod redirect;
 mod request;
 
 pub(crate) use self::{
+    accepted::AcceptedLinks,
     ask::{Choices, LinkAsk},
     cloudfront::{Covered, Distribution, SourceNetwork},
     life::{Limits, SEVEN_DAYS},

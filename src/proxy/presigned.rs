@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use http::Request;
+use http::{Method, Request};
 
-use super::{Admission, Claimed, head_of};
+use super::{Admission, Claimed, Named, head_of};
 use crate::{
-    config::UnsignedRequests,
+    config::{PresignedPolicy, UnsignedRequests},
     error::{ProxyError, ProxyErrorKind},
-    fetch::Finish,
+    fetch::{Bucket, Finish},
+    object::Edition,
     relay::{Relay, RelayedLink},
     request::{AskedMethod, ReadMethod},
 };
@@ -29,12 +30,24 @@ impl Claimed<'_, '_> {
         }
         let (method, query) = (request.method(), request.uri().query());
         ControlFlow::Break(match RelayedLink::find(self.mount, policy, method, self.rest, query) {
-            Ok(Some(link)) => self.relay(request, link, finish),
+            Ok(Some(link)) => match ReadMethod::try_from(method) {
+                Ok(read) if self.is_accepted(policy, method, &link) => {
+                    let RelayedLink { bucket, key, .. } = link;
+                    let edition = Edition { version: None, bust: None };
+                    let named = Named { bucket: Bucket::Named(bucket), key, edition, disposition: None };
+                    self.read_named(request, read, named, finish)
+                }
+                _ => self.relay(request, link, finish),
+            },
             Ok(None) if policy.unsigned == UnsignedRequests::Served => return ControlFlow::Continue(finish),
             Ok(None) if self.falls_back() => Admission::NotOurs,
             Ok(None) => self.refuse(request, ProxyError::new(ProxyErrorKind::LinkRequired), finish),
             Err(why) => self.refuse(request, ProxyError::from_source(why.kind(), why), finish),
         })
+    }
+
+    fn is_accepted(&self, policy: &PresignedPolicy, method: &Method, link: &RelayedLink) -> bool {
+        policy.has_accepted(method, &link.url, &link.path_and_query, self.mount.0.origin.now())
     }
 
     fn relay<B>(&self, request: &Request<B>, link: RelayedLink, finish: Finish) -> Admission {

@@ -76,6 +76,12 @@ impl Relay {
             let why = format!("S3 redirects ({status}): is the mount's region that of the bucket?");
             return Err(ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why).into());
         }
+        // A 304 would do as well, and a client that gets one has had the object before.
+        if status.is_success()
+            && let Some(policy) = &mount.0.presigned
+        {
+            policy.accept(method, &link.url, &link.path_and_query);
+        }
         let (head, body) = answer.into_parts();
         let body = match *method == Method::HEAD {
             true => ObjectBody::Untold,

@@ -14,4 +14,4 @@ pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};
 pub(crate) use question::{Purpose, Question};
 pub(crate) use range::{ByteRange, ContentRange, RangeSpec, Ranges, Resolved, Span, spans};
 pub(crate) use read::{AskedMethod, Methods, Opening, ReadMethod, ReadRequest};
-pub(crate) use signed_url::{InvalidSignedUrl, Signature, SignedRequest, SignedUrl};
+pub(crate) use signed_url::{InvalidSignedUrl, Signature, SignedAnswer, SignedRequest, SignedUrl};

@@ -19,6 +19,7 @@ use time::{Date, Month, PrimitiveDateTime, Time};
 pub(crate) struct SignedUrl {
     pub(crate) expires_at: SystemTime,
     pub(crate) asks: SignedRequest,
+    pub(crate) answer: SignedAnswer,
     pub(crate) signature: Signature,
 }
 
@@ -35,6 +36,15 @@ pub(crate) enum SignedRequest {
     Read,
     /// `PutObject`, `UploadPart`, `DeleteObject`, and the steps of a multipart upload.
     Write,
+}
+
+/// What S3's answer to a link depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignedAnswer {
+    /// The object, and the client's range and conditions.
+    Object,
+    /// More: a version, fields that the link gives, or that it covers.
+    Link,
 }
 
 /// Why a query with a signature is not that of a link which is passed on.
@@ -60,6 +70,8 @@ struct Parameters<'q> {
     part_number: bool,
     /// Those that only reads have.
     of_reads: bool,
+    /// Any by which S3 may answer something else than the object as it is.
+    of_answer: bool,
 }
 
 const ALGORITHM: usize = 0;
@@ -138,14 +150,20 @@ impl<'q> Parameters<'q> {
                 "uploadId" => &mut read.upload_id,
                 "uploads" => &mut read.uploads,
                 "partNumber" => &mut read.part_number,
-                "versionId" => continue,
+                "versionId" => {
+                    read.of_answer = true;
+                    continue;
+                }
                 name if OF_READS.contains(&name) => {
-                    read.of_reads = true;
+                    (read.of_reads, read.of_answer) = (true, true);
                     continue;
                 }
                 // Names of the signer's own, which S3 ignores and its access log shows, and fields that a signer moved to the
                 // query. A copy would read what is outside of the mount.
-                name if is_own(name) => continue,
+                name if is_own(name) => {
+                    read.of_answer |= name.to_ascii_lowercase().starts_with("x-amz-");
+                    continue;
+                }
                 _ => return Err(other()),
             };
             if std::mem::replace(flag, true) {
@@ -199,6 +217,12 @@ impl<'q> Parameters<'q> {
         }
     }
 
+    /// Of a link that covers so many fields, one of which is `Host`.
+    fn answer(&self, signed_fields: usize) -> SignedAnswer {
+        let is_of_object = !self.of_answer && !self.part_number && signed_fields == 1;
+        if is_of_object { SignedAnswer::Object } else { SignedAnswer::Link }
+    }
+
     fn v4(&self, asks: SignedRequest) -> Result<SignedUrl, InvalidSignedUrl> {
         let malformed = InvalidSignedUrl::Malformed;
         let (name, algorithm) = self.get(ALGORITHM)?;
@@ -229,8 +253,9 @@ impl<'q> Parameters<'q> {
             return Err(malformed(NAMES[LIFETIME]));
         }
         let (region, service) = ((*region).to_owned(), (*service).to_owned());
+        let answer = self.answer(signed_fields.len());
         let signature = Signature::V4 { region, service, signed_fields };
-        Ok(SignedUrl { expires_at: begin + lifetime, asks, signature })
+        Ok(SignedUrl { expires_at: begin + lifetime, asks, answer, signature })
     }
 
     fn v2(&self, asks: SignedRequest) -> Result<SignedUrl, InvalidSignedUrl> {
@@ -244,7 +269,7 @@ impl<'q> Parameters<'q> {
         if signature.len() != 28 || !signature.ends_with('=') {
             return Err(InvalidSignedUrl::Malformed(name));
         }
-        Ok(SignedUrl { expires_at, asks, signature: Signature::V2 })
+        Ok(SignedUrl { expires_at, asks, answer: self.answer(1), signature: Signature::V2 })
     }
 }
 

@@ -29,7 +29,7 @@ use tokio::{
 use tower_s3_proxy::{
     BucketName, Cache, Cors, Mount, MountBuilder, ProxyErrorKind, Transport,
     access::{Access, Authorizer, Denial},
-    presigned::{PresignedRequests, UnsignedRequests},
+    presigned::{LinkAnswers, PresignedRequests, UnsignedRequests},
 };
 
 use crate::support::{
@@ -575,4 +575,98 @@ fn links_without_a_bucket_that_is_known_are_refused_at_once() {
     let in_path =
         Mount::bucket_from_path(["media-*"]).path_style(true).region(REGION).presigned(read_and_write());
     assert!(in_path.build().is_ok());
+}
+
+/// A mount that answers links from its cache, and nothing else.
+fn from_cache(s3: &DemoS3) -> MountBuilder {
+    let links = PresignedRequests::new().unsigned(UnsignedRequests::Refused).answers(LinkAnswers::Cache);
+    mount(s3)
+        .presigned(links)
+        .cache(&Cache::builder(1 << 20).build().unwrap())
+        .cache_ttl(Duration::from_secs(600))
+}
+
+#[tokio::test]
+async fn a_link_that_s3_has_accepted_is_answered_from_the_cache() {
+    let s3 = s3().await;
+    s3.store().put(BUCKET, "a", "hello".into());
+    let host = host_of(&s3);
+    let maker = Maker::new(&host);
+    let service = proxy(from_cache(&s3));
+    let link = maker.link("GET", "/media/a", &[]);
+    let asked = |s3: &DemoS3| s3.log().len();
+    assert_eq!(ask(&service, get(&link)).await.text(), "hello");
+    assert_eq!(asked(&s3), 1, "as the link was signed");
+    assert!(s3.log()[0].uri.contains("X-Amz-Signature"));
+    for _ in 0..5 {
+        assert_eq!(ask(&service, get(&link)).await.text(), "hello");
+    }
+    assert_eq!(asked(&s3), 2, "once more, by the mount's own credentials");
+    assert!(!s3.log()[1].uri.contains('?'));
+    let part = ask(&service, request("GET", &link, &[("range", "bytes=1-2")])).await;
+    assert_eq!((part.status.as_u16(), part.text()), (206, "el"));
+    assert_eq!(asked(&s3), 2);
+
+    // What has not been accepted goes to S3 each time, and so does what asks for more than the object.
+    s3.clear_log();
+    let (before, signature) = link.split_once("X-Amz-Signature=").unwrap();
+    let other = if signature.starts_with('0') { '1' } else { '0' };
+    let tampered = format!("{before}X-Amz-Signature={other}{}", &signature[1..]);
+    let longer = link.replace("X-Amz-Expires=900", "X-Amz-Expires=901");
+    let head = request("HEAD", &link, &[]);
+    for (n, request) in [get(&tampered), get(&longer), head, get("/media/a")].into_iter().enumerate() {
+        let status = ask(&service, request).await.status;
+        assert_eq!(status, 403, "{n}");
+    }
+    let gone = maker.link("GET", "/media/b", &[]);
+    let as_text = maker.link("GET", "/media/a?response-content-type=text%2Fplain", &[]);
+    let covered = maker.link("GET", "/media/a", &[("x-amz-meta-a", "1")]);
+    for link in [&gone, &as_text] {
+        let before = asked(&s3);
+        for _ in 0..3 {
+            ask(&service, get(link)).await;
+        }
+        assert_eq!(asked(&s3), before + 3, "{link}");
+    }
+    let before = asked(&s3);
+    for _ in 0..2 {
+        let read = ask(&service, request("GET", &covered, &[("x-amz-meta-a", "1")])).await;
+        assert_eq!(read.status, 200);
+    }
+    assert_eq!(asked(&s3), before + 2);
+}
+
+#[tokio::test]
+async fn an_accepted_link_expires_and_its_visitors_are_asked_about() {
+    let s3 = s3().await;
+    s3.store().put(BUCKET, "a", "hello".into());
+    let host = host_of(&s3);
+    let maker = Maker { expires_in: Duration::from_secs(2), ..Maker::new(&host) };
+    let denied = Arc::new(AtomicUsize::new(0));
+    let may = Arc::clone(&denied);
+    let authorizer = Authorizer::new(move |_| {
+        let is_denied = may.load(Ordering::Relaxed) > 0;
+        async move { Ok(if is_denied { Access::Deny(Denial::forbidden()) } else { Access::Allow }) }
+    });
+    let service = proxy(from_cache(&s3).authorize(authorizer));
+    let link = maker.link("GET", "/media/a", &[]);
+    for _ in 0..2 {
+        assert_eq!(ask(&service, get(&link)).await.text(), "hello");
+    }
+    denied.store(1, Ordering::Relaxed);
+    assert_eq!(ask(&service, get(&link)).await.kind(), Some(ProxyErrorKind::Denied));
+    denied.store(0, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(ask(&service, get(&link)).await.kind(), Some(ProxyErrorKind::ExpiredLink));
+}
+
+#[test]
+fn links_answered_from_a_cache_need_one_and_credentials() {
+    let links = || PresignedRequests::new().unsigned(UnsignedRequests::Refused).answers(LinkAnswers::Cache);
+    let at = || Mount::builder(BucketName::parse(BUCKET).unwrap()).region(REGION).presigned(links());
+    let why = at().credentials(keys()).build().unwrap_err().to_string();
+    assert!(why.contains("give it a cache"), "{why}");
+    let cache = Cache::builder(1 << 20).build().unwrap();
+    let why = at().cache(&cache).build().unwrap_err().to_string();
+    assert!(why.contains("credentials"), "{why}");
 }

@@ -155,8 +155,11 @@ impl MountBuilder {
         auth: AuthScheme,
         origin: &S3Origin,
     ) -> Result<(), ConfigError> {
-        if self.presigned.is_none() {
-            return Ok(());
+        let Some(presigned) = &self.presigned else { return Ok(()) };
+        if presigned.answers_from_cache() && self.cache.is_none() {
+            let message =
+                "links are answered from the cache (answers), and the mount has none: give it a cache";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
         let is_in_path = || origin.signed_place(sample).is_ok_and(|place| !place.base_path.is_empty());
         let message = match (&self.bucket, auth) {

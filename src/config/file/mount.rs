@@ -11,7 +11,7 @@ use super::{
     terms, transport, writes,
 };
 use crate::{
-    config::{Mount, MountBuilder, PresignedRequests, UnsignedRequests},
+    config::{LinkAnswers, Mount, MountBuilder, PresignedRequests, UnsignedRequests},
     error::{ConfigError, ConfigErrorKind},
     object::{BucketName, InvalidBucketName},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, Cors, DeniedAnswer, ErrorFormat, Fallback},
@@ -114,7 +114,9 @@ fn set<T>(
 fn presigned(source: &Source<'_>, table: &PresignedTable) -> Result<PresignedRequests, ConfigError> {
     let unsigned = [("served", UnsignedRequests::Served), ("refused", UnsignedRequests::Refused)];
     let unsigned = source.choice("unsigned", table.unsigned.as_ref(), unsigned)?.unwrap_or_default();
-    let requests = PresignedRequests::new().allow_writes(table.writes).unsigned(unsigned);
+    let answers = [("s3", LinkAnswers::S3), ("cache", LinkAnswers::Cache)];
+    let answers = source.choice("answers", table.answers.as_ref(), answers)?.unwrap_or_default();
+    let requests = PresignedRequests::new().allow_writes(table.writes).unsigned(unsigned).answers(answers);
     Ok(match source.optional("host", table.host.as_ref())? {
         Some(host) => requests.host(host),
         None => requests,

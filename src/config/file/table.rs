@@ -84,6 +84,7 @@ pub(super) struct ReplicaTable {
 pub(super) struct PresignedTable {
     pub(super) writes: bool,
     pub(super) unsigned: Option<Text>,
+    pub(super) answers: Option<Text>,
     pub(super) host: Option<Text>,
 }
 
