@@ -53,6 +53,7 @@ mod config;
 #[cfg(feature = "policies")]
 pub mod policies;
 mod presign;
+mod site;
 mod fetch;
 mod relay;
 mod write;
@@ -87,6 +88,11 @@ pub mod encryption {
     pub use crate::terms::{
         CustomerKey, Encryption, InvalidCustomerKey, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn,
     };
+}
+
+/// Mounts as websites.
+pub mod website {
+    pub use crate::config::Website;
 }
 
 /// What clients may write.

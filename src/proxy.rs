@@ -1,14 +1,15 @@
 mod links;
 mod presigned;
 mod readiness;
+mod site;
 mod writes;
 
 use std::ops::ControlFlow;
 
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
-pub(crate) use self::links::LinkFetch;
 use self::readiness::Readiness;
+pub(crate) use self::{links::LinkFetch, site::Visit};
 use crate::{
     body::{ObjectBody, SendBuffer},
     cache::Invalidation,
@@ -43,6 +44,8 @@ pub(crate) enum Admission {
     /// With the request's body.
     Relay(Box<Relay>),
     Link(Box<LinkFetch>),
+    Visit(Box<Visit>),
+    VisitOrInner(Box<Visit>),
     /// With the request's body.
     Write(Box<Write>),
 }
@@ -141,6 +144,9 @@ impl Claimed<'_, '_> {
     }
 
     fn read<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
+        if let Some(site) = &self.mount.0.website {
+            return self.visit(request, method, site, finish);
+        }
         let named = match self.name(request) {
             Ok(named) => named,
             // The parameter, or the key, may be for the inner service.
@@ -341,6 +347,8 @@ mod tests {
             Admission::FetchOrInner(fetch) => format!("fetch {} or inner", fetch.key.as_str()),
             Admission::Relay(relay) => format!("relay {}", relay.link.key.as_str()),
             Admission::Link(_) => "link".to_owned(),
+            Admission::Visit(_) => "visit".to_owned(),
+            Admission::VisitOrInner(_) => "visit or inner".to_owned(),
             Admission::Write(write) => format!("write {}", write.key.as_str()),
         }
     }

@@ -7,6 +7,7 @@ mod links;
 mod origin;
 mod resilience;
 mod terms;
+mod website;
 mod writes;
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
-use super::{AccessRules, PresignedRequests, Replica, Writes};
+use super::{AccessRules, PresignedRequests, Replica, Website, Writes};
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
@@ -68,6 +69,7 @@ pub struct MountBuilder {
     access: AccessRules,
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
+    website: Option<Website>,
     terms: Terms,
 }
 
@@ -132,6 +134,7 @@ impl MountBuilder {
             access: AccessRules::default(),
             presigned: None,
             writes: None,
+            website: None,
             terms: Terms::default(),
         }
     }

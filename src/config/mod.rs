@@ -6,6 +6,7 @@ mod file;
 mod mount;
 mod presigned;
 mod replica;
+mod website;
 mod writes;
 
 #[cfg(feature = "toml")]
@@ -15,10 +16,12 @@ pub use self::{
     mount::{Mount, S3ProxyConfig},
     presigned::{LinkAnswers, PresignedRequests, UnsignedRequests},
     replica::{AbsentObject, Replica, ReplicaCache},
+    website::Website,
     writes::{Writers, Writes},
 };
 pub(crate) use self::{
     mount::{AccessRules, MountParts},
     presigned::PresignedPolicy,
+    website::{CleanUrls, SitePolicy},
     writes::{MAX_PUT, Overwrite, WritePolicy},
 };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{MountBuilder, PresignedPolicy, Replica, WritePolicy};
+use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
@@ -63,6 +63,8 @@ pub(crate) struct MountParts {
     pub(crate) presigned: Option<PresignedPolicy>,
     /// What clients may write.
     pub(crate) writes: Option<WritePolicy>,
+    /// Of a mount that is a website.
+    pub(crate) website: Option<SitePolicy>,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,

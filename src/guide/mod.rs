@@ -17,6 +17,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [websites] | index documents, folders, error pages |
 //! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
@@ -141,6 +142,12 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("websites.md")]
+///
+/// In the reference: [`Website`](crate::website::Website), [`MountBuilder::website`](crate::MountBuilder::website).
+pub mod websites {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("writes.md")]

@@ -16,6 +16,9 @@ use crate::{
     origin::{is_nominated, is_of_connection},
 };
 
+/// Where an object of a website is instead: for the mount, and not for clients.
+pub(crate) const WEBSITE_REDIRECT: HeaderName = HeaderName::from_static("x-amz-website-redirect-location");
+
 /// Selects the fields of S3 that clients see: those of the object itself, and those that the mount also allows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeaderPolicy {

@@ -25,5 +25,5 @@ pub(crate) use disposition::{apply_disposition, disposition_field};
 pub(crate) use downstream::keep_private;
 pub use error::ErrorFormat;
 pub(crate) use error::error_response;
-pub(crate) use headers::HeaderPolicy;
+pub(crate) use headers::{HeaderPolicy, WEBSITE_REDIRECT};
 pub(crate) use multipart::{Boundary, Multipart};

@@ -76,6 +76,12 @@ where
             Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body())),
             Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
             Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
+            Admission::Visit(visit) => ResponseFuture::fetch(visit.run()),
+            Admission::VisitOrInner(visit) => {
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                ResponseFuture::fetch_or_inner(visit.run(), inner, request)
+            }
             Admission::FetchOrInner(fetch) => {
                 // The service that was polled ready must be the one that is called; the clone takes its place.
                 let clone = self.inner.clone();

@@ -36,4 +36,5 @@ mod streaming;
 mod support;
 mod terms;
 mod transport;
+mod websites;
 mod writes;

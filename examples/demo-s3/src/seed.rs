@@ -6,6 +6,7 @@ use std::path::Path;
 /// Path below the folder, and content.
 const FILES: &[(&str, &[u8])] = &[
     ("index.html", include_bytes!("../assets/index.html")),
+    ("404.html", include_bytes!("../assets/404.html")),
     ("style.css", include_bytes!("../assets/style.css")),
     ("notes.txt", include_bytes!("../assets/notes.txt")),
     ("data/planets.json", include_bytes!("../assets/data/planets.json")),
@@ -14,6 +15,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("images/mark.svg", include_bytes!("../assets/images/mark.svg")),
     ("media/clock.webm", include_bytes!("../assets/media/clock.webm")),
     ("media/arpeggio.mp3", include_bytes!("../assets/media/arpeggio.mp3")),
+    ("docs/guide/index.html", include_bytes!("../assets/docs/guide/index.html")),
     ("docs/guide/start.html", include_bytes!("../assets/docs/guide/start.html")),
     ("odd names/ünïcödé + 100%.txt", ODD),
     ("odd names/a=b@c'(d)!.txt", ODD),

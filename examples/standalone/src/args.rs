@@ -157,6 +157,19 @@ pub(crate) struct SourceArgs {
     #[arg(long, requires = "source", help_heading = "What to serve")]
     pub(crate) presigned: bool,
 
+    /// Serve the mount as a website: the name of the index document of a folder; again for others, of which the first that exists
+    /// is served
+    #[arg(long, value_name = "NAME", requires = "source", help_heading = "What to serve")]
+    pub(crate) index: Vec<String>,
+
+    /// The page of the bucket for what is missing, below the prefix; the status stays 404
+    #[arg(long, value_name = "KEY", requires = "source", help_heading = "What to serve")]
+    pub(crate) not_found: Option<String>,
+
+    /// The page of an application that has its own paths, for browsers that navigate to what is missing
+    #[arg(long, value_name = "KEY", requires = "source", help_heading = "What to serve")]
+    pub(crate) single_page: Option<String>,
+
     /// What clients may do: read, or with read-write also PUT new objects and DELETE, under the rules that -o writes.KEY=VALUE
     /// sets. There is no log-in: say -o writes.writers=anybody if nobody else reaches the proxy
     #[arg(long, value_name = "ACCESS", value_enum, requires = "source", help_heading = "What to serve")]

@@ -42,6 +42,7 @@ impl Demo {
         settings.set_default("", "access_key_id", DEMO_ACCESS_KEY);
         settings.set_default("", "secret_access_key", DEMO_SECRET_KEY);
         settings.set_default("", "default_cache_control", "public, max-age=60");
+        settings.set_default("", "website.not_found", "404.html");
     }
 
     /// What to open and what to try at the URL of the proxy, and how a program of one's own reads the same bucket.
@@ -49,7 +50,7 @@ impl Demo {
         format!(
             "demo: an S3 server runs in this process, and the proxy in front of it\n\
              \n\
-             open   {url}/index.html   (a bucket has no index page: / is 404)\n\
+             open   {url}/   (a small website)\n\
              \n\
              try    curl -i {url}/notes.txt\n       \
              curl -i -r 0-99 {url}/media/clock.webm -o /dev/null -D -\n       \
@@ -81,7 +82,7 @@ mod tests {
         {
             assert!(greeting.contains(said), "{said} in {greeting}");
         }
-        assert!(greeting.contains("open   http://127.0.0.1:8080/index.html"), "{greeting}");
+        assert!(greeting.contains("open   http://127.0.0.1:8080/"), "{greeting}");
         for said in [BUCKET, REGION, DEMO_ACCESS_KEY, DEMO_SECRET_KEY] {
             assert!(EMBEDDING.contains(&format!("\"{said}\"")), "{said} in the guide");
         }

@@ -158,6 +158,8 @@ impl SourceArgs {
             ("--region", "region", &self.region),
             ("--connect-to", "connect_to", &self.connect_to),
             ("--expected-bucket-owner", "expected_bucket_owner", &self.expected_bucket_owner),
+            ("--not-found", "website.not_found", &self.not_found),
+            ("--single-page", "website.single_page", &self.single_page),
             ("--default-cache-control", "default_cache_control", &self.default_cache_control),
             ("--override-cache-control", "override_cache_control", &self.override_cache_control),
         ];
@@ -165,6 +167,7 @@ impl SourceArgs {
             ("--bucket-from-path", "buckets_from_path", &self.bucket_from_path),
             ("--forward-response-header", "forward_response_headers", &self.forward_response_header),
             ("--cors-origin", "cors.origins", &self.cors_origin),
+            ("--index", "website.index", &self.index),
         ];
         let switches = [
             ("--path-style", "path_style", self.path_style),

@@ -36,6 +36,7 @@ impl MountBuilder {
         }
         let path = MountPath::parse(&self.path)
             .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
+        let website = self.parse_website()?;
         let host = self.host.as_deref().map(parse_host).transpose()?;
         let keys = KeyMapping::new(&self.prefix, self.cache_bust_segment, self.dot_segments)
             .map_err(|why| ConfigError::invalid("the key prefix", &self.prefix, why))?;
@@ -99,7 +100,7 @@ impl MountBuilder {
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
-        let mount = |origin, source, cache, replica, presigned, writes, sets| {
+        let mount = |origin, source, cache, replica, presigned, writes, website, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
                 path: path.clone(),
@@ -119,6 +120,7 @@ impl MountBuilder {
                 access: self.access.clone(),
                 presigned,
                 writes,
+                website,
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
                 sets,
@@ -131,10 +133,10 @@ impl MountBuilder {
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, cache, None, None, None, Vec::new()))
+            (set.name.clone(), mount(origin, source, cache, None, None, None, None, Vec::new()))
         });
         let sets = sets.collect();
-        Ok(mount(origin, source, own, self.replica.clone(), presigned, writes, sets))
+        Ok(mount(origin, source, own, self.replica.clone(), presigned, writes, website, sets))
     }
 
     fn own_credentials(&self) -> Result<CredentialsSource, ConfigError> {

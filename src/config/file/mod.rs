@@ -13,6 +13,7 @@ mod table;
 mod terms;
 mod transport;
 mod unknown_key;
+mod website;
 mod writes;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     links, resilience,
     source::Source,
     table::{CacheControlRuleTable, CorsTable, MountTable, PresignedTable, Text},
-    terms, transport, writes,
+    terms, transport, website, writes,
 };
 use crate::{
     config::{LinkAnswers, Mount, MountBuilder, PresignedRequests, UnsignedRequests},
@@ -86,6 +86,7 @@ pub(super) fn read(
     let builder = links::of_mount(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
     let builder = writes::of_mount(source, table, builder)?;
+    let builder = website::of_mount(source, table, builder)?;
     let presigned = table.presigned.as_ref().map(|table| presigned(source, table.get_ref())).transpose()?;
     let signs_nothing = presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);
     let builder = set(builder, presigned, MountBuilder::presigned);

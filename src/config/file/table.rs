@@ -90,6 +90,16 @@ pub(super) struct PresignedTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct WebsiteTable {
+    pub(super) index: Option<Vec<Text>>,
+    pub(super) clean_urls: bool,
+    pub(super) single_page: Option<Text>,
+    pub(super) not_found: Option<Text>,
+    pub(super) errors: BTreeMap<String, Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct WritesTable {
     pub(super) below: Option<Text>,
     pub(super) max_size: Option<Spanned<ByteSize>>,
@@ -176,6 +186,7 @@ pub(super) struct MountTable {
     pub(super) replica: Option<Spanned<ReplicaTable>>,
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
+    pub(super) website: Option<Spanned<WebsiteTable>>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

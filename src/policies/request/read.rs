@@ -4,7 +4,7 @@ use http::Method;
 
 use super::PolicyRequest;
 use crate::{
-    config::UnsignedRequests,
+    config::{MountParts, UnsignedRequests},
     credentials::{RoleArn, Signing},
     error::{ConfigError, ConfigErrorKind},
     policies::{
@@ -71,7 +71,7 @@ impl PolicyRequest {
                 VersionPolicy::Honoured => Versions::Read,
                 VersionPolicy::Ignored => Versions::Ignored,
             },
-            listing: match self.listing.unwrap_or(parts.answers.denied == DeniedAnswer::Auto) {
+            listing: match self.listing.unwrap_or(tells_missing(parts)) {
                 true => Listing::Needed,
                 false => Listing::NotNeeded,
             },
@@ -238,4 +238,9 @@ fn literal(prefix: &str, dialect: PolicyDialect) -> Result<String, ConfigError> 
         );
         ConfigError::new(ConfigErrorKind::InvalidValue, message)
     })
+}
+
+/// Whether the mount tells what is missing from what is denied.
+fn tells_missing(parts: &MountParts) -> bool {
+    parts.answers.denied == DeniedAnswer::Auto || parts.website.is_some()
 }

@@ -1,0 +1,29 @@
+//! The mount as a website.
+
+use super::MountBuilder;
+use crate::{
+    config::{SitePolicy, Website},
+    error::{ConfigError, ConfigErrorKind},
+    response::{Fallback, WEBSITE_REDIRECT},
+};
+
+/// # Websites
+impl MountBuilder {
+    /// Serves the mount as a website: index documents, redirects to folders, pages for what is missing.
+    pub fn website(mut self, website: Website) -> Self {
+        self.website = Some(website);
+        self
+    }
+
+    pub(super) fn parse_website(&mut self) -> Result<Option<SitePolicy>, ConfigError> {
+        let Some(website) = &self.website else { return Ok(None) };
+        let site = website.check()?;
+        if self.answers.fallback == Fallback::Inner && site.answers_missing() {
+            let message = "what is missing goes to the inner service (fallback), and to a page of the bucket (not_found, \
+                           single_page): leave out one of them";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        self.forwarded_headers.push(WEBSITE_REDIRECT.as_str().to_owned());
+        Ok(Some(site))
+    }
+}

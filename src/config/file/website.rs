@@ -1,0 +1,43 @@
+//! The mount as a website: the table `[mount.website]`.
+
+use super::{
+    source::Source,
+    table::{MountTable, WebsiteTable},
+};
+use crate::{
+    config::{MountBuilder, Website},
+    error::{ConfigError, ConfigErrorKind},
+};
+
+pub(super) fn of_mount(
+    source: &Source<'_>,
+    table: &MountTable,
+    builder: MountBuilder,
+) -> Result<MountBuilder, ConfigError> {
+    Ok(match &table.website {
+        Some(table) => builder.website(website(source, table.get_ref())?),
+        None => builder,
+    })
+}
+
+fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigError> {
+    let WebsiteTable { index, clean_urls, single_page, not_found, errors } = table;
+    let mut website = Website::new().clean_urls(*clean_urls);
+    if let Some(names) = index {
+        website = website.index(source.list("index", names)?);
+    }
+    if let Some(key) = source.optional("single_page", single_page.as_ref())? {
+        website = website.single_page(key);
+    }
+    if let Some(key) = source.optional("not_found", not_found.as_ref())? {
+        website = website.not_found(key);
+    }
+    for (status, key) in errors {
+        let number = status.parse().map_err(|_| {
+            let message = format!("errors: {status:?} must be a status from 400 to 599");
+            source.error(ConfigErrorKind::InvalidValue, key.span(), message)
+        })?;
+        website = website.error_document(number, source.value("errors", key)?);
+    }
+    Ok(website)
+}

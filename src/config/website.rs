@@ -1,0 +1,148 @@
+use http::StatusCode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    error::{ConfigError, ConfigErrorKind},
+    object::ObjectKey,
+};
+
+/// A mount as a website: paths that name no object lead to index documents, and what is missing to pages of the bucket.
+///
+/// ```
+/// use tower_s3_proxy::{BucketName, Mount, website::Website};
+///
+/// let site = Website::new().clean_urls(true).not_found("404.html");
+/// let mount = Mount::builder(BucketName::parse("studio-site")?).region("us-west-2").website(site);
+/// # let _ = mount;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// See the [guide](crate::guide::websites).
+#[must_use = "it does nothing before `MountBuilder::website`"]
+#[derive(Debug, Clone)]
+pub struct Website {
+    index: Vec<String>,
+    clean_urls: bool,
+    single_page: Option<String>,
+    errors: Vec<(u16, String)>,
+}
+
+/// The same, checked. Keys are as in a path: encoded, and without the mount's prefix.
+#[derive(Debug)]
+pub(crate) struct SitePolicy {
+    pub(crate) index: Vec<String>,
+    pub(crate) clean_urls: CleanUrls,
+    pub(crate) single_page: Option<String>,
+    errors: Vec<(StatusCode, String)>,
+}
+
+/// Whether `/about` is `about.html`, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CleanUrls {
+    Yes,
+    No,
+}
+
+// === impl Website ===
+
+impl Website {
+    /// A site whose folders have `index.html`.
+    pub fn new() -> Self {
+        Self {
+            index: vec!["index.html".to_owned()],
+            clean_urls: false,
+            single_page: None,
+            errors: Vec::new(),
+        }
+    }
+
+    /// The names of index documents, of which the first that exists is served for a path that ends with a slash; `index.html`
+    /// without this call.
+    pub fn index<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.index = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Serves `about.html` for `/about`, if there is no object `about`.
+    pub fn clean_urls(mut self, on: bool) -> Self {
+        self.clean_urls = on;
+        self
+    }
+
+    /// The page that browsers get for every path without an object when they navigate, with status 200: that of an application
+    /// which has its own paths. Pictures, scripts and the like that are missing are still missing.
+    pub fn single_page(mut self, key: impl Into<String>) -> Self {
+        self.single_page = Some(key.into());
+        self
+    }
+
+    /// The page for what is missing; its status stays 404.
+    pub fn not_found(self, key: impl Into<String>) -> Self {
+        self.error_document(404, key)
+    }
+
+    /// The page of the bucket for responses of this status, from 400 to 599. The status stays.
+    pub fn error_document(mut self, status: u16, key: impl Into<String>) -> Self {
+        self.errors.push((status, key.into()));
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<SitePolicy, ConfigError> {
+        let index = self.index.iter().map(|name| match name.contains('/') {
+            false => in_path("the index document", name),
+            true => Err(ConfigError::invalid("the index document", name, "must be a name without a slash")),
+        });
+        let errors = self.errors.iter().map(|(status, key)| {
+            let known = StatusCode::from_u16(*status).ok();
+            let known = known.filter(|status| status.is_client_error() || status.is_server_error());
+            let known = known.ok_or_else(|| {
+                let message = format!("an error document for the status {status}: give one from 400 to 599");
+                ConfigError::new(ConfigErrorKind::InvalidValue, message)
+            })?;
+            Ok((known, in_path("the error document", key)?))
+        });
+        let single_page =
+            self.single_page.as_deref().map(|key| in_path("the single page", key)).transpose()?;
+        Ok(SitePolicy {
+            index: index.collect::<Result<_, _>>()?,
+            clean_urls: if self.clean_urls { CleanUrls::Yes } else { CleanUrls::No },
+            single_page,
+            errors: errors.collect::<Result<_, ConfigError>>()?,
+        })
+    }
+}
+
+impl Default for Website {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A key as a path has it.
+fn in_path(what: &str, key: &str) -> Result<String, ConfigError> {
+    const PATH: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+    let proper = !key.starts_with('/') && !key.ends_with('/') && ObjectKey::new(key).is_ok();
+    match proper {
+        true => Ok(utf8_percent_encode(key, PATH).to_string()),
+        false => Err(ConfigError::invalid(
+            what,
+            key,
+            "must be a key, behind the mount's prefix and without a slash at either end",
+        )),
+    }
+}
+
+// === impl SitePolicy ===
+
+impl SitePolicy {
+    /// Whether the bucket has a page for what is missing.
+    pub(crate) fn answers_missing(&self) -> bool {
+        self.single_page.is_some() || self.error_document(StatusCode::NOT_FOUND).is_some()
+    }
+
+    /// The page for a status.
+    pub(crate) fn error_document(&self, status: StatusCode) -> Option<&str> {
+        self.errors.iter().find(|(known, _)| *known == status).map(|(_, key)| key.as_str())
+    }
+}

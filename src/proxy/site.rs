@@ -1,0 +1,219 @@
+//! Requests for the pages of a website.
+
+use std::collections::VecDeque;
+
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+};
+
+use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
+use crate::{
+    body::ObjectBody,
+    config::{Mount, SitePolicy},
+    error::{ProxyError, ProxyErrorKind},
+    fetch::{Asks, Fetch, FetchFuture, Finish, Wanted},
+    object::Edition,
+    request::{Query, ReadMethod, ReadRequest},
+    response::{Fallback, WEBSITE_REDIRECT},
+    site::{Aim, Candidate, plan},
+};
+
+/// A request for a page: the objects that it can mean are asked for one after the other, until one exists.
+pub(crate) struct Visit {
+    /// The one with the site.
+    mount: Mount,
+    /// The one whose credentials read.
+    reader: Mount,
+    /// Without its body.
+    request: Request<()>,
+    method: ReadMethod,
+    /// The path behind the mount's.
+    rest: String,
+    query: Query,
+    candidates: VecDeque<Candidate>,
+    finish: Finish,
+}
+
+// === impl Claimed ===
+
+impl Claimed<'_, '_> {
+    /// The outcome of a read on a mount that is a website.
+    pub(super) fn visit<B>(
+        &self,
+        request: &Request<B>,
+        method: ReadMethod,
+        site: &SitePolicy,
+        finish: Finish,
+    ) -> Admission {
+        let query = Query::parse(request.uri().query(), self.mount.0.query).map_err(ProxyErrorKind::from);
+        let query = match query.and_then(|query| refuse_customer_key(request.headers()).map(|()| query)) {
+            Ok(query) => query,
+            Err(_) if self.falls_back() => return Admission::NotOurs,
+            Err(kind) => {
+                let response = self.mount.error_response(ProxyError::new(kind), method, None);
+                return Admission::Answered(finish.apply(response));
+            }
+        };
+        let reader = match self.mount.select(request) {
+            Ok(reader) => reader.clone(),
+            Err(failure) => {
+                let response = self.mount.error_response(failure.error, method, None);
+                return Admission::Answered(finish.apply(response));
+            }
+        };
+        let (mount, rest) = (self.mount.clone(), self.rest.to_owned());
+        let candidates = plan(site, request.uri().path(), self.rest, request.headers()).into();
+        let request = Request::from_parts(head_of(request), ());
+        let mut visit = Visit { mount, reader, request, method, rest, query, candidates, finish };
+        if let Some(response) = visit.recall() {
+            return Admission::Answered(std::mem::take(&mut visit.finish).apply(response));
+        }
+        match self.mount.0.answers.fallback {
+            Fallback::None => Admission::Visit(Box::new(visit)),
+            Fallback::Inner => Admission::VisitOrInner(Box::new(visit)),
+        }
+    }
+}
+
+// === impl Visit ===
+
+impl Visit {
+    pub(crate) fn run(self: Box<Self>) -> FetchFuture {
+        Box::pin(self.respond())
+    }
+
+    /// What the cache has of the first candidate, if that is the response.
+    fn recall(&self) -> Option<Response<ObjectBody>> {
+        let candidate = self.candidates.front().filter(|candidate| candidate.aim == Aim::Serve)?;
+        let fetch = self.fetch(candidate).ok()?;
+        if fetch.gate.is_some() || fetch.may_redirect() {
+            return None;
+        }
+        let is_page = |response: &Response<ObjectBody>| {
+            !is_missing(response) && !response.headers().contains_key(&WEBSITE_REDIRECT)
+        };
+        fetch.recall().filter(is_page)
+    }
+
+    async fn respond(mut self: Box<Self>) -> Response<ObjectBody> {
+        let finish = std::mem::take(&mut self.finish);
+        let response = self.find().await;
+        finish.apply(self.dress(response).await)
+    }
+
+    /// The response to the first candidate that exists, or that S3 gives trouble with.
+    async fn find(&mut self) -> Response<ObjectBody> {
+        let mut missing = None;
+        while let Some(candidate) = self.candidates.pop_front() {
+            let response = match self.fetch(&candidate) {
+                Ok(fetch) => fetch.run().await,
+                Err(kind) => self.error(kind),
+            };
+            if is_missing(&response) {
+                // What the client asked for itself is what is missing.
+                missing.get_or_insert(response);
+                continue;
+            }
+            return match candidate.aim {
+                Aim::AddSlash if response.status().is_success() => self.add_slash(),
+                Aim::AddSlash | Aim::Serve => response,
+            };
+        }
+        missing.unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
+    }
+
+    fn fetch(&self, candidate: &Candidate) -> Result<Fetch, ProxyErrorKind> {
+        let (bucket, key, bust) = self.mount.name(&candidate.rest, &self.request)?;
+        // What the query says is of the object that the path names.
+        let is_own = candidate.rest == self.rest;
+        let Query { version, disposition } = self.query.clone();
+        let (version, disposition) = if is_own { (version, disposition) } else { (None, None) };
+        let read = match candidate.aim {
+            Aim::Serve => ReadRequest::new(self.method, self.request.headers()),
+            Aim::AddSlash => ReadRequest::new(ReadMethod::Head, &HeaderMap::new()),
+        };
+        let mount = self.reader.clone();
+        let asks = Asks::new(&mount, self.request.headers());
+        let gate = self.mount.gate(|| head_of(&self.request));
+        let (wanted, edition) = (Wanted { read, disposition, asks }, Edition { version, bust });
+        Ok(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
+    }
+
+    fn error(&self, kind: ProxyErrorKind) -> Response<ObjectBody> {
+        self.mount.error_response(ProxyError::new(kind), self.method, None)
+    }
+
+    /// A folder whose path lacks its slash. The redirect is relative: it holds wherever the service is nested, and leads to no
+    /// other host.
+    fn add_slash(&self) -> Response<ObjectBody> {
+        let uri = self.request.uri();
+        let name = uri.path().rsplit('/').next().unwrap_or_default();
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        redirect(StatusCode::PERMANENT_REDIRECT, &format!("./{name}/{query}"))
+            .unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
+    }
+
+    /// Makes a redirect of an object that names another place, and gives an error its page.
+    async fn dress(&self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+        if let Some(place) = response.headers_mut().remove(&WEBSITE_REDIRECT)
+            && response.status().is_success()
+        {
+            return self.elsewhere(&place).unwrap_or(response);
+        }
+        let page = self.mount.0.website.as_ref().and_then(|site| site.error_document(response.status()));
+        // A denial has the words of the function that denies.
+        let error = response.extensions().get::<ProxyError>();
+        let is_ours = error.is_some_and(|error| error.kind() != ProxyErrorKind::Denied);
+        let Some(page) = page.filter(|_| is_ours) else { return response };
+        let Some(page) = self.page(page).await else { return response };
+        let (mut head, _) = response.into_parts();
+        let (of_page, body) = page.into_parts();
+        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            match of_page.headers.get(&name) {
+                Some(value) => drop(head.headers.insert(name, value.clone())),
+                None => drop(head.headers.remove(&name)),
+            }
+        }
+        Response::from_parts(head, body)
+    }
+
+    /// A page of the bucket, whole; `None` if it can't be had. Nobody is asked about it: it is for those who may have nothing.
+    async fn page(&self, rest: &str) -> Option<Response<ObjectBody>> {
+        let (bucket, key, _) = self.mount.name(rest, &self.request).ok()?;
+        let read = ReadRequest::new(self.method, &HeaderMap::new());
+        let wanted = Wanted { read, disposition: None, asks: Asks::default() };
+        let (mount, edition) = (self.reader.clone(), Edition { version: None, bust: None });
+        let fetch = Fetch { mount, bucket, key, edition, wanted, gate: None, finish: Finish::default() };
+        let response = fetch.run().await;
+        (response.status() == StatusCode::OK).then_some(response)
+    }
+
+    /// S3's own kind of redirect: to a URL, or to another key of the bucket, with a slash in front ([S3 user guide, "Configuring a
+    /// webpage redirect"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html)).
+    fn elsewhere(&self, place: &HeaderValue) -> Option<Response<ObjectBody>> {
+        let place = place.to_str().ok()?;
+        let location = match place.strip_prefix('/') {
+            Some(key) if !key.starts_with('/') => format!("{}{key}", self.up()),
+            Some(_) => return None,
+            None if place.starts_with("https://") || place.starts_with("http://") => place.to_owned(),
+            None => return None,
+        };
+        redirect(StatusCode::MOVED_PERMANENTLY, &location)
+    }
+
+    /// From the request's path to that of the mount.
+    fn up(&self) -> String {
+        match self.rest.matches('/').count() {
+            0 => "./".to_owned(),
+            depth => "../".repeat(depth),
+        }
+    }
+}
+
+fn redirect(status: StatusCode, location: &str) -> Option<Response<ObjectBody>> {
+    let mut response = Response::new(ObjectBody::Empty);
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).ok()?);
+    Some(response)
+}

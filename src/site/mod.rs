@@ -1,0 +1,5 @@
+//! Which objects a path of a website can mean, one after the other. Pure.
+
+mod plan;
+
+pub(crate) use self::plan::{Aim, Candidate, plan};

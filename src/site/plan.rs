@@ -1,0 +1,124 @@
+use http::{HeaderMap, HeaderName, header::ACCEPT};
+
+use crate::config::{CleanUrls, SitePolicy};
+
+/// An object that a path can mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// What the path would be, as it comes: encoded, and behind the mount's own.
+    pub(crate) rest: String,
+    pub(crate) aim: Aim,
+}
+
+/// What becomes of a candidate that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// It is the response.
+    Serve,
+    /// It is the index document of a folder whose path lacks its slash.
+    AddSlash,
+}
+
+/// The objects that a path can mean, in the order in which they are asked for. `rest` is what of it is behind the mount's.
+pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &HeaderMap) -> Vec<Candidate> {
+    let serve = |rest: String| Candidate { rest, aim: Aim::Serve };
+    let mut candidates = Vec::with_capacity(2);
+    if rest.is_empty() || rest.ends_with('/') {
+        // The mount's own path can lack its slash.
+        let aim = if path.ends_with('/') { Aim::Serve } else { Aim::AddSlash };
+        candidates.extend(policy.index.iter().map(|name| Candidate { rest: format!("{rest}{name}"), aim }));
+    } else {
+        candidates.push(serve(rest.to_owned()));
+        let has_extension = rest.rsplit('/').next().is_some_and(|name| name.ends_with(".html"));
+        if policy.clean_urls == CleanUrls::Yes && !has_extension {
+            candidates.push(serve(format!("{rest}.html")));
+        }
+        let indices = policy.index.iter().map(|name| format!("{rest}/{name}"));
+        candidates.extend(indices.map(|rest| Candidate { rest, aim: Aim::AddSlash }));
+    }
+    if let Some(page) = &policy.single_page
+        && navigates(headers)
+    {
+        candidates.push(serve(page.clone()));
+    }
+    candidates
+}
+
+/// Whether a browser asks for a page, and not for a part of one.
+///
+/// Browsers say so by `Sec-Fetch-Mode` (W3C, "Fetch Metadata Request Headers"), but not over plain HTTP; else by `Accept`, in which
+/// only a navigation names HTML.
+fn navigates(headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match text(&SEC_FETCH_MODE) {
+        Some(mode) => mode.eq_ignore_ascii_case("navigate"),
+        None => text(&ACCEPT).is_some_and(|accept| {
+            let types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+            types.into_iter().any(|name| name.eq_ignore_ascii_case("text/html"))
+        }),
+    }
+}
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::{BucketName, Mount, website::Website};
+
+    fn told(site: Website, rest: &str, fields: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mount = Mount::builder(BucketName::parse("media").unwrap()).region("us-west-2").anonymous();
+        let mount = mount.website(site).build().unwrap();
+        let headers = fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let path = format!("/{rest}");
+        let candidates = plan(mount.0.website.as_ref().unwrap(), &path, rest, &headers.collect());
+        let told = candidates.into_iter().map(|Candidate { rest, aim }| match aim {
+            Aim::Serve => rest,
+            Aim::AddSlash => format!("{rest} -> /"),
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_path_means_an_object_a_page_or_a_folder() {
+        let plain = || Website::new();
+        let full =
+            || Website::new().index(["index.html", "default.htm"]).clean_urls(true).single_page("app.html");
+        for (site, rest, expected) in [
+            (plain(), "", &["index.html"][..]),
+            (plain(), "docs/", &["docs/index.html"]),
+            (plain(), "docs", &["docs", "docs/index.html -> /"]),
+            (plain(), "a%20b/c", &["a%20b/c", "a%20b/c/index.html -> /"]),
+            (full(), "", &["index.html", "default.htm"]),
+            (full(), "a", &["a", "a.html", "a/index.html -> /", "a/default.htm -> /"]),
+            (full(), "a.html", &["a.html", "a.html/index.html -> /", "a.html/default.htm -> /"]),
+            (Website::new().index(["ünï.html"]), "", &["%C3%BCn%C3%AF.html"]),
+            (Website::new().index(Vec::<String>::new()), "a", &["a"]),
+            (Website::new().index(Vec::<String>::new()), "a/", &[]),
+        ] {
+            assert_eq!(told(site, rest, &[]), expected, "{rest}");
+        }
+    }
+
+    #[test]
+    fn the_single_page_is_for_navigations() {
+        let html = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (fields, is_one) in [
+            (&[("sec-fetch-mode", "navigate")][..], true),
+            (&[("sec-fetch-mode", "no-cors"), ("accept", html)], false),
+            (&[("sec-fetch-mode", "cors"), ("accept", "*/*")], false),
+            (&[("accept", html)], true),
+            (&[("accept", "image/avif,image/webp,*/*")], false),
+            (&[("accept", "text/html-sandboxed")], false),
+            (&[], false),
+        ] {
+            let site = Website::new().index(Vec::<String>::new()).single_page("app.html");
+            let expected = if is_one { vec!["a/b", "app.html"] } else { vec!["a/b"] };
+            assert_eq!(told(site, "a/b", fields), expected, "{fields:?}");
+        }
+    }
+}
