@@ -92,7 +92,7 @@ pub mod encryption {
 
 /// Mounts as websites.
 pub mod website {
-    pub use crate::config::Website;
+    pub use crate::config::{Precompressed, Website};
 }
 
 /// What clients may write.

@@ -16,7 +16,7 @@ pub use self::{
     mount::{Mount, S3ProxyConfig},
     presigned::{LinkAnswers, PresignedRequests, UnsignedRequests},
     replica::{AbsentObject, Replica, ReplicaCache},
-    website::Website,
+    website::{Precompressed, Website},
     writes::{Writers, Writes},
 };
 pub(crate) use self::{

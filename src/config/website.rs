@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::ObjectKey,
+    request::Coding,
 };
 
 /// A mount as a website: paths that name no object lead to index documents, and what is missing to pages of the bucket.
@@ -25,6 +26,19 @@ pub struct Website {
     clean_urls: bool,
     single_page: Option<String>,
     errors: Vec<(u16, String)>,
+    precompressed: Vec<Precompressed>,
+}
+
+/// A coding in which a site has its files beside themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precompressed {
+    /// `app.js.br`.
+    Brotli,
+    /// `app.js.zst`.
+    Zstd,
+    /// `app.js.gz`.
+    Gzip,
 }
 
 /// The same, checked. Keys are as in a path: encoded, and without the mount's prefix.
@@ -34,6 +48,8 @@ pub(crate) struct SitePolicy {
     pub(crate) clean_urls: CleanUrls,
     pub(crate) single_page: Option<String>,
     errors: Vec<(StatusCode, String)>,
+    /// In the order in which they are preferred.
+    pub(crate) codings: Vec<Coding>,
 }
 
 /// Whether `/about` is `about.html`, too.
@@ -53,6 +69,7 @@ impl Website {
             clean_urls: false,
             single_page: None,
             errors: Vec::new(),
+            precompressed: Vec::new(),
         }
     }
 
@@ -87,6 +104,14 @@ impl Website {
         self
     }
 
+    /// Serves `app.js.br`, `app.js.zst` or `app.js.gz` for `/app.js` to clients that take that coding (`Accept-Encoding`), with the
+    /// type of `app.js`. Of those that a client likes as much, the one that is named first here comes first. It needs a cache,
+    /// which remembers what there is not. Types that are compressed already are not looked for.
+    pub fn precompressed(mut self, codings: impl IntoIterator<Item = Precompressed>) -> Self {
+        self.precompressed = codings.into_iter().collect();
+        self
+    }
+
     pub(super) fn check(&self) -> Result<SitePolicy, ConfigError> {
         let index = self.index.iter().map(|name| match name.contains('/') {
             false => in_path("the index document", name),
@@ -108,6 +133,7 @@ impl Website {
             clean_urls: if self.clean_urls { CleanUrls::Yes } else { CleanUrls::No },
             single_page,
             errors: errors.collect::<Result<_, ConfigError>>()?,
+            codings: self.precompressed.iter().map(|coding| coding.coding()).collect(),
         })
     }
 }
@@ -115,6 +141,18 @@ impl Website {
 impl Default for Website {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+// === impl Precompressed ===
+
+impl Precompressed {
+    fn coding(self) -> Coding {
+        match self {
+            Self::Brotli => Coding::Brotli,
+            Self::Zstd => Coding::Zstd,
+            Self::Gzip => Coding::Gzip,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY},
 };
 
 use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
@@ -14,9 +14,9 @@ use crate::{
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Fetch, FetchFuture, Finish, Wanted},
     object::Edition,
-    request::{Query, ReadMethod, ReadRequest},
+    request::{Coding, Query, ReadMethod, ReadRequest, is_compressible},
     response::{Fallback, WEBSITE_REDIRECT},
-    site::{Aim, Candidate, plan},
+    site::{Aim, Candidate, Form, plan},
 };
 
 /// A request for a page: the objects that it can mean are asked for one after the other, until one exists.
@@ -66,6 +66,7 @@ impl Claimed<'_, '_> {
         let candidates = plan(site, request.uri().path(), self.rest, request.headers()).into();
         let request = Request::from_parts(head_of(request), ());
         let mut visit = Visit { mount, reader, request, method, rest, query, candidates, finish };
+        visit.expand();
         if let Some(response) = visit.recall() {
             return Admission::Answered(std::mem::take(&mut visit.finish).apply(response));
         }
@@ -84,16 +85,63 @@ impl Visit {
     }
 
     /// What the cache has of the first candidate, if that is the response.
-    fn recall(&self) -> Option<Response<ObjectBody>> {
-        let candidate = self.candidates.front().filter(|candidate| candidate.aim == Aim::Serve)?;
-        let fetch = self.fetch(candidate).ok()?;
-        if fetch.gate.is_some() || fetch.may_redirect() {
-            return None;
+    fn recall(&mut self) -> Option<Response<ObjectBody>> {
+        loop {
+            let candidate = self.candidates.front().filter(|candidate| candidate.aim == Aim::Serve)?;
+            let fetch = self.fetch(candidate).ok()?;
+            if fetch.gate.is_some() || fetch.may_redirect() {
+                return None;
+            }
+            let response = fetch.recall()?;
+            match (is_missing(&response), candidate.form) {
+                (true, Form::Coded(_)) => drop(self.candidates.pop_front()),
+                (false, _) if !response.headers().contains_key(&WEBSITE_REDIRECT) => {
+                    return Some(self.in_form(candidate, response));
+                }
+                _ => return None,
+            }
         }
-        let is_page = |response: &Response<ObjectBody>| {
-            !is_missing(response) && !response.headers().contains_key(&WEBSITE_REDIRECT)
+    }
+
+    /// Puts the codings of the first candidate before it, if it may have any.
+    fn expand(&mut self) {
+        let Some(site) = self.mount.0.website.as_ref().filter(|site| !site.codings.is_empty()) else {
+            return;
         };
-        fetch.recall().filter(is_page)
+        let is_open = |candidate: &&Candidate| (candidate.aim, candidate.form) == (Aim::Serve, Form::Plain);
+        let Some(first) = self.candidates.front().filter(is_open) else { return };
+        let named = self.mount.name(&first.rest, &self.request).ok();
+        let content_type = named.and_then(|(_, key, _)| self.mount.0.content_types.apply(&key, None));
+        if !content_type.as_ref().is_some_and(is_compressible) {
+            return;
+        }
+        let codings = Coding::accepted(self.request.headers(), &site.codings);
+        if let Some(first) = self.candidates.pop_front() {
+            for form in first.in_forms(&codings).rev() {
+                self.candidates.push_front(form);
+            }
+        }
+    }
+
+    /// Tells of the form in which a candidate is stored.
+    fn in_form(&self, candidate: &Candidate, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+        let status = response.status();
+        let is_object = status.is_success() || status == StatusCode::NOT_MODIFIED;
+        if candidate.form == Form::Plain || !is_object {
+            return response;
+        }
+        let headers = response.headers_mut();
+        headers.append(VARY, const { HeaderValue::from_static("Accept-Encoding") });
+        if let Form::Coded(coding) = candidate.form
+            && status.is_success()
+            && let Ok((_, key, _)) = self.mount.name(candidate.asked(), &self.request)
+        {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+            if let Some(content_type) = self.mount.0.content_types.apply(&key, None) {
+                headers.insert(CONTENT_TYPE, content_type);
+            }
+        }
+        response
     }
 
     async fn respond(mut self: Box<Self>) -> Response<ObjectBody> {
@@ -105,19 +153,23 @@ impl Visit {
     /// The response to the first candidate that exists, or that S3 gives trouble with.
     async fn find(&mut self) -> Response<ObjectBody> {
         let mut missing = None;
-        while let Some(candidate) = self.candidates.pop_front() {
+        loop {
+            self.expand();
+            let Some(candidate) = self.candidates.pop_front() else { break };
             let response = match self.fetch(&candidate) {
                 Ok(fetch) => fetch.run().await,
                 Err(kind) => self.error(kind),
             };
             if is_missing(&response) {
                 // What the client asked for itself is what is missing.
-                missing.get_or_insert(response);
+                if !matches!(candidate.form, Form::Coded(_)) {
+                    missing.get_or_insert(response);
+                }
                 continue;
             }
             return match candidate.aim {
                 Aim::AddSlash if response.status().is_success() => self.add_slash(),
-                Aim::AddSlash | Aim::Serve => response,
+                Aim::AddSlash | Aim::Serve => self.in_form(&candidate, response),
             };
         }
         missing.unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
@@ -126,7 +178,7 @@ impl Visit {
     fn fetch(&self, candidate: &Candidate) -> Result<Fetch, ProxyErrorKind> {
         let (bucket, key, bust) = self.mount.name(&candidate.rest, &self.request)?;
         // What the query says is of the object that the path names.
-        let is_own = candidate.rest == self.rest;
+        let is_own = candidate.asked() == self.rest;
         let Query { version, disposition } = self.query.clone();
         let (version, disposition) = if is_own { (version, disposition) } else { (None, None) };
         let read = match candidate.aim {

@@ -1,5 +1,6 @@
 //! What does the client ask of the object? Pure.
 
+mod coding;
 mod conditions;
 mod disposition;
 mod query;
@@ -8,6 +9,7 @@ mod range;
 mod read;
 mod signed_url;
 
+pub(crate) use coding::{Coding, is_compressible};
 pub(crate) use conditions::{Conditions, ForS3, IfRange, Verdict};
 pub(crate) use disposition::{Disposition, DispositionKind, DownloadName};
 pub(crate) use query::{DownloadPolicy, Query, QueryPolicy, VersionPolicy};

@@ -2,4 +2,4 @@
 
 mod plan;
 
-pub(crate) use self::plan::{Aim, Candidate, plan};
+pub(crate) use self::plan::{Aim, Candidate, Form, plan};

@@ -1,6 +1,9 @@
 use http::{HeaderMap, HeaderName, header::ACCEPT};
 
-use crate::config::{CleanUrls, SitePolicy};
+use crate::{
+    config::{CleanUrls, SitePolicy},
+    request::Coding,
+};
 
 /// An object that a path can mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +11,18 @@ pub(crate) struct Candidate {
     /// What the path would be, as it comes: encoded, and behind the mount's own.
     pub(crate) rest: String,
     pub(crate) aim: Aim,
+    pub(crate) form: Form,
+}
+
+/// In which form the object is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As it is, and it was not looked for in others.
+    Plain,
+    /// In a coding that the client takes, beside itself.
+    Coded(Coding),
+    /// As it is, since it is in no coding that the client takes.
+    NotCoded,
 }
 
 /// What becomes of a candidate that exists.
@@ -21,12 +36,13 @@ pub(crate) enum Aim {
 
 /// The objects that a path can mean, in the order in which they are asked for. `rest` is what of it is behind the mount's.
 pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &HeaderMap) -> Vec<Candidate> {
-    let serve = |rest: String| Candidate { rest, aim: Aim::Serve };
+    let candidate = |rest: String, aim| Candidate { rest, aim, form: Form::Plain };
+    let serve = |rest: String| candidate(rest, Aim::Serve);
     let mut candidates = Vec::with_capacity(2);
     if rest.is_empty() || rest.ends_with('/') {
         // The mount's own path can lack its slash.
         let aim = if path.ends_with('/') { Aim::Serve } else { Aim::AddSlash };
-        candidates.extend(policy.index.iter().map(|name| Candidate { rest: format!("{rest}{name}"), aim }));
+        candidates.extend(policy.index.iter().map(|name| candidate(format!("{rest}{name}"), aim)));
     } else {
         candidates.push(serve(rest.to_owned()));
         let has_extension = rest.rsplit('/').next().is_some_and(|name| name.ends_with(".html"));
@@ -34,7 +50,7 @@ pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &Header
             candidates.push(serve(format!("{rest}.html")));
         }
         let indices = policy.index.iter().map(|name| format!("{rest}/{name}"));
-        candidates.extend(indices.map(|rest| Candidate { rest, aim: Aim::AddSlash }));
+        candidates.extend(indices.map(|rest| candidate(rest, Aim::AddSlash)));
     }
     if let Some(page) = &policy.single_page
         && navigates(headers)
@@ -42,6 +58,28 @@ pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &Header
         candidates.push(serve(page.clone()));
     }
     candidates
+}
+
+// === impl Candidate ===
+
+impl Candidate {
+    /// The same object in the codings that a client takes, and then as it is.
+    pub(crate) fn in_forms(self, codings: &[Coding]) -> impl DoubleEndedIterator<Item = Self> + use<> {
+        let coded = codings.iter().map(|coding| {
+            let rest = format!("{}{}", self.rest, coding.suffix());
+            Self { rest, aim: self.aim, form: Form::Coded(*coding) }
+        });
+        let coded: Vec<_> = coded.collect();
+        coded.into_iter().chain([Self { form: Form::NotCoded, ..self }])
+    }
+
+    /// The path of the object itself.
+    pub(crate) fn asked(&self) -> &str {
+        match self.form {
+            Form::Plain | Form::NotCoded => &self.rest,
+            Form::Coded(coding) => self.rest.strip_suffix(coding.suffix()).unwrap_or(&self.rest),
+        }
+    }
 }
 
 /// Whether a browser asks for a page, and not for a part of one.
@@ -76,7 +114,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let path = format!("/{rest}");
         let candidates = plan(mount.0.website.as_ref().unwrap(), &path, rest, &headers.collect());
-        let told = candidates.into_iter().map(|Candidate { rest, aim }| match aim {
+        let told = candidates.into_iter().map(|Candidate { rest, aim, .. }| match aim {
             Aim::Serve => rest,
             Aim::AddSlash => format!("{rest} -> /"),
         });

@@ -5,13 +5,13 @@ use demo_s3::{DemoS3, ObjectAttributes};
 use http::HeaderValue;
 use http_body_util::Empty;
 use tower_s3_proxy::{
-    Cache, ConfigErrorKind, MountBuilder, ProxyErrorKind, S3ProxyLayer,
+    Cache, ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind, S3ProxyLayer,
     access::{Access, Authorizer, Denial},
     response::{DeniedAnswer, Fallback},
-    website::Website,
+    website::{Precompressed, Website},
 };
 
-use crate::support::{Answer, BUCKET, ask, get, mount, proxy, request, s3};
+use crate::support::{Answer, BUCKET, ask, bucket, get, mount, proxy, request, s3};
 
 const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 
@@ -242,8 +242,7 @@ async fn what_is_missing_can_go_to_the_inner_service() {
 
 #[test]
 fn names_that_are_none_are_refused() {
-    let mount =
-        || tower_s3_proxy::Mount::builder(crate::support::bucket("media")).region("us-west-2").anonymous();
+    let mount = || Mount::builder(bucket("media")).region("us-west-2").anonymous();
     for website in [
         Website::new().index(["a/index.html"]),
         Website::new().index([""]),
@@ -257,4 +256,68 @@ fn names_that_are_none_are_refused() {
         let why = mount().website(website).build().unwrap_err();
         assert_eq!(why.kind(), ConfigErrorKind::InvalidValue, "{why}");
     }
+}
+
+fn compressed(s3: &DemoS3) -> MountBuilder {
+    let codings = [Precompressed::Brotli, Precompressed::Zstd, Precompressed::Gzip];
+    let cache = Cache::builder(1 << 20).build().unwrap();
+    at(s3, full().precompressed(codings)).cache(&cache).cache_ttl(std::time::Duration::from_secs(600))
+}
+
+#[tokio::test]
+async fn a_client_gets_the_coding_that_it_takes() {
+    let s3 = site().await;
+    for (key, body) in [
+        ("app.js", "plain"),
+        ("app.js.br", "in brotli"),
+        ("app.js.gz", "in gzip"),
+        ("docs/index.html.gz", "docs in gzip"),
+        ("logo.png.br", "never"),
+        ("about.html.br", "about in brotli"),
+    ] {
+        s3.store().put(BUCKET, &format!("site/{key}"), body.into());
+    }
+    let service = proxy(compressed(&s3));
+    // Twice: the second time from the cache.
+    for _ in 0..2 {
+        for (path, accepts, body, coding) in [
+            ("/www/app.js", "gzip, br, zstd", "in brotli", "br"),
+            ("/www/app.js", "gzip", "in gzip", "gzip"),
+            ("/www/app.js", "gzip;q=1, br;q=0.9", "in gzip", "gzip"),
+            ("/www/app.js", "zstd", "plain", ""),
+            ("/www/app.js", "identity", "plain", ""),
+            ("/www/docs/", "br, gzip", "docs in gzip", "gzip"),
+            ("/www/about", "br", "about in brotli", "br"),
+            ("/www/logo.png", "br", "png", ""),
+        ] {
+            let answer = ask(&service, request("GET", path, &[("accept-encoding", accepts)])).await;
+            assert_eq!(
+                (answer.text(), answer.header("content-encoding")),
+                (body, coding),
+                "{path} {accepts}"
+            );
+            let vary = if path.ends_with("png") { "" } else { "Accept-Encoding" };
+            assert_eq!(answer.header("vary"), vary, "{path} {accepts}");
+            assert!(!answer.header("content-type").contains("octet-stream"), "{path} {accepts}");
+        }
+    }
+    let plain = ask(&service, get("/www/app.js")).await;
+    assert_eq!((plain.text(), plain.header("content-type")), ("plain", "text/javascript"));
+    let brotli = ask(&service, request("GET", "/www/app.js", &[("accept-encoding", "br")])).await;
+    assert_eq!(brotli.header("content-type"), plain.header("content-type"));
+    assert_ne!(brotli.header("etag"), plain.header("etag"), "each has a tag of its own");
+    let same = [("accept-encoding", "br"), ("if-none-match", brotli.header("etag"))];
+    let same = ask(&service, request("GET", "/www/app.js", &same)).await;
+    assert_eq!((same.status.as_u16(), same.header("vary")), (304, "Accept-Encoding"));
+    let part = [("accept-encoding", "br"), ("range", "bytes=3-4")];
+    let part = ask(&service, request("GET", "/www/app.js", &part)).await;
+    assert_eq!((part.status.as_u16(), part.text(), part.header("content-encoding")), (206, "br", "br"));
+    s3.clear_log();
+    for accepts in ["gzip, br, zstd", "zstd"] {
+        ask(&service, request("GET", "/www/app.js", &[("accept-encoding", accepts)])).await;
+    }
+    assert_eq!(s3.log().len(), 0, "what there is not is remembered");
+    let site = full().precompressed([Precompressed::Gzip]);
+    let without_cache = Mount::builder(bucket("media")).region("us-west-2").anonymous().website(site);
+    assert_eq!(without_cache.build().unwrap_err().kind(), ConfigErrorKind::Contradiction);
 }

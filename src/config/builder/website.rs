@@ -4,7 +4,7 @@ use super::MountBuilder;
 use crate::{
     config::{SitePolicy, Website},
     error::{ConfigError, ConfigErrorKind},
-    response::{Fallback, WEBSITE_REDIRECT},
+    response::{ContentTypeFix, Fallback, WEBSITE_REDIRECT},
 };
 
 /// # Websites
@@ -21,6 +21,16 @@ impl MountBuilder {
         if self.answers.fallback == Fallback::Inner && site.answers_missing() {
             let message = "what is missing goes to the inner service (fallback), and to a page of the bucket (not_found, \
                            single_page): leave out one of them";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        if !site.codings.is_empty() && self.cache.is_none() {
+            let message = "precompressed files are looked for before each file, and nothing remembers what there is not: give \
+                           the mount a cache";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        if !site.codings.is_empty() && self.content_type == ContentTypeFix::AsStored {
+            let message = "precompressed files have the type of the file that they stand for, by its extension: types can't be \
+                           passed on as stored";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
         self.forwarded_headers.push(WEBSITE_REDIRECT.as_str().to_owned());

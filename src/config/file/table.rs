@@ -96,6 +96,7 @@ pub(super) struct WebsiteTable {
     pub(super) single_page: Option<Text>,
     pub(super) not_found: Option<Text>,
     pub(super) errors: BTreeMap<String, Text>,
+    pub(super) precompressed: Vec<Text>,
 }
 
 #[derive(Deserialize, Default)]

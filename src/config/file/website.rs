@@ -5,7 +5,7 @@ use super::{
     table::{MountTable, WebsiteTable},
 };
 use crate::{
-    config::{MountBuilder, Website},
+    config::{MountBuilder, Precompressed, Website},
     error::{ConfigError, ConfigErrorKind},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn of_mount(
 }
 
 fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigError> {
-    let WebsiteTable { index, clean_urls, single_page, not_found, errors } = table;
+    let WebsiteTable { index, clean_urls, single_page, not_found, errors, precompressed } = table;
     let mut website = Website::new().clean_urls(*clean_urls);
     if let Some(names) = index {
         website = website.index(source.list("index", names)?);
@@ -39,5 +39,8 @@ fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigE
         })?;
         website = website.error_document(number, source.value("errors", key)?);
     }
-    Ok(website)
+    let codings =
+        [("br", Precompressed::Brotli), ("zstd", Precompressed::Zstd), ("gzip", Precompressed::Gzip)];
+    let codings = precompressed.iter().map(|name| source.choice("precompressed", Some(name), codings));
+    Ok(website.precompressed(codings.collect::<Result<Vec<_>, _>>()?.into_iter().flatten()))
 }
