@@ -186,9 +186,11 @@ class Proxy:
     def __init__(self, binary, s3, *flags, host="127.0.0.1", log=None, config=None):
         environment = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret-of-anybody"}
         environment |= {"PATH": os.environ["PATH"], "RUST_LOG": "info"}
-        bucket = ["--bucket", "media", "--region", "us-west-2", "--path-style"]
-        bucket += ["--endpoint", f"http://{host}:{s3.port}"]
-        command = [binary, "--listen", "127.0.0.1:0", *(["--config", config] if config else bucket), *flags]
+        if config:
+            source = ["--config", config]
+        else:
+            source = ["--bucket", "media", "--region", "us-west-2", "--path-style", "--endpoint", f"http://{host}:{s3.port}"]
+        command = [binary, "--listen", "127.0.0.1:0", *source, *flags]
         self.log = log or subprocess.DEVNULL
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=raise_file_limit
