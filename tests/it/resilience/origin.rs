@@ -81,7 +81,14 @@ impl Faulty {
         object: Bytes,
         script: impl Fn(usize, &str) -> Fate + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), object, script)
+    }
+
+    pub(super) fn on(
+        listener: TcpListener,
+        object: Bytes,
+        script: impl Fn(usize, &str) -> Fate + Send + Sync + 'static,
+    ) -> Self {
         let addr = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Box::new(script),

@@ -33,7 +33,7 @@ fn replica(of: &Faulty) -> Mount {
     of.mount().build().unwrap()
 }
 
-fn hasty(mount: MountBuilder) -> MountBuilder {
+pub(super) fn hasty(mount: MountBuilder) -> MountBuilder {
     let breaker = CircuitBreaker::default().failures(4).interval(INTERVAL);
     mount
         .retry(RetryPolicy::default().max_attempts(2).first_pause(Duration::from_millis(1)))
