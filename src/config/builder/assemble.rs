@@ -12,7 +12,7 @@ use crate::{
     object::BucketName,
     origin::{
         Addressing, AuthScheme, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits,
-        OriginClock, Peer, ReadBuffer, RefreshPolicy, Resilience, RetryPolicy, S3Origin, WireClient,
+        OriginClock, Peer, ReadBuffer, RefreshPolicy, Resilience, S3Origin, WireClient,
     },
     request::Methods,
     response::{
@@ -259,12 +259,11 @@ impl MountBuilder {
     }
 
     fn resilience(&self) -> Result<Resilience, ConfigError> {
-        let with_replica = || match self.replica {
-            Some(_) => RetryPolicy::default().max_attempts(2),
-            None => RetryPolicy::default(),
+        self.retry.check()?;
+        let retry = match self.replica {
+            Some(_) => self.retry.clone().beside_a_replica(),
+            None => self.retry.clone(),
         };
-        let retry = self.retry.clone().unwrap_or_else(with_replica);
-        retry.check()?;
         self.circuit_breaker.check()?;
         self.hedging.as_ref().map_or(Ok(()), Hedging::check)?;
         self.replica.as_ref().map_or(Ok(()), Replica::check)?;

@@ -10,7 +10,7 @@ use crate::{
 impl MountBuilder {
     /// When a read is repeated, and when a body that broke off goes on; see [`RetryPolicy`] for the default.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = Some(policy);
+        self.retry = policy;
         self
     }
 
@@ -20,8 +20,8 @@ impl MountBuilder {
         self
     }
 
-    /// A second bucket, which answers while this one does not. Unless [`retry`](Self::retry) says otherwise, it is asked after
-    /// two attempts. [Credential sets](Self::credential_set) have no replica.
+    /// A second bucket, which answers while this one does not. It is asked after two attempts, unless
+    /// [`RetryPolicy::max_attempts`] says otherwise. [Credential sets](Self::credential_set) have no replica.
     pub fn replica(mut self, replica: Replica) -> Self {
         self.replica = Some(replica);
         self

@@ -39,7 +39,7 @@ impl Resilience {
 
     /// Whether a body that broke off so often in a row can go on.
     pub(crate) fn may_go_on(&self, breaks: u32) -> bool {
-        self.retry.may_go_on(breaks)
+        breaks < self.retry.attempts()
     }
 
     /// The pause before a body goes on: none at the first time.

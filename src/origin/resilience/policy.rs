@@ -24,7 +24,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    max_attempts: u32,
+    /// By default it depends on whether there is a replica.
+    max_attempts: Option<u32>,
     first_pause: Duration,
     longest_pause: Duration,
     deadline: Duration,
@@ -70,10 +71,11 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// The number of attempts for a read, the first included; 6 by default.
+    /// The number of attempts for a read, the first included; 6 by default, and 2 if the mount has a
+    /// [replica](crate::MountBuilder::replica).
     #[must_use]
     pub fn max_attempts(self, max_attempts: u32) -> Self {
-        Self { max_attempts, ..self }
+        Self { max_attempts: Some(max_attempts), ..self }
     }
 
     /// The longest pause before the second attempt; 50 ms by default. It doubles with each further one.
@@ -99,7 +101,7 @@ impl RetryPolicy {
     ///
     /// [`ConfigErrorKind::InvalidValue`] if nothing could ever be asked.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.max_attempts == 0 {
+        if self.max_attempts == Some(0) {
             let message =
                 "max_attempts is 0: nothing could ever be asked of S3; 1 if no read shall be repeated";
             return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
@@ -107,9 +109,13 @@ impl RetryPolicy {
         Ok(())
     }
 
-    /// Whether a body that broke off so often in a row can go on.
-    pub(crate) fn may_go_on(&self, breaks: u32) -> bool {
-        breaks < self.max_attempts
+    /// The policy of a mount with a replica.
+    pub(crate) fn beside_a_replica(self) -> Self {
+        Self { max_attempts: self.max_attempts.or(Some(ATTEMPTS_BESIDE_A_REPLICA)), ..self }
+    }
+
+    pub(super) fn attempts(&self) -> u32 {
+        self.max_attempts.unwrap_or(ATTEMPTS)
     }
 
     /// The pause before the next attempt, if there is one. `random` is from 0 to 1.
@@ -120,7 +126,7 @@ impl RetryPolicy {
         retry_after: Option<Duration>,
         random: f64,
     ) -> Option<Duration> {
-        if made >= self.max_attempts {
+        if made >= self.attempts() {
             return None;
         }
         let doubled = 2_u32.saturating_pow(made.saturating_sub(1));
@@ -130,10 +136,13 @@ impl RetryPolicy {
     }
 }
 
+const ATTEMPTS: u32 = 6;
+const ATTEMPTS_BESIDE_A_REPLICA: u32 = 2;
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            max_attempts: 6,
+            max_attempts: None,
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(2),
             deadline: Duration::from_secs(15),

@@ -126,6 +126,22 @@ async fn a_body_goes_on_from_the_replica_if_that_has_the_same_state() {
 }
 
 #[tokio::test]
+async fn beside_a_replica_a_bucket_has_two_attempts_unless_the_policy_says_otherwise() {
+    let hasty = RetryPolicy::default().first_pause(Duration::from_millis(1));
+    for (retry, attempts) in [(None, 2), (Some(hasty.clone()), 2), (Some(hasty.clone().max_attempts(4)), 4)] {
+        let origin = Faulty::start(noise(10, 1), |_, _| Fate::Refused(503, "SlowDown")).await;
+        let (second, _) = switched(noise(10, 1), Fate::Served).await;
+        let mount = origin.mount().replica(Replica::new(replica(&second)));
+        let mount = match &retry {
+            Some(policy) => mount.retry(policy.clone()),
+            None => mount,
+        };
+        assert_eq!(ask(&proxy(mount), get("/a")).await.status, StatusCode::OK, "{retry:?}");
+        assert_eq!(origin.asked().len(), attempts, "{retry:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_absent_object_is_asked_for_at_the_replica_if_the_owner_says_so() {
     for (absent, status) in [(AbsentObject::Missing, 404), (AbsentObject::AskReplica, 200)] {
         let origin = Faulty::start(noise(10, 1), |_, _| Fate::Refused(404, "NoSuchKey")).await;
