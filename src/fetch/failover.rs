@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::object::Object;
 use crate::{
     config::{AbsentObject, Replica, ReplicaCache},
+    object::BucketName,
     origin::{Answer, OriginError, S3ErrorCode, Target},
     request::Question,
 };
@@ -63,12 +64,22 @@ impl Object {
                 return own;
             }
         };
+        self.failed_over(bucket);
+        Ok(answer)
+    }
+
+    /// The same object in the replica.
+    pub(super) fn at(&self, replica: &Replica) -> Self {
+        let (bucket, key) = (replica.bucket(&self.bucket).clone(), self.key.clone());
+        Self { mount: replica.mount.clone(), bucket, key, edition: self.edition.clone() }
+    }
+
+    pub(super) fn failed_over(&self, bucket: &BucketName) {
         let mount = &self.mount.0;
         mount.origin.resilience.counters.failed_over();
         if let Some(count) = mount.tallies.failed_over.add(Instant::now()) {
             tracing::warn!(bucket = %self.bucket, replica = %bucket, count, "the replica answers");
         }
-        Ok(answer)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::{
     body::{Broken, ExactBody, ObjectBody, PartFuture, Reopen, Rest, UntoldBody},
     config::Mount,
     error::{BoxError, ProxyError, ProxyErrorKind, in_one_line},
-    object::{BucketName, Edition, ObjectKey},
+    object::{BucketName, Edition, ObjectKey, State},
     origin::WireBody,
-    request::Purpose,
+    request::{ByteRange, Purpose},
 };
 
 /// The body of a response that goes on as it comes. Its framing shows whether it came whole; if not, one line says so.
@@ -64,18 +64,37 @@ impl Object {
     /// `None` if it is not asked for.
     async fn rest(&self, rest: &Rest) -> Result<ExactBody, Option<BoxError>> {
         let Rest { range, state, breaks, .. } = rest;
-        let resilience = &self.mount.0.origin.resilience;
         // Without a strong tag, the rest may be of another state; outside of a runtime, nothing can be asked.
-        if !state.is_pinned()
-            || Handle::try_current().is_err()
-            || !resilience.may_go_on(breaks.in_a_row)
-            || !resilience.may_repeat()
-        {
+        if !state.is_pinned() || Handle::try_current().is_err() {
             return Err(None);
         }
-        sleep(resilience.pause_before(breaks.in_a_row)).await;
+        let Err(more) = self.mount.0.origin.resilience.may_go_on(breaks.in_a_row) else {
+            return self.rest_of(*range, state, breaks.in_a_row).await;
+        };
+        let Some(replica) = &self.mount.0.replica else { return Err(None) };
+        let there = self.at(replica);
+        if there.mount.0.origin.resilience.may_go_on(more).is_err() {
+            return Err(None);
+        }
+        let body = there.rest_of(*range, state, more).await?;
+        self.failed_over(&there.bucket);
+        Ok(body)
+    }
+
+    /// The same from this bucket, of which so many reads in a row broke off.
+    async fn rest_of(
+        &self,
+        range: ByteRange,
+        state: &State,
+        breaks: u32,
+    ) -> Result<ExactBody, Option<BoxError>> {
+        let resilience = &self.mount.0.origin.resilience;
+        if !resilience.may_repeat() {
+            return Err(None);
+        }
+        sleep(resilience.pause_before(breaks)).await;
         let body =
-            self.read(*range, state, Cut::Any, Purpose::Continue).await.map_err(|why| Some(why.into()))?;
+            self.read(range, state, Cut::Any, Purpose::Continue).await.map_err(|why| Some(why.into()))?;
         resilience.repeated();
         Ok(body)
     }

@@ -37,9 +37,16 @@ impl Resilience {
         Self { retry, breaker, hedges, budget: Budget::default(), counters: Counters::default() }
     }
 
-    /// Whether a body that broke off so often in a row can go on.
-    pub(crate) fn may_go_on(&self, breaks: u32) -> bool {
-        breaks < self.retry.attempts()
+    /// Whether the rest of a body that broke off so often in a row is asked for here.
+    ///
+    /// # Errors
+    ///
+    /// How many reads more have broken off than this bucket has attempts.
+    pub(crate) fn may_go_on(&self, breaks: u32) -> Result<(), u32> {
+        match breaks.checked_sub(self.retry.attempts()) {
+            None => Ok(()),
+            Some(more) => Err(more),
+        }
     }
 
     /// The pause before a body goes on: none at the first time.

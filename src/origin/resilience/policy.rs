@@ -66,7 +66,7 @@ pub struct Hedging {
 // === impl RetryPolicy ===
 
 impl RetryPolicy {
-    /// No read is repeated, and no body goes on once it broke off.
+    /// No read is repeated, and no body goes on once it broke off, unless there is a replica.
     pub fn never() -> Self {
         Self::default().max_attempts(1)
     }

@@ -125,6 +125,26 @@ async fn a_body_goes_on_from_the_replica_if_that_has_the_same_state() {
     }
 }
 
+/// However often the own bucket begins it.
+#[tokio::test]
+async fn a_body_that_breaks_off_each_time_goes_on_from_the_replica() {
+    let object = noise(100_000, 5);
+    for attempts in [1, 2, 3] {
+        let origin = Faulty::start(object.clone(), |_, _| Fate::Broken(1000, Break::Fin)).await;
+        let second = Faulty::start(object.clone(), |number, _| match number {
+            0 => Fate::Broken(1000, Break::Fin),
+            _ => Fate::Served,
+        })
+        .await;
+        let retry = RetryPolicy::default().max_attempts(attempts).first_pause(Duration::from_millis(1));
+        let mount = origin.mount().retry(retry).replica(Replica::new(replica(&second))).build().unwrap();
+        assert!(ask(&S3Proxy::new(mount.clone()), get("/a")).await.body == object, "{attempts}");
+        let counted = mount.origin();
+        assert_eq!((counted.broken, counted.failed_over), (0, 2), "{attempts}");
+        assert_eq!((origin.asked().len(), second.asked().len()), (attempts as usize, 2), "{attempts}");
+    }
+}
+
 #[tokio::test]
 async fn beside_a_replica_a_bucket_has_two_attempts_unless_the_policy_says_otherwise() {
     let hasty = RetryPolicy::default().first_pause(Duration::from_millis(1));
