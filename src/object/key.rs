@@ -138,7 +138,9 @@ mod tests {
         for key in
             ["a", "a//b", "/a", "a/", "a b+c%d", "=@'()!*:&$", "ünï/cödé", "..a", "a..", "...", "a/.b/c"]
         {
-            assert_eq!(ObjectKey::new(key).unwrap().as_str(), key);
+            let taken = ObjectKey::new(key).unwrap();
+            assert_eq!((taken.as_str(), taken.as_ref()), (key, key));
+            assert_eq!(taken.to_string(), key);
         }
     }
 

@@ -195,6 +195,7 @@ mod tests {
     fn a_prefix_stands_before_every_key_and_counts_for_its_length() {
         for prefix in ["web/site", "web/site/"] {
             let mapping = KeyMapping::new(prefix, false, DotSegments::Refused).unwrap();
+            assert_eq!(mapping.prefix(), "web/site/");
             assert_eq!(key(&mapping, "a.jpg").as_deref(), Ok("web/site/a.jpg"));
             assert_eq!(key(&mapping, "/a.jpg").as_deref(), Ok("web/site//a.jpg"));
             assert_eq!(key(&mapping, ""), Err(InvalidKey::Empty), "the prefix itself is not served");

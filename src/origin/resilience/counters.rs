@@ -84,3 +84,37 @@ impl Counters {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_counts_for_itself() {
+        let counters = Counters::default();
+        let calls: [fn(&Counters); 8] = [
+            Counters::retried,
+            Counters::resumed,
+            Counters::broken,
+            Counters::hedged,
+            Counters::hedge_won,
+            Counters::failed_over,
+            Counters::opened,
+            Counters::refused,
+        ];
+        for (number, count) in (1..).zip(calls) {
+            (0..number).for_each(|_| count(&counters));
+        }
+        let expected = OriginSnapshot {
+            retried: 1,
+            resumed: 2,
+            broken: 3,
+            hedged: 4,
+            hedges_won: 5,
+            failed_over: 6,
+            opened: 7,
+            refused: 8,
+        };
+        assert_eq!(counters.snapshot(), expected);
+    }
+}

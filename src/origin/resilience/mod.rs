@@ -81,6 +81,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_goes_on_here_while_there_are_attempts() {
+        let retry = RetryPolicy::default().max_attempts(3);
+        let resilience = Resilience::new(retry, CircuitBreaker::default(), None);
+        for (breaks, here) in [(1, Ok(())), (2, Ok(())), (3, Err(0)), (5, Err(2))] {
+            assert_eq!(resilience.may_go_on(breaks), here, "{breaks}");
+        }
+    }
+
+    #[test]
+    fn a_body_goes_on_at_once_and_then_after_a_pause() {
+        let resilience = Resilience::new(RetryPolicy::default(), CircuitBreaker::default(), None);
+        for (breaks, longest) in
+            [(0, 0), (1, 0), (2, 50), (3, 100)].map(|(n, ms)| (n, Duration::from_millis(ms)))
+        {
+            let pauses: Vec<_> = (0..1000).map(|_| resilience.pause_before(breaks)).collect();
+            let most = pauses.iter().max().copied().unwrap_or_default();
+            // At random: of a thousand, one is near the longest.
+            assert!(longest / 2 <= most && most <= longest, "{breaks}: {most:?}");
+        }
+    }
+
+    #[test]
     fn reads_that_never_got_to_s3_do_not_fill_the_budget() {
         let resilience = Resilience::new(RetryPolicy::default(), CircuitBreaker::default(), None);
         while resilience.may_repeat() {}

@@ -268,6 +268,32 @@ mod tests {
     }
 
     #[test]
+    fn policies_are_what_they_are_told_to_be() {
+        let policy = RetryPolicy::default().first_pause(3 * MS).longest_pause(4 * MS).deadline(9 * MS);
+        for (made, elapsed, pause) in [
+            (1, Duration::ZERO, Some(3 * MS)),
+            (2, Duration::ZERO, Some(4 * MS)),
+            (1, 5 * MS, Some(3 * MS)),
+            (1, 6 * MS, None),
+        ] {
+            assert_eq!(policy.pause(made, elapsed, None, 1.0), pause, "{made} {elapsed:?}");
+        }
+        for (policy, attempts) in [
+            (RetryPolicy::default(), 6),
+            (RetryPolicy::default().beside_a_replica(), 2),
+            (RetryPolicy::default().max_attempts(4), 4),
+            (RetryPolicy::default().max_attempts(4).beside_a_replica(), 4),
+            (RetryPolicy::never().beside_a_replica(), 1),
+        ] {
+            assert_eq!(policy.attempts(), attempts, "{policy:?}");
+        }
+        let breaker = CircuitBreaker::default().failures(7).interval(8 * MS);
+        assert_eq!((breaker.failures, breaker.interval), (7, 8 * MS));
+        let hedging = Hedging::default().quantile(0.5).at_least(3 * MS).per_thousand(9);
+        assert_eq!((hedging.quantile, hedging.at_least, hedging.per_thousand), (0.5, 3 * MS, 9));
+    }
+
+    #[test]
     fn policies_that_ask_nothing_are_refused() {
         assert!(RetryPolicy::default().check().is_ok() && CircuitBreaker::default().check().is_ok());
         assert!(RetryPolicy::default().max_attempts(0).check().is_err());
@@ -277,6 +303,12 @@ mod tests {
         for hedging in [0.0, 1.0, -1.0, f64::NAN].map(|quantile| Hedging::default().quantile(quantile)) {
             assert!(hedging.check().is_err(), "{hedging:?}");
         }
-        assert!(Hedging::default().per_thousand(0).check().is_err());
+        for (per_thousand, is_ok) in [(0, false), (1, true), (1000, true), (1001, false)] {
+            assert_eq!(
+                Hedging::default().per_thousand(per_thousand).check().is_ok(),
+                is_ok,
+                "{per_thousand}"
+            );
+        }
     }
 }

@@ -39,12 +39,25 @@ fn the_documented_example_comes_out() {
     ];
     let key = SigningKey::derive(&identity(None), &SigningScope::new("us-east-1", "s3"), &at);
     let request = Signable { method: "GET", path: "/test.txt", query: "", headers: &headers };
+    let authorization = key.authorization(&at, &request);
     assert_eq!(
-        key.authorization(&at, &request),
+        authorization,
         "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, \
          SignedHeaders=host;range;x-amz-content-sha256;x-amz-date, \
          Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
     );
+    // A semicolon stands between names, and room was made for one behind each.
+    assert_eq!(authorization.capacity(), authorization.len() + 1, "it is allocated once");
+}
+
+#[test]
+fn a_scope_is_that_of_its_region_and_its_service() {
+    let scope = SigningScope::new("us-east-1", "s3");
+    for (region, service, is_it) in
+        [("us-east-1", "s3", true), ("us-west-2", "s3", false), ("us-east-1", "s3express", false)]
+    {
+        assert_eq!(scope.is(region, service), is_it, "{region} {service}");
+    }
 }
 
 #[test]

@@ -209,6 +209,27 @@ fn more_than_a_few_requests_are_made_fewer_by_reading_what_lies_between() {
     }
 }
 
+/// Fifteen parts far from each other, and after two of them another, so far away.
+#[test]
+fn gaps_are_widened_no_further_than_it_takes() {
+    const KIB: u64 = 1024;
+    for (gap, wider, expected) in [
+        (32 * KIB, 100 * KIB, 16),
+        (32 * KIB + 1, 100 * KIB, 15),
+        (128 * KIB, 200 * KIB, 16),
+        (128 * KIB + 1, 200 * KIB, 15),
+        (512 * KIB, 600 * KIB, 16),
+        (512 * KIB + 1, 600 * KIB, 17),
+    ] {
+        let mut parts = apart(13, 1_000_000);
+        for (at, gap) in [(20_000_000, gap), (30_000_000, wider)] {
+            parts.extend([(at, at + 9), (at + 10 + gap, at + 19 + gap)]);
+        }
+        let requests = spanned(&parts, 1 << 40).map(|spans| spans.len());
+        assert_eq!(requests, Some(expected), "{gap} and {wider}");
+    }
+}
+
 #[test]
 fn no_more_is_read_than_the_object_has() {
     // Each pair is joined, and the pairs lie within each other.
