@@ -175,9 +175,11 @@ impl CircuitBreaker {
     /// [`ConfigErrorKind::InvalidValue`] if S3 would never be asked, or always.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let message = if self.failures == 0 {
-            "the circuit breaker opens after 0 failures: nothing could ever be asked of S3"
+            "the circuit breaker opens after 0 failures: nothing could ever be asked of S3; CircuitBreaker::never, or \
+             enabled = false in a file, lets S3 be asked whatever it answers"
         } else if self.interval.is_zero() {
-            "the interval of the circuit breaker is zero: leave it out, or let S3 be asked whatever it answers (never)"
+            "the interval of the circuit breaker is zero: leave it out; CircuitBreaker::never, or enabled = false in a \
+             file, lets S3 be asked whatever it answers"
         } else {
             return Ok(());
         };
