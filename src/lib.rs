@@ -32,6 +32,7 @@
 //! | `diagnosis` | no | [each step of the way to a bucket](guide::diagnosis), tried and explained: `Mount::diagnose` |
 //! | `policies` | no | [the policies](guide::policies) that a mount needs: `PolicyRequest` |
 //! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
+//! | `s3-clients` | no | [S3 clients](guide::s3_clients) with keys of the proxy's own: `clients::ClientKeys` |
 //! | `toml` | no | [configuration as TOML](guide::standalone): `ConfigFile`, `S3ProxyConfig::from_toml` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -45,6 +46,8 @@ mod request;
 mod origin;
 pub mod credentials;
 pub mod access;
+#[cfg(feature = "s3-clients")]
+pub mod clients;
 pub mod cache;
 pub mod response;
 pub mod links;
@@ -58,6 +61,8 @@ mod fetch;
 mod relay;
 mod write;
 pub mod warm;
+#[cfg(feature = "s3-clients")]
+mod s3_api;
 mod proxy;
 pub mod service;
 #[cfg(feature = "diagnosis")]

@@ -3,13 +3,19 @@ mod presigned;
 mod readiness;
 mod site;
 mod writes;
+#[cfg(feature = "s3-clients")]
+mod s3_clients;
 
 use std::ops::ControlFlow;
 
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
 use self::readiness::Readiness;
+#[cfg(feature = "s3-clients")]
+use self::s3_clients::S3Clients;
 pub(crate) use self::{links::LinkFetch, site::Visit};
+#[cfg(feature = "s3-clients")]
+use crate::s3_api::ApiCall;
 use crate::{
     body::{ObjectBody, SendBuffer},
     cache::Invalidation,
@@ -31,6 +37,8 @@ pub(crate) struct Proxy {
     mounts: Vec<Mount>,
     readiness: Readiness,
     send_buffer: Option<SendBuffer>,
+    #[cfg(feature = "s3-clients")]
+    s3_clients: S3Clients,
 }
 
 /// The outcome of a request, as far as it is known without waiting.
@@ -48,6 +56,9 @@ pub(crate) enum Admission {
     VisitOrInner(Box<Visit>),
     /// With the request's body.
     Write(Box<Write>),
+    /// With the request itself.
+    #[cfg(feature = "s3-clients")]
+    S3Client(Box<ApiCall>),
 }
 
 /// A request that a mount claims, and the rest of its path after the mount.
@@ -69,11 +80,21 @@ struct Named {
 impl Proxy {
     pub(crate) fn new(config: S3ProxyConfig) -> Self {
         let S3ProxyConfig { mounts, send_buffer } = config;
-        Self { mounts, readiness: Readiness::default(), send_buffer }
+        Self {
+            #[cfg(feature = "s3-clients")]
+            s3_clients: S3Clients::of(&mounts),
+            mounts,
+            readiness: Readiness::default(),
+            send_buffer,
+        }
     }
 
     /// Decides at once whether the request is ours, and which object it names.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
+        #[cfg(feature = "s3-clients")]
+        if let Some(admission) = self.s3_client(request) {
+            return admission;
+        }
         self.claim(request)
             .map_or(Admission::NotOurs, |claimed| claimed.admit(request, self.send_buffer.as_ref()))
     }
@@ -108,7 +129,13 @@ impl Claimed<'_, '_> {
         }
         let cors = cors.map(|cors| cors.grant(request.headers()));
         let downstream = self.mount.0.access.downstream();
-        let finish = Finish { cors, downstream, send_buffer: send_buffer.cloned() };
+        let finish = Finish {
+            cors,
+            downstream,
+            send_buffer: send_buffer.cloned(),
+            #[cfg(feature = "s3-clients")]
+            hides: self.mount.0.client_keys.as_ref().map(|_| self.mount.clone()),
+        };
         if self.mount.0.links.is_endpoint(self.rest) {
             return self.link(request, asked, finish);
         }
@@ -350,6 +377,8 @@ mod tests {
             Admission::Visit(_) => "visit".to_owned(),
             Admission::VisitOrInner(_) => "visit or inner".to_owned(),
             Admission::Write(write) => format!("write {}", write.key.as_str()),
+            #[cfg(feature = "s3-clients")]
+            Admission::S3Client(call) => format!("S3 client {}", call.scope.key.access_key()),
         }
     }
 

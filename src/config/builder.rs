@@ -16,6 +16,8 @@ use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
 use super::{AccessRules, PresignedRequests, Replica, Website, Writes};
+#[cfg(feature = "s3-clients")]
+use crate::clients::ClientKeys;
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
@@ -70,6 +72,8 @@ pub struct MountBuilder {
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
+    #[cfg(feature = "s3-clients")]
+    client_keys: Option<ClientKeys>,
     terms: Terms,
 }
 
@@ -135,6 +139,8 @@ impl MountBuilder {
             presigned: None,
             writes: None,
             website: None,
+            #[cfg(feature = "s3-clients")]
+            client_keys: None,
             terms: Terms::default(),
         }
     }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
+#[cfg(feature = "s3-clients")]
+use crate::clients::ClientKeys;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
@@ -65,6 +67,9 @@ pub(crate) struct MountParts {
     pub(crate) writes: Option<WritePolicy>,
     /// Of a mount that is a website.
     pub(crate) website: Option<SitePolicy>,
+    /// For requests that S3 clients signed for the proxy.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) client_keys: Option<ClientKeys>,
     /// The source of `origin`'s credentials.
     pub(crate) credentials: CredentialsSource,
     pub(crate) grant: Grant,
@@ -144,6 +149,12 @@ impl Mount {
     /// that set's part of the cache.
     pub fn with_credentials(&self, set: &CredentialSetName) -> Option<&Mount> {
         self.0.sets.iter().find_map(|(name, mount)| (name == set).then_some(mount))
+    }
+
+    /// The keys of S3 clients, if it has them.
+    #[cfg(feature = "s3-clients")]
+    pub fn client_keys(&self) -> Option<&ClientKeys> {
+        self.0.client_keys.as_ref()
     }
 
     /// Its path: `/`, or without a slash at the end.

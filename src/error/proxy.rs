@@ -129,6 +129,12 @@ impl ProxyError {
         }))
     }
 
+    /// One that has its line in the log already, under this id.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn told_as(kind: ProxyErrorKind, id: String) -> Self {
+        Self(Arc::new(Inner { kind, status: None, id, origin_code: None, source: None }))
+    }
+
     pub(crate) fn from_origin_code(kind: ProxyErrorKind, code: String) -> Self {
         Self::with(kind, (!code.is_empty()).then_some(code), None)
     }

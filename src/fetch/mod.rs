@@ -22,6 +22,8 @@ mod step;
 mod store_answer;
 mod through_cache;
 
+#[cfg(feature = "s3-clients")]
+pub(crate) use self::read::Elsewhere;
 pub(crate) use self::{
     failure::from_origin_error,
     gate::Gate,

@@ -49,6 +49,9 @@ pub(crate) struct Finish {
     pub(crate) cors: Option<CorsGrant>,
     pub(crate) downstream: DownstreamCaching,
     pub(crate) send_buffer: Option<SendBuffer>,
+    /// The mount, if its objects have fields that are for S3 clients alone.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) hides: Option<Mount>,
 }
 
 pub(crate) enum Bucket {
@@ -60,6 +63,18 @@ pub(crate) enum Bucket {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asks {
     pub(crate) control: RequestControl,
+    pub(crate) elsewhere: Elsewhere,
+}
+
+/// Whether a client can be sent to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Elsewhere {
+    /// As the mount's rules say.
+    #[default]
+    ByRule,
+    /// S3 clients follow no redirect that is not S3's own.
+    #[cfg(feature = "s3-clients")]
+    Never,
 }
 
 pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> + Send>>;
@@ -162,7 +177,12 @@ impl Asks {
     pub(crate) fn new(mount: &Mount, headers: &HeaderMap) -> Self {
         // `Authorization` is no reason to pass by the cache: S3 never gets the field, so no response depends on it. RFC 9111
         // §3.5 is for caches before a server that looks at it.
-        mount.0.cache.as_ref().map(|cache| Self { control: cache.control(headers) }).unwrap_or_default()
+        mount
+            .0
+            .cache
+            .as_ref()
+            .map(|cache| Self { control: cache.control(headers), ..Self::default() })
+            .unwrap_or_default()
     }
 }
 
@@ -172,6 +192,10 @@ impl Finish {
     pub(crate) fn apply(self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
         if let Some(cors) = self.cors {
             cors.apply(response.headers_mut());
+        }
+        #[cfg(feature = "s3-clients")]
+        if let Some(mount) = self.hides {
+            mount.0.headers.hide_from_web(response.headers_mut());
         }
         match self.downstream {
             DownstreamCaching::Private => keep_private(response.headers_mut()),

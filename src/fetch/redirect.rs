@@ -7,7 +7,7 @@ use http::{
 
 use super::{
     answer::respond,
-    read::{Fetch, Read},
+    read::{Elsewhere, Fetch, Read},
 };
 use crate::{
     body::ObjectBody,
@@ -23,13 +23,15 @@ impl Fetch {
     /// Whether the object may be elsewhere, so that the cache is not asked for a response.
     pub(crate) fn may_redirect(&self) -> bool {
         let redirects = &self.mount.0.links.redirects;
-        !redirects.is_empty() && redirects.of(&self.key) != Redirected::Never
+        self.wanted.asks.elsewhere == Elsewhere::ByRule
+            && !redirects.is_empty()
+            && redirects.of(&self.key) != Redirected::Never
     }
 }
 
 impl Read {
     pub(super) fn may_redirect(&self) -> bool {
-        !self.object.mount.0.links.redirects.is_empty()
+        self.wanted.asks.elsewhere == Elsewhere::ByRule && !self.object.mount.0.links.redirects.is_empty()
     }
 
     /// `None` if the response is not a redirect. The client may have the object.

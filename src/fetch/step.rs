@@ -108,7 +108,7 @@ mod tests {
 
     fn asks(says: &'static str) -> Asks {
         let fields = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(says))]);
-        Asks { control: RequestControl::new(&fields, ClientControl::Honoured) }
+        Asks { control: RequestControl::new(&fields, ClientControl::Honoured), ..Asks::default() }
     }
 
     #[test]

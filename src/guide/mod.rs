@@ -21,6 +21,7 @@
 //! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
+//! | [s3_clients] | SDKs, the AWS CLI, rclone, DuckDB, with keys of the proxy's own |
 //! | [presigning] | links that S3 itself answers: made here, for a while |
 //! | [limits] | what bounds clients, S3, memory and the log, and what is seen of that |
 //! | [standalone] | flags, the configuration file, health checks, signals |
@@ -160,6 +161,12 @@ pub mod writes {}
 ///
 /// In the reference: [`presigned`](mod@crate::presigned), [`MountBuilder::presigned`](crate::MountBuilder::presigned).
 pub mod presigned {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("s3_clients.md")]
+///
+/// In the reference: `clients::ClientKeys`, `MountBuilder::client_keys`.
+pub mod s3_clients {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("resilience.md")]

@@ -152,6 +152,12 @@ impl S3Origin {
     }
 
     /// Whether the endpoints are AWS's own, not one that the configuration names.
+    /// The region of the configuration.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn region(&self) -> &str {
+        &self.addressing.region
+    }
+
     pub(crate) fn is_aws(&self) -> bool {
         self.addressing.endpoint_url.is_none()
     }

@@ -25,6 +25,17 @@ pub(crate) struct HeaderPolicy {
     forwarded: GlobSet,
     /// From `x-amz-meta-…` to the field that carries it.
     metadata: Vec<(HeaderName, HeaderName)>,
+    readers: Readers,
+}
+
+/// Whom the fields are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Readers {
+    #[default]
+    Web,
+    /// S3 clients, too, which read metadata, checksums and more from S3's own fields. Those are kept, and hidden from the web.
+    #[cfg(feature = "s3-clients")]
+    S3Clients,
 }
 
 /// A name that can't be forwarded, and why.
@@ -47,7 +58,7 @@ impl HeaderPolicy {
         }
         let forwarded = set.build().map_err(|error| InvalidHeaderRule(error.to_string()))?;
         let metadata = metadata.iter().map(|(from, to)| metadata_rule(from, to)).collect::<Result<_, _>>()?;
-        Ok(Self { forwarded, metadata })
+        Ok(Self { forwarded, metadata, readers: Readers::Web })
     }
 
     /// The fields of a response that carries an object, or would for GET.
@@ -85,12 +96,37 @@ impl HeaderPolicy {
         headers
     }
 
+    /// The same, for S3 clients as well.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn for_s3_clients(self) -> Self {
+        Self { readers: Readers::S3Clients, ..self }
+    }
+
+    /// Removes what is for S3 clients alone.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn hide_from_web(&self, headers: &mut HeaderMap) {
+        let is_hidden = |name: &&HeaderName| {
+            is_for_s3_clients(name)
+                && !self.forwarded.is_match(name.as_str())
+                && !self.metadata.iter().any(|(_, to)| to == *name)
+        };
+        let hidden: Vec<_> = headers.keys().filter(is_hidden).cloned().collect();
+        for name in hidden {
+            headers.remove(name);
+        }
+    }
+
+    fn is_chosen(&self, name: &HeaderName) -> bool {
+        let is_for_others = match self.readers {
+            Readers::Web => false,
+            #[cfg(feature = "s3-clients")]
+            Readers::S3Clients => is_for_s3_clients(name),
+        };
+        is_for_others || (!self.forwarded.is_empty() && self.forwarded.is_match(name.as_str()))
+    }
+
     fn forwards(&self, name: &HeaderName, origin: &HeaderMap) -> bool {
-        !self.forwarded.is_empty()
-            && self.forwarded.is_match(name.as_str())
-            && !is_ours(name)
-            && !is_object_field(name)
-            && !is_nominated(name, origin)
+        self.is_chosen(name) && !is_ours(name) && !is_object_field(name) && !is_nominated(name, origin)
     }
 }
 
@@ -105,6 +141,14 @@ fn metadata_rule(from: &str, to: &str) -> Result<(HeaderName, HeaderName), Inval
         return Err(InvalidHeaderRule(format!("{to} is set by the proxy itself and can't carry metadata")));
     }
     Ok((from, to))
+}
+
+/// Fields of the object in S3's own namespace. Those of the request, and of keys that clients have no part in, are not.
+#[cfg(feature = "s3-clients")]
+fn is_for_s3_clients(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-amz-")
+        && !["x-amz-request-id", "x-amz-id-2", "x-amz-request-charged"].contains(&name.as_str())
+        && !name.as_str().starts_with("x-amz-server-side-encryption-")
 }
 
 fn is_object_field(name: &HeaderName) -> bool {

@@ -50,6 +50,15 @@ pub(crate) struct InvalidGlob(globset::Error);
 // === impl BucketSource ===
 
 impl BucketSource {
+    /// The bucket, if every request has the same.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn fixed(&self) -> Option<&BucketName> {
+        match self {
+            Self::Fixed(name) => Some(name),
+            Self::FromPath(_) | Self::Resolver(_) => None,
+        }
+    }
+
     pub(crate) fn from_path<'g>(globs: impl IntoIterator<Item = &'g str>) -> Result<Self, InvalidGlob> {
         let (mut set, mut texts) = (GlobSetBuilder::new(), Vec::new());
         for glob in globs {

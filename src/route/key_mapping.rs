@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::object::{CacheBust, InvalidKey, MAX_KEY_BYTES, ObjectKey, decode_once, has_dot_segment};
 
@@ -65,6 +65,16 @@ impl KeyMapping {
         if self.dot_segments == DotSegments::Dropped && has_dot_segment(&name) {
             name = without_dots(&name).into();
         }
+        self.below(name)
+    }
+
+    /// The key of a name that is decoded already, taken as it is.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn literal(&self, name: &str) -> Result<ObjectKey, InvalidKey> {
+        self.below(name.into())
+    }
+
+    fn below(&self, name: Cow<'_, str>) -> Result<ObjectKey, InvalidKey> {
         if name.is_empty() {
             return Err(InvalidKey::Empty);
         }

@@ -82,6 +82,8 @@ where
                 let inner = std::mem::replace(&mut self.inner, clone);
                 ResponseFuture::fetch_or_inner(visit.run(), inner, request)
             }
+            #[cfg(feature = "s3-clients")]
+            Admission::S3Client(call) => ResponseFuture::fetch(call.run(request)),
             Admission::FetchOrInner(fetch) => {
                 // The service that was polled ready must be the one that is called; the clone takes its place.
                 let clone = self.inner.clone();

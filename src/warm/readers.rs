@@ -167,7 +167,7 @@ async fn read(mount: Mount, bucket: BucketName, key: ObjectKey) -> Outcome {
         wanted: Wanted {
             read: ReadRequest::new(ReadMethod::Get, &HeaderMap::new()),
             disposition: None,
-            asks: Asks { control: FRESH },
+            asks: Asks { control: FRESH, ..Asks::default() },
         },
         gate: None,
         finish: Finish::default(),

@@ -26,6 +26,7 @@ mod presigned;
 mod query;
 mod resilience;
 mod roles;
+mod s3_clients;
 mod seaweedfs;
 mod semantics;
 mod send_buffer;

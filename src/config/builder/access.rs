@@ -1,6 +1,8 @@
 //! The credentials that sign, and access to the objects.
 
 use super::MountBuilder;
+#[cfg(feature = "s3-clients")]
+use crate::clients::ClientKeys;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching},
     config::PresignedRequests,
@@ -51,6 +53,17 @@ impl MountBuilder {
     /// The selector and the authorizer are asked for these as well. They see the method, which can be PUT, POST or DELETE.
     pub fn presigned(mut self, requests: PresignedRequests) -> Self {
         self.presigned = Some(requests);
+        self
+    }
+
+    /// Serves the bucket to S3 clients as well: those that sign their requests with a key of this table. See the
+    /// [guide](crate::guide::s3_clients).
+    ///
+    /// The mount is at `/`, or at a path of one segment, by which S3 clients then call the bucket. Selector and authorizer are
+    /// asked for their requests, too, which have a [`ClientAccessKey`](crate::clients::ClientAccessKey) in their extensions.
+    #[cfg(feature = "s3-clients")]
+    pub fn client_keys(mut self, keys: &ClientKeys) -> Self {
+        self.client_keys = Some(keys.clone());
         self
     }
 

@@ -77,6 +77,8 @@ impl MountBuilder {
         })?;
         self.check_directory_bucket(&sample, auth, own_credentials)?;
         self.check_presigned(&sample, auth, &origin)?;
+        #[cfg(feature = "s3-clients")]
+        let headers = self.headers_with_clients(&path, headers)?;
         let bucket = match self.bucket {
             BucketChoice::Fixed(name) => BucketSource::Fixed(name),
             BucketChoice::FromPath(globs) if globs.is_empty() => {
@@ -121,6 +123,8 @@ impl MountBuilder {
                 presigned,
                 writes,
                 website,
+                #[cfg(feature = "s3-clients")]
+                client_keys: self.client_keys.clone(),
                 credentials: source,
                 grant: self.terms.of_bucket.grant,
                 sets,
@@ -175,6 +179,28 @@ impl MountBuilder {
                 "the path names the bucket, and presigned requests of this endpoint have it in the host: set path_style"
             }
             (BucketChoice::Fixed(_) | BucketChoice::FromPath(_), AuthScheme::Credentials) => return Ok(()),
+        };
+        Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+    }
+
+    /// With client keys, what S3 clients need is kept beside what the web is shown.
+    #[cfg(feature = "s3-clients")]
+    fn headers_with_clients(
+        &self,
+        path: &MountPath,
+        headers: HeaderPolicy,
+    ) -> Result<HeaderPolicy, ConfigError> {
+        if self.client_keys.is_none() {
+            return Ok(headers);
+        }
+        let message = match self.bucket {
+            BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
+                "client keys need a mount of one bucket: give each bucket a mount of its own".to_owned()
+            }
+            BucketChoice::Fixed(_) if path.depth() > 1 => format!(
+                "client keys on a mount at {path}: S3 clients call the bucket by the path, which must be \"/\" or one segment, like \"/media\""
+            ),
+            BucketChoice::Fixed(_) => return Ok(headers.for_s3_clients()),
         };
         Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
     }
