@@ -8,17 +8,18 @@ use bytes::{Bytes, BytesMut};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Bucket, BucketLocationConstraint,
     BucketVersioningStatus, CommonPrefix, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CompletedPart, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, CreateBucketInput,
-    CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput,
-    DeleteBucketOutput, DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, EncodingType, Error, GetBucketLocationInput,
-    GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, HeadBucketInput,
-    HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
+    CompletedPart, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
+    CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
+    DeleteBucketInput, DeleteBucketOutput, DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, EncodingType, Error,
+    GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
+    HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
     ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput,
     ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
     MetadataDirective, MultipartUpload, Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
     Part, PutBucketVersioningInput, PutBucketVersioningOutput, PutObjectInput, PutObjectOutput,
-    ServerSideEncryption, StreamingBlob, Timestamp, UploadPartInput, UploadPartOutput,
+    ServerSideEncryption, StreamingBlob, Timestamp, UploadPartCopyInput, UploadPartCopyOutput,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{Body, S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -253,6 +254,28 @@ impl S3 for Operations {
             server_side_encryption: encryption(),
             ..Default::default()
         }))
+    }
+
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let input = req.input;
+        let (bucket, key, version_id) = source(&input.copy_source)?;
+        self.store.admit(bucket, key).await?;
+        let whole = self.store.find(bucket, key, version_id)?.object.read_all().map_err(io_error)?;
+        let bytes = match &input.copy_source_range {
+            Some(range) => part_of(&whole, range)?,
+            None => whole,
+        };
+        let modified = whole_seconds(SystemTime::now());
+        let part = StoredPart { md5: md5(&bytes), bytes, modified };
+        let e_tag = Some(ETag::Strong(hex(&part.md5)));
+        self.with_upload(&input.bucket, &input.key, &input.upload_id, |upload| {
+            upload.parts.insert(input.part_number, part);
+        })?;
+        let result = CopyPartResult { e_tag, last_modified: Some(modified.into()), ..Default::default() };
+        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
     }
 
     async fn complete_multipart_upload(
@@ -680,6 +703,17 @@ fn source(source: &CopySource) -> S3Result<(&str, &str, Option<&str>)> {
         CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
             Err(s3_error!(NotImplemented, "Only buckets can be copied from"))
         }
+    }
+}
+
+/// The bytes of `bytes=FIRST-LAST`, the one form that a copied part takes.
+fn part_of(whole: &Bytes, range: &str) -> S3Result<Bytes> {
+    let ends = range.strip_prefix("bytes=").and_then(|ends| ends.split_once('-'));
+    let ends =
+        ends.and_then(|(first, last)| Some((first.parse::<usize>().ok()?, last.parse::<usize>().ok()?)));
+    match ends {
+        Some((first, last)) if first <= last && last < whole.len() => Ok(whole.slice(first..=last)),
+        _ => Err(s3_error!(InvalidArgument, "The range of the part is not one of the source.")),
     }
 }
 
