@@ -14,7 +14,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, Limited};
 
-use super::{Pools, Reuse, Unreached, WireError, WireErrorKind};
+use super::{Pools, Reuse, Unreached, Upload, WireError, WireErrorKind};
 use crate::error::BoxError;
 
 /// Our pool as an HTTP client of the SDK: S3's other operations, STS, SSO and the metadata services use the same TLS
@@ -43,17 +43,23 @@ impl PooledClient {
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = Uri::from(path);
 
-        // A body that can't be sent again goes out on a fresh connection, which cannot be stale.
         let (parts, body) = request.into_parts();
-        let (again, reuse) = match body.try_clone() {
-            Some(again) => (Some(Request::from_parts(parts.clone(), again)), Reuse::Allowed),
-            None => (None, Reuse::Fresh),
-        };
-        let sent = match (pool.send(&mut Request::from_parts(parts, body), reuse).await, again) {
-            (Err(WireError { kind: WireErrorKind::Stale, .. }), Some(mut again)) => {
-                pool.send(&mut again, Reuse::Fresh).await
+        let sent = match body.try_clone() {
+            Some(again) => {
+                let mut again = Request::from_parts(parts.clone(), again);
+                match pool.send(&mut Request::from_parts(parts, body), Reuse::Allowed).await {
+                    Err(WireError { kind: WireErrorKind::Stale, .. }) => {
+                        pool.send(&mut again, Reuse::Fresh).await
+                    }
+                    sent => sent,
+                }
             }
-            (sent, _) => sent,
+            // A body that comes as it is sent takes any time, and is sent once.
+            None => {
+                let body = Upload::new(body);
+                let sent = body.sent();
+                pool.upload(Request::from_parts(parts, SdkBody::from_body_1_x(body)), &sent).await
+            }
         };
         let (parts, body) = sent.map_err(|why| connector_error(authority, why))?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(ConnectorError::io)?;
