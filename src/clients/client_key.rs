@@ -92,6 +92,13 @@ impl ClientKey {
         &self.prefixes
     }
 
+    pub(crate) fn can_write(&self) -> bool {
+        match self.access {
+            ClientAccess::Read => false,
+            ClientAccess::ReadWrite => true,
+        }
+    }
+
     /// Whether an object is its, by the key below the mount.
     pub(crate) fn covers(&self, name: &str) -> bool {
         self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| name.starts_with(prefix))

@@ -128,7 +128,7 @@ impl Operations {
     }
 
     /// The client that lists what is below a prefix, and the mount whose credentials it has.
-    async fn lister(&self, bucket: &ClientBucket, prefix: &str) -> S3Result<(Mount, Client)> {
+    pub(super) async fn lister(&self, bucket: &ClientBucket, prefix: &str) -> S3Result<(Mount, Client)> {
         let mount = bucket.admit_list(&self.head, prefix).await?;
         let client = super::scope::client(&mount, &bucket.bucket)?;
         Ok((mount, client))
@@ -195,6 +195,6 @@ fn page_size(asked: Option<i32>) -> S3Result<i32> {
 }
 
 /// An empty value is none.
-fn given(value: Option<String>) -> Option<String> {
+pub(super) fn given(value: Option<String>) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }

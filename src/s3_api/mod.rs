@@ -6,16 +6,20 @@
 mod answer;
 mod buckets;
 mod call;
+mod change;
 mod codes;
 mod convert;
 mod fields;
 mod list;
+mod multipart;
 mod names;
 mod operations;
+mod put;
 mod read;
 mod scope;
 mod sdk_error;
 mod strict;
+mod upload;
 mod verify;
 mod window;
 

@@ -1,11 +1,16 @@
-use std::{sync::Arc, time::SystemTime};
+use std::{error::Error, sync::Arc, time::SystemTime};
 
-use aws_sdk_s3::Client;
-use http::{Request, request::Parts};
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use http::{Method, Request, StatusCode, request::Parts};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
-use super::answer;
+use super::{answer, sdk_error, upload::Course};
 use crate::{
+    cache::Invalidation,
     clients::ClientKey,
     config::Mount,
     error::{ProxyError, ProxyErrorKind},
@@ -29,6 +34,20 @@ pub(crate) struct ClientBucket {
     pub(crate) mount: Mount,
 }
 
+/// An object that a request can have, and the mount whose credentials it gets.
+pub(super) struct Target {
+    pub(super) mount: Mount,
+    pub(super) bucket: BucketName,
+    pub(super) key: ObjectKey,
+}
+
+/// What is done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Read,
+    Write,
+}
+
 // === impl Scope ===
 
 impl Scope {
@@ -38,8 +57,16 @@ impl Scope {
     }
 
     /// The object of a name, without a question to anybody.
-    pub(super) fn locate(&self, bucket: &str, name: &str) -> S3Result<(&ClientBucket, ObjectKey)> {
+    pub(super) fn locate(
+        &self,
+        bucket: &str,
+        name: &str,
+        action: Action,
+    ) -> S3Result<(&ClientBucket, ObjectKey)> {
         let bucket = self.bucket(bucket)?;
+        if action == Action::Write && !self.key.can_write() {
+            return Err(denied("the key is for reading only"));
+        }
         if !self.key.covers(name) {
             return Err(denied("the key is for other objects"));
         }
@@ -53,12 +80,24 @@ impl Scope {
         })?;
         Ok((bucket, key))
     }
+
+    /// The object of a name, if selector and authorizer agree.
+    pub(super) async fn admit(
+        &self,
+        head: &Parts,
+        bucket: &str,
+        name: &str,
+        action: Action,
+    ) -> S3Result<Target> {
+        let (bucket, key) = self.locate(bucket, name, action)?;
+        bucket.admit(head, key).await
+    }
 }
 
 // === impl ClientBucket ===
 
 impl ClientBucket {
-    async fn admit(&self, head: &Parts, key: ObjectKey) -> S3Result<Mount> {
+    pub(super) async fn admit(&self, head: &Parts, key: ObjectKey) -> S3Result<Target> {
         let request = Request::from_parts(head.clone(), ());
         let fail = |failure| answer::failed(&self.mount, failure, Some(&key));
         let mut mount = self.mount.select(&request).map_err(fail)?.clone();
@@ -67,7 +106,7 @@ impl ClientBucket {
         {
             mount = other;
         }
-        Ok(mount)
+        Ok(Target { mount, bucket: self.bucket.clone(), key })
     }
 
     /// The mount that lists what begins with a prefix, which stands for the key where an authorizer decides by keys.
@@ -76,11 +115,64 @@ impl ClientBucket {
             let key = self.mount.0.keys.literal(prefix).map_err(|_| {
                 denied("where each object is asked for, lists are of what begins with a prefix: give one")
             })?;
-            return self.admit(head, key).await;
+            return Ok(self.admit(head, key).await?.mount);
         }
         let request = Request::from_parts(head.clone(), ());
         let selected = self.mount.select(&request);
         selected.cloned().map_err(|failure| answer::failed(&self.mount, failure, None))
+    }
+}
+
+impl Target {
+    pub(super) fn client(&self) -> S3Result<Client> {
+        client(&self.mount, &self.bucket)
+    }
+
+    /// S3's answer to a request that may have changed the object: then the cache has forgotten it before the client hears.
+    pub(super) fn written<T, E>(
+        &self,
+        sent: Result<T, SdkError<E, HttpResponse>>,
+        body: Option<&Course>,
+    ) -> S3Result<T>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.forget(&sent);
+        self.answered(sent, body)
+    }
+
+    /// S3's answer; `body` is how the client's body went, which may be why there is none.
+    pub(super) fn answered<T, E>(
+        &self,
+        sent: Result<T, SdkError<E, HttpResponse>>,
+        body: Option<&Course>,
+    ) -> S3Result<T>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        sent.map_err(|why| match (&why, body.and_then(Course::fault)) {
+            // S3 has answered, whatever the client did.
+            (SdkError::ServiceError(_), _) | (_, None) => {
+                sdk_error::retold(&self.mount, Some(&self.key), why)
+            }
+            (_, Some(fault)) => fault,
+        })
+    }
+
+    /// Unless S3 has refused it: then the object is what it was. An answer that did not come may have been a success.
+    pub(super) fn forget<T, E>(&self, sent: &Result<T, SdkError<E, HttpResponse>>) {
+        let status = match sent {
+            Err(SdkError::ServiceError(why)) => why.raw().status().as_u16(),
+            Ok(_) | Err(_) => 200,
+        };
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        let cache = self.mount.0.cache.as_ref();
+        let invalidation = cache.and_then(|cache| {
+            Invalidation::of(&Method::PUT, cache, Some(self.bucket.clone()), self.key.clone())
+        });
+        if let Some(invalidation) = invalidation {
+            invalidation.answered(status);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod lists;
 mod reads;
 mod signatures;
+mod writes;
 
 use std::time::SystemTime;
 
