@@ -105,7 +105,7 @@ impl ClientKey {
     }
 
     /// No message shows the secret.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let invalid = |message: String| Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         let name = &self.access_key;
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -190,7 +190,7 @@ mod tests {
             match wrong {
                 None => assert_eq!(told, Ok(()), "{key:?}"),
                 Some(wrong) => {
-                    assert!(told.clone().is_err_and(|why| why.contains(wrong)), "{key:?}: {told:?}")
+                    assert!(told.clone().is_err_and(|why| why.contains(wrong)), "{key:?}: {told:?}");
                 }
             }
             assert!(!format!("{key:?}{told:?}").contains("hush"), "{key:?}");

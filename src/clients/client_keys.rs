@@ -1,4 +1,10 @@
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
 use arc_swap::ArcSwap;
 
@@ -13,10 +19,25 @@ pub struct ClientKeys(Arc<Shared>);
 
 struct Shared {
     table: ArcSwap<Table>,
+    file: Option<KeysFile>,
 }
 
 /// By access keys.
 type Table = HashMap<String, Arc<ClientKey>>;
+
+/// The file that a table is from.
+pub(crate) struct KeysFile {
+    pub(crate) path: PathBuf,
+    /// Its state when it was last read.
+    pub(crate) seen: Mutex<Option<Stamp>>,
+}
+
+/// What tells two states of a file apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) modified: Option<SystemTime>,
+    pub(crate) length: u64,
+}
 
 // === impl ClientKeys ===
 
@@ -28,7 +49,14 @@ impl ClientKeys {
     /// [`ConfigErrorKind::InvalidValue`] for a key that no client can use, [`ConfigErrorKind::Contradiction`] if two have the
     /// same access key, and [`ConfigErrorKind::Missing`] if there are none.
     pub fn new(keys: impl IntoIterator<Item = ClientKey>) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(Shared { table: ArcSwap::from_pointee(table(keys)?) })))
+        Self::from_parts(keys, None)
+    }
+
+    pub(crate) fn from_parts(
+        keys: impl IntoIterator<Item = ClientKey>,
+        file: Option<KeysFile>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Shared { table: ArcSwap::from_pointee(table(keys)?), file })))
     }
 
     /// Replaces all keys by these, at once.
@@ -43,6 +71,10 @@ impl ClientKeys {
 
     pub(crate) fn find(&self, access_key: &str) -> Option<Arc<ClientKey>> {
         self.0.table.load().get(access_key).cloned()
+    }
+
+    pub(crate) fn file(&self) -> Option<&KeysFile> {
+        self.0.file.as_ref()
     }
 }
 

@@ -7,6 +7,8 @@ mod client_key;
 mod client_keys;
 mod signed;
 
+#[cfg(feature = "toml")]
+pub(crate) use self::client_keys::{KeysFile, Stamp};
 pub(crate) use self::signed::{Mechanism, Signed};
 pub use self::{
     client_key::{ClientAccess, ClientAccessKey, ClientKey},

@@ -174,6 +174,9 @@ pub(crate) struct SourceArgs {
     /// sets. There is no log-in: say -o writes.writers=anybody if nobody else reaches the proxy
     #[arg(long, value_name = "ACCESS", value_enum, requires = "source", help_heading = "What to serve")]
     pub(crate) access: Option<AccessArg>,
+    /// Serve the bucket to S3 clients, too, which sign with a key of this TOML file; it is read again when it changes
+    #[arg(long, value_name = "FILE", requires = "source", help_heading = "What to serve")]
+    pub(crate) client_keys: Option<String>,
 
     /// Pay for requests and traffic of the bucket (Requester Pays)
     #[arg(long, requires = "source", conflicts_with = "anonymous", help_heading = "Where S3 is")]

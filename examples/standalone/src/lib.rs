@@ -5,6 +5,7 @@
 mod address;
 mod args;
 mod cache;
+mod client_keys;
 mod command;
 mod commands;
 mod demo;

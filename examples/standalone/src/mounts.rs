@@ -157,6 +157,7 @@ impl SourceArgs {
             ("--endpoint", "endpoint_url", &self.endpoint),
             ("--region", "region", &self.region),
             ("--connect-to", "connect_to", &self.connect_to),
+            ("--client-keys", "client_keys", &self.client_keys),
             ("--expected-bucket-owner", "expected_bucket_owner", &self.expected_bucket_owner),
             ("--not-found", "website.not_found", &self.not_found),
             ("--single-page", "website.single_page", &self.single_page),

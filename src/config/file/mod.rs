@@ -2,6 +2,8 @@
 
 mod byte_size;
 mod cache;
+#[cfg(feature = "s3-clients")]
+mod client_keys;
 mod config_file;
 mod credentials;
 mod expand;

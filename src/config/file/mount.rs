@@ -90,6 +90,8 @@ pub(super) fn read(
     let presigned = table.presigned.as_ref().map(|table| presigned(source, table.get_ref())).transpose()?;
     let signs_nothing = presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);
     let builder = set(builder, presigned, MountBuilder::presigned);
+    #[cfg(feature = "s3-clients")]
+    let builder = client_keys(source, table, builder)?;
     let credentials = match self::credentials(source, table, shared.credentials)? {
         FileCredentials::Default if signs_nothing => FileCredentials::Anonymous,
         credentials => credentials,
@@ -110,6 +112,19 @@ fn set<T>(
         Some(value) => method(builder, value),
         None => builder,
     }
+}
+
+#[cfg(feature = "s3-clients")]
+fn client_keys(
+    source: &Source<'_>,
+    table: &MountTable,
+    builder: MountBuilder,
+) -> Result<MountBuilder, ConfigError> {
+    let Some(text) = &table.client_keys else { return Ok(builder) };
+    let path = source.value("client_keys", text)?;
+    let keys = crate::clients::ClientKeys::load(&path)
+        .map_err(|why| source.error(why.kind(), text.span(), format!("client_keys: {why}")))?;
+    Ok(builder.client_keys(&keys))
 }
 
 fn presigned(source: &Source<'_>, table: &PresignedTable) -> Result<PresignedRequests, ConfigError> {

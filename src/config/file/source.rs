@@ -1,5 +1,7 @@
 use std::{fmt, ops::Range};
 
+use serde::de::DeserializeOwned;
+
 use super::{
     expand::{ExpandError, expand},
     table::{FileTable, Text, Unexpanded},
@@ -37,6 +39,11 @@ impl<'a> Source<'a> {
 
     /// The tables of the file.
     pub(super) fn parse(&self) -> Result<FileTable, ConfigError> {
+        self.parse_as()
+    }
+
+    /// The tables of a file of another form.
+    pub(super) fn parse_as<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(self.text).map_err(|why| {
             // Neither `why` nor its `Display`: they contain the source line, which may have a secret.
             let message = unknown_key::explain(why.message()).unwrap_or_else(|| why.message().to_owned());

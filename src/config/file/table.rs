@@ -188,6 +188,8 @@ pub(super) struct MountTable {
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
     pub(super) website: Option<Spanned<WebsiteTable>>,
+    #[cfg(feature = "s3-clients")]
+    pub(super) client_keys: Option<Text>,
     pub(super) default_cache_control: Option<Text>,
     pub(super) override_cache_control: Option<Text>,
     pub(super) cache_control_rule: Tables<CacheControlRuleTable>,

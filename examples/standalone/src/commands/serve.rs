@@ -9,7 +9,7 @@ use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::{
     args::Args,
-    cache,
+    cache, client_keys,
     demo::Demo,
     log::Log,
     mounts::{MountArgs, Served},
@@ -48,6 +48,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         let (bucket, mount) = single.ok_or("--warm needs the bucket that its keys are in: give --bucket")?;
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
+    client_keys::watch(&config);
     let server = Server {
         layer: S3ProxyLayer::new(config.send_buffer(buffer)),
         ping_path: args.ping_path,
