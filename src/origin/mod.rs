@@ -4,6 +4,8 @@ mod absent_keys;
 mod aws_chunked;
 mod clock;
 mod connection;
+#[cfg(feature = "s3-clients")]
+mod counted;
 mod credentials;
 mod endpoint;
 mod endpoint_url;
@@ -32,6 +34,8 @@ mod typed;
 mod wire;
 mod write;
 
+#[cfg(feature = "s3-clients")]
+pub(crate) use self::counted::CountedClient;
 pub(crate) use self::{
     absent_keys::Absence,
     clock::OriginClock,

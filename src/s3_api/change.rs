@@ -31,7 +31,8 @@ impl Operations {
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
         let source = self.source(&input.bucket, &input.copy_source).await?;
-        let copy = target.client()?.copy_object().bucket(target.bucket.as_str()).key(target.key.as_str());
+        let s3 = target.client().await?;
+        let copy = s3.copy_object().bucket(target.bucket.as_str()).key(target.key.as_str());
         let copy = described!(copy, input)
             .copy_source(source)
             .set_copy_source_if_match(text(&headers, &s3s::header::X_AMZ_COPY_SOURCE_IF_MATCH))
@@ -76,7 +77,8 @@ impl Operations {
         let S3Request { input, headers, .. } = request;
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let delete = target.client()?.delete_object().bucket(target.bucket.as_str()).key(target.key.as_str());
+        let s3 = target.client().await?;
+        let delete = s3.delete_object().bucket(target.bucket.as_str()).key(target.key.as_str());
         let delete = delete
             .set_version_id(target.version(input.version_id)?)
             .set_if_match(text(&headers, &http::header::IF_MATCH));
@@ -128,8 +130,8 @@ impl Operations {
             let names = Names::new(first.mount.0.keys.prefix(), None);
             let delete = Delete::builder().set_objects(Some(asked)).quiet(quiet).build();
             let delete = delete.map_err(|_| s3_error!(MalformedXML, "there is nothing to delete"))?;
-            let sent =
-                first.client()?.delete_objects().bucket(first.bucket.as_str()).delete(delete).send().await;
+            let s3 = first.client().await?;
+            let sent = s3.delete_objects().bucket(first.bucket.as_str()).delete(delete).send().await;
             for target in &targets {
                 target.forget(&sent);
             }

@@ -1,6 +1,6 @@
 //! Lists of objects: one list of S3 for each page.
 
-use aws_sdk_s3::{Client, types};
+use aws_sdk_s3::types;
 use s3s::{
     S3Error, S3ErrorCode, S3Result,
     dto::{
@@ -17,7 +17,7 @@ use super::{
     sdk_error,
     window::Window,
 };
-use crate::config::Mount;
+use crate::{config::Mount, origin::CountedClient};
 
 /// The entries of a page.
 #[derive(Default)]
@@ -128,9 +128,13 @@ impl Operations {
     }
 
     /// The client that lists what is below a prefix, and the mount whose credentials it has.
-    pub(super) async fn lister(&self, bucket: &ClientBucket, prefix: &str) -> S3Result<(Mount, Client)> {
+    pub(super) async fn lister(
+        &self,
+        bucket: &ClientBucket,
+        prefix: &str,
+    ) -> S3Result<(Mount, CountedClient)> {
         let mount = bucket.admit_list(&self.head, prefix).await?;
-        let client = super::scope::client(&mount, &bucket.bucket)?;
+        let client = super::scope::client(&mount, &bucket.bucket).await?;
         Ok((mount, client))
     }
 }

@@ -35,7 +35,8 @@ impl Operations {
         let S3Request { input, headers, .. } = request;
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let create = target.client()?.create_multipart_upload();
+        let s3 = target.client().await?;
+        let create = s3.create_multipart_upload();
         let create = create.bucket(target.bucket.as_str()).key(target.key.as_str());
         let create = described!(create, input)
             .set_checksum_algorithm(
@@ -61,7 +62,8 @@ impl Operations {
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
         let source = self.source(&input.bucket, &input.copy_source).await?;
-        let copy = target.client()?.upload_part_copy();
+        let s3 = target.client().await?;
+        let copy = s3.upload_part_copy();
         let copy = copy
             .bucket(target.bucket.as_str())
             .key(target.key.as_str())
@@ -104,7 +106,8 @@ impl Operations {
         };
         let parts =
             CompletedMultipartUpload::builder().set_parts(Some(parts.into_iter().map(part).collect()));
-        let complete = target.client()?.complete_multipart_upload();
+        let s3 = target.client().await?;
+        let complete = s3.complete_multipart_upload();
         let complete = complete
             .bucket(target.bucket.as_str())
             .key(target.key.as_str())
@@ -133,7 +136,8 @@ impl Operations {
         input: AbortMultipartUploadInput,
     ) -> S3Result<AbortMultipartUploadOutput> {
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let abort = target.client()?.abort_multipart_upload();
+        let s3 = target.client().await?;
+        let abort = s3.abort_multipart_upload();
         let abort = abort.bucket(target.bucket.as_str()).key(target.key.as_str()).upload_id(input.upload_id);
         target.answered(abort.send().await, None)?;
         Ok(AbortMultipartUploadOutput::default())
@@ -142,7 +146,8 @@ impl Operations {
     /// For who can write: parts are of uploads.
     pub(super) async fn parts(&self, input: ListPartsInput) -> S3Result<ListPartsOutput> {
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let list = target.client()?.list_parts();
+        let s3 = target.client().await?;
+        let list = s3.list_parts();
         let list = list
             .bucket(target.bucket.as_str())
             .key(target.key.as_str())

@@ -1,5 +1,7 @@
 //! Uploads: of an object at once, and of a part.
 
+use std::sync::Arc;
+
 use aws_sdk_s3::{
     Config,
     config::StalledStreamProtectionConfig,
@@ -23,7 +25,6 @@ use super::{
     scope::Action,
     upload::{CheckedBody, Course, Expected},
 };
-use std::sync::Arc;
 
 /// A body on its way, with its length in bytes.
 struct Streamed {
@@ -39,7 +40,8 @@ impl Operations {
         let S3Request { input, headers, trailing_headers, .. } = request;
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let put = target.client()?.put_object().bucket(target.bucket.as_str()).key(target.key.as_str());
+        let s3 = target.client().await?;
+        let put = s3.put_object().bucket(target.bucket.as_str()).key(target.key.as_str());
         let Streamed { body, length, course } = stream(input.body, &headers, trailing_headers).await?;
         let put = described!(put, input)
             .set_if_match(text(&headers, &IF_MATCH))
@@ -66,7 +68,8 @@ impl Operations {
         let S3Request { input, headers, trailing_headers, .. } = request;
         fields::check(&headers)?;
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
-        let put = target.client()?.upload_part().bucket(target.bucket.as_str()).key(target.key.as_str());
+        let s3 = target.client().await?;
+        let put = s3.upload_part().bucket(target.bucket.as_str()).key(target.key.as_str());
         let Streamed { body, length, course } = stream(input.body, &headers, trailing_headers).await?;
         let put = put
             .upload_id(input.upload_id)

@@ -1,9 +1,6 @@
 use std::{error::Error, sync::Arc, time::SystemTime};
 
-use aws_sdk_s3::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use http::{Method, Request, StatusCode, request::Parts};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
@@ -13,8 +10,9 @@ use crate::{
     cache::Invalidation,
     clients::ClientKey,
     config::Mount,
-    error::{ProxyError, ProxyErrorKind},
+    fetch::from_origin_error,
     object::{BucketName, InvalidKey, ObjectKey},
+    origin::CountedClient,
 };
 
 /// What the key of a request opens.
@@ -124,8 +122,8 @@ impl ClientBucket {
 }
 
 impl Target {
-    pub(super) fn client(&self) -> S3Result<Client> {
-        client(&self.mount, &self.bucket)
+    pub(super) async fn client(&self) -> S3Result<CountedClient> {
+        client(&self.mount, &self.bucket).await
     }
 
     /// S3's answer to a request that may have changed the object: then the cache has forgotten it before the client hears.
@@ -177,11 +175,9 @@ impl Target {
 }
 
 /// The SDK's client with the mount's credentials and terms.
-pub(super) fn client(mount: &Mount, bucket: &BucketName) -> S3Result<Client> {
-    mount.0.origin.typed_client(bucket).map_err(|why| {
-        let error = ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why);
-        answer::failed(mount, error.into(), None)
-    })
+pub(super) async fn client(mount: &Mount, bucket: &BucketName) -> S3Result<CountedClient> {
+    let client = mount.0.origin.counted_client(bucket).await;
+    client.map_err(|why| answer::failed(mount, from_origin_error(why), None))
 }
 
 pub(super) fn denied(message: &'static str) -> S3Error {

@@ -385,3 +385,34 @@ async fn odd_names_are_written_copied_and_deleted() {
     }
     assert_eq!(stored(&s3), [""; 0]);
 }
+
+#[tokio::test]
+async fn what_goes_to_s3_counts_among_the_requests_in_flight() {
+    let s3 = s3().await;
+    s3.store().put(BEHIND, "files/held", "x".into());
+    let hold = s3.store().hold(BEHIND, "files/held");
+    let server = serving(mount(&s3).max_in_flight(1).max_queued(0)).await;
+    let sdk = sdk(&server, WRITER);
+    let read = tokio::spawn(sdk.get_object().bucket(NAME).key("held").send());
+    while asked(&s3).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let put = sdk.put_object().bucket(NAME).key("a").body(ByteStream::from_static(b"x")).send().await;
+    assert_eq!(refusal(put), (503, "SlowDown".to_owned()));
+    let list = sdk.list_objects_v2().bucket(NAME).send().await;
+    assert_eq!(refusal(list), (503, "SlowDown".to_owned()));
+    drop(hold);
+    assert!(read.await.unwrap().is_ok());
+    put_until_room(&sdk).await;
+}
+
+/// The response that is read has its place until its end.
+async fn put_until_room(sdk: &Sdk) {
+    loop {
+        let put = sdk.put_object().bucket(NAME).key("a").body(ByteStream::from_static(b"x")).send().await;
+        match put {
+            Ok(_) => return,
+            told => assert_eq!(refusal(told).1, "SlowDown"),
+        }
+    }
+}
