@@ -198,6 +198,20 @@ impl Mount {
     }
 }
 
+// === impl MountParts ===
+
+impl MountParts {
+    /// Whether clients can ask for lists of the bucket.
+    #[cfg(feature = "policies")]
+    pub(crate) fn lists(&self) -> bool {
+        #[cfg(feature = "s3-clients")]
+        if self.client_keys.is_some() {
+            return true;
+        }
+        false
+    }
+}
+
 // === impl AccessRules ===
 
 impl AccessRules {

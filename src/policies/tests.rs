@@ -109,6 +109,29 @@ fn a_mount_that_reads_may_read_under_its_prefix_and_nothing_else() {
     assert!(left_out.contains("The trust policy") && left_out.contains("The bucket policy"), "{left_out}");
 }
 
+#[cfg(feature = "s3-clients")]
+#[test]
+fn a_mount_with_client_keys_lists() {
+    use crate::clients::{ClientKey, ClientKeys};
+
+    let keys = ClientKeys::new([ClientKey::new("reader", "not-a-secret")]).unwrap();
+    let policies = ask(mount("media").prefix("web").client_keys(&keys)).build().unwrap();
+    assert_eq!(
+        statements(&policies, PolicyKind::Role),
+        json!([
+            {
+                "Sid": "ReadObjects", "Effect": "Allow",
+                "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::media/web/*"],
+            },
+            {
+                "Sid": "ListKeys", "Effect": "Allow",
+                "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::media"],
+                "Condition": { "StringLike": { "s3:prefix": ["web/*"] } },
+            },
+        ])
+    );
+}
+
 #[test]
 fn each_thing_that_a_mount_does_has_a_statement_of_its_own() {
     let key = KmsKeyArn::parse(KEY).unwrap();

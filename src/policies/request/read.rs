@@ -71,7 +71,7 @@ impl PolicyRequest {
                 VersionPolicy::Honoured => Versions::Read,
                 VersionPolicy::Ignored => Versions::Ignored,
             },
-            listing: match self.listing.unwrap_or(tells_missing(parts)) {
+            listing: match self.listing.unwrap_or(needs_listing(parts)) {
                 true => Listing::Needed,
                 false => Listing::NotNeeded,
             },
@@ -240,7 +240,7 @@ fn literal(prefix: &str, dialect: PolicyDialect) -> Result<String, ConfigError> 
     })
 }
 
-/// Whether the mount tells what is missing from what is denied.
-fn tells_missing(parts: &MountParts) -> bool {
-    parts.answers.denied == DeniedAnswer::Auto || parts.website.is_some()
+/// Whether the mount lists keys, or tells what is missing from what is denied.
+fn needs_listing(parts: &MountParts) -> bool {
+    parts.answers.denied == DeniedAnswer::Auto || parts.website.is_some() || parts.lists()
 }
