@@ -1,14 +1,10 @@
-use std::{
-    collections::HashMap,
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::SystemTime,
-};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 
 use super::ClientKey;
+#[cfg(feature = "toml")]
+use super::KeysFile;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A table of the keys of S3 clients, which mounts can share. Clones are the same table.
@@ -19,25 +15,12 @@ pub struct ClientKeys(Arc<Shared>);
 
 struct Shared {
     table: ArcSwap<Table>,
+    #[cfg(feature = "toml")]
     file: Option<KeysFile>,
 }
 
 /// By access keys.
 type Table = HashMap<String, Arc<ClientKey>>;
-
-/// The file that a table is from.
-pub(crate) struct KeysFile {
-    pub(crate) path: PathBuf,
-    /// Its state when it was last read.
-    pub(crate) seen: Mutex<Option<Stamp>>,
-}
-
-/// What tells two states of a file apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) modified: Option<SystemTime>,
-    pub(crate) length: u64,
-}
 
 // === impl ClientKeys ===
 
@@ -49,14 +32,21 @@ impl ClientKeys {
     /// [`ConfigErrorKind::InvalidValue`] for a key that no client can use, [`ConfigErrorKind::Contradiction`] if two have the
     /// same access key, and [`ConfigErrorKind::Missing`] if there are none.
     pub fn new(keys: impl IntoIterator<Item = ClientKey>) -> Result<Self, ConfigError> {
-        Self::from_parts(keys, None)
+        Ok(Self(Arc::new(Shared {
+            table: ArcSwap::from_pointee(table(keys)?),
+            #[cfg(feature = "toml")]
+            file: None,
+        })))
     }
 
-    pub(crate) fn from_parts(
+    /// A table that is from a file.
+    #[cfg(feature = "toml")]
+    pub(crate) fn of_file(
         keys: impl IntoIterator<Item = ClientKey>,
-        file: Option<KeysFile>,
+        file: KeysFile,
     ) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(Shared { table: ArcSwap::from_pointee(table(keys)?), file })))
+        let table = ArcSwap::from_pointee(table(keys)?);
+        Ok(Self(Arc::new(Shared { table, file: Some(file) })))
     }
 
     /// Replaces all keys by these, at once.
@@ -73,6 +63,7 @@ impl ClientKeys {
         self.0.table.load().get(access_key).cloned()
     }
 
+    #[cfg(feature = "toml")]
     pub(crate) fn file(&self) -> Option<&KeysFile> {
         self.0.file.as_ref()
     }

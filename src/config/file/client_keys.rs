@@ -74,7 +74,7 @@ impl ClientKeys {
         let keys = read(&path)?;
         let in_file = |why| at(&path, &why);
         let file = KeysFile { path: path.clone(), seen: Mutex::new(stamp) };
-        Self::from_parts(keys, Some(file)).map_err(in_file)
+        Self::of_file(keys, file).map_err(in_file)
     }
 
     /// Reads the file again if it looks different from the last time, by its length and the time of its last change, and says
