@@ -76,6 +76,10 @@ impl Scope {
             | InvalidKey::DotSegment
             | InvalidKey::Nul => s3_error!(InvalidURI, "the key is none that is served here"),
         })?;
+        let confined = bucket.mount.0.writes.as_ref().filter(|_| action == Action::Write);
+        if confined.is_some_and(|writes| !key.as_str().starts_with(&writes.prefix)) {
+            return Err(denied("nothing is written there"));
+        }
         Ok((bucket, key))
     }
 

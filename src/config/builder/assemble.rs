@@ -47,7 +47,8 @@ impl MountBuilder {
         let writes = self.parse_writes(keys.prefix())?;
         let of_links = presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);
         let methods = writes.as_ref().map_or(Methods::READS, |writes| writes.methods).or(of_links);
-        let cors = self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods));
+        let cors =
+            self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods.or(self.methods_of_s3_clients())));
         let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;
         let links = self.parse_links()?;
@@ -203,6 +204,18 @@ impl MountBuilder {
             BucketChoice::Fixed(_) => return Ok(headers.for_s3_clients()),
         };
         Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+    }
+
+    /// Pages can be S3 clients, too.
+    #[cfg(feature = "s3-clients")]
+    fn methods_of_s3_clients(&self) -> Methods {
+        if self.client_keys.is_some() { Methods::ALL } else { Methods::READS }
+    }
+
+    #[cfg(not(feature = "s3-clients"))]
+    #[expect(clippy::unused_self, reason = "with S3 clients it is asked")]
+    fn methods_of_s3_clients(&self) -> Methods {
+        Methods::READS
     }
 
     fn check_freshness(&self) -> Result<(), ConfigError> {

@@ -19,6 +19,11 @@ use tokio::{
     net::TcpStream,
 };
 
+use tower_s3_proxy::{
+    Cors,
+    writes::{Writers, Writes},
+};
+
 use super::{BEHIND, INGEST, NAME, READER, WRITER, asked, cache, mount, refusal, s3, sdk, serving};
 use crate::support::{Answer, NASTY_KEYS, Server};
 
@@ -415,4 +420,34 @@ async fn put_until_room(sdk: &Sdk) {
             told => assert_eq!(refusal(told).1, "SlowDown"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_prefix_of_a_mounts_writes_holds_for_s3_clients_too() {
+    let s3 = s3().await;
+    let writes = Writes::new().below("data").writers(Writers::Anybody);
+    let server = serving(mount(&s3).writes(writes)).await;
+    let sdk = sdk(&server, WRITER);
+    put(&sdk, "data/a", "one").await;
+    let put = sdk.put_object().bucket(NAME).key("a").body(ByteStream::from_static(b"x")).send().await;
+    assert_eq!(refusal(put), (403, "AccessDenied".to_owned()));
+    assert_eq!(refusal(sdk.delete_object().bucket(NAME).key("b/data/a").send().await).1, "AccessDenied");
+    let begun = sdk.create_multipart_upload().bucket(NAME).key("database/a").send().await;
+    assert_eq!(refusal(begun).1, "AccessDenied");
+    assert_eq!(stored(&s3).len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_can_be_an_s3_client_where_cors_says_so() {
+    let s3 = s3().await;
+    let cors = Cors::origins(["https://app.test"]).methods(["GET", "PUT"]).allow_header("authorization");
+    let service = crate::support::proxy(mount(&s3).cors(cors));
+    let fields = [
+        ("origin", "https://app.test"),
+        ("access-control-request-method", "PUT"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let preflight = crate::support::request("OPTIONS", &format!("/{NAME}/a"), &fields);
+    let answer = crate::support::ask(&service, preflight).await;
+    assert_eq!(answer.header("access-control-allow-methods"), "GET, PUT");
 }
