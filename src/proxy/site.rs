@@ -16,7 +16,8 @@ use crate::{
     object::Edition,
     request::{Coding, Query, ReadMethod, ReadRequest, is_compressible},
     response::{Fallback, WEBSITE_REDIRECT},
-    site::{Aim, Candidate, Form, plan},
+    route::BucketSource,
+    site::{Aim, Candidate, Form, first, navigates, plan},
 };
 
 /// A request for a page: the objects that it can mean are asked for one after the other, until one exists.
@@ -25,12 +26,18 @@ pub(crate) struct Visit {
     mount: Mount,
     /// The one whose credentials read.
     reader: Mount,
-    /// Without its body.
+    /// Without its body, and if nobody looks at them, without its fields.
     request: Request<()>,
-    method: ReadMethod,
+    read: ReadRequest,
+    asks: Asks,
+    navigates: bool,
+    /// Those of the site that the client takes.
+    codings: Vec<Coding>,
     /// The path behind the mount's.
     rest: String,
     query: Query,
+    /// The first of the candidates, where the others are not planned yet.
+    first: Option<Fetch>,
     candidates: VecDeque<Candidate>,
     finish: Finish,
 }
@@ -62,19 +69,73 @@ impl Claimed<'_, '_> {
                 return Admission::Answered(finish.apply(response));
             }
         };
-        let (mount, rest) = (self.mount.clone(), self.rest.to_owned());
-        let candidates = plan(site, request.uri().path(), self.rest, request.headers()).into();
-        let request = Request::from_parts(head_of(request), ());
-        let mut visit = Visit { mount, reader, request, method, rest, query, candidates, finish };
-        visit.expand();
-        if let Some(response) = visit.recall() {
-            return Admission::Answered(std::mem::take(&mut visit.finish).apply(response));
+        let read = ReadRequest::new(method, request.headers());
+        let asks = Asks::new(&reader, request.headers());
+        let first = first(site, request.uri().path(), self.rest).and_then(|rest| {
+            let (bucket, key, bust) = self.mount.name(&rest, request).ok()?;
+            let Query { version, disposition } = of_object(&query, rest == self.rest);
+            let gate = self.mount.gate(|| head_of(request));
+            let wanted = Wanted { read: read.clone(), disposition, asks };
+            let (mount, edition) = (reader.clone(), Edition { version, bust });
+            Some(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
+        });
+        if let Some(first) = &first
+            && first.gate.is_none()
+            && !first.may_redirect()
+            && let Some(response) = first.recall().filter(is_page)
+        {
+            return Admission::Answered(finish.apply(response));
+        }
+        let mut visit = Visit {
+            navigates: site.single_page.is_some() && navigates(request.headers()),
+            codings: match site.codings.is_empty() {
+                true => Vec::new(),
+                false => Coding::accepted(request.headers(), &site.codings),
+            },
+            request: self.without_body(request),
+            mount: self.mount.clone(),
+            rest: self.rest.to_owned(),
+            candidates: VecDeque::new(),
+            reader,
+            read,
+            asks,
+            query,
+            first,
+            finish,
+        };
+        if visit.first.is_none() {
+            visit.plan();
+            visit.expand();
+            if let Some(response) = visit.recall() {
+                return Admission::Answered(std::mem::take(&mut visit.finish).apply(response));
+            }
         }
         match self.mount.0.answers.fallback {
             Fallback::None => Admission::Visit(Box::new(visit)),
             Fallback::Inner => Admission::VisitOrInner(Box::new(visit)),
         }
     }
+
+    /// The head of a request, with its fields if a function of the embedder looks at them.
+    fn without_body<B>(&self, request: &Request<B>) -> Request<()> {
+        let parts = &self.mount.0;
+        if parts.access.authorizer.is_some() || matches!(parts.bucket, BucketSource::Resolver(_)) {
+            return Request::from_parts(head_of(request), ());
+        }
+        let mut bare = Request::new(());
+        *bare.uri_mut() = request.uri().clone();
+        bare
+    }
+}
+
+/// What the query says is of the object that the path names.
+fn of_object(query: &Query, is_own: bool) -> Query {
+    if is_own { query.clone() } else { Query::default() }
+}
+
+/// Whether the response is that of the website as it is.
+fn is_page(response: &Response<ObjectBody>) -> bool {
+    !is_missing(response) && !response.headers().contains_key(&WEBSITE_REDIRECT)
 }
 
 // === impl Visit ===
@@ -82,6 +143,12 @@ impl Claimed<'_, '_> {
 impl Visit {
     pub(crate) fn run(self: Box<Self>) -> FetchFuture {
         Box::pin(self.respond())
+    }
+
+    fn plan(&mut self) {
+        if let Some(site) = &self.mount.0.website {
+            self.candidates = plan(site, self.request.uri().path(), &self.rest, self.navigates).into();
+        }
     }
 
     /// What the cache has of the first candidate, if that is the response.
@@ -95,9 +162,7 @@ impl Visit {
             let response = fetch.recall()?;
             match (is_missing(&response), candidate.form) {
                 (true, Form::Coded(_)) => drop(self.candidates.pop_front()),
-                (false, _) if !response.headers().contains_key(&WEBSITE_REDIRECT) => {
-                    return Some(self.in_form(candidate, response));
-                }
+                (false, _) if is_page(&response) => return Some(self.in_form(candidate, response)),
                 _ => return None,
             }
         }
@@ -105,9 +170,10 @@ impl Visit {
 
     /// Puts the codings of the first candidate before it, if it may have any.
     fn expand(&mut self) {
-        let Some(site) = self.mount.0.website.as_ref().filter(|site| !site.codings.is_empty()) else {
+        let site = self.mount.0.website.as_ref();
+        if site.is_none_or(|site| site.codings.is_empty()) {
             return;
-        };
+        }
         let is_open = |candidate: &&Candidate| (candidate.aim, candidate.form) == (Aim::Serve, Form::Plain);
         let Some(first) = self.candidates.front().filter(is_open) else { return };
         let named = self.mount.name(&first.rest, &self.request).ok();
@@ -115,9 +181,8 @@ impl Visit {
         if !content_type.as_ref().is_some_and(is_compressible) {
             return;
         }
-        let codings = Coding::accepted(self.request.headers(), &site.codings);
         if let Some(first) = self.candidates.pop_front() {
-            for form in first.in_forms(&codings).rev() {
+            for form in first.in_forms(&self.codings).rev() {
                 self.candidates.push_front(form);
             }
         }
@@ -153,6 +218,15 @@ impl Visit {
     /// The response to the first candidate that exists, or that S3 gives trouble with.
     async fn find(&mut self) -> Response<ObjectBody> {
         let mut missing = None;
+        if let Some(first) = self.first.take() {
+            let response = first.run().await;
+            if !is_missing(&response) {
+                return response;
+            }
+            missing = Some(response);
+            self.plan();
+            self.candidates.pop_front();
+        }
         loop {
             self.expand();
             let Some(candidate) = self.candidates.pop_front() else { break };
@@ -177,23 +251,19 @@ impl Visit {
 
     fn fetch(&self, candidate: &Candidate) -> Result<Fetch, ProxyErrorKind> {
         let (bucket, key, bust) = self.mount.name(&candidate.rest, &self.request)?;
-        // What the query says is of the object that the path names.
-        let is_own = candidate.asked() == self.rest;
-        let Query { version, disposition } = self.query.clone();
-        let (version, disposition) = if is_own { (version, disposition) } else { (None, None) };
+        let Query { version, disposition } = of_object(&self.query, candidate.asked() == self.rest);
         let read = match candidate.aim {
-            Aim::Serve => ReadRequest::new(self.method, self.request.headers()),
+            Aim::Serve => self.read.clone(),
             Aim::AddSlash => ReadRequest::new(ReadMethod::Head, &HeaderMap::new()),
         };
-        let mount = self.reader.clone();
-        let asks = Asks::new(&mount, self.request.headers());
+        let (mount, asks) = (self.reader.clone(), self.asks);
         let gate = self.mount.gate(|| head_of(&self.request));
         let (wanted, edition) = (Wanted { read, disposition, asks }, Edition { version, bust });
         Ok(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
     }
 
     fn error(&self, kind: ProxyErrorKind) -> Response<ObjectBody> {
-        self.mount.error_response(ProxyError::new(kind), self.method, None)
+        self.mount.error_response(ProxyError::new(kind), self.read.method, None)
     }
 
     /// A folder whose path lacks its slash. The redirect is relative: it holds wherever the service is nested, and leads to no
@@ -233,7 +303,7 @@ impl Visit {
     /// A page of the bucket, whole; `None` if it can't be had. Nobody is asked about it: it is for those who may have nothing.
     async fn page(&self, rest: &str) -> Option<Response<ObjectBody>> {
         let (bucket, key, _) = self.mount.name(rest, &self.request).ok()?;
-        let read = ReadRequest::new(self.method, &HeaderMap::new());
+        let read = ReadRequest::new(self.read.method, &HeaderMap::new());
         let wanted = Wanted { read, disposition: None, asks: Asks::default() };
         let (mount, edition) = (self.reader.clone(), Edition { version: None, bust: None });
         let fetch = Fetch { mount, bucket, key, edition, wanted, gate: None, finish: Finish::default() };

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, header::ACCEPT};
 
 use crate::{
@@ -35,7 +37,7 @@ pub(crate) enum Aim {
 }
 
 /// The objects that a path can mean, in the order in which they are asked for. `rest` is what of it is behind the mount's.
-pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &HeaderMap) -> Vec<Candidate> {
+pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, navigates: bool) -> Vec<Candidate> {
     let candidate = |rest: String, aim| Candidate { rest, aim, form: Form::Plain };
     let serve = |rest: String| candidate(rest, Aim::Serve);
     let mut candidates = Vec::with_capacity(2);
@@ -52,12 +54,19 @@ pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, headers: &Header
         let indices = policy.index.iter().map(|name| format!("{rest}/{name}"));
         candidates.extend(indices.map(|rest| candidate(rest, Aim::AddSlash)));
     }
-    if let Some(page) = &policy.single_page
-        && navigates(headers)
-    {
-        candidates.push(serve(page.clone()));
-    }
+    candidates.extend(policy.single_page.iter().filter(|_| navigates).map(|page| serve(page.clone())));
     candidates
+}
+
+/// The path of the first of them, where that needs no plan: most paths name an object, or a folder that has its slash.
+pub(crate) fn first<'r>(policy: &SitePolicy, path: &str, rest: &'r str) -> Option<Cow<'r, str>> {
+    let is_folder = rest.is_empty() || rest.ends_with('/');
+    match () {
+        () if !policy.codings.is_empty() => None,
+        () if !is_folder => Some(rest.into()),
+        () if !path.ends_with('/') => None,
+        () => policy.index.first().map(|name| format!("{rest}{name}").into()),
+    }
 }
 
 // === impl Candidate ===
@@ -86,7 +95,7 @@ impl Candidate {
 ///
 /// Browsers say so by `Sec-Fetch-Mode` (W3C, "Fetch Metadata Request Headers"), but not over plain HTTP; else by `Accept`, in which
 /// only a navigation names HTML.
-fn navigates(headers: &HeaderMap) -> bool {
+pub(crate) fn navigates(headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(&SEC_FETCH_MODE) {
         Some(mode) => mode.eq_ignore_ascii_case("navigate"),
@@ -113,7 +122,11 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let path = format!("/{rest}");
-        let candidates = plan(mount.0.website.as_ref().unwrap(), &path, rest, &headers.collect());
+        let policy = mount.0.website.as_ref().unwrap();
+        let candidates = plan(policy, &path, rest, navigates(&headers.collect()));
+        if let Some(first) = first(policy, &path, rest) {
+            assert_eq!(Some(&*first), candidates.first().map(|candidate| candidate.rest.as_str()));
+        }
         let told = candidates.into_iter().map(|Candidate { rest, aim, .. }| match aim {
             Aim::Serve => rest,
             Aim::AddSlash => format!("{rest} -> /"),
