@@ -1,10 +1,21 @@
+use std::time::Duration;
+
 use http::{Method, StatusCode};
+use tokio::{runtime::Handle, time::sleep};
 
 use super::{
     Cache, MountCache,
     store::{Purge, PurgeMode},
 };
 use crate::object::{BucketName, ObjectKey};
+
+/// A change that S3 is asked for. What the cache has of the object is forgotten when S3 has answered, unless it has refused, and
+/// also when nobody waits for the answer any more: S3 may do it all the same.
+#[derive(Debug, Default)]
+pub(crate) struct PendingChange(Vec<Invalidation>);
+
+/// When nobody waits any more, S3 may still be at it for so long.
+const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// The invalidation of a stored object by a request that may change it (RFC 9111 §4.4). `Location` and
 /// `Content-Location` may name more such objects; the RFC allows us to leave them.
@@ -34,11 +45,48 @@ impl Invalidation {
         if status.is_client_error() || status.is_server_error() {
             return;
         }
+        self.forget();
+    }
+
+    fn forget(&self) {
         let Self { cache, bucket, key } = self;
         let what = match bucket {
             Some(bucket) => Purge::Key { bucket, key },
             None => Purge::KeyOfAny { key },
         };
         cache.0.drop_all(what, PurgeMode::Hard);
+    }
+}
+
+// === impl PendingChange ===
+
+impl PendingChange {
+    pub(crate) fn of(changes: impl IntoIterator<Item = Invalidation>) -> Self {
+        Self(changes.into_iter().collect())
+    }
+
+    /// S3 has answered with this status. A refusal changes nothing; after a fault nobody knows.
+    pub(crate) fn answered(mut self, status: StatusCode) {
+        let changes = std::mem::take(&mut self.0);
+        if !status.is_client_error() {
+            changes.iter().for_each(Invalidation::forget);
+        }
+    }
+}
+
+impl Drop for PendingChange {
+    fn drop(&mut self) {
+        let changes = std::mem::take(&mut self.0);
+        if changes.is_empty() {
+            return;
+        }
+        changes.iter().for_each(Invalidation::forget);
+        if let Ok(runtime) = Handle::try_current() {
+            // A read in between may have stored the old object once more.
+            runtime.spawn(async move {
+                sleep(AFTERMATH).await;
+                changes.iter().for_each(Invalidation::forget);
+            });
+        }
     }
 }

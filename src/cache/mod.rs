@@ -30,7 +30,7 @@ pub(crate) use self::store::{StateId, Store, Weigh};
 pub(crate) use self::{
     fill::{Fill, FillError, Lead, Segments, Source, Turn},
     handle::AskedAt,
-    invalidation::Invalidation,
+    invalidation::{Invalidation, PendingChange},
     mount_cache::{Limits, MountCache},
     report::{Report, ServedAs},
     rules::{

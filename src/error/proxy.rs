@@ -62,6 +62,9 @@ pub enum ProxyErrorKind {
     BadField,
     /// 400: the body of a request that writes does not match the checksum that came with it. Nothing was stored.
     BadDigest,
+    /// 411: a request that writes says nothing of the length of its body, not even that there is none. The client must send
+    /// `Content-Length`.
+    LengthRequired,
     /// 413: the body is larger than the mount stores ([`Writes::max_size`](crate::writes::Writes::max_size)).
     TooLarge,
     /// 415: the mount does not store this content type ([`Writes::content_type`](crate::writes::Writes::content_type)).
@@ -214,6 +217,7 @@ impl ProxyErrorKind {
             | Self::BadDigest
             | Self::CustomerKey
             | Self::MalformedLink => StatusCode::BAD_REQUEST,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Conflict => StatusCode::CONFLICT,
@@ -248,6 +252,7 @@ impl ProxyErrorKind {
             Self::UnfinishedRequest => "unfinished_request",
             Self::BadField => "bad_field",
             Self::BadDigest => "bad_digest",
+            Self::LengthRequired => "length_required",
             Self::TooLarge => "too_large",
             Self::UnsupportedType => "unsupported_type",
             Self::Exists => "exists",
@@ -286,6 +291,7 @@ impl ProxyErrorKind {
             Self::UnfinishedRequest => "the rest of the request did not come",
             Self::BadField => "a field of the request is not allowed here",
             Self::BadDigest => "the body does not match its checksum",
+            Self::LengthRequired => "the length of the body is missing",
             Self::TooLarge => "the body is larger than what is stored here",
             Self::UnsupportedType => "this content type is not stored here",
             Self::Exists => "the object exists, and nothing is overwritten here",

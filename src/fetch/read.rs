@@ -43,7 +43,7 @@ pub(super) struct Read {
 }
 
 /// The fields that every response of a mount gets in the end, whatever its status.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Finish {
     /// For a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
@@ -187,6 +187,19 @@ impl Asks {
 }
 
 // === impl Finish ===
+
+impl Default for Finish {
+    /// Nothing, for a response that gets its fields elsewhere.
+    fn default() -> Self {
+        Self {
+            cors: None,
+            downstream: DownstreamCaching::AsStored,
+            send_buffer: None,
+            #[cfg(feature = "s3-clients")]
+            hides: None,
+        }
+    }
+}
 
 impl Finish {
     pub(crate) fn apply(self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY},
+    header::{
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY,
+    },
 };
 
 use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
@@ -88,7 +90,8 @@ impl Claimed<'_, '_> {
         }
         let mut visit = Visit {
             navigates: site.single_page.is_some() && navigates(request.headers()),
-            codings: match site.codings.is_empty() {
+            // A version is one object, and a file that is saved keeps its name.
+            codings: match site.codings.is_empty() || query != Query::default() {
                 true => Vec::new(),
                 false => Coding::accepted(request.headers(), &site.codings),
             },
@@ -337,5 +340,7 @@ fn redirect(status: StatusCode, location: &str) -> Option<Response<ObjectBody>> 
     let mut response = Response::new(ObjectBody::Empty);
     *response.status_mut() = status;
     response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).ok()?);
+    // Without it browsers keep them for very long (RFC 9111 §4.2.2), and a folder can become an object.
+    response.headers_mut().insert(CACHE_CONTROL, const { HeaderValue::from_static("max-age=300") });
     Some(response)
 }

@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use http::{HeaderValue, Method, Request};
+use http::{
+    HeaderValue, Method, Request, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
 use super::{Admission, Claimed, head_of, refuse_customer_key};
 use crate::{
@@ -52,7 +55,12 @@ impl Claimed<'_, '_> {
         let (mount, method) = (self.mount.clone(), method.clone());
         let gate = self.mount.gate(|| head_of(request));
         let location = self.location();
-        let write = Write { mount, signer, bucket, key, method, asked, gate, finish, location };
+        let headers = request.headers();
+        // Over HTTP/2 the end of the stream says it.
+        let is_announced = request.version() >= Version::HTTP_2
+            || headers.contains_key(CONTENT_LENGTH)
+            || headers.contains_key(TRANSFER_ENCODING);
+        let write = Write { mount, signer, bucket, key, method, asked, gate, finish, is_announced, location };
         ControlFlow::Break(Admission::Write(Box::new(write)))
     }
 
@@ -62,7 +70,9 @@ impl Claimed<'_, '_> {
         request: &Request<B>,
         policy: &WritePolicy,
     ) -> Result<(Bucket, ObjectKey), ProxyErrorKind> {
-        let (bucket, key, bust) = self.mount.name(self.rest, request)?;
+        // A path that names nothing is not a missing object to who writes.
+        let named = self.mount.name(self.rest, request);
+        let (bucket, key, bust) = named.map_err(|_| ProxyErrorKind::BadRequest)?;
         match bust {
             // Another name for an object that is written under its own.
             Some(_) => Err(ProxyErrorKind::MethodNotAllowed),

@@ -5,7 +5,7 @@ use http_body::Body;
 use super::{RelayedLink, fields};
 use crate::{
     body::ObjectBody,
-    cache::Invalidation,
+    cache::{Invalidation, PendingChange},
     config::Mount,
     error::{BoxError, Failure, ProxyError, ProxyErrorKind},
     fetch::{FetchFuture, Finish, Gate, as_it_comes, from_origin_error},
@@ -66,11 +66,10 @@ impl Relay {
             mount.0.cache.as_ref().and_then(|cache| {
                 Invalidation::of(method, cache, Some(link.bucket.clone()), link.key.clone())
             });
+        let changes = PendingChange::of(changes);
         let answer = mount.0.origin.relay(&link.bucket, host, request).await.map_err(from_origin_error)?;
         let status = answer.status();
-        if let Some(changes) = changes {
-            changes.answered(status);
-        }
+        changes.answered(status);
         if fields::leads_away(status) {
             // It names another host, which is not the client's to go to.
             let why = format!("S3 redirects ({status}): is the mount's region that of the bucket?");

@@ -18,8 +18,11 @@ impl Coding {
         let weight = |name: &str| {
             told.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map(|(_, weight)| *weight)
         };
-        let of = |coding: Self| weight(coding.name()).or_else(|| weight("*")).unwrap_or(0);
-        let mut accepted: Vec<_> = offered.iter().copied().filter(|coding| of(*coding) > 0).collect();
+        let named = |coding: Self| coding.names().iter().find_map(|name| weight(name));
+        let of = |coding: Self| named(coding).or_else(|| weight("*")).unwrap_or(0);
+        // Without a word about it, the object as it is comes last.
+        let least = weight("identity").unwrap_or(0).max(1);
+        let mut accepted: Vec<_> = offered.iter().copied().filter(|coding| of(*coding) >= least).collect();
         accepted.sort_by_key(|coding| std::cmp::Reverse(of(*coding)));
         accepted
     }
@@ -30,6 +33,15 @@ impl Coding {
             Self::Brotli => "br",
             Self::Zstd => "zstd",
             Self::Gzip => "gzip",
+        }
+    }
+
+    /// With that of RFC 9110 §8.4.1.3, which means the same.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Brotli => &["br"],
+            Self::Zstd => &["zstd"],
+            Self::Gzip => &["gzip", "x-gzip"],
         }
     }
 
@@ -112,6 +124,9 @@ mod tests {
             (&["*"], &[Brotli, Zstd, Gzip]),
             (&["BR;Q=0.001"], &[Brotli]),
             (&["identity"], &[]),
+            (&["identity;q=1, br;q=0.5"], &[]),
+            (&["identity;q=0.5, br;q=0.5, gzip;q=0.4"], &[Brotli]),
+            (&["x-gzip"], &[Gzip]),
             (&["gzip;q=0"], &[]),
             (&["gzip;q=2, br;q=0.1234, zstd;x=1"], &[]),
             (&[""], &[]),

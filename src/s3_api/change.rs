@@ -1,5 +1,7 @@
 //! Copies and deletions.
 
+use std::sync::Arc;
+
 use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, StorageClass, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::{
@@ -16,7 +18,7 @@ use super::{
     fields::{self, coding, text},
     names::Names,
     operations::Operations,
-    scope::{Action, Target, denied},
+    scope::{Action, Target, denied, settle},
 };
 use crate::request::VersionPolicy;
 
@@ -42,7 +44,8 @@ impl Operations {
             .set_metadata_directive(input.metadata_directive.map(|d| MetadataDirective::from(d.as_str())))
             .set_tagging_directive(input.tagging_directive.map(|d| TaggingDirective::from(d.as_str())))
             .set_checksum_algorithm(input.checksum_algorithm.map(|name| name.as_str().into()));
-        let copied = target.written(copy.send().await, None)?;
+        let pending = target.pending();
+        let copied = target.written(pending, copy.send().await, None)?;
         let result = copied.copy_object_result().map(|result| {
             summed!(CopyObjectResult from result {
                 e_tag: result.e_tag().map(tag),
@@ -82,7 +85,8 @@ impl Operations {
         let delete = delete
             .set_version_id(target.version(input.version_id)?)
             .set_if_match(text(&headers, &http::header::IF_MATCH));
-        let deleted = target.written(delete.send().await, None)?;
+        let pending = target.pending();
+        let deleted = target.written(pending, delete.send().await, None)?;
         Ok(DeleteObjectOutput {
             delete_marker: deleted.delete_marker(),
             version_id: deleted.version_id().map(str::to_owned),
@@ -127,14 +131,17 @@ impl Operations {
         }
         let mut deleted = Vec::new();
         if let Some(first) = targets.first() {
+            if targets.iter().any(|target| !Arc::ptr_eq(&target.mount.0, &first.mount.0)) {
+                let message = "these objects are deleted by different credentials: delete them one by one";
+                return Err(S3Error::with_message(S3ErrorCode::NotImplemented, message));
+            }
             let names = Names::new(first.mount.0.keys.prefix(), None);
             let delete = Delete::builder().set_objects(Some(asked)).quiet(quiet).build();
             let delete = delete.map_err(|_| s3_error!(MalformedXML, "there is nothing to delete"))?;
             let s3 = first.client().await?;
+            let pending: Vec<_> = targets.iter().map(Target::pending).collect();
             let sent = s3.delete_objects().bucket(first.bucket.as_str()).delete(delete).send().await;
-            for target in &targets {
-                target.forget(&sent);
-            }
+            pending.into_iter().for_each(|pending| settle(pending, &sent));
             let told = first.answered(sent, None)?;
             deleted.extend(told.deleted().iter().map(|gone| DeletedObject {
                 key: gone.key().and_then(|key| names.to_client(key, false)),

@@ -20,6 +20,7 @@ pub(super) fn code(kind: ProxyErrorKind) -> (S3ErrorCode, StatusCode) {
         | ProxyErrorKind::MalformedLink
         | ProxyErrorKind::UnsupportedType => (S3ErrorCode::InvalidArgument, StatusCode::BAD_REQUEST),
         ProxyErrorKind::BadDigest => (S3ErrorCode::BadDigest, StatusCode::BAD_REQUEST),
+        ProxyErrorKind::LengthRequired => (S3ErrorCode::MissingContentLength, StatusCode::LENGTH_REQUIRED),
         ProxyErrorKind::TooLarge => (S3ErrorCode::EntityTooLarge, StatusCode::BAD_REQUEST),
         ProxyErrorKind::Conflict => (S3ErrorCode::OperationAborted, StatusCode::CONFLICT),
         ProxyErrorKind::CustomerKey => (S3ErrorCode::NotImplemented, StatusCode::NOT_IMPLEMENTED),

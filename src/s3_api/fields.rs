@@ -44,12 +44,41 @@ fn refusal(name: &HeaderName, value: &HeaderValue) -> Option<&'static str> {
         {
             Some(ENCRYPTION)
         }
-        name => {
-            let algorithm = name.strip_prefix("checksum-")?;
-            (!CHECKSUMS.contains(&algorithm)).then_some("the algorithm of the checksum is not known here")
+        "trailer" => {
+            let named = value.to_str().ok().and_then(|told| told.trim().strip_prefix("x-amz-checksum-"));
+            (!named.is_some_and(|algorithm| CHECKSUMS.contains(&algorithm)))
+                .then_some("what comes behind a body here is one checksum of a known algorithm")
         }
+        name if name.starts_with("meta-") || SERVED.contains(&name) => None,
+        name => match name.strip_prefix("checksum-") {
+            Some(algorithm) if CHECKSUMS.contains(&algorithm) => None,
+            Some(_) => Some("the algorithm of the checksum is not known here"),
+            None => Some("a field x-amz-* of the request is not served here"),
+        },
     }
 }
+
+/// Those that operations look at, and those that are about the request alone.
+const SERVED: [&str; 18] = [
+    "content-sha256",
+    "copy-source",
+    "copy-source-if-match",
+    "copy-source-if-modified-since",
+    "copy-source-if-none-match",
+    "copy-source-if-unmodified-since",
+    "copy-source-range",
+    "date",
+    "decoded-content-length",
+    "metadata-directive",
+    "mp-object-size",
+    "request-payer",
+    "sdk-checksum-algorithm",
+    "security-token",
+    "storage-class",
+    "tagging",
+    "tagging-directive",
+    "user-agent",
+];
 
 const ENCRYPTION: &str = "the proxy decides how objects are encrypted: leave the fields about it out";
 const PRIVATE: [&[u8]; 2] = [b"private", b"bucket-owner-full-control"];

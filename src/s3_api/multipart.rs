@@ -122,7 +122,8 @@ impl Operations {
             .set_checksum_sha256(input.checksum_sha256)
             .set_checksum_type(input.checksum_type.map(|name| ChecksumType::from(name.as_str())))
             .set_mpu_object_size(input.mpu_object_size);
-        let done = target.written(complete.send().await, None)?;
+        let pending = target.pending();
+        let done = target.written(pending, complete.send().await, None)?;
         Ok(summed!(CompleteMultipartUploadOutput from done {
             bucket: Some(input.bucket),
             key: Some(input.key),

@@ -57,8 +57,9 @@ impl Operations {
             .set_checksum_sha256(input.checksum_sha256)
             .content_length(length)
             .body(body);
+        let pending = target.pending();
         let sent = put.customize().config_override(patient()).send().await;
-        let stored = target.written(sent, Some(&course))?;
+        let stored = target.written(pending, sent, Some(&course))?;
         Ok(summed!(PutObjectOutput from stored {
             e_tag: stored.e_tag().map(tag),
             version_id: stored.version_id().map(str::to_owned), ..PutObjectOutput::default() }))

@@ -7,7 +7,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::{answer, sdk_error, upload::Course};
 use crate::{
-    cache::Invalidation,
+    cache::{Invalidation, PendingChange},
     clients::ClientKey,
     config::Mount,
     fetch::from_origin_error,
@@ -130,16 +130,25 @@ impl Target {
         client(&self.mount, &self.bucket).await
     }
 
+    /// What the cache forgets when S3 has changed the object, or may have.
+    pub(super) fn pending(&self) -> PendingChange {
+        let cache = self.mount.0.cache.as_ref();
+        PendingChange::of(cache.and_then(|cache| {
+            Invalidation::of(&Method::PUT, cache, Some(self.bucket.clone()), self.key.clone())
+        }))
+    }
+
     /// S3's answer to a request that may have changed the object: then the cache has forgotten it before the client hears.
     pub(super) fn written<T, E>(
         &self,
+        pending: PendingChange,
         sent: Result<T, SdkError<E, HttpResponse>>,
         body: Option<&Course>,
     ) -> S3Result<T>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        self.forget(&sent);
+        settle(pending, &sent);
         self.answered(sent, body)
     }
 
@@ -160,21 +169,16 @@ impl Target {
             (_, Some(fault)) => fault,
         })
     }
+}
 
-    /// Unless S3 has refused it: then the object is what it was. An answer that did not come may have been a success.
-    pub(super) fn forget<T, E>(&self, sent: &Result<T, SdkError<E, HttpResponse>>) {
-        let status = match sent {
-            Err(SdkError::ServiceError(why)) => why.raw().status().as_u16(),
-            Ok(_) | Err(_) => 200,
-        };
-        let status = StatusCode::from_u16(status).unwrap_or_default();
-        let cache = self.mount.0.cache.as_ref();
-        let invalidation = cache.and_then(|cache| {
-            Invalidation::of(&Method::PUT, cache, Some(self.bucket.clone()), self.key.clone())
-        });
-        if let Some(invalidation) = invalidation {
-            invalidation.answered(status);
+/// S3 has answered, or it is not known whether it has done it.
+pub(super) fn settle<T, E>(pending: PendingChange, sent: &Result<T, SdkError<E, HttpResponse>>) {
+    match sent {
+        Ok(_) => pending.answered(StatusCode::OK),
+        Err(SdkError::ServiceError(why)) => {
+            pending.answered(StatusCode::from_u16(why.raw().status().as_u16()).unwrap_or_default());
         }
+        Err(_) => drop(pending),
     }
 }
 

@@ -53,6 +53,10 @@ pub(super) fn check(head: &mut Parts, mechanism: Mechanism) -> S3Result<()> {
     if head.headers.contains_key(TOKEN) || signed.has_token {
         return Err(refused(S3ErrorCode::InvalidToken, "the keys of this server have no session token"));
     }
+    if let Some(name) = foreign_parameter(head) {
+        tracing::debug!(name, "an operation that is not served, by a parameter of its query");
+        return Err(refused(S3ErrorCode::NotImplemented, "a parameter of the query is not served here"));
+    }
     if is_form(head) {
         return Err(refused(S3ErrorCode::NotImplemented, "uploads by HTML forms are not served here"));
     }
@@ -122,6 +126,28 @@ fn names(fields: &str) -> Vec<String> {
 /// `KEY/DATE/REGION/SERVICE/aws4_request`.
 fn service(credential: &str) -> &str {
     credential.rsplit('/').nth(1).unwrap_or_default()
+}
+
+/// A parameter that makes another operation of a write than those which are served. `s3s` takes what it does not know for the
+/// write of a whole object.
+fn foreign_parameter(head: &Parts) -> Option<String> {
+    let of_method: &[&str] = match head.method {
+        Method::PUT => &["uploadId", "partNumber"],
+        Method::DELETE => &["uploadId", "versionId"],
+        Method::POST => &["uploads", "uploadId", "delete"],
+        _ => return None,
+    };
+    let names = parameters(head.uri.query().unwrap_or_default()).map(|(name, _)| name);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    let is_half_a_part = head.method == Method::PUT
+        && names.iter().any(|name| name == "uploadId") != names.iter().any(|name| name == "partNumber");
+    let is_served = |name: &String| {
+        // Of a signature, hoisted fields included, and what SDKs write for logs.
+        let is_of_all = name == "x-id" || name.to_ascii_lowercase().starts_with(PREFIX);
+        is_of_all || of_method.contains(&name.as_str())
+    };
+    let half = is_half_a_part.then(|| "uploadId".to_owned());
+    names.into_iter().find(|name| !is_served(name)).or(half)
 }
 
 fn is_form(head: &Parts) -> bool {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use s3s::{
     S3Error, S3ErrorCode, TrailingHeaders,
@@ -281,7 +281,12 @@ impl BodyFault {
             }
             Self::Signature => S3ErrorCode::SignatureDoesNotMatch,
         };
-        S3Error::with_message(code, self.message())
+        let mut error = S3Error::with_message(code, self.message());
+        if self == Self::Signed {
+            // `s3s` does not know the code, and so no status for it.
+            error.set_status_code(StatusCode::BAD_REQUEST);
+        }
+        error
     }
 }
 

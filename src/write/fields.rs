@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{
         CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_RANGE, CONTENT_TYPE,
-        EXPIRES, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+        EXPIRES, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
     },
 };
 
@@ -42,6 +42,8 @@ pub(crate) enum WriteRefusal {
     Overwrite,
     Query,
     TooLarge,
+    /// Nothing says whether there is a body.
+    Length,
 }
 
 // === impl Asked ===
@@ -57,6 +59,13 @@ impl Asked {
         let mut asked = Self::default();
         for name in client.keys() {
             match kind(name) {
+                // What the server has not taken off would be stored as if it were the object (RFC 9112 §6.1).
+                Kind::Other
+                    if *name == TRANSFER_ENCODING
+                        && !only(client, name)?.1.as_bytes().eq_ignore_ascii_case(b"chunked") =>
+                {
+                    return Err(WriteRefusal::Field(name.clone()));
+                }
                 Kind::Other => {}
                 Kind::Object if *method == Method::PUT => asked.fields.push(of_object(client, name)?),
                 Kind::Metadata(meta) if *method == Method::PUT => {
@@ -164,7 +173,8 @@ fn well_formed(
 fn of_object(client: &HeaderMap, name: &HeaderName) -> Result<(HeaderName, HeaderValue), WriteRefusal> {
     let (name, value) = only(client, name)?;
     // S3's own clients send their bodies so, in a coding that is taken off on the way.
-    let is_coded = name == CONTENT_ENCODING && value.to_str().is_ok_and(|text| text.contains("aws-chunked"));
+    let is_coded = name == CONTENT_ENCODING
+        && value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("aws-chunked"));
     if is_coded { Err(WriteRefusal::Field(name)) } else { Ok((name, value)) }
 }
 
@@ -206,6 +216,7 @@ impl WriteRefusal {
             Self::Overwrite => ProxyErrorKind::Exists,
             Self::Query => ProxyErrorKind::BadQuery,
             Self::TooLarge => ProxyErrorKind::TooLarge,
+            Self::Length => ProxyErrorKind::LengthRequired,
         }
     }
 }
@@ -220,6 +231,7 @@ impl fmt::Display for WriteRefusal {
             Self::Overwrite => f.write_str("the mount overwrites nothing (allow_overwrite)"),
             Self::Query => f.write_str("a request that writes has no query"),
             Self::TooLarge => f.write_str("it is larger than max_size"),
+            Self::Length => f.write_str("it has neither Content-Length nor Transfer-Encoding"),
         }
     }
 }

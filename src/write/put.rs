@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     body::ObjectBody,
-    cache::Invalidation,
+    cache::{Invalidation, PendingChange},
     config::{MAX_PUT, Mount, WritePolicy},
     error::{BoxError, Failure, ProxyError},
     fetch::{Bucket, FetchFuture, Finish, Gate, from_origin_error},
@@ -36,6 +36,8 @@ pub(crate) struct Write {
     /// The gate that must allow it first.
     pub(crate) gate: Option<Box<Gate>>,
     pub(crate) finish: Finish,
+    /// Whether the head says that there is a body, or that there is none.
+    pub(crate) is_announced: bool,
     /// The object's, relative to the request's.
     pub(crate) location: Option<HeaderValue>,
 }
@@ -67,20 +69,23 @@ impl Write {
         if self.method == Method::PUT && length.is_some_and(|length| length > policy.max_size) {
             return Err(ProxyError::from_source(WriteRefusal::TooLarge.kind(), WriteRefusal::TooLarge).into());
         }
+        if self.method == Method::PUT && length == Some(0) && !self.is_announced {
+            return Err(ProxyError::from_source(WriteRefusal::Length.kind(), WriteRefusal::Length).into());
+        }
         let bucket = self.bucket.name().await?;
         if let Some(gate) = self.gate.take()
             && let Some(signer) = gate.open(&bucket, &self.key).await?
         {
             self.signer = signer;
         }
-        let changed = self.send(policy, &bucket, body, length).await;
-        if !matches!(changed, Ok(Changed::Refused(_))) {
-            // Also if nobody knows whether S3 has done it.
-            self.forget(&bucket);
-        }
-        match changed? {
-            Changed::Done(headers) => Ok(self.done(&headers)),
+        let pending = self.pending(&bucket);
+        match self.send(policy, &bucket, body, length).await? {
+            Changed::Done(headers) => {
+                pending.answered(StatusCode::OK);
+                Ok(self.done(&headers))
+            }
             Changed::Refused(refusal) => {
+                pending.answered(refusal.status);
                 Err(self.signer.write_refused(&bucket, refusal, self.asked.protects))
             }
         }
@@ -116,14 +121,12 @@ impl Write {
         origin.change(target, change).await.map_err(from_origin_error)
     }
 
-    /// Before the client hears of it.
-    fn forget(&self, bucket: &BucketName) {
-        for cache in [&self.mount, &self.signer].into_iter().filter_map(|mount| mount.0.cache.as_ref()) {
-            let changes = Invalidation::of(&self.method, cache, Some(bucket.clone()), self.key.clone());
-            if let Some(changes) = changes {
-                changes.answered(StatusCode::OK);
-            }
-        }
+    /// What the caches forget.
+    fn pending(&self, bucket: &BucketName) -> PendingChange {
+        let caches = [&self.mount, &self.signer].into_iter().filter_map(|mount| mount.0.cache.as_ref());
+        PendingChange::of(caches.filter_map(|cache| {
+            Invalidation::of(&self.method, cache, Some(bucket.clone()), self.key.clone())
+        }))
     }
 
     /// S3 does not say whether the object existed. Where its condition tells nothing either, the client reads that it was

@@ -321,3 +321,13 @@ async fn a_client_gets_the_coding_that_it_takes() {
     let without_cache = Mount::builder(bucket("media")).region("us-west-2").anonymous().website(site);
     assert_eq!(without_cache.build().unwrap_err().kind(), ConfigErrorKind::Contradiction);
 }
+
+#[tokio::test]
+async fn pages_can_be_kept_by_caches_in_front() {
+    let s3 = site().await;
+    let service = proxy(at(&s3, full()).default_cache_control("public, max-age=60"));
+    for path in ["/www/", "/www/docs/", "/www/about", "/www/logo.png"] {
+        assert_eq!(ask(&service, get(path)).await.header("cache-control"), "public, max-age=60", "{path}");
+    }
+    assert_eq!(ask(&service, get("/www/docs")).await.header("cache-control"), "max-age=300");
+}

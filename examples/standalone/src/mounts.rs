@@ -82,6 +82,11 @@ impl MountArgs<'_> {
         for option in &self.source.option {
             settings.option(option)?;
         }
+        if self.source.access == Some(AccessArg::Read) && settings.has_below("writes") {
+            return Err(
+                "--access read and -o writes.… contradict each other: leave out one of them".to_owned()
+            );
+        }
         Ok(settings)
     }
 }

@@ -37,6 +37,11 @@ impl Settings {
         self.get(key).is_some()
     }
 
+    /// Whether any key of a table is set.
+    pub(crate) fn has_below(&self, table: &str) -> bool {
+        self.0.iter().any(|setting| setting.key.first().is_some_and(|first| first == table))
+    }
+
     /// The text that a key is set to.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.get(key)?.as_str()

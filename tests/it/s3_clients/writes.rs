@@ -451,3 +451,42 @@ async fn a_page_can_be_an_s3_client_where_cors_says_so() {
     let answer = crate::support::ask(&service, preflight).await;
     assert_eq!(answer.header("access-control-allow-methods"), "GET, PUT");
 }
+
+/// What `s3s` would take for the write of a whole object.
+#[tokio::test]
+async fn a_sub_resource_that_is_not_served_writes_and_deletes_nothing() {
+    let s3 = s3().await;
+    let server = serving(mount(&s3)).await;
+    let sdk = sdk(&server, WRITER);
+    put(&sdk, "a", "precious").await;
+    for query in [
+        "renameObject",
+        "encryption",
+        "torrent",
+        "restore",
+        "attributes",
+        "append",
+        "acl",
+        "legal-hold",
+        "retention",
+        "foo",
+        "uploadId=x",
+        "partNumber=1",
+    ] {
+        let with = move |uri: &str| match uri.split_once('?') {
+            Some((path, rest)) => format!("{path}?{query}&{rest}"),
+            None => format!("{uri}?{query}"),
+        };
+        // Signed with the parameter, as a client would that means it.
+        let put = sdk.put_object().bucket(NAME).key("a").customize();
+        let put = put.mutate_request(move |request| request.set_uri(with(request.uri()).as_str()).unwrap());
+        let (status, code) = refusal(put.send().await);
+        assert_eq!((status, code.as_str()), (501, "NotImplemented"), "PUT ?{query}");
+    }
+    for field in ["x-amz-foo", "x-amz-rename-source", "x-amz-object-ownership"] {
+        let put = sdk.put_object().bucket(NAME).key("a").customize();
+        let put = put.mutate_request(move |request| drop(request.headers_mut().insert(field, "x")));
+        assert_eq!(refusal(put.send().await).1, "NotImplemented", "{field}");
+    }
+    assert_eq!(s3.store().object(BEHIND, &stored(&s3)[0]).unwrap().bytes, "precious");
+}

@@ -183,3 +183,21 @@ async fn the_cache_forgets_what_may_have_been_written() {
         assert_eq!(reads, if is_forgotten { 2 } else { 1 }, "{answer}");
     }
 }
+
+/// The client goes before S3 has answered, and S3 does it all the same.
+#[tokio::test]
+async fn the_cache_forgets_what_was_written_for_nobody() {
+    let s3 = crate::support::s3().await;
+    s3.store().put(BUCKET, "a", "old".into());
+    let cache = Cache::builder(1 << 20).build().unwrap();
+    let ttl = std::time::Duration::from_secs(600);
+    let service = proxy(super::writable(&s3, anything()).cache(&cache).cache_ttl(ttl));
+    assert_eq!(ask(&service, get("/a")).await.text(), "old");
+    let held = s3.store().hold(BUCKET, "a");
+    let write = put(&service, "/a", &[], "new");
+    let given_up = tokio::time::timeout(std::time::Duration::from_millis(100), write).await;
+    assert!(given_up.is_err());
+    drop(held);
+    s3.store().put(BUCKET, "a", "new".into());
+    assert_eq!(ask(&service, get("/a")).await.text(), "new");
+}
