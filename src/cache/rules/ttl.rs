@@ -172,6 +172,7 @@ mod tests {
             let heuristic = Heuristic { percent, cap: seconds(1) };
             let refused = FreshnessPolicy::new([], Some(heuristic)).unwrap_err();
             assert_eq!(refused, InvalidFreshness::Percent(percent));
+            assert!(refused.to_string().contains(&format!("{percent} percent")), "{refused}");
         }
     }
 }

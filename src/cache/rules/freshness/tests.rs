@@ -267,6 +267,14 @@ fn what_remains_is_rounded_down() {
 }
 
 #[test]
+fn it_is_stale_from_the_end_of_its_lifetime_on() {
+    let stored = of_control("max-age=10");
+    for (age, is_stale) in [(0, false), (9, false), (10, true), (11, true)] {
+        assert_eq!(stored.is_stale(at(1000 + age)), is_stale, "{age}");
+    }
+}
+
+#[test]
 fn the_state_is_that_of_the_answer() {
     use State::{Fresh, StaleWhileRevalidate};
     for (section, control, age, state) in [
