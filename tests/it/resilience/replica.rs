@@ -97,6 +97,20 @@ async fn every_kind_of_read_fails_over() {
     assert_eq!(parts.status, StatusCode::PARTIAL_CONTENT);
 }
 
+/// What the replica says of a range is an answer, too.
+#[tokio::test]
+async fn a_range_outside_of_the_replicas_object_is_unsatisfiable() {
+    let origin = Faulty::start(noise(10, 1), |_, _| Fate::Refused(503, "SlowDown")).await;
+    let second = Faulty::start(noise(10, 1), |_, head| match head.contains("range: ") {
+        true => Fate::Refused(416, "InvalidRange"),
+        false => Fate::Served,
+    })
+    .await;
+    let service = proxy(hasty(origin.mount()).replica(Replica::new(replica(&second))));
+    let answer = ask(&service, request("GET", "/a", &[("range", "bytes=10-")])).await;
+    assert_eq!(answer.status, StatusCode::RANGE_NOT_SATISFIABLE, "{answer:?}");
+}
+
 /// The rest of a body that the first bucket began.
 #[tokio::test]
 async fn a_body_goes_on_from_the_replica_if_that_has_the_same_state() {
