@@ -231,6 +231,27 @@ mod tests {
     }
 
     #[test]
+    fn ten_hedges_can_be_saved_up() {
+        let hedges = hedges();
+        for _ in 0..1000 {
+            hedges.note(MS);
+        }
+        let saved = (0..100).filter(|_| hedges.withdraw()).count();
+        assert_eq!(saved, 10);
+    }
+
+    #[test]
+    fn of_four_hundred_reads_half_are_forgotten() {
+        let latencies = Latencies::default();
+        for (reads, count) in [(399, 399), (1, 200), (199, 399), (1, 200)] {
+            for _ in 0..reads {
+                latencies.add(MS);
+            }
+            assert_eq!(latencies.count.load(Ordering::Relaxed), count);
+        }
+    }
+
+    #[test]
     fn any_latency_has_a_bucket() {
         let latencies = Latencies::default();
         for latency in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {

@@ -55,3 +55,22 @@ async fn late_reads_are_asked_for_once_more_and_few_others() {
     assert!(asked <= READS * 105 / 100 + 1, "{asked} requests for {READS} reads");
     assert!(won >= 5, "{won}");
 }
+
+/// Late are the first reads after the hundred, until they are what is usual.
+#[tokio::test]
+async fn no_more_reads_are_hedged_than_the_allowance_has() {
+    let object = noise(1000, 1);
+    let origin = Faulty::start(object.clone(), |number, _| match number {
+        0..100 => Fate::Served,
+        _ => Fate::Late(LATE),
+    })
+    .await;
+    let rare = Hedging::default().quantile(0.9).per_thousand(1);
+    let mount = origin.mount().hedge(rare).build().unwrap();
+    let service = S3Proxy::new(mount.clone());
+    for number in 0..105 {
+        let answer = ask(&service, get(&format!("/{number}"))).await;
+        assert!(answer.status == StatusCode::OK && answer.body == object);
+    }
+    assert_eq!(mount.origin().hedged, 1);
+}
