@@ -59,7 +59,10 @@ fn refusal(name: &HeaderName, value: &HeaderValue) -> Option<&'static str> {
 }
 
 /// Those that operations look at, and those that are about the request alone.
-const SERVED: [&str; 18] = [
+const SERVED: [&str; 20] = [
+    // Of the SDK for C++, which pyarrow uses; the next of those for Java.
+    "api-version",
+    "te",
     "content-sha256",
     "copy-source",
     "copy-source-if-match",
@@ -129,6 +132,11 @@ mod tests {
             ("x-amz-checksum-xxhash64", "x", false),
             ("x-amz-meta-acl", "public-read", true),
             ("x-amz-tagging", "a=b", true),
+            ("x-amz-api-version", "2006-03-01", true),
+            ("x-amz-rename-source", "a", false),
+            ("x-amz-trailer", "x-amz-checksum-crc32", true),
+            ("x-amz-trailer", "x-amz-checksum-sha512", false),
+            ("x-amz-trailer", "x-amz-checksum-crc32,x-amz-checksum-sha256", false),
             ("x-amz-storage-class", "STANDARD_IA", true),
             ("content-type", "text/plain", true),
         ] {
