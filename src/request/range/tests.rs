@@ -273,6 +273,21 @@ fn a_byte_range_has_a_byte_and_a_length() {
     assert!(range(0, 9).is_within(10) && !range(0, 9).is_within(9));
 }
 
+#[test]
+fn a_byte_range_is_split_after_so_many_bytes() {
+    for (count, first, rest) in [
+        (1, (10, 10), Some((11, 19))),
+        (9, (10, 18), Some((19, 19))),
+        (10, (10, 19), None),
+        (11, (10, 19), None),
+        (u64::MAX, (10, 19), None),
+    ] {
+        let whole = range(10, 19);
+        assert_eq!(whole.first_bytes(count), range(first.0, first.1), "{count}");
+        assert_eq!(whole.after(count), rest.map(|(first, last)| range(first, last)), "{count}");
+    }
+}
+
 // === ContentRange ===
 
 #[test]
