@@ -22,7 +22,7 @@ impl Mount {
         };
         let error = ProxyError::from_origin_code(kind, refusal.body.code);
         let (id, status) = (error.id(), refusal.status.as_u16());
-        let detail: String = refusal.body.message.chars().take(MOST_TOLD).collect();
+        let detail: String = refusal.body.message.chars().take(MAX_DETAIL_CHARS).collect();
         let likely = self.0.origin.terms.why_denied().filter(|_| refusal.code == S3ErrorCode::AccessDenied);
         // Who may write here is a matter of the mount: that its own credentials may not is for the operator.
         let is_of_use = kind.is_fault() || kind == ProxyErrorKind::Forbidden;
@@ -73,5 +73,5 @@ impl Mount {
     }
 }
 
-/// In characters, of what S3 says: the log is ours.
-const MOST_TOLD: usize = 200;
+/// Of what S3 says: a server must not be able to fill the log.
+const MAX_DETAIL_CHARS: usize = 200;

@@ -15,7 +15,8 @@ use tokio::{
 use super::{checksum::Comparison, fields::WriteRefusal};
 use crate::{
     config::Mount,
-    error::{Failure, ProxyError, ProxyErrorKind},
+    error::{BoxError, Failure, ProxyError, ProxyErrorKind},
+    fetch::from_origin_error,
     object::{BucketName, ObjectKey},
     origin::{Change, Changed, PART_SIZE, PartError, PartedUpload, Target, Upload, UploadedPart},
 };
@@ -67,7 +68,7 @@ pub(super) struct Destination<'a> {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Parts of one object on their way at the same time.
-const BESIDE: usize = 4;
+const PARTS_AT_ONCE: usize = 4;
 
 // === impl Destination ===
 
@@ -86,7 +87,7 @@ impl Destination<'_> {
         if part.is_last {
             incoming.compare()?;
             let change = Change::put_whole(fields.into_iter().chain(conditions).collect(), part.bytes);
-            return origin.change(target, change).await.map_err(crate::fetch::from_origin_error);
+            return origin.change(target, change).await.map_err(from_origin_error);
         }
         let begun = begin(mount.clone(), bucket.clone(), key.clone(), fields).await;
         let mut sending = begun.map_err(|why| why.into_failure(mount, bucket))?;
@@ -154,9 +155,8 @@ impl Incoming {
 
     /// What comes next from the client.
     async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
-        let unfinished = |why: crate::error::BoxError| {
-            Failure::from(ProxyError::from_source(ProxyErrorKind::UnfinishedRequest, why))
-        };
+        let unfinished =
+            |why: BoxError| Failure::from(ProxyError::from_source(ProxyErrorKind::UnfinishedRequest, why));
         loop {
             let frame =
                 timeout(self.silence, self.body.frame()).await.map_err(|why| unfinished(why.into()))?;
@@ -220,7 +220,7 @@ impl Sending {
 
     /// Room for another part: what is free, or that of one which S3 has.
     async fn room(&mut self, memory: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Broken> {
-        if self.tasks.len() < BESIDE
+        if self.tasks.len() < PARTS_AT_ONCE
             && let Ok(room) = Arc::clone(memory).try_acquire_owned()
         {
             return Ok(room);
