@@ -36,6 +36,18 @@ macro_rules! described {
     };
 }
 
+/// A request to S3, or a part named in one, with the checksums that the client sent.
+macro_rules! with_sums {
+    ($request:expr, $input:ident) => {
+        $request
+            .set_checksum_crc32($input.checksum_crc32)
+            .set_checksum_crc32_c($input.checksum_crc32c)
+            .set_checksum_crc64_nvme($input.checksum_crc64nvme)
+            .set_checksum_sha1($input.checksum_sha1)
+            .set_checksum_sha256($input.checksum_sha256)
+    };
+}
+
 /// A value of `s3s` with the checksums of one of the SDK, and, with two dots, with what is not named left out.
 macro_rules! summed {
     ($type:ident from $told:ident { $($field:ident: $value:expr),* $(, ..$rest:expr)? }) => {
@@ -51,4 +63,4 @@ macro_rules! summed {
     };
 }
 
-pub(super) use {described, summed};
+pub(super) use {described, summed, with_sums};

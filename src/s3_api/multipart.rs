@@ -15,7 +15,7 @@ use s3s::{
 };
 
 use super::{
-    convert::{date, described, summed, tag, timestamp},
+    convert::{date, described, summed, tag, timestamp, with_sums},
     fields::{self, coding, text},
     list::given,
     names::Names,
@@ -94,32 +94,22 @@ impl Operations {
         let target = self.scope.admit(&self.head, &input.bucket, &input.key, Action::Write).await?;
         let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
         let part = |part: s3s::dto::CompletedPart| {
-            CompletedPart::builder()
+            with_sums!(CompletedPart::builder(), part)
                 .set_part_number(part.part_number)
                 .set_e_tag(part.e_tag.map(|tag| format!("\"{}\"", tag.value())))
-                .set_checksum_crc32(part.checksum_crc32)
-                .set_checksum_crc32_c(part.checksum_crc32c)
-                .set_checksum_crc64_nvme(part.checksum_crc64nvme)
-                .set_checksum_sha1(part.checksum_sha1)
-                .set_checksum_sha256(part.checksum_sha256)
                 .build()
         };
         let parts =
             CompletedMultipartUpload::builder().set_parts(Some(parts.into_iter().map(part).collect()));
         let s3 = target.client().await?;
         let complete = s3.complete_multipart_upload();
-        let complete = complete
+        let complete = with_sums!(complete, input)
             .bucket(target.bucket.as_str())
             .key(target.key.as_str())
             .upload_id(input.upload_id)
             .multipart_upload(parts.build())
             .set_if_match(text(&headers, &IF_MATCH))
             .set_if_none_match(text(&headers, &IF_NONE_MATCH))
-            .set_checksum_crc32(input.checksum_crc32)
-            .set_checksum_crc32_c(input.checksum_crc32c)
-            .set_checksum_crc64_nvme(input.checksum_crc64nvme)
-            .set_checksum_sha1(input.checksum_sha1)
-            .set_checksum_sha256(input.checksum_sha256)
             .set_checksum_type(input.checksum_type.map(|name| ChecksumType::from(name.as_str())))
             .set_mpu_object_size(input.mpu_object_size);
         let pending = target.pending();

@@ -19,7 +19,7 @@ use s3s::{
 };
 
 use super::{
-    convert::{date, described, summed, tag},
+    convert::{date, described, summed, tag, with_sums},
     fields::{self, coding, text},
     operations::Operations,
     scope::Action,
@@ -43,18 +43,13 @@ impl Operations {
         let s3 = target.client().await?;
         let put = s3.put_object().bucket(target.bucket.as_str()).key(target.key.as_str());
         let Streamed { body, length, course } = stream(input.body, &headers, trailing_headers).await?;
-        let put = described!(put, input)
+        let put = with_sums!(described!(put, input), input)
             .set_if_match(text(&headers, &IF_MATCH))
             .set_if_none_match(text(&headers, &IF_NONE_MATCH))
             .set_content_md5(input.content_md5)
             .set_checksum_algorithm(
                 input.checksum_algorithm.map(|name| ChecksumAlgorithm::from(name.as_str())),
             )
-            .set_checksum_crc32(input.checksum_crc32)
-            .set_checksum_crc32_c(input.checksum_crc32c)
-            .set_checksum_crc64_nvme(input.checksum_crc64nvme)
-            .set_checksum_sha1(input.checksum_sha1)
-            .set_checksum_sha256(input.checksum_sha256)
             .content_length(length)
             .body(body);
         let pending = target.pending();
@@ -72,18 +67,13 @@ impl Operations {
         let s3 = target.client().await?;
         let put = s3.upload_part().bucket(target.bucket.as_str()).key(target.key.as_str());
         let Streamed { body, length, course } = stream(input.body, &headers, trailing_headers).await?;
-        let put = put
+        let put = with_sums!(put, input)
             .upload_id(input.upload_id)
             .part_number(input.part_number)
             .set_content_md5(input.content_md5)
             .set_checksum_algorithm(
                 input.checksum_algorithm.map(|name| ChecksumAlgorithm::from(name.as_str())),
             )
-            .set_checksum_crc32(input.checksum_crc32)
-            .set_checksum_crc32_c(input.checksum_crc32c)
-            .set_checksum_crc64_nvme(input.checksum_crc64nvme)
-            .set_checksum_sha1(input.checksum_sha1)
-            .set_checksum_sha256(input.checksum_sha256)
             .content_length(length)
             .body(body);
         let sent = put.customize().config_override(patient()).send().await;
