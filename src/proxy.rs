@@ -52,8 +52,8 @@ pub(crate) enum Admission {
     /// With the request's body.
     Relay(Box<Relay>),
     Link(Box<LinkFetch>),
-    Visit(Box<Visit>),
-    VisitOrInner(Box<Visit>),
+    Visit(Visit),
+    VisitOrInner(Visit),
     /// With the request's body.
     Write(Box<Write>),
     /// With the request itself.
@@ -207,10 +207,7 @@ impl Claimed<'_, '_> {
         let asks = Asks::new(&mount, request.headers());
         let wanted = Wanted { read, disposition, asks };
         let fetch = Fetch { mount, bucket, key, edition, wanted, gate, finish };
-        if fetch.gate.is_none()
-            && !fetch.may_redirect()
-            && let Some(response) = fetch.recall()
-        {
+        if let Some(response) = fetch.recall_at_once() {
             return self.answer(fetch.finish, response);
         }
         match self.mount.0.answers.fallback {
@@ -221,7 +218,7 @@ impl Claimed<'_, '_> {
 
     /// The object that the request names, or the kind of error to respond with.
     fn name<B>(&self, request: &Request<B>) -> Result<Named, ProxyErrorKind> {
-        let (bucket, key, bust) = self.mount.name(self.rest, request)?;
+        let (bucket, key, bust) = self.mount.name(self.rest, || head_of(request))?;
         let query = Query::parse(request.uri().query(), self.mount.0.query)?;
         refuse_customer_key(request.headers())?;
         let Query { version, disposition } = query;
@@ -243,7 +240,7 @@ impl Claimed<'_, '_> {
     /// The invalidation that a request to the inner service can cause; `None` if it changes nothing.
     fn invalidation<B>(&self, request: &Request<B>) -> Option<Box<Invalidation>> {
         let cache = self.mount.0.cache.as_ref()?;
-        let (bucket, key, _) = self.mount.name(self.rest, request).ok()?;
+        let (bucket, key, _) = self.mount.name(self.rest, || head_of(request)).ok()?;
         let bucket = match bucket {
             Bucket::Named(name) => Some(name),
             Bucket::Asked(..) => None,
@@ -261,11 +258,11 @@ pub(crate) fn is_missing<B>(response: &Response<B>) -> bool {
 // === impl Mount ===
 
 impl Mount {
-    /// The object that the rest of a path names, or the kind of error to respond with.
-    fn name<B>(
+    /// The object that the rest of a path names, or the kind of error to respond with; `head` is the request's.
+    fn name(
         &self,
         rest: &str,
-        request: &Request<B>,
+        head: impl FnOnce() -> request::Parts,
     ) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
         let (bucket, rest) = match &self.0.bucket {
             BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
@@ -273,9 +270,7 @@ impl Mount {
                 let (name, rest) = split_bucket(allowed, rest).ok_or(ProxyErrorKind::NotFound)?;
                 (Bucket::Named(name), rest)
             }
-            BucketSource::Resolver(resolver) => {
-                (Bucket::Asked(resolver.clone(), Box::new(head_of(request))), rest)
-            }
+            BucketSource::Resolver(resolver) => (Bucket::Asked(resolver.clone(), Box::new(head())), rest),
         };
         let name = self.0.keys.name(rest);
         if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {

@@ -68,6 +68,11 @@ impl Fetch {
         Some(response)
     }
 
+    /// The same for a request that need pass no gate, and may be answered from the cache.
+    pub(crate) fn recall_at_once(&self) -> Option<Response<ObjectBody>> {
+        if self.gate.is_some() || self.may_redirect() { None } else { self.recall() }
+    }
+
     fn refuse(&self, failure: Failure) -> Response<ObjectBody> {
         self.mount.refuse(failure, self.wanted.read.method, &self.key)
     }

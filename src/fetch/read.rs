@@ -1,4 +1,8 @@
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use http::{HeaderMap, Response, request};
 
@@ -83,15 +87,26 @@ pub(crate) type FetchFuture = Pin<Box<dyn Future<Output = Response<ObjectBody>> 
 
 impl Fetch {
     pub(crate) fn run(self) -> FetchFuture {
+        self.run_then(ready)
+    }
+
+    /// The same, and what `then` makes of the response.
+    pub(crate) fn run_then<R>(
+        self,
+        then: impl FnOnce(Response<ObjectBody>) -> R + Send + 'static,
+    ) -> FetchFuture
+    where
+        R: Future<Output = Response<ObjectBody>> + Send,
+    {
         let Self { mount, bucket, key, edition, wanted, gate, finish } = self;
         match (bucket, gate) {
             (Bucket::Named(bucket), None) => {
                 let read = Read { object: Arc::new(Object { mount, bucket, key, edition }), wanted };
-                Box::pin(async move { finish.apply(read.respond().await) })
+                Box::pin(async move { then(finish.apply(read.respond().await)).await })
             }
             (bucket, gate) => {
                 let fetch = Self { mount, bucket, key, edition, wanted, gate, finish: Finish::default() };
-                Box::pin(async move { finish.apply(fetch.respond().await) })
+                Box::pin(async move { then(finish.apply(fetch.respond().await)).await })
             }
         }
     }

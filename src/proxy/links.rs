@@ -62,7 +62,7 @@ impl Mount {
         };
         let ask = LinkAsk::parse(asked.uri().query().unwrap_or_default(), choices).map_err(|_| bad())?;
         let stands_for = self.stands_for(asked, &ask).ok_or_else(bad)?;
-        let named = self.name(&ask.rest, &stands_for);
+        let named = self.name(&ask.rest, || head_of(&stands_for));
         let (bucket, key, _) = named.map_err(|kind| (ProxyError::new(kind).into(), None))?;
         let mount = match self.select(&stands_for) {
             Ok(mount) => mount.clone(),

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{
         CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY,
     },
+    request,
 };
 
 use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
@@ -14,32 +15,36 @@ use crate::{
     body::ObjectBody,
     config::{Mount, SitePolicy},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Fetch, FetchFuture, Finish, Wanted},
-    object::Edition,
+    fetch::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
+    object::{CacheBust, Edition, ObjectKey},
     request::{Coding, Query, ReadMethod, ReadRequest, is_compressible},
     response::{Fallback, WEBSITE_REDIRECT},
     route::BucketSource,
     site::{Aim, Candidate, Form, first, navigates, plan},
 };
 
-/// A request for a page: the objects that it can mean are asked for one after the other, until one exists.
+/// A request for a page. The object that most paths mean is asked for as on any mount, and others are if it is missing.
 pub(crate) struct Visit {
-    /// The one with the site.
+    /// `None` where the first of the candidates is not just an object.
+    first: Option<Fetch>,
+    search: Box<Search>,
+}
+
+/// The objects that a path can mean: they are asked for one after the other, until one exists.
+struct Search {
+    /// The mount with the site.
     mount: Mount,
     /// The one whose credentials read.
     reader: Mount,
-    /// Without its body, and if nobody looks at them, without its fields.
-    request: Request<()>,
+    uri: Uri,
+    /// For the functions of the embedder that look at it.
+    head: Option<Box<request::Parts>>,
     read: ReadRequest,
     asks: Asks,
     navigates: bool,
     /// Those of the site that the client takes.
     codings: Vec<Coding>,
-    /// The path behind the mount's.
-    rest: String,
     query: Query,
-    /// The first of the candidates, where the others are not planned yet.
-    first: Option<Fetch>,
     candidates: VecDeque<Candidate>,
     finish: Finish,
 }
@@ -65,69 +70,60 @@ impl Claimed<'_, '_> {
             }
         };
         let reader = match self.mount.select(request) {
-            Ok(reader) => reader.clone(),
+            Ok(reader) => reader,
             Err(failure) => {
                 let response = self.mount.error_response(failure.error, method, None);
                 return Admission::Answered(finish.apply(response));
             }
         };
         let read = ReadRequest::new(method, request.headers());
-        let asks = Asks::new(&reader, request.headers());
+        let asks = Asks::new(reader, request.headers());
         let first = first(site, request.uri().path(), self.rest).and_then(|rest| {
-            let (bucket, key, bust) = self.mount.name(&rest, request).ok()?;
+            let (bucket, key, bust) = self.mount.name(&rest, || head_of(request)).ok()?;
             let Query { version, disposition } = of_object(&query, rest == self.rest);
-            let gate = self.mount.gate(|| head_of(request));
-            let wanted = Wanted { read: read.clone(), disposition, asks };
             let (mount, edition) = (reader.clone(), Edition { version, bust });
+            let wanted = Wanted { read: read.clone(), disposition, asks };
+            let gate = self.mount.gate(|| head_of(request));
             Some(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
         });
-        if let Some(first) = &first
-            && first.gate.is_none()
-            && !first.may_redirect()
-            && let Some(response) = first.recall().filter(is_page)
-        {
+        if let Some(response) = first.as_ref().and_then(Fetch::recall_at_once).filter(is_page) {
             return Admission::Answered(finish.apply(response));
         }
-        let mut visit = Visit {
+        let mut search = Box::new(Search {
+            mount: self.mount.clone(),
+            reader: reader.clone(),
+            uri: request.uri().clone(),
+            head: self.looks_at_heads().then(|| Box::new(head_of(request))),
+            read,
+            asks,
             navigates: site.single_page.is_some() && navigates(request.headers()),
             // A version is one object, and a file that is saved keeps its name.
             codings: match site.codings.is_empty() || query != Query::default() {
                 true => Vec::new(),
                 false => Coding::accepted(request.headers(), &site.codings),
             },
-            request: self.without_body(request),
-            mount: self.mount.clone(),
-            rest: self.rest.to_owned(),
-            candidates: VecDeque::new(),
-            reader,
-            read,
-            asks,
             query,
-            first,
+            candidates: VecDeque::new(),
             finish,
-        };
-        if visit.first.is_none() {
-            visit.plan();
-            visit.expand();
-            if let Some(response) = visit.recall() {
-                return Admission::Answered(std::mem::take(&mut visit.finish).apply(response));
+        });
+        if first.is_none() {
+            search.plan();
+            search.expand();
+            if let Some(response) = search.recall() {
+                return Admission::Answered(search.finish.apply(response));
             }
         }
+        let visit = Visit { first, search };
         match self.mount.0.answers.fallback {
-            Fallback::None => Admission::Visit(Box::new(visit)),
-            Fallback::Inner => Admission::VisitOrInner(Box::new(visit)),
+            Fallback::None => Admission::Visit(visit),
+            Fallback::Inner => Admission::VisitOrInner(visit),
         }
     }
 
-    /// The head of a request, with its fields if a function of the embedder looks at them.
-    fn without_body<B>(&self, request: &Request<B>) -> Request<()> {
+    /// Whether a function of the embedder looks at the heads of requests.
+    fn looks_at_heads(&self) -> bool {
         let parts = &self.mount.0;
-        if parts.access.authorizer.is_some() || matches!(parts.bucket, BucketSource::Resolver(_)) {
-            return Request::from_parts(head_of(request), ());
-        }
-        let mut bare = Request::new(());
-        *bare.uri_mut() = request.uri().clone();
-        bare
+        parts.access.authorizer.is_some() || matches!(parts.bucket, BucketSource::Resolver(_))
     }
 }
 
@@ -144,25 +140,66 @@ fn is_page(response: &Response<ObjectBody>) -> bool {
 // === impl Visit ===
 
 impl Visit {
-    pub(crate) fn run(self: Box<Self>) -> FetchFuture {
-        Box::pin(self.respond())
+    pub(crate) fn run(self) -> FetchFuture {
+        let Self { first, search } = self;
+        match first {
+            Some(first) => first.run_then(|response| search.go_on(response)),
+            None => Box::pin(search.respond(None)),
+        }
+    }
+}
+
+// === impl Search ===
+
+impl Search {
+    /// Most responses are that of the first object.
+    async fn go_on(mut self: Box<Self>, response: Response<ObjectBody>) -> Response<ObjectBody> {
+        if response.status().is_success() && !response.headers().contains_key(&WEBSITE_REDIRECT) {
+            return std::mem::take(&mut self.finish).apply(response);
+        }
+        Box::pin(self.respond(Some(response))).await
+    }
+
+    /// `first` is the response of the first candidate, where that was asked for.
+    async fn respond(mut self: Box<Self>, first: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
+        let finish = std::mem::take(&mut self.finish);
+        let response = match first {
+            Some(first) if is_missing(&first) => {
+                self.plan();
+                self.candidates.pop_front();
+                self.find(Some(first)).await
+            }
+            Some(first) => first,
+            None => self.find(None).await,
+        };
+        finish.apply(self.dress(response).await)
     }
 
     fn plan(&mut self) {
         if let Some(site) = &self.mount.0.website {
-            self.candidates = plan(site, self.request.uri().path(), &self.rest, self.navigates).into();
+            self.candidates = plan(site, self.uri.path(), self.rest(), self.navigates).into();
         }
+    }
+
+    /// What of the path is behind the mount's.
+    fn rest(&self) -> &str {
+        self.mount.0.path.strip(self.uri.path()).unwrap_or_default()
+    }
+
+    /// The object at a path behind the mount's.
+    fn name(&self, rest: &str) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
+        self.mount.name(rest, || self.head())
+    }
+
+    fn head(&self) -> request::Parts {
+        self.head.as_deref().cloned().unwrap_or_else(|| Request::new(()).into_parts().0)
     }
 
     /// What the cache has of the first candidate, if that is the response.
     fn recall(&mut self) -> Option<Response<ObjectBody>> {
         loop {
             let candidate = self.candidates.front().filter(|candidate| candidate.aim == Aim::Serve)?;
-            let fetch = self.fetch(candidate).ok()?;
-            if fetch.gate.is_some() || fetch.may_redirect() {
-                return None;
-            }
-            let response = fetch.recall()?;
+            let response = self.fetch(candidate).ok()?.recall_at_once()?;
             match (is_missing(&response), candidate.form) {
                 (true, Form::Coded(_)) => drop(self.candidates.pop_front()),
                 (false, _) if is_page(&response) => return Some(self.in_form(candidate, response)),
@@ -179,7 +216,7 @@ impl Visit {
         }
         let is_open = |candidate: &&Candidate| (candidate.aim, candidate.form) == (Aim::Serve, Form::Plain);
         let Some(first) = self.candidates.front().filter(is_open) else { return };
-        let named = self.mount.name(&first.rest, &self.request).ok();
+        let named = self.name(&first.rest).ok();
         let content_type = named.and_then(|(_, key, _)| self.mount.0.content_types.apply(&key, None));
         if !content_type.as_ref().is_some_and(is_compressible) {
             return;
@@ -202,7 +239,7 @@ impl Visit {
         headers.append(VARY, const { HeaderValue::from_static("Accept-Encoding") });
         if let Form::Coded(coding) = candidate.form
             && status.is_success()
-            && let Ok((_, key, _)) = self.mount.name(candidate.asked(), &self.request)
+            && let Ok((_, key, _)) = self.name(candidate.asked())
         {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
             if let Some(content_type) = self.mount.0.content_types.apply(&key, None) {
@@ -212,24 +249,8 @@ impl Visit {
         response
     }
 
-    async fn respond(mut self: Box<Self>) -> Response<ObjectBody> {
-        let finish = std::mem::take(&mut self.finish);
-        let response = self.find().await;
-        finish.apply(self.dress(response).await)
-    }
-
-    /// The response to the first candidate that exists, or that S3 gives trouble with.
-    async fn find(&mut self) -> Response<ObjectBody> {
-        let mut missing = None;
-        if let Some(first) = self.first.take() {
-            let response = first.run().await;
-            if !is_missing(&response) {
-                return response;
-            }
-            missing = Some(response);
-            self.plan();
-            self.candidates.pop_front();
-        }
+    /// The response to the first candidate that exists, or that S3 gives trouble with; `missing` is that to those before.
+    async fn find(&mut self, mut missing: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
         loop {
             self.expand();
             let Some(candidate) = self.candidates.pop_front() else { break };
@@ -253,14 +274,14 @@ impl Visit {
     }
 
     fn fetch(&self, candidate: &Candidate) -> Result<Fetch, ProxyErrorKind> {
-        let (bucket, key, bust) = self.mount.name(&candidate.rest, &self.request)?;
-        let Query { version, disposition } = of_object(&self.query, candidate.asked() == self.rest);
+        let (bucket, key, bust) = self.name(&candidate.rest)?;
+        let Query { version, disposition } = of_object(&self.query, candidate.asked() == self.rest());
         let read = match candidate.aim {
             Aim::Serve => self.read.clone(),
             Aim::AddSlash => ReadRequest::new(ReadMethod::Head, &HeaderMap::new()),
         };
         let (mount, asks) = (self.reader.clone(), self.asks);
-        let gate = self.mount.gate(|| head_of(&self.request));
+        let gate = self.mount.gate(|| self.head());
         let (wanted, edition) = (Wanted { read, disposition, asks }, Edition { version, bust });
         Ok(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
     }
@@ -272,9 +293,8 @@ impl Visit {
     /// A folder whose path lacks its slash. The redirect is relative: it holds wherever the service is nested, and leads to no
     /// other host.
     fn add_slash(&self) -> Response<ObjectBody> {
-        let uri = self.request.uri();
-        let name = uri.path().rsplit('/').next().unwrap_or_default();
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let name = self.uri.path().rsplit('/').next().unwrap_or_default();
+        let query = self.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         redirect(StatusCode::PERMANENT_REDIRECT, &format!("./{name}/{query}"))
             .unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
     }
@@ -305,7 +325,7 @@ impl Visit {
 
     /// A page of the bucket, whole; `None` if it can't be had. Nobody is asked about it: it is for those who may have nothing.
     async fn page(&self, rest: &str) -> Option<Response<ObjectBody>> {
-        let (bucket, key, _) = self.mount.name(rest, &self.request).ok()?;
+        let (bucket, key, _) = self.name(rest).ok()?;
         let read = ReadRequest::new(self.read.method, &HeaderMap::new());
         let wanted = Wanted { read, disposition: None, asks: Asks::default() };
         let (mount, edition) = (self.reader.clone(), Edition { version: None, bust: None });
@@ -329,7 +349,7 @@ impl Visit {
 
     /// From the request's path to that of the mount.
     fn up(&self) -> String {
-        match self.rest.matches('/').count() {
+        match self.rest().matches('/').count() {
             0 => "./".to_owned(),
             depth => "../".repeat(depth),
         }

@@ -71,7 +71,7 @@ impl Claimed<'_, '_> {
         policy: &WritePolicy,
     ) -> Result<(Bucket, ObjectKey), ProxyErrorKind> {
         // A path that names nothing is not a missing object to who writes.
-        let named = self.mount.name(self.rest, request);
+        let named = self.mount.name(self.rest, || head_of(request));
         let (bucket, key, bust) = named.map_err(|_| ProxyErrorKind::BadRequest)?;
         match bust {
             // Another name for an object that is written under its own.
