@@ -17,10 +17,12 @@ pub(crate) enum Mechanism {
     Field,
     /// In the query, as presigned links have it.
     Query,
+    /// In the query, of version 2.
+    QueryV2,
     /// In both, which S3 refuses.
     Both,
-    /// Of version 2, which S3 refuses in the regions that are younger than it.
-    Older,
+    /// In `Authorization`, of version 2, which S3 refuses in the regions that are younger than it.
+    FieldV2,
 }
 
 // === impl Signed ===
@@ -45,7 +47,7 @@ fn by_field(headers: &HeaderMap) -> Option<Signed> {
         return Some(Signed { access_key: key_of(credential).to_owned(), mechanism: Mechanism::Field });
     }
     let (access_key, _) = value.strip_prefix("AWS ")?.split_once(':')?;
-    Some(Signed { access_key: access_key.trim().to_owned(), mechanism: Mechanism::Older })
+    Some(Signed { access_key: access_key.trim().to_owned(), mechanism: Mechanism::FieldV2 })
 }
 
 fn by_query(query: &str) -> Option<Signed> {
@@ -53,7 +55,7 @@ fn by_query(query: &str) -> Option<Signed> {
     for (name, value) in parameters(query) {
         let mechanism = match &*name {
             "X-Amz-Credential" => Mechanism::Query,
-            "AWSAccessKeyId" => Mechanism::Older,
+            "AWSAccessKeyId" => Mechanism::QueryV2,
             _ => continue,
         };
         if found.is_some() {
@@ -96,13 +98,13 @@ mod tests {
             (Some(V4), None, Some(("AKID", Mechanism::Field))),
             (Some(V4), Some("versionId=1"), Some(("AKID", Mechanism::Field))),
             (Some(TIGHT), None, Some(("AKID", Mechanism::Field))),
-            (Some("AWS AKID:c2ln"), None, Some(("AKID", Mechanism::Older))),
+            (Some("AWS AKID:c2ln"), None, Some(("AKID", Mechanism::FieldV2))),
             (Some("Bearer AKID"), None, None),
             (Some("AWS4-HMAC-SHA256 nothing"), None, None),
             (None, Some(LINK), Some(("AKID", Mechanism::Query))),
             (None, Some("x%2damz-credential=AKID"), None),
             (None, Some("%58-Amz-Credential=AKID"), Some(("AKID", Mechanism::Query))),
-            (None, Some("AWSAccessKeyId=AKID&Signature=x&Expires=1"), Some(("AKID", Mechanism::Older))),
+            (None, Some("AWSAccessKeyId=AKID&Signature=x&Expires=1"), Some(("AKID", Mechanism::QueryV2))),
             (None, Some("X-Amz-Credential=AKID%2F1&X-Amz-Credential=OTHER"), Some(("AKID", Mechanism::Both))),
             (None, Some("AWSAccessKeyId=AKID&X-Amz-Credential=OTHER"), Some(("AKID", Mechanism::Both))),
             (Some(V4), Some(LINK), Some(("AKID", Mechanism::Both))),

@@ -105,7 +105,7 @@ impl Proxy {
 /// Whether S3 shall decide, whose key it may be.
 fn is_link_of_others(mount: &Mount, mechanism: Mechanism) -> bool {
     match mechanism {
-        Mechanism::Query | Mechanism::Older => mount.0.presigned.is_some(),
-        Mechanism::Field | Mechanism::Both => false,
+        Mechanism::Query | Mechanism::QueryV2 => mount.0.presigned.is_some(),
+        Mechanism::Field | Mechanism::FieldV2 | Mechanism::Both => false,
     }
 }

@@ -6,7 +6,7 @@ use http_body::Body;
 use s3s::{S3Error, S3ErrorCode};
 use tracing::{Dispatch, dispatcher, instrument::WithSubscriber};
 
-use super::{answer, operations::Operations, read::AskedObject, scope::Scope, strict, verify};
+use super::{answer, operations::Operations, read::AskedObject, scope::Scope, strict, verify, version_2};
 use crate::{
     body::ObjectBody,
     clients::{ClientAccessKey, Mechanism},
@@ -39,7 +39,11 @@ impl ApiCall {
         let Self { scope, mechanism, finish } = *self;
         let method = if head.method == Method::HEAD { ReadMethod::Head } else { ReadMethod::Get };
         head.extensions.insert(ClientAccessKey::of(&scope.key));
-        let response = match strict::check(&mut head, mechanism) {
+        let checked = strict::check(&mut head, mechanism).and_then(|()| match mechanism {
+            Mechanism::QueryV2 => version_2::verify(&head, scope.key.secret_key()),
+            _ => Ok(()),
+        });
+        let response = match checked {
             Ok(()) => serve(Arc::new(scope), head, body, method).await,
             Err(refused) => answer::refused(&refused, method),
         };

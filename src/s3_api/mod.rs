@@ -21,6 +21,7 @@ mod sdk_error;
 mod strict;
 mod upload;
 mod verify;
+mod version_2;
 mod window;
 
 pub(crate) use self::{answer::refuse, call::ApiCall, scope::Scope};

@@ -13,20 +13,45 @@ use crate::clients::Mechanism;
 /// Refuses what S3 refuses before it computes a signature, and moves the fields that a link has in its query to where they
 /// would be otherwise.
 pub(super) fn check(head: &mut Parts, mechanism: Mechanism) -> S3Result<()> {
-    let signed = match mechanism {
-        Mechanism::Field => of_field(&head.headers)?,
-        Mechanism::Query => of_query(head.uri.query().unwrap_or_default())?,
+    match mechanism {
+        Mechanism::Field => check_scope(&head.headers, &of_field(&head.headers)?, mechanism)?,
+        Mechanism::Query => {
+            let signed = of_query(query(head))?;
+            check_scope(&head.headers, &signed, mechanism)?;
+        }
+        // It covers the host by the path, and every field x-amz-* that there is.
+        Mechanism::QueryV2 => {}
         Mechanism::Both => {
             return Err(refused(
                 S3ErrorCode::InvalidArgument,
                 "only one mechanism of authentication is allowed",
             ));
         }
-        Mechanism::Older => {
+        Mechanism::FieldV2 => {
             let message = "the mechanism of authentication is not supported: use AWS4-HMAC-SHA256";
             return Err(refused(S3ErrorCode::InvalidRequest, message));
         }
-    };
+    }
+    let has_token = parameters(query(head)).any(|(name, _)| name.eq_ignore_ascii_case(TOKEN));
+    if has_token || head.headers.contains_key(TOKEN) {
+        return Err(refused(S3ErrorCode::InvalidToken, "the keys of this server have no session token"));
+    }
+    if let Some(name) = foreign_parameter(head, mechanism) {
+        tracing::debug!(name, "an operation that is not served, by a parameter of its query");
+        return Err(refused(S3ErrorCode::NotImplemented, "a parameter of the query is not served here"));
+    }
+    if is_form(head) {
+        return Err(refused(S3ErrorCode::NotImplemented, "uploads by HTML forms are not served here"));
+    }
+    if matches!(mechanism, Mechanism::Query | Mechanism::QueryV2) {
+        let query = query(head).to_owned();
+        move_fields(&query, &mut head.headers, mechanism)?;
+    }
+    Ok(())
+}
+
+/// What version 4 must cover.
+fn check_scope(headers: &HeaderMap, signed: &SignedParts, mechanism: Mechanism) -> S3Result<()> {
     if signed.service != "s3" {
         return Err(refused(
             S3ErrorCode::SignatureDoesNotMatch,
@@ -44,27 +69,17 @@ pub(super) fn check(head: &mut Parts, mechanism: Mechanism) -> S3Result<()> {
             // Of a link, it only restricts the body further.
             && !(mechanism == Mechanism::Query && name.as_str() == CONTENT_SHA256)
     };
-    if head.headers.keys().any(is_uncovered) {
+    if headers.keys().any(is_uncovered) {
         return Err(refused(
             S3ErrorCode::AccessDenied,
             "there are fields x-amz-* that the signature does not cover",
         ));
     }
-    if head.headers.contains_key(TOKEN) || signed.has_token {
-        return Err(refused(S3ErrorCode::InvalidToken, "the keys of this server have no session token"));
-    }
-    if let Some(name) = foreign_parameter(head) {
-        tracing::debug!(name, "an operation that is not served, by a parameter of its query");
-        return Err(refused(S3ErrorCode::NotImplemented, "a parameter of the query is not served here"));
-    }
-    if is_form(head) {
-        return Err(refused(S3ErrorCode::NotImplemented, "uploads by HTML forms are not served here"));
-    }
-    if mechanism == Mechanism::Query {
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        move_fields(&query, &mut head.headers)?;
-    }
     Ok(())
+}
+
+fn query(head: &Parts) -> &str {
+    head.uri.query().unwrap_or_default()
 }
 
 /// What a request says about its signature.
@@ -72,7 +87,6 @@ struct SignedParts {
     /// In lower case.
     fields: Vec<String>,
     service: String,
-    has_token: bool,
 }
 
 fn of_field(headers: &HeaderMap) -> S3Result<SignedParts> {
@@ -83,18 +97,17 @@ fn of_field(headers: &HeaderMap) -> S3Result<SignedParts> {
     let value = value.to_str().map_err(|_| malformed())?;
     let part = |name| value.split([' ', ',']).find_map(|part| part.strip_prefix(name)).ok_or_else(malformed);
     let (credential, fields) = (part("Credential=")?, part("SignedHeaders=")?);
-    Ok(SignedParts { fields: names(fields), service: service(credential).to_owned(), has_token: false })
+    Ok(SignedParts { fields: names(fields), service: service(credential).to_owned() })
 }
 
 fn of_query(query: &str) -> S3Result<SignedParts> {
     let malformed = |message| refused(S3ErrorCode::AuthorizationQueryParametersError, message);
-    let (mut fields, mut credential, mut expires, mut has_token) = (None, None, None, false);
+    let (mut fields, mut credential, mut expires) = (None, None, None);
     for (name, value) in parameters(query) {
         match name.as_str() {
             "X-Amz-SignedHeaders" => fields = Some(value),
             "X-Amz-Credential" => credential = Some(value),
             "X-Amz-Expires" => expires = Some(value),
-            "X-Amz-Security-Token" => has_token = true,
             // Of version 2: `s3s` would check that one.
             "Signature" => {
                 return Err(malformed("the query has the parameters of two versions of signatures"));
@@ -109,13 +122,13 @@ fn of_query(query: &str) -> S3Result<SignedParts> {
     if !expires.parse().is_ok_and(|seconds: u32| (1..=LONGEST).contains(&seconds)) {
         return Err(malformed("X-Amz-Expires must be 1 to 604800 seconds"));
     }
-    Ok(SignedParts { fields: names(&fields), service: service(&credential).to_owned(), has_token })
+    Ok(SignedParts { fields: names(&fields), service: service(&credential).to_owned() })
 }
 
 /// In seconds: a week ("Authenticating Requests: Using Query Parameters" of the S3 API).
 const LONGEST: u32 = 7 * 24 * 60 * 60;
 
-const PREFIX: &str = "x-amz-";
+pub(super) const PREFIX: &str = "x-amz-";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const TOKEN: &str = "x-amz-security-token";
 
@@ -130,21 +143,22 @@ fn service(credential: &str) -> &str {
 
 /// A parameter that makes another operation of a write than those which are served. `s3s` takes what it does not know for the
 /// write of a whole object.
-fn foreign_parameter(head: &Parts) -> Option<String> {
+fn foreign_parameter(head: &Parts, mechanism: Mechanism) -> Option<String> {
     let of_method: &[&str] = match head.method {
         Method::PUT => &["uploadId", "partNumber"],
         Method::DELETE => &["uploadId", "versionId"],
         Method::POST => &["uploads", "uploadId", "delete"],
         _ => return None,
     };
-    let names = parameters(head.uri.query().unwrap_or_default()).map(|(name, _)| name);
+    let names = parameters(query(head)).map(|(name, _)| name);
     let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
     let is_half_a_part = head.method == Method::PUT
         && names.iter().any(|name| name == "uploadId") != names.iter().any(|name| name == "partNumber");
     let is_served = |name: &String| {
         // Of a signature, hoisted fields included, and what SDKs write for logs.
         let is_of_all = name == "x-id" || name.to_ascii_lowercase().starts_with(PREFIX);
-        is_of_all || of_method.contains(&name.as_str())
+        let is_of_link = mechanism == Mechanism::QueryV2 && OF_VERSION_2.contains(&name.as_str());
+        is_of_all || is_of_link || of_method.contains(&name.as_str())
     };
     let half = is_half_a_part.then(|| "uploadId".to_owned());
     names.into_iter().find(|name| !is_served(name)).or(half)
@@ -160,11 +174,16 @@ fn is_form(head: &Parts) -> bool {
 
 const FORM: &[u8] = b"multipart/";
 
-/// Some SDKs put the fields `x-amz-*` of a link into its query (hoisting), where S3 takes them as if they were fields.
-fn move_fields(query: &str, headers: &mut HeaderMap) -> S3Result<()> {
+/// Some SDKs put the fields `x-amz-*` of a link into its query (hoisting), where S3 takes them as if they were fields; with
+/// version 2, the type and the digest of the body, too.
+fn move_fields(query: &str, headers: &mut HeaderMap, mechanism: Mechanism) -> S3Result<()> {
     for (name, value) in parameters(query) {
         let name = name.to_ascii_lowercase();
-        if !name.starts_with(PREFIX) || OF_THE_LINK.contains(&name.as_str()) {
+        let is_of_body = mechanism == Mechanism::QueryV2 && OF_THE_BODY.contains(&name.as_str());
+        if is_of_body && headers.contains_key(&name) {
+            continue;
+        }
+        if !is_of_body && (!name.starts_with(PREFIX) || OF_THE_LINK.contains(&name.as_str())) {
             continue;
         }
         let field = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(&value).ok());
@@ -191,8 +210,12 @@ const OF_THE_LINK: [&str; 7] = [
     "x-amz-signedheaders",
 ];
 
+/// Parameters of a link of version 2.
+const OF_VERSION_2: [&str; 5] = ["AWSAccessKeyId", "Expires", "Signature", "content-md5", "content-type"];
+const OF_THE_BODY: [&str; 2] = ["content-md5", "content-type"];
+
 /// The parameters of a query, decoded.
-fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(super) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
     query.split('&').map(move |pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -200,7 +223,7 @@ fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn refused(code: S3ErrorCode, message: &'static str) -> S3Error {
+pub(super) fn refused(code: S3ErrorCode, message: &'static str) -> S3Error {
     S3Error::with_message(code, message)
 }
 
@@ -292,7 +315,7 @@ mod tests {
             assert_eq!(told(head("PUT", &uri, &fields), Mechanism::Query), expected, "{query} {field:?}");
         }
         assert_eq!(told(head("GET", "/media/a", &[]), Mechanism::Both), "InvalidArgument");
-        assert_eq!(told(head("GET", "/media/a", &[]), Mechanism::Older), "InvalidRequest");
+        assert_eq!(told(head("GET", "/media/a", &[]), Mechanism::FieldV2), "InvalidRequest");
     }
 
     #[test]

@@ -95,8 +95,90 @@ async fn a_link_of_a_key_reads_until_it_expires_and_nothing_else() {
         assert!(answer.status == 200 || asked(&s3).len() == count, "{method} {link}");
         assert_eq!(answer.status == 200, !answer.headers.contains_key("x-amz-request-id"), "{method}");
     }
-    let v2 = "/media/a?AWSAccessKeyId=reader&Expires=4102444799&Signature=x";
-    let answer = follow(&server, "GET", &format!("http://{}{v2}", server.addr), &[]).await;
+}
+
+/// A link of version 2, with these parameters behind those of the signature.
+fn link_of_v2(
+    server: &Server,
+    (access, secret): (&str, &str),
+    method: &str,
+    key: &str,
+    more: &str,
+) -> String {
+    link_until(server, (access, secret), method, key, more, 4_102_444_799)
+}
+
+fn link_until(
+    server: &Server,
+    (access, secret): (&str, &str),
+    method: &str,
+    key: &str,
+    more: &str,
+    expires: u64,
+) -> String {
+    let (kind, path) = (if method == "PUT" { "text/plain" } else { "" }, format!("/media/{key}"));
+    let resource = if more.is_empty() { path.clone() } else { format!("{path}?{more}") };
+    let signed = format!("{method}\n\n{kind}\n{expires}\n{resource}");
+    let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+    let signature = aws_smithy_types::base64::encode(ring::hmac::sign(&secret, signed.as_bytes()));
+    let signature: String = url_escape(&signature);
+    let more = if more.is_empty() { String::new() } else { format!("&{more}") };
+    let kind = if kind.is_empty() { "" } else { "&content-type=text%2Fplain" };
+    let query = format!("AWSAccessKeyId={access}&Signature={signature}&Expires={expires}{kind}{more}");
+    format!("http://{}{path}?{query}", server.addr)
+}
+
+fn url_escape(text: &str) -> String {
+    text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+}
+
+#[tokio::test]
+async fn a_link_of_version_2_does_what_it_was_signed_for() {
+    let s3 = s3().await;
+    s3.store().put(BEHIND, "files/a", "x".into());
+    s3.store().put(BEHIND, "files/b", "y".into());
+    let server = serving(mount(&s3)).await;
+    let read = link_of_v2(&server, READER, "GET", "a", "");
+    let part = link_of_v2(&server, READER, "GET", "a", "versionId=v");
+    let write = link_of_v2(&server, WRITER, "PUT", "c", "");
+    const COPY: (&str, &str) = ("x-amz-copy-source", "media/b");
+    for (method, link, field, expected) in [
+        ("GET", read.clone(), None, "200 "),
+        ("GET", read.clone(), Some(("range", "bytes=0-0")), "206 "),
+        ("HEAD", link_of_v2(&server, READER, "HEAD", "a", ""), None, "200 "),
+        ("HEAD", read.clone(), None, "403 "),
+        ("GET", link_until(&server, READER, "GET", "a", "", 1_141_889_120), None, "403 AccessDenied"),
+        ("GET", read.replace("Expires=4", "Expires=5"), None, "403 SignatureDoesNotMatch"),
+        ("GET", read.replace("/media/a?", "/media/b?"), None, "403 SignatureDoesNotMatch"),
+        ("GET", link_of_v2(&server, (READER.0, WRITER.1), "GET", "a", ""), None, "403 SignatureDoesNotMatch"),
+        ("GET", link_of_v2(&server, ("nobody", READER.1), "GET", "a", ""), None, "403 InvalidAccessKeyId"),
+        ("GET", part.replace("=v", "=w"), None, "403 SignatureDoesNotMatch"),
+        ("GET", format!("{read}&Signature=x"), None, "403 AccessDenied"),
+        ("GET", read.replace("&Expires=4102444799", ""), None, "403 AccessDenied"),
+        ("GET", format!("{read}&x-amz-security-token=t"), None, "400 InvalidToken"),
+        ("DELETE", read.clone(), None, "403 SignatureDoesNotMatch"),
+        ("PUT", write.clone(), Some(COPY), "403 SignatureDoesNotMatch"),
+        ("PUT", format!("{write}&x-amz-copy-source=media%2Fb"), None, "403 SignatureDoesNotMatch"),
+        ("PUT", write.clone(), Some(("content-type", "text/html")), "403 SignatureDoesNotMatch"),
+        ("PUT", write.clone(), Some(("content-encoding", "aws-chunked")), "400 InvalidRequest"),
+        ("PUT", format!("{write}&tagging"), None, "501 NotImplemented"),
+        ("PUT", link_of_v2(&server, READER, "PUT", "c", ""), None, "403 AccessDenied"),
+        ("PUT", write, None, "200 "),
+    ] {
+        let count = asked(&s3).len();
+        let mut fields: Vec<_> = field.into_iter().collect();
+        fields.extend((method == "PUT").then_some(("content-length", "0")));
+        let answer = follow(&server, method, &link, &fields).await;
+        let code = answer.text().split("<Code>").nth(1).and_then(|rest| rest.split('<').next());
+        let told = format!("{} {}", answer.status.as_u16(), code.unwrap_or_default());
+        assert_eq!(told, expected, "{method} {link} {field:?}");
+        assert!(answer.status.is_success() || asked(&s3).len() == count, "{method} {link}");
+    }
+    // The type is that of the link: it was signed for.
+    let kept = sdk(&server, READER).head_object().bucket(NAME).key("c").send().await.unwrap();
+    assert_eq!(kept.content_type(), Some("text/plain"));
+    let field = [("authorization", "AWS reader:c2ln")];
+    let answer = follow(&server, "GET", &format!("http://{}/media/a", server.addr), &field).await;
     assert_eq!(answer.status, 400, "{}", answer.text());
 }
 
