@@ -3,7 +3,8 @@
 
 What an upload costs the proxy, in CPU time, beside nginx with `proxy_request_buffering off`, in one run: 1 MiB and 64 MiB, over
 16 connections, to an origin that keeps what it gets in memory (nginx with `dav_methods PUT`). The proxies run on core 1, load and
-origin on core 0. Needs nginx with its DAV module, as Debian has it. Measures, and asserts nothing.
+origin on core 0. The uploads go on as they are by nginx and, with a presigned link, by the proxy ("links"); the proxy signs them
+and gives them a CRC-32 in a trailer where it has the credentials ("writes"). Needs nginx with its DAV module, as Debian has it. Measures, and asserts nothing.
 """
 import argparse, os, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
 
@@ -48,13 +49,21 @@ def start_nginx(folder, name, core, server):
     return process
 
 
-def upload(port, size, count):
+def link():
+    """What of a link the proxy can check without its key: the origin checks nothing."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    credential = f"AKIDEXAMPLE%2F{now[:8]}%2Fus-east-1%2Fs3%2Faws4_request"
+    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={now}&X-Amz-Expires=600"
+    return f"{query}&X-Amz-SignedHeaders=host&X-Amz-Signature={'0' * 64}"
+
+
+def upload(port, path, size, count):
     """So many uploads over one connection."""
     body = memoryview(os.urandom(MIB) * (size // MIB))
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(count):
-            head = f"PUT /{threading.get_ident()} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()
+            head = f"PUT {path.format(threading.get_ident())} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()
             connection.sendall(head)
             connection.sendall(body)
             answer = b""
@@ -67,14 +76,14 @@ def upload(port, size, count):
                 raise AssertionError(answer)
 
 
-def measure(port, pid, size, total, connections=16):
+def measure(port, path, pid, size, total, connections=16):
     """CPU seconds for a GiB."""
     count = max(1, total // size // connections)
     failures = []
 
     def run():
         try:
-            upload(port, size, count)
+            upload(port, path, size, count)
         except Exception as why:
             failures.append(why)
 
@@ -100,28 +109,33 @@ def main():
     os.makedirs(f"{folder}/www/bucket")
     started = []
     try:
-        origin, beside, ours = free_port(), free_port(), free_port()
+        origin, beside, writes, links = (free_port() for _ in range(4))
         started.append(start_nginx(folder, "origin", 0, ORIGIN.format(port=origin, folder=folder)))
         nginx = start_nginx(folder, "beside", 1, PROXY.format(port=beside, origin=origin))
         started.append(nginx)
-        command = ["taskset", "-c", "1", arguments.binary, "--threads", "1", "--listen", f"127.0.0.1:{ours}", "--bucket", "bucket"]
-        command += ["--region", "us-east-1", "--endpoint", f"http://127.0.0.1:{origin}", "--path-style", "--access", "read-write"]
-        command += ["-o", "writes.writers=anybody", "-o", "writes.overwrite=true"]
+        command = ["taskset", "-c", "1", arguments.binary, "--threads", "1", "--bucket", "bucket", "--region", "us-east-1"]
+        command += ["--endpoint", f"http://127.0.0.1:{origin}", "--path-style"]
         keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret", "RUST_LOG": "error"}
-        proxy = subprocess.Popen(command, env=os.environ | keys, stdout=subprocess.DEVNULL)
-        started.append(proxy)
+        granted = ["--access", "read-write", "-o", "writes.writers=anybody", "-o", "writes.overwrite=true"]
+        for port, more in [(writes, granted), (links, ["--presigned", "-o", "presigned.writes=true"])]:
+            command_line = [*command, "--listen", f"127.0.0.1:{port}", *more]
+            started.append(subprocess.Popen(command_line, env=os.environ | keys, stdout=subprocess.DEVNULL))
         time.sleep(1)
-        pids = {"nginx": (beside, worker_of(nginx.pid)), "ours": (ours, proxy.pid)}
+        ways = {
+            "nginx": (beside, "/{}", worker_of(nginx.pid)),
+            "writes": (writes, "/{}", started[-2].pid),
+            "links": (links, "/bucket/{}?" + link(), started[-1].pid),
+        }
         for size in (MIB, 64 * MIB):
-            seconds = {name: [] for name in pids}
+            seconds = {name: [] for name in ways}
             for number in range(arguments.rounds):
-                order = list(pids) if number % 2 else list(pids)[::-1]
+                order = list(ways) if number % 2 else list(ways)[::-1]
                 for name in order:
-                    seconds[name].append(measure(*pids[name], size, arguments.mib * MIB))
+                    seconds[name].append(measure(*ways[name], size, arguments.mib * MIB))
             medians = {name: statistics.median(values) for name, values in seconds.items()}
-            ratio = medians["ours"] / medians["nginx"]
+            ratios = {name: f"{medians[name] / medians['nginx']:.2f}" for name in ("writes", "links")}
             told = ", ".join(f"{name} {value:.3f} s" for name, value in medians.items())
-            print(f"{size // MIB} MiB: {told} of CPU for a GiB; ours is {ratio:.2f} of nginx", flush=True)
+            print(f"{size // MIB} MiB: {told} of CPU for a GiB; of nginx: {ratios}", flush=True)
     finally:
         for process in started:
             process.terminate()
