@@ -57,6 +57,7 @@ use crate::{
 /// # Ok::<(), tower_s3_proxy::ConfigError>(())
 /// ```
 ///
+#[doc = include_str!("../../guide/links.md")]
 #[doc = include_str!("../../guide/options.md")]
 #[must_use = "a file serves nothing before `build`"]
 pub struct ConfigFile {
