@@ -8,6 +8,7 @@ mod admin;
 mod authorized;
 mod cache;
 mod cache_ttl;
+mod compression;
 mod cors;
 mod cost;
 mod diagnosis;
