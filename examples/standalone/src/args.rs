@@ -10,6 +10,7 @@ use crate::{
     log::LogFormat,
     option::MountOption,
     server::{ConstantField, Limits, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout},
+    tls::TlsArgs,
 };
 
 /// Serves a private S3 bucket over HTTP.
@@ -39,6 +40,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -389,7 +393,7 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 11] = [
+    const OTHERS: [&str; 15] = [
         "--cache-admin-path",
         "--config",
         "--demo-s3",
@@ -398,8 +402,12 @@ mod tests {
         "--log-format",
         "--ping-path",
         "--ready-path",
+        "--redirect-http",
         "--response-header",
         "--threads",
+        "--tls-cert",
+        "--tls-client-ca",
+        "--tls-key",
         "--warm",
     ];
 

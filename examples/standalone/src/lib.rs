@@ -17,5 +17,6 @@ mod server;
 mod settings;
 mod signals;
 mod throttled;
+mod tls;
 
 pub use self::program::main;

@@ -1,6 +1,7 @@
 use std::{
     error::Error,
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +14,7 @@ use crate::{
     demo::Demo,
     log::Log,
     mounts::{MountArgs, Served},
-    server::{Ended, Server, Shares, listen, raise_file_limit},
+    server::{Ended, Role, Server, Shares, listen, raise_file_limit},
     signals::Signals,
 };
 
@@ -33,15 +34,30 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
     let admin = cache::admin(&args.cache, cache.as_ref())?;
+    let role = match args.tls.load()? {
+        Some(tls) => {
+            tls.watch();
+            Role::Https(Arc::new(tls))
+        }
+        None => Role::Http,
+    };
     // Before clients are told the address, and can be in the middle of something.
     let signals = Signals::listen()?;
     let listener = listen(args.listen)
         .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
     let address = listener.local_addr()?;
+    let url = format!("{}://{address}", role.scheme());
+    let mut listeners = vec![(listener, role)];
+    if let Some(plain) = args.tls.redirect_http {
+        let listener = listen(plain).map_err(|why| {
+            format!("cannot listen on {plain}: {why}; give another --redirect-http address")
+        })?;
+        listeners.push((listener, Role::Redirect { port: address.port() }));
+    }
     match &demo {
         // Nobody has to read it.
-        Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&format!("http://{address}")))),
-        None => drop(writeln!(io::stdout(), "serving {description} on http://{address}")),
+        Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&url))),
+        None => drop(writeln!(io::stdout(), "serving {description} on {url}")),
     }
 
     if !args.cache.warm.is_empty() {
@@ -59,7 +75,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         limits: args.limits.limits(),
         shares,
     };
-    match server.run(listener, signals).await {
+    match server.run(listeners, signals).await {
         Ended::Drained => Ok(()),
         Ended::Cut => Err("requests in flight were cut off".into()),
     }

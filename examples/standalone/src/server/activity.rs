@@ -61,6 +61,11 @@ impl Activity {
         add(&self.read, bytes);
     }
 
+    /// What was read was the TLS handshake, and no part of a request.
+    pub(crate) fn note_handshake(&self) {
+        self.read_at_request.store(self.read.load(Relaxed), Relaxed);
+    }
+
     pub(crate) fn note_written(&self, bytes: usize) {
         add(&self.written, bytes);
     }
@@ -203,6 +208,16 @@ mod tests {
         activity.requests.store(!Requests::MASK, Relaxed);
         activity.begin();
         assert_eq!(counts(), (0, 1), "the count of begun requests wraps, and leaves the other alone");
+    }
+
+    #[test]
+    fn a_handshake_begins_no_head() {
+        let activity = Activity::default();
+        activity.note_read(517);
+        activity.note_handshake();
+        assert!(!activity.seen().has_begun_head);
+        activity.note_read(1);
+        assert!(activity.seen().has_begun_head);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER},
+    header::{CACHE_CONTROL, CONNECTION, HOST, LOCATION, RETRY_AFTER},
+    uri::{Authority, PathAndQuery},
 };
 use http_body_util::{Either, Empty, Full};
 use hyper::body::{Body as _, Incoming};
@@ -24,6 +25,7 @@ use super::{
     admission::{Seat, SeatKind},
     host, http2,
     request::{OpenBody, OpenRequest},
+    role::Role,
     run::Shared,
 };
 
@@ -32,6 +34,7 @@ use super::{
 pub(crate) struct Client {
     pub(crate) server: Arc<Shared>,
     pub(crate) proxy: S3Proxy,
+    pub(crate) role: Role,
     pub(crate) activity: Arc<Activity>,
     pub(crate) seat: Arc<Seat>,
 }
@@ -88,6 +91,9 @@ impl Client {
         }
         if let SeatKind::Reserved(_) = self.seat.kind {
             return unavailable("too many connections\n").into();
+        }
+        if let Role::Redirect { port } = self.role {
+            return to_https(&request, port).into();
         }
         if !open.take_seat(&self.seat) {
             self.server
@@ -177,6 +183,27 @@ fn unavailable(why: &str) -> Answer {
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
+
+/// The same address over HTTPS.
+fn to_https<B>(request: &Request<B>, port: u16) -> Answer {
+    let authority = match request.uri().authority() {
+        Some(authority) => Some(authority.clone()),
+        None => request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok()),
+    };
+    let Some(host) = authority.as_ref().map(Authority::host).filter(|host| !host.is_empty()) else {
+        return bad_request("a Host to lead to HTTPS");
+    };
+    let port = if port == HTTPS_PORT { String::new() } else { format!(":{port}") };
+    let rest = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let Ok(location) = HeaderValue::try_from(format!("https://{host}{port}{rest}")) else {
+        return bad_request("malformed target");
+    };
+    let mut response = text(StatusCode::PERMANENT_REDIRECT, "this server speaks HTTPS\n".to_owned());
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+const HTTPS_PORT: u16 = 443;
 
 fn text(status: StatusCode, text: String) -> Answer {
     let mut response = Response::new(Either::Right(Full::from(text)));

@@ -1,5 +1,4 @@
 use std::{
-    fmt,
     pin::{Pin, pin},
     sync::Arc,
     task::{Poll, Waker},
@@ -16,20 +15,25 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
-use tokio::{net::TcpStream, sync::watch::Receiver, task::unconstrained, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch::Receiver,
+    task::unconstrained,
+    time,
+};
 use tower_s3_proxy::S3Proxy;
 
 use super::{
     activity::Activity,
     admission::{Seat, SeatKind},
     answer::Client,
-    detect::{Protocol, Undetected, detect},
-    flood::Flood,
+    detect::Protocol,
     http2::RequestTasks,
-    limits::Limits,
-    linger::Closing,
+    limits::{Limits, Timeouts},
+    opening::{Opened, Opening},
+    role::Role,
     run::Shared,
-    stream::ClientStream,
     watch::Reason,
 };
 
@@ -64,13 +68,11 @@ const PING: Duration = Duration::from_secs(20);
 /// What a client gets to take the end of its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What an HTTP/1 client gets to send the rest of a request that was answered before its end.
-const LINGER: Duration = Duration::from_secs(10);
-
 /// Serves a client until it leaves, a time-out closes the connection, or the server drains.
 pub(crate) async fn serve(
-    mut tcp: TcpStream,
+    tcp: TcpStream,
     seat: Seat,
+    role: Role,
     (server, proxy): (Arc<Shared>, S3Proxy),
     mut drain: Receiver<()>,
 ) {
@@ -82,43 +84,26 @@ pub(crate) async fn serve(
     let timeouts = sweep.timeouts();
     let (activity, seat) = (Arc::new(Activity::default()), Arc::new(seat));
     let place = sweep.watch(&activity, &seat);
-    let detected = tokio::select! {
-        detected = detect(&mut tcp, timeouts) => detected,
+    let opening = Opening { tls: role.tls(), limits: &server.limits, timeouts, activity: &activity };
+    let opened = tokio::select! {
+        opened = opening.open(tcp) => opened,
         reason = activity.closed() => return tracing::debug!("connection closed: {reason}"),
         _ = drain.changed() => return,
     };
-    let (protocol, first) = match detected {
-        Ok(detected) => detected,
+    let (protocol, stream) = match opened {
+        Ok(opened) => opened,
         Err(why) => return tracing::debug!("connection closed: {why}"),
     };
     place.speaks(protocol);
-    let kind = seat.kind;
-    if let (SeatKind::Reserved(_), Protocol::Http2) = (kind, protocol) {
+    if let (SeatKind::Reserved(_), Protocol::Http2) = (seat.kind, protocol) {
         // It could ask for ever, and has no way to be told that each connection has one request.
         return tracing::debug!("connection closed: HTTP/2 beyond a limit of connections");
     }
-    let client =
-        Arc::new(Client { server: Arc::clone(&server), proxy, activity: Arc::clone(&activity), seat });
-    let service = service_fn(move |request: Request<Incoming>| client.answer(request));
-    let (flood, closing) = match protocol {
-        Protocol::Http1 => (Flood::unbounded(), Closing::Lingers(LINGER.min(timeouts.idle))),
-        Protocol::Http2 => (Flood::new(server.limits.header_size), Closing::AtOnce),
-    };
-    let stream = TokioIo::new(ClientStream::new(tcp, first, Arc::clone(&activity), flood, closing));
-    let end = match protocol {
-        Protocol::Http1 => {
-            let http1 = match kind {
-                SeatKind::Regular => &server.http1.regular,
-                SeatKind::Reserved(_) => &server.http1.reserved,
-            };
-            watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
-        }
-        Protocol::Http2 => {
-            let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
-            // Boxed: it is large, and rare behind a proxy that ends TLS.
-            let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
-            watched(connection.as_mut(), &activity, drain).await
-        }
+    let (server, activity) = (Arc::clone(&server), Arc::clone(&activity));
+    let client = Client { server, proxy, role: role.clone(), activity, seat };
+    let end = match stream {
+        Opened::Plain(stream) => client.speak(protocol, stream, timeouts, drain).await,
+        Opened::Tls(stream) => Box::pin(client.speak(protocol, stream, timeouts, drain)).await,
     };
     match end {
         End::Done(Ok(())) => {}
@@ -126,6 +111,37 @@ pub(crate) async fn serve(
             tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
         }
         End::Closed(reason) => tracing::debug!("connection closed: {reason}"),
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Answers the requests of a connection, until it ends.
+    async fn speak<S>(self, protocol: Protocol, stream: S, timeouts: &Timeouts, drain: Receiver<()>) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let (server, activity) = (Arc::clone(&self.server), Arc::clone(&self.activity));
+        let kind = self.seat.kind;
+        let client = Arc::new(self);
+        let service = service_fn(move |request: Request<Incoming>| client.answer(request));
+        let stream = TokioIo::new(stream);
+        match protocol {
+            Protocol::Http1 => {
+                let http1 = match kind {
+                    SeatKind::Regular => &server.http1.regular,
+                    SeatKind::Reserved(_) => &server.http1.reserved,
+                };
+                watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
+            }
+            Protocol::Http2 => {
+                let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
+                // Boxed: it is large, and rare without TLS.
+                let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
+                watched(connection.as_mut(), &activity, drain).await
+            }
+        }
     }
 }
 
@@ -209,15 +225,5 @@ impl Http1 {
         let mut reserved = regular.clone();
         reserved.keep_alive(false);
         Self { regular, reserved }
-    }
-}
-
-impl fmt::Display for Undetected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Silent => f.write_str("no byte within --first-byte-timeout"),
-            Self::Unfinished => f.write_str("no end of the HTTP/2 preface within --header-timeout"),
-            Self::Gone(error) => write!(f, "{error}"),
-        }
     }
 }

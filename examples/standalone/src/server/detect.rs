@@ -54,7 +54,7 @@ pub(crate) async fn detect(
     Ok((protocol, first))
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     timeout: Duration,
     elapsed: Undetected,
     reading: impl Future<Output = io::Result<T>>,

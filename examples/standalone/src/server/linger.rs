@@ -9,6 +9,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use super::limits::Timeouts;
+
 /// Whether a connection is read to its end after the last response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closing {
@@ -34,6 +36,17 @@ const MOST: usize = 2 * 1024 * 1024;
 
 /// Without a byte from the client.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// What an HTTP/1 client gets to send the rest of a request that was answered before its end.
+const LINGER: Duration = Duration::from_secs(10);
+
+// === impl Closing ===
+
+impl Closing {
+    pub(crate) fn lingers(timeouts: &Timeouts) -> Self {
+        Self::Lingers(LINGER.min(timeouts.idle))
+    }
+}
 
 // === impl Linger ===
 

@@ -13,10 +13,12 @@ mod http2;
 mod limits;
 mod linger;
 mod listener;
+mod opening;
 mod peer;
 mod progress;
 mod refusals;
 mod request;
+mod role;
 mod run;
 mod stream;
 mod sweep;
@@ -27,5 +29,6 @@ pub(crate) use self::{
     files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
     listener::listen,
+    role::Role,
     run::{Ended, Server},
 };

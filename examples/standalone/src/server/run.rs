@@ -1,6 +1,6 @@
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch, time};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tower::Layer;
 use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound};
 
@@ -11,6 +11,7 @@ use super::{
     files::{Files, Shares},
     limits::Limits,
     refusals::Refusals,
+    role::Role,
     sweep::Sweeps,
 };
 use crate::{signals::Signals, throttled::Throttled};
@@ -58,16 +59,17 @@ pub(crate) struct Shared {
 
 impl Server {
     /// Serves until a signal stops it, then lets the requests in flight end.
-    pub(crate) async fn run(self, listener: TcpListener, mut signals: Signals) -> Ended {
+    pub(crate) async fn run(self, listeners: Vec<(TcpListener, Role)>, mut signals: Signals) -> Ended {
         let (drain_timeout, proxy) = (self.drain_timeout, self.layer.layer(NotFound));
         let shared = Arc::new(self.share());
         let _sweeping = shared.sweeps.run();
         let (drain, _) = watch::channel(());
-        tokio::select! {
-            () = accept(&listener, &shared, &proxy, &drain) => {}
-            () = signals.stop() => {}
+        let mut accepting = JoinSet::new();
+        for (listener, role) in listeners {
+            accepting.spawn(accept(listener, role, Arc::clone(&shared), proxy.clone(), drain.clone()));
         }
-        drop(listener);
+        signals.stop().await;
+        accepting.shutdown().await;
         let _ = drain.send(());
         tokio::select! {
             biased;
@@ -112,7 +114,13 @@ impl Shared {
 }
 
 /// Lets clients in, for ever.
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, drain: &watch::Sender<()>) {
+async fn accept(
+    listener: TcpListener,
+    role: Role,
+    shared: Arc<Shared>,
+    proxy: S3Proxy,
+    drain: watch::Sender<()>,
+) {
     let failures = Throttled::default();
     loop {
         shared.admission.can_make_room().await;
@@ -131,7 +139,8 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, proxy: &S3Proxy, d
                 tokio::spawn(connection::serve(
                     tcp,
                     seat,
-                    (Arc::clone(shared), proxy.clone()),
+                    role.clone(),
+                    (Arc::clone(&shared), proxy.clone()),
                     drain.subscribe(),
                 ));
             }

@@ -41,15 +41,15 @@ const READ: usize = 128 * 1024;
 
 impl ClientStream {
     /// Reads these bytes first, and then what the connection has.
-    pub(crate) fn new(
-        tcp: TcpStream,
-        first: FirstBytes,
-        activity: Arc<Activity>,
-        flood: Flood,
-        closing: Closing,
-    ) -> Self {
+    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>) -> Self {
         activity.note_read(first.unread().len());
+        let (flood, closing) = (Flood::unbounded(), Closing::AtOnce);
         Self { tcp, first, activity, flood, closing, linger: None, is_blocked: false }
+    }
+
+    /// Once it is known what is spoken.
+    pub(crate) fn bound(&mut self, flood: Flood, closing: Closing) {
+        (self.flood, self.closing) = (flood, closing);
     }
 
     fn write(

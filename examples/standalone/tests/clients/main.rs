@@ -11,3 +11,4 @@ mod proxy;
 mod requests;
 mod signals;
 mod standstill;
+mod tls;

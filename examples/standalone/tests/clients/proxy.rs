@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use demo_s3::DemoS3;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time,
 };
@@ -114,7 +114,7 @@ impl Proxy {
         let stdout = child.stdout.take().unwrap();
         let mut greeting = String::new();
         BufReader::new(stdout).read_line(&mut greeting).unwrap();
-        let address = greeting.trim().rsplit_once("http://").map(|(_, address)| address.parse().unwrap());
+        let address = greeting.trim().rsplit_once("://").map(|(_, address)| address.parse().unwrap());
         let address = address.unwrap_or_else(|| panic!("{greeting}{}", log.lock().unwrap()));
         Self { child, address, log, _stderr: stderr, _s3: s3 }
     }
@@ -186,7 +186,7 @@ pub(crate) fn get(path: &str) -> String {
 }
 
 /// What comes back, until the connection ends or nothing comes for long.
-pub(crate) async fn ask(mut connection: TcpStream, request: &str) -> String {
+pub(crate) async fn ask(mut connection: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     let mut answer = Vec::new();
     let asked = time::timeout(BOUND, async {
         let _ = connection.write_all(request.as_bytes()).await;

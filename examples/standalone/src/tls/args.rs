@@ -1,0 +1,47 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{Tls, files::TlsFiles};
+use crate::address::parse_address;
+
+/// TLS towards clients.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct TlsArgs {
+    /// Serve HTTPS with this certificate (PEM, with its chain); again with another --tls-key for other names
+    ///
+    /// The first certificate whose names have the one that a client asks for is used, else the first. The files are read again
+    /// when they change, and wrong ones change nothing.
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
+    tls_cert: Vec<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    tls_key: Vec<PathBuf>,
+
+    /// Let only clients in whose certificate is of an authority in this file (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// Listen here for plain HTTP, too, and redirect it to HTTPS at the port of --listen; health checks are answered
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, requires = "tls_cert", help_heading = "TLS")]
+    pub(crate) redirect_http: Option<SocketAddr>,
+}
+
+// === impl TlsArgs ===
+
+impl TlsArgs {
+    /// `None` for plain HTTP.
+    pub(crate) fn load(&self) -> Result<Option<Tls>, String> {
+        let (certificates, keys) = (self.tls_cert.len(), self.tls_key.len());
+        if certificates != keys {
+            return Err(format!(
+                "--tls-cert is given {certificates} times and --tls-key {keys} times: give a key for each certificate, in the \
+                 same order"
+            ));
+        }
+        if certificates == 0 {
+            return Ok(None);
+        }
+        let pairs = self.tls_cert.iter().cloned().zip(self.tls_key.iter().cloned()).collect();
+        Tls::load(TlsFiles { pairs, client_ca: self.tls_client_ca.clone() }).map(Some)
+    }
+}
