@@ -52,6 +52,7 @@ pub mod cache;
 pub mod response;
 pub mod links;
 mod body;
+mod published;
 mod config;
 #[cfg(feature = "policies")]
 pub mod policies;
@@ -97,7 +98,7 @@ pub mod encryption {
 
 /// Mounts as websites.
 pub mod website {
-    pub use crate::config::{Precompressed, Website};
+    pub use crate::config::{Precompressed, Releases, Website};
 }
 
 /// What clients may write.

@@ -79,6 +79,11 @@ impl MountCache {
         &self.freshness
     }
 
+    /// Changes with each purge of the object.
+    pub(crate) fn epoch(&self, key: &ObjectKey) -> u64 {
+        self.cache.0.epochs.of(key)
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         let shared = &self.cache.0;
         let capacity = shared.store.usage().capacity;

@@ -3,8 +3,10 @@
 mod builder;
 #[cfg(feature = "toml")]
 mod file;
+mod live;
 mod mount;
 mod presigned;
+mod releases;
 mod replica;
 mod website;
 mod writes;
@@ -15,13 +17,16 @@ pub use self::{
     builder::MountBuilder,
     mount::{Mount, S3ProxyConfig},
     presigned::{LinkAnswers, PresignedRequests, UnsignedRequests},
+    releases::Releases,
     replica::{AbsentObject, Replica, ReplicaCache},
     website::{Precompressed, Website},
     writes::{Writers, Writes},
 };
 pub(crate) use self::{
+    live::{Live, Seen, Snapshot, View},
     mount::{AccessRules, MountParts},
     presigned::PresignedPolicy,
+    releases::ReleasePolicy,
     website::{CleanUrls, SitePolicy},
     writes::{MAX_PUT, Overwrite, WritePolicy},
 };

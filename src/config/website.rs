@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::{Live, Releases};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::ObjectKey,
+    published::Watched,
     request::Coding,
+    route::KeyMapping,
 };
 
 /// A mount as a website: paths that name no object lead to index documents, and what is missing to pages of the bucket.
@@ -27,6 +32,8 @@ pub struct Website {
     single_page: Option<String>,
     errors: Vec<(u16, String)>,
     precompressed: Vec<Precompressed>,
+    releases: Option<Releases>,
+    refresh: Option<Duration>,
 }
 
 /// A coding in which a site has its files beside themselves.
@@ -50,6 +57,8 @@ pub(crate) struct SitePolicy {
     errors: Vec<(StatusCode, String)>,
     /// In the order in which they are preferred.
     pub(crate) codings: Vec<Coding>,
+    /// Of a site that can change while it is served.
+    pub(crate) live: Option<Live>,
 }
 
 /// Whether `/about` is `about.html`, too.
@@ -70,6 +79,8 @@ impl Website {
             single_page: None,
             errors: Vec::new(),
             precompressed: Vec::new(),
+            releases: None,
+            refresh: None,
         }
     }
 
@@ -112,7 +123,20 @@ impl Website {
         self
     }
 
-    pub(super) fn check(&self) -> Result<SitePolicy, ConfigError> {
+    /// Serves one of several releases, of which an object of the bucket names the current one.
+    pub fn releases(mut self, releases: Releases) -> Self {
+        self.releases = Some(releases);
+        self
+    }
+
+    /// How long the current release is taken as it is, before the object that names it is looked at again; 5 s without this call,
+    /// a second at least. A purge of that object makes it known at once.
+    pub fn refresh(mut self, time: Duration) -> Self {
+        self.refresh = Some(time);
+        self
+    }
+
+    pub(super) fn check(&self, keys: &KeyMapping) -> Result<SitePolicy, ConfigError> {
         let index = self.index.iter().map(|name| match name.contains('/') {
             false => in_path("the index document", name),
             true => Err(ConfigError::invalid("the index document", name, "must be a name without a slash")),
@@ -134,9 +158,34 @@ impl Website {
             single_page,
             errors: errors.collect::<Result<_, ConfigError>>()?,
             codings: self.precompressed.iter().map(|coding| coding.coding()).collect(),
+            live: self.check_live(keys)?,
         })
     }
+
+    fn check_live(&self, keys: &KeyMapping) -> Result<Option<Live>, ConfigError> {
+        let Some(releases) = &self.releases else {
+            return match self.refresh {
+                Some(_) => {
+                    let message = "a website is read again (refresh), and nothing of it changes by itself: give it releases, or leave \
+                                   refresh out";
+                    Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
+                }
+                None => Ok(None),
+            };
+        };
+        let refresh = self.refresh.unwrap_or(REFRESH);
+        if refresh < LEAST_REFRESH {
+            let message =
+                format!("a website is read again after {refresh:?}: give at least {LEAST_REFRESH:?}");
+            return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
+        }
+        let releases = Some(releases.check(keys)?);
+        Ok(Some(Live { releases, refresh, watched: Watched::default() }))
+    }
 }
+
+const REFRESH: Duration = Duration::from_secs(5);
+const LEAST_REFRESH: Duration = Duration::from_secs(1);
 
 impl Default for Website {
     fn default() -> Self {
@@ -157,7 +206,7 @@ impl Precompressed {
 }
 
 /// A key as a path has it.
-fn in_path(what: &str, key: &str) -> Result<String, ConfigError> {
+pub(super) fn in_path(what: &str, key: &str) -> Result<String, ConfigError> {
     const PATH: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
     let proper = !key.starts_with('/') && !key.ends_with('/') && ObjectKey::new(key).is_ok();

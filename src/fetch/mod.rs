@@ -22,11 +22,9 @@ mod step;
 mod store_answer;
 mod through_cache;
 
-#[cfg(feature = "s3-clients")]
-pub(crate) use self::read::Elsewhere;
 pub(crate) use self::{
     failure::from_origin_error,
     gate::Gate,
-    read::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
+    read::{Asks, Bucket, Elsewhere, Fetch, FetchFuture, Finish, Wanted},
     resume::as_it_comes,
 };

@@ -76,8 +76,7 @@ pub(crate) enum Elsewhere {
     /// As the mount's rules say.
     #[default]
     ByRule,
-    /// S3 clients follow no redirect that is not S3's own.
-    #[cfg(feature = "s3-clients")]
+    /// S3 clients follow no redirect that is not S3's own, and the proxy itself wants the bytes.
     Never,
 }
 

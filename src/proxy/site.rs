@@ -1,5 +1,8 @@
 //! Requests for the pages of a website.
 
+mod live;
+mod load;
+
 use std::collections::VecDeque;
 
 use http::{
@@ -13,7 +16,7 @@ use http::{
 use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
 use crate::{
     body::ObjectBody,
-    config::{Mount, SitePolicy},
+    config::{Mount, SitePolicy, View},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
     object::{CacheBust, Edition, ObjectKey},
@@ -46,6 +49,8 @@ struct Search {
     codings: Vec<Coding>,
     query: Query,
     candidates: VecDeque<Candidate>,
+    /// Of a site that can change while it is served.
+    view: Option<View>,
     finish: Finish,
 }
 
@@ -77,6 +82,9 @@ impl Claimed<'_, '_> {
             }
         };
         let read = ReadRequest::new(method, request.headers());
+        if site.live.is_some() {
+            return self.admit_visit(self.visit_live(request, site, reader, read, query, finish));
+        }
         let asks = Asks::new(reader, request.headers());
         let first = first(site, request.uri().path(), self.rest).and_then(|rest| {
             let (bucket, key, bust) = self.mount.name(&rest, || head_of(request)).ok()?;
@@ -104,6 +112,7 @@ impl Claimed<'_, '_> {
             },
             query,
             candidates: VecDeque::new(),
+            view: None,
             finish,
         });
         if first.is_none() {
@@ -113,7 +122,10 @@ impl Claimed<'_, '_> {
                 return Admission::Answered(search.finish.apply(response));
             }
         }
-        let visit = Visit { first, search };
+        self.admit_visit(Visit { first, search })
+    }
+
+    fn admit_visit(&self, visit: Visit) -> Admission {
         match self.mount.0.answers.fallback {
             Fallback::None => Admission::Visit(visit),
             Fallback::Inner => Admission::VisitOrInner(visit),
@@ -170,6 +182,7 @@ impl Search {
                 self.find(Some(first)).await
             }
             Some(first) => first,
+            None if self.live().is_some() => Box::pin(self.look_at()).await,
             None => self.find(None).await,
         };
         finish.apply(self.dress(response).await)
@@ -186,9 +199,13 @@ impl Search {
         self.mount.0.path.strip(self.uri.path()).unwrap_or_default()
     }
 
-    /// The object at a path behind the mount's.
+    /// The object that a path of the site names.
     fn name(&self, rest: &str) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
-        self.mount.name(rest, || self.head())
+        let folder = match (&self.view, &self.mount.0.website) {
+            (Some(view), Some(site)) => view.folder(site).ok_or(ProxyErrorKind::NotFound)?,
+            (None, _) | (_, None) => return self.mount.name(rest, || self.head()),
+        };
+        self.mount.name(&format!("{folder}{rest}"), || self.head())
     }
 
     fn head(&self) -> request::Parts {
@@ -250,7 +267,7 @@ impl Search {
     }
 
     /// The response to the first candidate that exists, or that S3 gives trouble with; `missing` is that to those before.
-    async fn find(&mut self, mut missing: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
+    pub(super) async fn find(&mut self, mut missing: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
         loop {
             self.expand();
             let Some(candidate) = self.candidates.pop_front() else { break };

@@ -1,5 +1,8 @@
 //! Mounts that are websites.
 
+mod clock;
+mod releases;
+
 use bytes::Bytes;
 use demo_s3::{DemoS3, ObjectAttributes};
 use http::HeaderValue;

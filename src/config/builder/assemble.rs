@@ -36,10 +36,10 @@ impl MountBuilder {
         }
         let path = MountPath::parse(&self.path)
             .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
-        let website = self.parse_website()?;
         let host = self.host.as_deref().map(parse_host).transpose()?;
         let keys = KeyMapping::new(&self.prefix, self.cache_bust_segment, self.dot_segments)
             .map_err(|why| ConfigError::invalid("the key prefix", &self.prefix, why))?;
+        let website = self.parse_website(&keys)?;
         let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;

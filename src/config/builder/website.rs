@@ -1,10 +1,11 @@
 //! The mount as a website.
 
-use super::MountBuilder;
+use super::{BucketChoice, MountBuilder};
 use crate::{
     config::{SitePolicy, Website},
     error::{ConfigError, ConfigErrorKind},
     response::{ContentTypeFix, Fallback, WEBSITE_REDIRECT},
+    route::KeyMapping,
 };
 
 /// # Websites
@@ -15,9 +16,9 @@ impl MountBuilder {
         self
     }
 
-    pub(super) fn parse_website(&mut self) -> Result<Option<SitePolicy>, ConfigError> {
+    pub(super) fn parse_website(&mut self, keys: &KeyMapping) -> Result<Option<SitePolicy>, ConfigError> {
         let Some(website) = &self.website else { return Ok(None) };
-        let site = website.check()?;
+        let site = website.check(keys)?;
         if self.answers.fallback == Fallback::Inner && site.answers_missing() {
             let message = "what is missing goes to the inner service (fallback), and to a page of the bucket (not_found, \
                            single_page): leave out one of them";
@@ -33,7 +34,24 @@ impl MountBuilder {
                            passed on as stored";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
+        if site.live.is_some() {
+            self.check_live_website()?;
+        }
         self.forwarded_headers.push(WEBSITE_REDIRECT.as_str().to_owned());
         Ok(Some(site))
+    }
+
+    fn check_live_website(&self) -> Result<(), ConfigError> {
+        let message = match &self.bucket {
+            BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
+                "a website with releases needs a mount of one bucket: give each bucket a mount of its own"
+            }
+            BucketChoice::Fixed(_) if self.cache_bust_segment => {
+                "each release has keys of its own, so a website with releases needs no segment against caches: leave out \
+                 cache_bust_segment"
+            }
+            BucketChoice::Fixed(_) => return Ok(()),
+        };
+        Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
     }
 }

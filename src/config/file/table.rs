@@ -97,6 +97,16 @@ pub(super) struct WebsiteTable {
     pub(super) not_found: Option<Text>,
     pub(super) errors: BTreeMap<String, Text>,
     pub(super) precompressed: Vec<Text>,
+    pub(super) releases: Option<Spanned<ReleasesTable>>,
+    pub(super) refresh_secs: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ReleasesTable {
+    pub(super) prefix: Option<Text>,
+    pub(super) current: Option<Text>,
+    pub(super) keep: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]

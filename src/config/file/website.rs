@@ -1,11 +1,13 @@
 //! The mount as a website: the table `[mount.website]`.
 
+use std::time::Duration;
+
 use super::{
     source::Source,
-    table::{MountTable, WebsiteTable},
+    table::{MountTable, ReleasesTable, WebsiteTable},
 };
 use crate::{
-    config::{MountBuilder, Precompressed, Website},
+    config::{MountBuilder, Precompressed, Releases, Website},
     error::{ConfigError, ConfigErrorKind},
 };
 
@@ -21,7 +23,16 @@ pub(super) fn of_mount(
 }
 
 fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigError> {
-    let WebsiteTable { index, clean_urls, single_page, not_found, errors, precompressed } = table;
+    let WebsiteTable {
+        index,
+        clean_urls,
+        single_page,
+        not_found,
+        errors,
+        precompressed,
+        releases: of_releases,
+        refresh_secs,
+    } = table;
     let mut website = Website::new().clean_urls(*clean_urls);
     if let Some(names) = index {
         website = website.index(source.list("index", names)?);
@@ -39,8 +50,27 @@ fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigE
         })?;
         website = website.error_document(number, source.value("errors", key)?);
     }
+    if let Some(table) = of_releases {
+        website = website.releases(releases(source, table.get_ref())?);
+    }
+    if let Some(seconds) = refresh_secs {
+        website = website.refresh(Duration::from_secs(*seconds));
+    }
     let codings =
         [("br", Precompressed::Brotli), ("zstd", Precompressed::Zstd), ("gzip", Precompressed::Gzip)];
     let codings = precompressed.iter().map(|name| source.choice("precompressed", Some(name), codings));
     Ok(website.precompressed(codings.collect::<Result<Vec<_>, _>>()?.into_iter().flatten()))
+}
+
+fn releases(source: &Source<'_>, table: &ReleasesTable) -> Result<Releases, ConfigError> {
+    let ReleasesTable { prefix, current, keep } = table;
+    let mut releases =
+        Releases::new(source.optional("prefix", prefix.as_ref())?.unwrap_or_else(|| "releases".to_owned()));
+    if let Some(key) = source.optional("current", current.as_ref())? {
+        releases = releases.current(key);
+    }
+    Ok(match keep {
+        Some(keep) => releases.keep(*keep),
+        None => releases,
+    })
 }

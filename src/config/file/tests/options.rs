@@ -8,8 +8,8 @@ use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable,
-    MountTable, PresignedTable, RedirectTable, ReplicaTable, RetryTable, TransportTable, WebsiteTable,
-    WritesTable,
+    MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable, RetryTable, TransportTable,
+    WebsiteTable, WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -63,6 +63,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.replica]`", known::<ReplicaTable>()),
         ("key of `[mount.presigned]`", known::<PresignedTable>()),
         ("key of `[mount.website]`", known::<WebsiteTable>()),
+        ("key of `[mount.website.releases]`", known::<ReleasesTable>()),
         ("key of `[mount.writes]`", known::<WritesTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
