@@ -23,7 +23,7 @@ pub use self::{
     writes::{Writers, Writes},
 };
 pub(crate) use self::{
-    live::{Live, Seen, Snapshot, View},
+    live::{Live, RuleFile, RuleFiles, Seen, Snapshot, View},
     mount::{AccessRules, MountParts},
     presigned::PresignedPolicy,
     releases::ReleasePolicy,

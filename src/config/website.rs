@@ -3,7 +3,10 @@ use std::time::Duration;
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Live, Releases};
+use super::{
+    Live, Releases, RuleFiles,
+    releases::{ReleasePolicy, key_of},
+};
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::ObjectKey,
@@ -33,6 +36,7 @@ pub struct Website {
     errors: Vec<(u16, String)>,
     precompressed: Vec<Precompressed>,
     releases: Option<Releases>,
+    rules: bool,
     refresh: Option<Duration>,
 }
 
@@ -80,6 +84,7 @@ impl Website {
             errors: Vec::new(),
             precompressed: Vec::new(),
             releases: None,
+            rules: false,
             refresh: None,
         }
     }
@@ -129,8 +134,15 @@ impl Website {
         self
     }
 
-    /// How long the current release is taken as it is, before the object that names it is looked at again; 5 s without this call,
-    /// a second at least. A purge of that object makes it known at once.
+    /// Reads the files `_headers` and `_redirects`, of the current release or of the mount, and serves what they say. They themselves
+    /// are then served to nobody.
+    pub fn rules(mut self, on: bool) -> Self {
+        self.rules = on;
+        self
+    }
+
+    /// How long the current release and the rules are taken as they are, before the objects that say so are looked at again; 5 s
+    /// without this call, a second at least. A purge of the object makes a change known at once.
     pub fn refresh(mut self, time: Duration) -> Self {
         self.refresh = Some(time);
         self
@@ -163,24 +175,27 @@ impl Website {
     }
 
     fn check_live(&self, keys: &KeyMapping) -> Result<Option<Live>, ConfigError> {
-        let Some(releases) = &self.releases else {
+        if self.releases.is_none() && !self.rules {
             return match self.refresh {
                 Some(_) => {
-                    let message = "a website is read again (refresh), and nothing of it changes by itself: give it releases, or leave \
-                                   refresh out";
+                    let message = "a website is read again (refresh), and nothing of it changes by itself: give it releases or \
+                                   rules, or leave refresh out";
                     Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
                 }
                 None => Ok(None),
             };
-        };
+        }
         let refresh = self.refresh.unwrap_or(REFRESH);
         if refresh < LEAST_REFRESH {
             let message =
                 format!("a website is read again after {refresh:?}: give at least {LEAST_REFRESH:?}");
             return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         }
-        let releases = Some(releases.check(keys)?);
-        Ok(Some(Live { releases, refresh, watched: Watched::default() }))
+        let releases: Option<ReleasePolicy> =
+            self.releases.as_ref().map(|releases| releases.check(keys)).transpose()?;
+        let [fields, redirects] = RuleFiles::NAMES.map(|name| key_of("the file of rules", name, keys));
+        let rules = if self.rules { Some([fields?, redirects?]) } else { None };
+        Ok(Some(Live { releases, rules, refresh, watched: Watched::default() }))
     }
 }
 

@@ -17,7 +17,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
-//! | [websites] | index documents, folders, error pages |
+//! | [websites] | index documents, folders, error pages, releases, rules for fields and redirects |
 //! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |

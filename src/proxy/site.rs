@@ -2,6 +2,8 @@
 
 mod live;
 mod load;
+mod read_text;
+mod rules;
 
 use std::collections::VecDeque;
 
@@ -185,7 +187,9 @@ impl Search {
             None if self.live().is_some() => Box::pin(self.look_at()).await,
             None => self.find(None).await,
         };
-        finish.apply(self.dress(response).await)
+        let mut response = self.dress(response).await;
+        self.put_fields(&mut response);
+        finish.apply(response)
     }
 
     fn plan(&mut self) {
@@ -205,7 +209,8 @@ impl Search {
             (Some(view), Some(site)) => view.folder(site).ok_or(ProxyErrorKind::NotFound)?,
             (None, _) | (_, None) => return self.mount.name(rest, || self.head()),
         };
-        self.mount.name(&format!("{folder}{rest}"), || self.head())
+        let named = self.mount.name(&format!("{folder}{rest}"), || self.head())?;
+        if self.is_hidden(&named.1) { Err(ProxyErrorKind::NotFound) } else { Ok(named) }
     }
 
     fn head(&self) -> request::Parts {
@@ -323,12 +328,12 @@ impl Search {
         {
             return self.elsewhere(&place).unwrap_or(response);
         }
-        let page = self.mount.0.website.as_ref().and_then(|site| site.error_document(response.status()));
+        let page = self.page_of(response.status());
         // A denial has the words of the function that denies.
         let error = response.extensions().get::<ProxyError>();
         let is_ours = error.is_some_and(|error| error.kind() != ProxyErrorKind::Denied);
         let Some(page) = page.filter(|_| is_ours) else { return response };
-        let Some(page) = self.page(page).await else { return response };
+        let Some(page) = self.page(&page).await else { return response };
         let (mut head, _) = response.into_parts();
         let (of_page, body) = page.into_parts();
         for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE] {

@@ -2,6 +2,7 @@
 
 mod clock;
 mod releases;
+mod rules;
 
 use bytes::Bytes;
 use demo_s3::{DemoS3, ObjectAttributes};

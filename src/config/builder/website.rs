@@ -44,11 +44,11 @@ impl MountBuilder {
     fn check_live_website(&self) -> Result<(), ConfigError> {
         let message = match &self.bucket {
             BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
-                "a website with releases needs a mount of one bucket: give each bucket a mount of its own"
+                "a website with releases or rules needs a mount of one bucket: give each bucket a mount of its own"
             }
             BucketChoice::Fixed(_) if self.cache_bust_segment => {
-                "each release has keys of its own, so a website with releases needs no segment against caches: leave out \
-                 cache_bust_segment"
+                "a segment against caches (cache_bust_segment) would stand before the paths that rules and releases are for: leave it \
+                 out"
             }
             BucketChoice::Fixed(_) => return Ok(()),
         };

@@ -98,6 +98,7 @@ pub(super) struct WebsiteTable {
     pub(super) errors: BTreeMap<String, Text>,
     pub(super) precompressed: Vec<Text>,
     pub(super) releases: Option<Spanned<ReleasesTable>>,
+    pub(super) rules: bool,
     pub(super) refresh_secs: Option<u64>,
 }
 

@@ -31,9 +31,10 @@ fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigE
         errors,
         precompressed,
         releases: of_releases,
+        rules,
         refresh_secs,
     } = table;
-    let mut website = Website::new().clean_urls(*clean_urls);
+    let mut website = Website::new().clean_urls(*clean_urls).rules(*rules);
     if let Some(names) = index {
         website = website.index(source.list("index", names)?);
     }

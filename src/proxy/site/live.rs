@@ -12,7 +12,7 @@ use crate::{
     fetch::{Asks, Finish},
     published::is_hashed,
     request::{Coding, Query, ReadRequest},
-    site::{Aim, Candidate, Form, navigates},
+    site::{Aim, Candidate, Form, navigates, plan},
 };
 
 // === impl Claimed ===
@@ -58,17 +58,36 @@ impl Search {
 
     /// The response of a site that can change: all of it is of what is current now.
     pub(super) async fn look_at(&mut self) -> Response<ObjectBody> {
-        let Some(live) = self.live() else { return self.find(None).await };
+        let site = self.mount.0.website.as_ref();
+        let Some((site, live)) = site.and_then(|site| Some((site, site.live.as_ref()?))) else {
+            return self.find(None).await;
+        };
         match self.mount.snapshot(live).await {
-            Ok(snapshot) => self.view = Some(View { snapshot, release: 0 }),
+            Ok(snapshot) => self.view = Some(View { snapshot, ..View::default() }),
             Err(error) => return self.mount.error_response(error, self.read.method, None),
         }
-        self.plan();
+        self.candidates = plan(site, self.uri.path(), self.rest(), false).into();
         let response = self.find(None).await;
-        match is_missing(&response) && is_hashed(self.rest()) {
-            true => self.find_earlier().await.unwrap_or(response),
-            false => response,
+        if !is_missing(&response) {
+            return response;
         }
+        if is_hashed(self.rest())
+            && let Some(asset) = self.find_earlier().await
+        {
+            return asset;
+        }
+        match self.follow_rules().await {
+            Some(response) => response,
+            None => self.find_single_page().await.unwrap_or(response),
+        }
+    }
+
+    /// The page of an application, which comes last: after rules for its paths.
+    async fn find_single_page(&mut self) -> Option<Response<ObjectBody>> {
+        let page = self.mount.0.website.as_ref()?.single_page.clone().filter(|_| self.navigates)?;
+        self.candidates = [Candidate { rest: page, aim: Aim::Serve, form: Form::Plain }].into();
+        let response = self.find(None).await;
+        (!is_missing(&response)).then_some(response)
     }
 
     /// An asset that only earlier releases have: pages of theirs are still open.

@@ -2,36 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{ETAG, IF_NONE_MATCH},
-};
-use http_body_util::{BodyExt, Empty, Limited};
-
-use super::super::is_missing;
+use super::read_text::{Reading, unasked};
 use crate::{
-    body::ResponseBody,
-    cache::RequestControl,
-    config::{Live, Mount, ReleasePolicy, Seen, Snapshot},
+    config::{Live, Mount, ReleasePolicy, RuleFile, RuleFiles, Seen, Snapshot},
     error::{ProxyError, ProxyErrorKind, in_one_line},
-    fetch::{Asks, Bucket, Elsewhere, Fetch, Finish, Wanted},
-    object::{Edition, ObjectKey},
-    published::{Deployed, Look, release_ids},
-    request::{ReadMethod, ReadRequest},
-    route::BucketSource,
+    object::ObjectKey,
+    published::{Complaint, Deployed, FieldRules, Look, Redirects, release_ids},
 };
-
-/// A small object, read again.
-enum Reading {
-    /// It has the tag that is known.
-    Same,
-    Missing,
-    Text(String, Option<HeaderValue>),
-}
-
-/// In bytes: of an object that the proxy reads for itself.
-const MAX_TEXT: usize = 64 * 1024;
 
 // === impl Mount ===
 
@@ -100,7 +77,12 @@ impl Mount {
             }
             None => None,
         };
-        Ok(Snapshot { deployed })
+        let mut snapshot = Snapshot { deployed, rules: None };
+        if live.rules.is_some() {
+            let last = last.and_then(|last| last.rules.as_ref());
+            snapshot.rules = Some(self.rules(&snapshot, last).await?);
+        }
+        Ok(snapshot)
     }
 
     /// The releases, by the object that names the current one. While that object is none, the last one stays.
@@ -123,6 +105,10 @@ impl Mount {
                 }
                 return stays(None).ok_or_else(|| ProxyError::new(ProxyErrorKind::NotFound));
             }
+            Reading::Unreadable(why, tag) => {
+                tracing::error!(%mount, object, goes_on = last.is_some(), "the object names no release: {why}");
+                return stays(tag).ok_or_else(|| ProxyError::new(ProxyErrorKind::OriginMisconfigured));
+            }
             Reading::Text(text, tag) => (text, tag),
         };
         let before = last.map(|last| &last.value);
@@ -144,60 +130,51 @@ impl Mount {
         Ok(Seen { tag, value })
     }
 
-    /// Reads a small object as S3 has it now, unless it has this tag.
-    async fn read_text(&self, key: &ObjectKey, known: Option<&HeaderValue>) -> Result<Reading, ProxyError> {
-        let BucketSource::Fixed(bucket) = &self.0.bucket else { return Err(unasked()) };
-        let condition: HeaderMap = known.map(|tag| (IF_NONE_MATCH, tag.clone())).into_iter().collect();
-        let fetch = Fetch {
-            mount: self.clone(),
-            bucket: Bucket::Named(bucket.clone()),
-            key: key.clone(),
-            edition: Edition::default(),
-            wanted: Wanted {
-                read: ReadRequest::new(ReadMethod::Get, &condition),
-                disposition: None,
-                asks: Asks { control: AS_IT_IS_NOW, elsewhere: Elsewhere::Never },
-            },
-            gate: None,
-            finish: Finish::default(),
+    /// The rules of the current release, or of the mount.
+    async fn rules(&self, snapshot: &Snapshot, last: Option<&RuleFiles>) -> Result<RuleFiles, ProxyError> {
+        let folder = self.0.website.as_ref().and_then(|site| snapshot.folder(site, 0)).ok_or_else(unasked)?;
+        let [fields, redirects] = RuleFiles::NAMES.map(|name| self.0.keys.key(&format!("{folder}{name}")));
+        let (fields, redirects) = (fields.map_err(|_| unasked())?, redirects.map_err(|_| unasked())?);
+        Ok(RuleFiles {
+            fields: self.rule_file(fields, last.map(|last| &last.fields), FieldRules::parse).await?,
+            redirects: self.rule_file(redirects, last.map(|last| &last.redirects), Redirects::parse).await?,
+        })
+    }
+
+    /// One file of rules. What is wrong with it is told once for each of its versions.
+    async fn rule_file<T: Default>(
+        &self,
+        key: ObjectKey,
+        last: Option<&RuleFile<T>>,
+        parse: fn(&str) -> (T, Vec<Complaint>),
+    ) -> Result<RuleFile<T>, ProxyError> {
+        let last = last.filter(|last| last.key == key);
+        let (mount, file) = (&self.0.path, key.as_str());
+        let tag = last.and_then(|last| last.seen.tag.as_ref());
+        let (tag, value) = match self.read_text(&key, tag).await? {
+            Reading::Same => {
+                let seen = last.map(|last| Arc::clone(&last.seen)).ok_or_else(unasked)?;
+                return Ok(RuleFile { key, seen });
+            }
+            Reading::Missing => (None, T::default()),
+            Reading::Unreadable(why, tag) => {
+                tracing::error!(%mount, file, "this file of rules has no effect: {why}");
+                (tag, T::default())
+            }
+            Reading::Text(text, tag) => {
+                let (rules, complaints) = parse(&text);
+                for Complaint { line, why } in complaints.iter().take(MOST_TOLD) {
+                    tracing::warn!(%mount, file, line, "this line has no effect: {why}");
+                }
+                if let Some(more @ 1..) = complaints.len().checked_sub(MOST_TOLD) {
+                    tracing::warn!(%mount, file, more, "more lines have no effect");
+                }
+                (tag, rules)
+            }
         };
-        let response = fetch.run().await;
-        if is_missing(&response) {
-            return Ok(Reading::Missing);
-        }
-        match (response.status(), response.extensions().get::<ProxyError>()) {
-            (StatusCode::NOT_MODIFIED, _) => return Ok(Reading::Same),
-            (StatusCode::OK, _) => {}
-            (_, Some(error)) => return Err(error.clone()),
-            (_, None) => return Err(ProxyError::new(ProxyErrorKind::OriginBroken)),
-        }
-        let (head, body) = response.into_parts();
-        let body = ResponseBody::<Empty<Bytes>>::object(body);
-        let bytes = Limited::new(body, MAX_TEXT).collect().await.map_err(|why| {
-            tracing::error!(
-                key = key.as_str(),
-                "no more than {MAX_TEXT} bytes of this object are read: {why}"
-            );
-            ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why)
-        })?;
-        let text = String::from_utf8(bytes.to_bytes().into())
-            .map_err(|why| ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why))?;
-        Ok(Reading::Text(text, head.headers.get(ETAG).cloned()))
+        Ok(RuleFile { key, seen: Arc::new(Seen { tag, value }) })
     }
 }
 
-/// Only what S3 has just confirmed, and nothing in its place.
-const AS_IT_IS_NOW: RequestControl = RequestControl {
-    no_cache: true,
-    no_store: false,
-    only_if_cached: false,
-    max_age: None,
-    min_fresh: None,
-    max_stale: Some(0),
-    stale_if_error: Some(0),
-};
-
-/// An answer to a question that was not asked.
-fn unasked() -> ProxyError {
-    ProxyError::new(ProxyErrorKind::OriginBroken)
-}
+/// Of the lines of a file that have no effect.
+const MOST_TOLD: usize = 20;
