@@ -5,7 +5,7 @@ use http::HeaderValue;
 use super::{SitePolicy, releases::ReleasePolicy};
 use crate::{
     object::ObjectKey,
-    published::{Deployed, FieldRules, Redirects, Watched},
+    published::{BucketSite, Deployed, FieldRules, Redirects, Watched},
 };
 
 /// The part of a website that the bucket decides, and that can change while it is served.
@@ -14,9 +14,18 @@ pub(crate) struct Live {
     pub(crate) releases: Option<ReleasePolicy>,
     /// The files of rules where there are no releases, if the site has rules.
     pub(crate) rules: Option<[ObjectKey; 2]>,
+    pub(crate) source: SiteSource,
     /// How long what is known is taken as it is.
     pub(crate) refresh: Duration,
     pub(crate) watched: Watched<Snapshot>,
+}
+
+/// Which configuration a website has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SiteSource {
+    Mount,
+    /// The bucket's own.
+    Bucket,
 }
 
 /// What the bucket says of a website. A request takes it once, so that no response mixes two of them.
@@ -24,6 +33,15 @@ pub(crate) struct Live {
 pub(crate) struct Snapshot {
     pub(crate) deployed: Option<Seen<Deployed>>,
     pub(crate) rules: Option<RuleFiles>,
+    pub(crate) of_bucket: Option<OfBucket>,
+}
+
+/// The website configuration of the bucket. `None` if it has none: then there are objects, and nothing else.
+#[derive(Debug)]
+pub(crate) struct OfBucket {
+    pub(crate) site: Option<BucketSite>,
+    /// The part of it that any website has.
+    pub(crate) policy: SitePolicy,
 }
 
 /// The files `_headers` and `_redirects`.

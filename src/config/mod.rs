@@ -23,7 +23,7 @@ pub use self::{
     writes::{Writers, Writes},
 };
 pub(crate) use self::{
-    live::{Live, RuleFile, RuleFiles, Seen, Snapshot, View},
+    live::{Live, OfBucket, RuleFile, RuleFiles, Seen, SiteSource, Snapshot, View},
     mount::{AccessRules, MountParts},
     presigned::PresignedPolicy,
     releases::ReleasePolicy,

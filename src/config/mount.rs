@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+#[cfg(feature = "policies")]
+use super::SiteSource;
 use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
@@ -201,6 +203,13 @@ impl Mount {
 // === impl MountParts ===
 
 impl MountParts {
+    /// Which website configuration it has, or would have.
+    #[cfg(feature = "policies")]
+    pub(crate) fn site_source(&self) -> SiteSource {
+        let live = self.website.as_ref().and_then(|site| site.live.as_ref());
+        live.map_or(SiteSource::Mount, |live| live.source)
+    }
+
     /// Whether clients can ask for lists of the bucket.
     #[cfg(feature = "policies")]
     pub(crate) fn lists(&self) -> bool {

@@ -4,13 +4,13 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    Live, Releases, RuleFiles,
+    Live, Releases, RuleFiles, SiteSource,
     releases::{ReleasePolicy, key_of},
 };
 use crate::{
     error::{ConfigError, ConfigErrorKind},
     object::ObjectKey,
-    published::Watched,
+    published::{BucketSite, Watched},
     request::Coding,
     route::KeyMapping,
 };
@@ -30,7 +30,8 @@ use crate::{
 #[must_use = "it does nothing before `MountBuilder::website`"]
 #[derive(Debug, Clone)]
 pub struct Website {
-    index: Vec<String>,
+    source: SiteSource,
+    index: Option<Vec<String>>,
     clean_urls: bool,
     single_page: Option<String>,
     errors: Vec<(u16, String)>,
@@ -59,6 +60,8 @@ pub(crate) struct SitePolicy {
     pub(crate) clean_urls: CleanUrls,
     pub(crate) single_page: Option<String>,
     errors: Vec<(StatusCode, String)>,
+    /// The page for errors 4xx that have none of their own.
+    client_error: Option<String>,
     /// In the order in which they are preferred.
     pub(crate) codings: Vec<Coding>,
     /// Of a site that can change while it is served.
@@ -78,7 +81,8 @@ impl Website {
     /// A site whose folders have `index.html`.
     pub fn new() -> Self {
         Self {
-            index: vec!["index.html".to_owned()],
+            source: SiteSource::Mount,
+            index: None,
             clean_urls: false,
             single_page: None,
             errors: Vec::new(),
@@ -89,10 +93,16 @@ impl Website {
         }
     }
 
+    /// A site as the bucket's own website configuration has it (GetBucketWebsite): index document, error document, redirects. The
+    /// bucket stays private. It has no other options than [`refresh`](Self::refresh), which is five minutes without that call.
+    pub fn from_bucket() -> Self {
+        Self { source: SiteSource::Bucket, ..Self::new() }
+    }
+
     /// The names of index documents, of which the first that exists is served for a path that ends with a slash; `index.html`
     /// without this call.
     pub fn index<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.index = names.into_iter().map(Into::into).collect();
+        self.index = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -149,7 +159,12 @@ impl Website {
     }
 
     pub(super) fn check(&self, keys: &KeyMapping) -> Result<SitePolicy, ConfigError> {
-        let index = self.index.iter().map(|name| match name.contains('/') {
+        if self.source == SiteSource::Bucket && self.has_options() {
+            let message = "the website is that of the bucket's own configuration (from): leave out all options but refresh, or from";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        let names = self.index.clone().unwrap_or_else(|| vec![INDEX.to_owned()]);
+        let index = names.iter().map(|name| match name.contains('/') {
             false => in_path("the index document", name),
             true => Err(ConfigError::invalid("the index document", name, "must be a name without a slash")),
         });
@@ -169,13 +184,26 @@ impl Website {
             clean_urls: if self.clean_urls { CleanUrls::Yes } else { CleanUrls::No },
             single_page,
             errors: errors.collect::<Result<_, ConfigError>>()?,
+            client_error: None,
             codings: self.precompressed.iter().map(|coding| coding.coding()).collect(),
             live: self.check_live(keys)?,
         })
     }
 
+    /// Whether the builder was told anything that the bucket's configuration tells, or goes with no other.
+    fn has_options(&self) -> bool {
+        let Self { index, clean_urls, single_page, errors, precompressed, releases, rules, .. } = self;
+        index.is_some()
+            || *clean_urls
+            || single_page.is_some()
+            || !errors.is_empty()
+            || !precompressed.is_empty()
+            || releases.is_some()
+            || *rules
+    }
+
     fn check_live(&self, keys: &KeyMapping) -> Result<Option<Live>, ConfigError> {
-        if self.releases.is_none() && !self.rules {
+        if self.releases.is_none() && !self.rules && self.source == SiteSource::Mount {
             return match self.refresh {
                 Some(_) => {
                     let message = "a website is read again (refresh), and nothing of it changes by itself: give it releases or \
@@ -185,7 +213,11 @@ impl Website {
                 None => Ok(None),
             };
         }
-        let refresh = self.refresh.unwrap_or(REFRESH);
+        let usual = match self.source {
+            SiteSource::Mount => REFRESH,
+            SiteSource::Bucket => REFRESH_OF_BUCKET,
+        };
+        let refresh = self.refresh.unwrap_or(usual);
         if refresh < LEAST_REFRESH {
             let message =
                 format!("a website is read again after {refresh:?}: give at least {LEAST_REFRESH:?}");
@@ -195,11 +227,14 @@ impl Website {
             self.releases.as_ref().map(|releases| releases.check(keys)).transpose()?;
         let [fields, redirects] = RuleFiles::NAMES.map(|name| key_of("the file of rules", name, keys));
         let rules = if self.rules { Some([fields?, redirects?]) } else { None };
-        Ok(Some(Live { releases, rules, refresh, watched: Watched::default() }))
+        Ok(Some(Live { releases, rules, source: self.source, refresh, watched: Watched::default() }))
     }
 }
 
+const INDEX: &str = "index.html";
+
 const REFRESH: Duration = Duration::from_secs(5);
+const REFRESH_OF_BUCKET: Duration = Duration::from_secs(300);
 const LEAST_REFRESH: Duration = Duration::from_secs(1);
 
 impl Default for Website {
@@ -238,13 +273,29 @@ pub(super) fn in_path(what: &str, key: &str) -> Result<String, ConfigError> {
 // === impl SitePolicy ===
 
 impl SitePolicy {
+    /// That of a bucket's own configuration. What cannot be the key of a page is none.
+    pub(crate) fn of_bucket(site: Option<&BucketSite>) -> Self {
+        let page = |key: &String| in_path("the page", key).ok();
+        Self {
+            index: site.and_then(|site| site.index.as_ref()).and_then(page).into_iter().collect(),
+            clean_urls: CleanUrls::No,
+            single_page: None,
+            errors: Vec::new(),
+            client_error: site.and_then(|site| site.error.as_ref()).and_then(page),
+            codings: Vec::new(),
+            live: None,
+        }
+    }
+
     /// Whether the bucket has a page for what is missing.
     pub(crate) fn answers_missing(&self) -> bool {
-        self.single_page.is_some() || self.error_document(StatusCode::NOT_FOUND).is_some()
+        let of_bucket = self.live.as_ref().is_some_and(|live| live.source == SiteSource::Bucket);
+        of_bucket || self.single_page.is_some() || self.error_document(StatusCode::NOT_FOUND).is_some()
     }
 
     /// The page for a status.
     pub(crate) fn error_document(&self, status: StatusCode) -> Option<&str> {
-        self.errors.iter().find(|(known, _)| *known == status).map(|(_, key)| key.as_str())
+        let own = self.errors.iter().find(|(known, _)| *known == status).map(|(_, key)| key.as_str());
+        own.or_else(|| self.client_error.as_deref().filter(|_| status.is_client_error()))
     }
 }

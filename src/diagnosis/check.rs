@@ -67,6 +67,8 @@ pub enum CheckName {
     Put,
     /// `s3:DeleteObject` below the prefix.
     Delete,
+    /// `s3:GetBucketWebsite`, for mounts that serve the bucket's own website configuration.
+    Website,
     /// Whether the bucket keeps versions. For information.
     Versioning,
     /// The bucket's own CORS rules, which the proxy does not use. For information.
@@ -79,7 +81,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// All steps, in the order of a report.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Endpoint,
         Self::Dns,
         Self::Connect,
@@ -98,6 +100,7 @@ impl CheckName {
         Self::Versions,
         Self::Put,
         Self::Delete,
+        Self::Website,
         Self::Versioning,
         Self::Cors,
         Self::Ownership,
@@ -125,6 +128,7 @@ impl CheckName {
             Self::Put => "put",
             Self::Delete => "delete",
             Self::Versioning => "versioning",
+            Self::Website => "website",
             Self::Cors => "cors",
             Self::Ownership => "ownership",
         }

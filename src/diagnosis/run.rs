@@ -105,6 +105,7 @@ impl Mount {
         probes::place::absent_keys(course, &subject, absent.as_ref());
         probes::read::ask(course, &subject, first).await;
         probes::write::ask(course, &subject).await;
+        probes::website::ask(course, &subject).await;
         probes::settings::ask(course, &subject).await;
     }
 }

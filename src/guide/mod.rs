@@ -17,6 +17,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [website_modes] | S3's website endpoint and other proxies, request by request and option by option |
 //! | [websites] | index documents, folders, error pages, releases, rules for fields and redirects |
 //! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
@@ -143,6 +144,12 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("website_modes.md")]
+///
+/// In the reference: [`Website::from_bucket`](crate::website::Website::from_bucket).
+pub mod website_modes {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("websites.md")]

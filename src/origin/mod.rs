@@ -31,6 +31,7 @@ mod sigv4;
 mod terms;
 mod transport;
 mod typed;
+mod website;
 mod wire;
 mod write;
 

@@ -21,6 +21,7 @@ fn of_s3(permission: Permission, facts: &Facts) -> PolicyStatement {
         Permission::Read => (vec!["s3:GetObject"], facts.objects()),
         Permission::ReadVersion => (vec!["s3:GetObjectVersion"], facts.objects()),
         Permission::List => (vec!["s3:ListBucket"], facts.buckets()),
+        Permission::Website => (vec!["s3:GetBucketWebsite"], facts.buckets()),
         Permission::Write => (vec!["s3:PutObject"], facts.written_objects()),
         Permission::Delete => (vec!["s3:DeleteObject"], facts.written_objects()),
         Permission::EndUpload => (ends_of_uploads(facts.dialect), facts.written_objects()),
@@ -68,6 +69,7 @@ fn why(permission: Permission, facts: &Facts) -> Cow<'static, str> {
             "For lists of keys (warming, a check of the mount), and for S3 to say that a key does not exist: without \
              it S3 says AccessDenied for a missing key, as for a denied one."
         }
+        Permission::Website => "For the website configuration of the bucket, which the mount serves (from).",
         Permission::Write => {
             "For writing objects, in one piece or in parts: this action also covers beginning, filling and completing \
              an upload."

@@ -6,6 +6,7 @@ use super::{
     statement::Condition,
 };
 use crate::{
+    config::SiteSource,
     credentials::ExternalId,
     response::Cors,
     terms::{Grant, KmsKeyArn},
@@ -24,6 +25,7 @@ pub(super) struct Facts {
     pub(super) written: Written,
     pub(super) versions: Versions,
     pub(super) listing: Listing,
+    pub(super) website: SiteSource,
     pub(super) kms: Kms,
     pub(super) signer: Signer,
     pub(super) signs: Signs,
@@ -136,6 +138,7 @@ impl Facts {
         let mut permissions = vec![Permission::Read];
         permissions.extend((self.versions == Versions::Read).then_some(Permission::ReadVersion));
         permissions.extend((self.listing == Listing::Needed).then_some(Permission::List));
+        permissions.extend((self.website == SiteSource::Bucket).then_some(Permission::Website));
         match self.grant {
             Grant::Read => {}
             Grant::ReadWrite => {

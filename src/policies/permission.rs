@@ -19,6 +19,8 @@ pub(crate) enum Permission {
     Encrypt,
     /// To open a session with a directory bucket.
     CreateSession,
+    /// To read the bucket's website configuration.
+    Website,
 }
 
 // === impl Permission ===
@@ -36,6 +38,7 @@ impl Permission {
             Self::Decrypt => "DecryptObjects",
             Self::Encrypt => "EncryptObjects",
             Self::CreateSession => "CreateSession",
+            Self::Website => "ReadWebsite",
         }
     }
 }

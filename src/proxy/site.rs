@@ -1,5 +1,6 @@
 //! Requests for the pages of a website.
 
+mod bucket;
 mod live;
 mod load;
 mod read_text;
@@ -232,7 +233,7 @@ impl Search {
 
     /// Puts the codings of the first candidate before it, if it may have any.
     fn expand(&mut self) {
-        let site = self.mount.0.website.as_ref();
+        let site = self.site();
         if site.is_none_or(|site| site.codings.is_empty()) {
             return;
         }

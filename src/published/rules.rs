@@ -10,7 +10,7 @@ use std::fmt;
 pub(crate) use self::{
     headers::FieldRules,
     redirects::{Outcome, Redirects},
-    target::Place,
+    target::{IN_PATH, Place},
 };
 
 /// A line of such a file that has no effect, and why.

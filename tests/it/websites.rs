@@ -1,6 +1,8 @@
 //! Mounts that are websites.
 
+mod bucket;
 mod clock;
+mod moto;
 mod releases;
 mod rules;
 

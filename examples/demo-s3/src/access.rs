@@ -254,7 +254,8 @@ impl S3Access for Gate {
         match cx.credentials() {
             Some(keys) => {
                 self.0.admit(&keys.access_key, cx.uri(), cx.headers())?;
-                let is_listing = cx.s3_op().name().starts_with("List") || cx.s3_op().name() == "HeadBucket";
+                let is_listing = cx.s3_op().name().starts_with("List")
+                    || matches!(cx.s3_op().name(), "HeadBucket" | "GetBucketWebsite");
                 if is_listing && !self.0.may_list(&keys.access_key) {
                     return Err(s3_error!(AccessDenied, "Access Denied"));
                 }

@@ -11,7 +11,7 @@ use std::{fs, io};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue};
-use s3s::dto::ETagCondition;
+use s3s::dto::{ETagCondition, WebsiteConfiguration};
 use s3s::{S3Result, s3_error};
 
 use crate::access::error_headers;
@@ -46,6 +46,7 @@ pub(crate) struct State {
 pub(crate) struct Bucket {
     pub(crate) created: SystemTime,
     pub(crate) versioning: Versioning,
+    pub(crate) website: Option<WebsiteConfiguration>,
     /// Invariant: no key without a version; the last version is the current one.
     pub(crate) keys: BTreeMap<String, Vec<Version>>,
 }
@@ -365,6 +366,7 @@ impl State {
         self.buckets.entry(name.to_owned()).or_insert_with(|| Bucket {
             created: whole_seconds(SystemTime::now()),
             versioning: Versioning::Never,
+            website: None,
             keys: BTreeMap::new(),
         })
     }

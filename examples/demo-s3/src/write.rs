@@ -10,16 +10,17 @@ use s3s::dto::{
     BucketVersioningStatus, CommonPrefix, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
     CompletedPart, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource,
     CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-    DeleteBucketInput, DeleteBucketOutput, DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, EncodingType, Error,
-    GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
+    DeleteBucketInput, DeleteBucketOutput, DeleteBucketWebsiteInput, DeleteBucketWebsiteOutput,
+    DeleteMarkerEntry, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
+    DeletedObject, ETag, ETagCondition, EncodingType, Error, GetBucketLocationInput, GetBucketLocationOutput,
+    GetBucketVersioningInput, GetBucketVersioningOutput, GetBucketWebsiteInput, GetBucketWebsiteOutput,
     HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput,
     ListMultipartUploadsOutput, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput,
     ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
     MetadataDirective, MultipartUpload, Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
-    Part, PutBucketVersioningInput, PutBucketVersioningOutput, PutObjectInput, PutObjectOutput,
-    ServerSideEncryption, StreamingBlob, Timestamp, UploadPartCopyInput, UploadPartCopyOutput,
-    UploadPartInput, UploadPartOutput,
+    Part, PutBucketVersioningInput, PutBucketVersioningOutput, PutBucketWebsiteInput, PutBucketWebsiteOutput,
+    PutObjectInput, PutObjectOutput, ServerSideEncryption, StreamingBlob, Timestamp, UploadPartCopyInput,
+    UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{Body, S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -615,6 +616,38 @@ impl S3 for Operations {
         let mut state = self.store.write();
         state.bucket_mut(&req.input.bucket)?.versioning = versioning;
         Ok(S3Response::new(PutBucketVersioningOutput::default()))
+    }
+
+    async fn get_bucket_website(
+        &self,
+        req: S3Request<GetBucketWebsiteInput>,
+    ) -> S3Result<S3Response<GetBucketWebsiteOutput>> {
+        let state = self.store.read();
+        let website = state.bucket(&req.input.bucket)?.website.clone();
+        let website = website.ok_or_else(|| s3_error!(NoSuchWebsiteConfiguration))?;
+        Ok(S3Response::new(GetBucketWebsiteOutput {
+            error_document: website.error_document,
+            index_document: website.index_document,
+            redirect_all_requests_to: website.redirect_all_requests_to,
+            routing_rules: website.routing_rules,
+        }))
+    }
+
+    async fn put_bucket_website(
+        &self,
+        req: S3Request<PutBucketWebsiteInput>,
+    ) -> S3Result<S3Response<PutBucketWebsiteOutput>> {
+        let mut state = self.store.write();
+        state.bucket_mut(&req.input.bucket)?.website = Some(req.input.website_configuration);
+        Ok(S3Response::new(PutBucketWebsiteOutput::default()))
+    }
+
+    async fn delete_bucket_website(
+        &self,
+        req: S3Request<DeleteBucketWebsiteInput>,
+    ) -> S3Result<S3Response<DeleteBucketWebsiteOutput>> {
+        self.store.write().bucket_mut(&req.input.bucket)?.website = None;
+        Ok(S3Response::new(DeleteBucketWebsiteOutput::default()))
     }
 }
 

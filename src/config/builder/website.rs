@@ -21,7 +21,7 @@ impl MountBuilder {
         let site = website.check(keys)?;
         if self.answers.fallback == Fallback::Inner && site.answers_missing() {
             let message = "what is missing goes to the inner service (fallback), and to a page of the bucket (not_found, \
-                           single_page): leave out one of them";
+                           single_page, from): leave out one of them";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
         if !site.codings.is_empty() && self.cache.is_none() {
@@ -44,10 +44,10 @@ impl MountBuilder {
     fn check_live_website(&self) -> Result<(), ConfigError> {
         let message = match &self.bucket {
             BucketChoice::FromPath(_) | BucketChoice::Resolver(_) => {
-                "a website with releases or rules needs a mount of one bucket: give each bucket a mount of its own"
+                "a website with releases, rules or the bucket's own configuration needs a mount of one bucket: give each bucket a mount of its own"
             }
             BucketChoice::Fixed(_) if self.cache_bust_segment => {
-                "a segment against caches (cache_bust_segment) would stand before the paths that rules and releases are for: leave it \
+                "a segment against caches (cache_bust_segment) would stand before the paths that a website's releases and redirects are for: leave it \
                  out"
             }
             BucketChoice::Fixed(_) => return Ok(()),

@@ -91,6 +91,7 @@ pub(super) struct PresignedTable {
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct WebsiteTable {
+    pub(super) from: Option<Text>,
     pub(super) index: Option<Vec<Text>>,
     pub(super) clean_urls: bool,
     pub(super) single_page: Option<Text>,

@@ -24,6 +24,7 @@ pub(super) fn of_mount(
 
 fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigError> {
     let WebsiteTable {
+        from,
         index,
         clean_urls,
         single_page,
@@ -34,7 +35,9 @@ fn website(source: &Source<'_>, table: &WebsiteTable) -> Result<Website, ConfigE
         rules,
         refresh_secs,
     } = table;
-    let mut website = Website::new().clean_urls(*clean_urls).rules(*rules);
+    let is_of_bucket = source.choice("from", from.as_ref(), [("bucket", true)])?.unwrap_or(false);
+    let website = if is_of_bucket { Website::from_bucket() } else { Website::new() };
+    let mut website = website.clean_urls(*clean_urls).rules(*rules);
     if let Some(names) = index {
         website = website.index(source.list("index", names)?);
     }

@@ -8,4 +8,5 @@ pub(super) mod network;
 pub(super) mod place;
 pub(super) mod read;
 pub(super) mod settings;
+pub(super) mod website;
 pub(super) mod write;

@@ -75,6 +75,7 @@ impl PolicyRequest {
                 true => Listing::Needed,
                 false => Listing::NotNeeded,
             },
+            website: parts.site_source(),
             kms: self.kms(),
             signer: self.signer(dialect)?,
             signs: self.signs(),

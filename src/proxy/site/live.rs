@@ -58,16 +58,23 @@ impl Search {
 
     /// The response of a site that can change: all of it is of what is current now.
     pub(super) async fn look_at(&mut self) -> Response<ObjectBody> {
-        let site = self.mount.0.website.as_ref();
-        let Some((site, live)) = site.and_then(|site| Some((site, site.live.as_ref()?))) else {
-            return self.find(None).await;
-        };
+        let Some(live) = self.live() else { return self.find(None).await };
         match self.mount.snapshot(live).await {
             Ok(snapshot) => self.view = Some(View { snapshot, ..View::default() }),
             Err(error) => return self.mount.error_response(error, self.read.method, None),
         }
-        self.candidates = plan(site, self.uri.path(), self.rest(), false).into();
+        if let Some(redirect) = self.redirect_of_bucket(None) {
+            return redirect;
+        }
+        if let Some(site) = self.site() {
+            self.candidates = plan(site, self.uri.path(), self.rest(), false).into();
+        }
         let response = self.find(None).await;
+        if let Some(status) = Self::error_of(&response)
+            && let Some(redirect) = self.redirect_of_bucket(Some(status))
+        {
+            return redirect;
+        }
         if !is_missing(&response) {
             return response;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::read_text::{Reading, unasked};
 use crate::{
-    config::{Live, Mount, ReleasePolicy, RuleFile, RuleFiles, Seen, Snapshot},
+    config::{Live, Mount, ReleasePolicy, RuleFile, RuleFiles, Seen, SiteSource, Snapshot},
     error::{ProxyError, ProxyErrorKind, in_one_line},
     object::ObjectKey,
     published::{Complaint, Deployed, FieldRules, Look, Redirects, release_ids},
@@ -77,7 +77,11 @@ impl Mount {
             }
             None => None,
         };
-        let mut snapshot = Snapshot { deployed, rules: None };
+        if live.source == SiteSource::Bucket {
+            let of_bucket = self.of_bucket(last.and_then(|last| last.of_bucket.as_ref())).await?;
+            return Ok(Snapshot { of_bucket: Some(of_bucket), ..Snapshot::default() });
+        }
+        let mut snapshot = Snapshot { deployed, ..Snapshot::default() };
         if live.rules.is_some() {
             let last = last.and_then(|last| last.rules.as_ref());
             snapshot.rules = Some(self.rules(&snapshot, last).await?);

@@ -26,7 +26,7 @@ impl Search {
     }
 
     /// The path as rules see it: decoded, and with a slash in front. `None` if it could not name an object either.
-    fn path(&self) -> Option<String> {
+    pub(super) fn path(&self) -> Option<String> {
         let rest = decode_once(self.rest()).ok().filter(|rest| !has_dot_segment(rest))?;
         Some(format!("/{rest}"))
     }
@@ -55,7 +55,7 @@ impl Search {
 
     /// A path of the site is relative to the request's own: it holds wherever the service is nested, and leads to no other host.
     /// The query is the request's, unless the rule has one.
-    fn location(&self, place: Place) -> String {
+    pub(super) fn location(&self, place: Place) -> String {
         let (place, front) = match place {
             Place::Url(url) => (url, String::new()),
             Place::Site(rest) => (rest, self.to_root()),
@@ -81,7 +81,7 @@ impl Search {
         if let Some(page) = of_rule.filter(|_| status == StatusCode::NOT_FOUND) {
             return Some(page.into());
         }
-        self.mount.0.website.as_ref()?.error_document(status).map(Into::into)
+        self.site()?.error_document(status).map(Into::into)
     }
 
     /// Puts the site's own fields on a response.

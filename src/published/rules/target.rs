@@ -121,7 +121,7 @@ fn literal(text: &str) -> Part {
 /// Of what is encoded already, only what can't stand in a field.
 const AS_WRITTEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\');
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-const IN_PATH: &AsciiSet = &IN_QUERY.remove(b'/');
+pub(crate) const IN_PATH: &AsciiSet = &IN_QUERY.remove(b'/');
 
 #[cfg(test)]
 mod tests {
