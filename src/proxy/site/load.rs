@@ -62,7 +62,10 @@ impl Mount {
         let (now, epoch) = (self.0.origin.now(), self.epoch(live));
         let last = live.watched.last();
         let outcome = self.read_site(live, last.as_deref()).await;
-        if let Err(error) = &outcome {
+        // What is missing was told with its name.
+        if let Err(error) = &outcome
+            && error.kind() != ProxyErrorKind::NotFound
+        {
             let source = std::error::Error::source(error).map(in_one_line);
             let goes_on = last.is_some();
             tracing::warn!(mount = %self.0.path, source, goes_on, "the website was not read again: {error}");
@@ -106,6 +109,9 @@ impl Mount {
                 // Told once: there is no tag the next time.
                 if last.is_some_and(|last| last.tag.is_some()) {
                     tracing::error!(%mount, object, "no object names the current release any more: the last one stays");
+                }
+                if last.is_none() {
+                    tracing::warn!(%mount, object, "no object names a release yet: the site is missing until there is one");
                 }
                 return stays(None).ok_or_else(|| ProxyError::new(ProxyErrorKind::NotFound));
             }
