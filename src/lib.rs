@@ -30,6 +30,7 @@
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's sources of credentials, like [`credentials::default_chain`] |
 //! | `diagnosis` | no | [each step of the way to a bucket](guide::diagnosis), tried and explained: `Mount::diagnose` |
+//! | `listing` | no | [folders](guide::listings) as pages and as JSON: `listing::Listing` |
 //! | `policies` | no | [the policies](guide::policies) that a mount needs: `PolicyRequest` |
 //! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `s3-clients` | no | [S3 clients](guide::s3_clients) with keys of the proxy's own: `clients::ClientKeys` |
@@ -53,6 +54,8 @@ pub mod response;
 pub mod links;
 mod body;
 mod published;
+#[cfg(feature = "listing")]
+pub mod listing;
 mod config;
 #[cfg(feature = "policies")]
 pub mod policies;

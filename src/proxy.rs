@@ -1,4 +1,6 @@
 mod links;
+#[cfg(feature = "listing")]
+mod listing;
 mod presigned;
 mod readiness;
 mod site;
@@ -10,6 +12,8 @@ use std::ops::ControlFlow;
 
 use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
 
+#[cfg(feature = "listing")]
+pub(crate) use self::listing::Browse;
 use self::readiness::Readiness;
 #[cfg(feature = "s3-clients")]
 use self::s3_clients::S3Clients;
@@ -54,6 +58,10 @@ pub(crate) enum Admission {
     Link(Box<LinkFetch>),
     Visit(Visit),
     VisitOrInner(Visit),
+    #[cfg(feature = "listing")]
+    Browse(Box<Browse>),
+    #[cfg(feature = "listing")]
+    BrowseOrInner(Box<Browse>),
     /// With the request's body.
     Write(Box<Write>),
     /// With the request itself.
@@ -171,6 +179,16 @@ impl Claimed<'_, '_> {
     }
 
     fn read<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
+        #[cfg(feature = "listing")]
+        if let Some(listing) = &self.mount.0.listing
+            && let Some(step) = self.step(request, listing)
+        {
+            return self.browse(request, method, step, finish);
+        }
+        self.read_object(request, method, finish)
+    }
+
+    fn read_object<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
         if let Some(site) = &self.mount.0.website {
             return self.visit(request, method, site, finish);
         }
@@ -239,13 +257,13 @@ impl Claimed<'_, '_> {
 
     /// The invalidation that a request to the inner service can cause; `None` if it changes nothing.
     fn invalidation<B>(&self, request: &Request<B>) -> Option<Box<Invalidation>> {
-        let cache = self.mount.0.cache.as_ref()?;
+        let memory = self.mount.0.memory()?;
         let (bucket, key, _) = self.mount.name(self.rest, || head_of(request)).ok()?;
         let bucket = match bucket {
             Bucket::Named(name) => Some(name),
             Bucket::Asked(..) => None,
         };
-        Invalidation::of(request.method(), cache, bucket, key).map(Box::new)
+        Invalidation::of(request.method(), memory, bucket, key).map(Box::new)
     }
 }
 
@@ -371,6 +389,10 @@ mod tests {
             Admission::Link(_) => "link".to_owned(),
             Admission::Visit(_) => "visit".to_owned(),
             Admission::VisitOrInner(_) => "visit or inner".to_owned(),
+            #[cfg(feature = "listing")]
+            Admission::Browse(_) => "browse".to_owned(),
+            #[cfg(feature = "listing")]
+            Admission::BrowseOrInner(_) => "browse or inner".to_owned(),
             Admission::Write(write) => format!("write {}", write.key.as_str()),
             #[cfg(feature = "s3-clients")]
             Admission::S3Client(call) => format!("S3 client {}", call.scope.key.access_key()),

@@ -48,6 +48,19 @@ pub struct AccessRequest {
     pub(crate) mount: String,
     pub(crate) bucket: BucketName,
     pub(crate) key: ObjectKey,
+    #[cfg(feature = "listing")]
+    pub(crate) target: AccessTarget,
+}
+
+/// What a client wants to have.
+#[cfg(feature = "listing")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AccessTarget {
+    /// The object of this key.
+    Object,
+    /// The names, sizes and dates of what is below this key, which ends with a slash. That of a whole bucket is `/`.
+    Folder,
 }
 
 // === impl Authorizer ===
@@ -97,6 +110,12 @@ impl AccessRequest {
     /// The key that S3 will be asked for: decoded, with the mount's prefix.
     pub fn key(&self) -> &ObjectKey {
         &self.key
+    }
+
+    /// Whether it is for the object of the key, or for a [listing](crate::listing) of what is below.
+    #[cfg(feature = "listing")]
+    pub fn target(&self) -> AccessTarget {
+        self.target
     }
 
     /// The head, by value.

@@ -8,6 +8,8 @@ mod decision;
 mod downstream;
 mod selector;
 
+#[cfg(feature = "listing")]
+pub use self::authorizer::AccessTarget;
 pub(crate) use self::credential_set::CacheShare;
 pub use self::{
     authorizer::{AccessRequest, Authorizer},

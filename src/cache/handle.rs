@@ -56,6 +56,9 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) settings: Settings,
     pub(super) epochs: Epochs,
+    /// Shared with the lists that mounts remember.
+    #[cfg(feature = "listing")]
+    pub(super) folders: Arc<super::Folders>,
     scopes: AtomicU32,
 }
 
@@ -121,6 +124,12 @@ impl Cache {
     pub fn admin(&self, token: super::AdminToken) -> super::CacheAdmin {
         let cache = self.clone();
         super::CacheAdmin::new(token, self.0.clone(), move || cache.snapshot().to_json())
+    }
+
+    /// The changes that the cache hears of, by folder.
+    #[cfg(feature = "listing")]
+    pub(crate) fn folders(&self) -> Arc<super::Folders> {
+        Arc::clone(&self.0.folders)
     }
 
     /// Mounts do not share objects: each has its own credentials and policies.
@@ -224,6 +233,8 @@ impl CacheBuilder {
             counters: Counters::default(),
             settings: self.settings,
             epochs: Epochs::default(),
+            #[cfg(feature = "listing")]
+            folders: Arc::default(),
             scopes: AtomicU32::new(0),
         })))
     }
@@ -291,6 +302,8 @@ impl Shared {
     }
 
     pub(super) fn drop_all(&self, what: Purge<'_>, mode: PurgeMode) -> usize {
+        #[cfg(feature = "listing")]
+        self.folders.changed(what);
         self.epochs.purge(what, || self.store.purge(what, mode))
     }
 

@@ -21,10 +21,28 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 /// `Content-Location` may name more such objects; the RFC allows us to leave them.
 #[derive(Debug)]
 pub(crate) struct Invalidation {
-    cache: Cache,
+    memory: Memory,
     /// `None` is the key in every bucket: purging too much does no harm.
     bucket: Option<BucketName>,
     key: ObjectKey,
+}
+
+/// What remembers objects, or lists of them.
+#[derive(Debug)]
+pub(crate) enum Memory {
+    /// With the lists of its mounts.
+    Cache(Cache),
+    /// The lists of a mount without a cache.
+    #[cfg(feature = "listing")]
+    Lists(std::sync::Arc<super::Folders>),
+}
+
+// === impl Memory ===
+
+impl From<&MountCache> for Memory {
+    fn from(mount: &MountCache) -> Self {
+        Self::Cache(mount.cache().clone())
+    }
 }
 
 // === impl Invalidation ===
@@ -33,11 +51,11 @@ impl Invalidation {
     /// `None` if the method is safe (RFC 9110 §9.2.1). An unknown method may not be.
     pub(crate) fn of(
         method: &Method,
-        mount: &MountCache,
+        memory: Memory,
         bucket: Option<BucketName>,
         key: ObjectKey,
     ) -> Option<Self> {
-        (!method.is_safe()).then(|| Self { cache: mount.cache().clone(), bucket, key })
+        (!method.is_safe()).then_some(Self { memory, bucket, key })
     }
 
     /// The response to the request had this status.
@@ -49,12 +67,16 @@ impl Invalidation {
     }
 
     fn forget(&self) {
-        let Self { cache, bucket, key } = self;
+        let Self { memory, bucket, key } = self;
         let what = match bucket {
             Some(bucket) => Purge::Key { bucket, key },
             None => Purge::KeyOfAny { key },
         };
-        cache.0.drop_all(what, PurgeMode::Hard);
+        match memory {
+            Memory::Cache(cache) => drop(cache.0.drop_all(what, PurgeMode::Hard)),
+            #[cfg(feature = "listing")]
+            Memory::Lists(folders) => folders.changed(what),
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 // `MountCache` is the only way in: nothing outside this folder reaches past it.
 
 mod fill;
+#[cfg(feature = "listing")]
+mod folders;
 mod handle;
 mod invalidation;
 mod mount_cache;
@@ -16,6 +18,8 @@ mod rules;
 mod store;
 mod sync;
 
+#[cfg(feature = "listing")]
+pub(crate) use self::folders::Folders;
 #[cfg(feature = "purge")]
 pub use self::remote::{
     AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
@@ -30,7 +34,7 @@ pub(crate) use self::store::{StateId, Store, Weigh};
 pub(crate) use self::{
     fill::{Fill, FillError, Lead, Segments, Source, Turn},
     handle::AskedAt,
-    invalidation::{Invalidation, PendingChange},
+    invalidation::{Invalidation, Memory, PendingChange},
     mount_cache::{Limits, MountCache},
     report::{Report, ServedAs},
     rules::{

@@ -3,6 +3,8 @@ mod answers;
 mod assemble;
 mod cache;
 mod directory;
+#[cfg(feature = "listing")]
+mod listing;
 mod links;
 mod origin;
 mod resilience;
@@ -18,6 +20,8 @@ use self::terms::Terms;
 use super::{AccessRules, PresignedRequests, Replica, Website, Writes};
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
+#[cfg(feature = "listing")]
+use crate::listing::Listing;
 use crate::{
     access::CredentialSet,
     cache::{Cache, CacheTtl, Heuristic},
@@ -72,6 +76,8 @@ pub struct MountBuilder {
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
+    #[cfg(feature = "listing")]
+    listing: Option<Listing>,
     #[cfg(feature = "s3-clients")]
     client_keys: Option<ClientKeys>,
     terms: Terms,
@@ -139,6 +145,8 @@ impl MountBuilder {
             presigned: None,
             writes: None,
             website: None,
+            #[cfg(feature = "listing")]
+            listing: None,
             #[cfg(feature = "s3-clients")]
             client_keys: None,
             terms: Terms::default(),

@@ -1,18 +1,22 @@
 use std::sync::Arc;
 
+use http::Method;
+
 #[cfg(feature = "policies")]
 use super::SiteSource;
 use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
+#[cfg(feature = "listing")]
+use crate::listing::MountListing;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
     body::SendBuffer,
-    cache::MountCache,
+    cache::{Invalidation, Memory, MountCache},
     credentials::CredentialsSource,
     error::{ConfigError, Tallies},
     links::Links,
-    object::BucketName,
+    object::{BucketName, ObjectKey},
     origin::{OriginSnapshot, S3Origin},
     request::{Methods, QueryPolicy},
     response::{Answers, CacheControlPolicy, ContentTypes, CorsPolicy, Fallback, HeaderPolicy},
@@ -69,6 +73,9 @@ pub(crate) struct MountParts {
     pub(crate) writes: Option<WritePolicy>,
     /// Of a mount that is a website.
     pub(crate) website: Option<SitePolicy>,
+    /// Where folders are shown.
+    #[cfg(feature = "listing")]
+    pub(crate) listing: Option<MountListing>,
     /// For requests that S3 clients signed for the proxy.
     #[cfg(feature = "s3-clients")]
     pub(crate) client_keys: Option<ClientKeys>,
@@ -195,6 +202,16 @@ impl Mount {
         self.0.origin.terms.encryption.as_ref()
     }
 
+    /// What a request with this method makes the mount forget, if it remembers anything. Without a bucket, that of all.
+    pub(crate) fn invalidation(
+        &self,
+        method: &Method,
+        bucket: Option<BucketName>,
+        key: ObjectKey,
+    ) -> Option<Invalidation> {
+        Invalidation::of(method, self.0.memory()?, bucket, key)
+    }
+
     pub(super) fn place(&self) -> (Option<&HostName>, &MountPath) {
         (self.0.host.as_ref(), &self.0.path)
     }
@@ -210,11 +227,24 @@ impl MountParts {
         live.map_or(SiteSource::Mount, |live| live.source)
     }
 
+    /// What of the bucket is remembered for it, if anything is.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        #[cfg(feature = "listing")]
+        if let (None, Some(listing)) = (&self.cache, &self.listing) {
+            return Some(Memory::Lists(Arc::clone(&listing.folders)));
+        }
+        self.cache.as_ref().map(Memory::from)
+    }
+
     /// Whether clients can ask for lists of the bucket.
     #[cfg(feature = "policies")]
     pub(crate) fn lists(&self) -> bool {
         #[cfg(feature = "s3-clients")]
         if self.client_keys.is_some() {
+            return true;
+        }
+        #[cfg(feature = "listing")]
+        if self.listing.is_some() {
             return true;
         }
         false

@@ -5,6 +5,8 @@ use std::fmt;
 use http::{Request, Response, request};
 
 use super::read::{Bucket, Fetch};
+#[cfg(feature = "listing")]
+use crate::access::AccessTarget;
 use crate::{
     access::{Access, AccessRequest, Authorizer, CredentialSetName},
     body::ObjectBody,
@@ -63,10 +65,37 @@ impl Gate {
     pub(crate) async fn open(self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Mount>, Failure> {
         let Self { authorizer, head, mount } = self;
         let (path, key) = (mount.0.path.to_string(), key.clone());
-        let request = AccessRequest { head, mount: path, bucket: bucket.clone(), key };
+        let request = AccessRequest {
+            head,
+            mount: path,
+            bucket: bucket.clone(),
+            key,
+            #[cfg(feature = "listing")]
+            target: AccessTarget::Object,
+        };
+        mount.admit(&authorizer, request).await
+    }
+
+    /// The same for a list of what is below a folder.
+    #[cfg(feature = "listing")]
+    pub(crate) async fn open_folder(
+        self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<Option<Mount>, Failure> {
+        let Self { authorizer, head, mount } = self;
+        let (path, key) = (mount.0.path.to_string(), key.clone());
+        let target = AccessTarget::Folder;
+        let request = AccessRequest { head, mount: path, bucket: bucket.clone(), key, target };
+        mount.admit(&authorizer, request).await
+    }
+}
+
+impl Mount {
+    async fn admit(&self, authorizer: &Authorizer, request: AccessRequest) -> Result<Option<Mount>, Failure> {
         let access = authorizer.authorize(request).await;
         let access = access.map_err(|why| ProxyError::from_source(ProxyErrorKind::Authorizer, why))?;
-        Ok(mount.granted(access)?.cloned())
+        Ok(self.granted(access)?.cloned())
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Read {
 }
 
 /// The fields that every response of a mount gets in the end, whatever its status.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Finish {
     /// For a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,

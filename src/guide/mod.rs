@@ -19,6 +19,7 @@
 //! | [options] | every option: key, method, flag, default |
 //! | [website_modes] | S3's website endpoint and other proxies, request by request and option by option |
 //! | [websites] | index documents, folders, error pages, releases, rules for fields and redirects |
+//! | [listings] | folders as pages and as JSON |
 //! | [writes] | PUT and DELETE by the mount's own credentials |
 //! | [presigned] | links that were made for S3, passed on |
 //! | [resilience] | what becomes of a response when S3 fails |
@@ -156,6 +157,12 @@ pub mod website_modes {}
 ///
 /// In the reference: [`Website`](crate::website::Website), [`MountBuilder::website`](crate::MountBuilder::website).
 pub mod websites {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("listings.md")]
+///
+/// In the reference: `MountBuilder::listing`, and the module `listing` of the crate.
+pub mod listings {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("writes.md")]

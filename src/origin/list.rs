@@ -1,5 +1,8 @@
 //! Listing a bucket, through the SDK's own client.
 
+#[cfg(feature = "listing")]
+mod folder;
+
 use aws_sdk_s3::{
     error::SdkError,
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
@@ -8,6 +11,8 @@ use aws_sdk_s3::{
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use percent_encoding::percent_decode_str;
 
+#[cfg(feature = "listing")]
+pub(crate) use self::folder::{FolderPage, ListError, ListRequest, ListedObject};
 use super::{S3Origin, sdk_error::call_refusal};
 use crate::{
     error::BoxError,
@@ -34,11 +39,15 @@ pub(crate) fn list_refusal(error: &SdkError<ListObjectsV2Error>) -> String {
 
 /// `None` for a key that no request could name.
 pub(crate) fn listed_key(object: &Object, is_encoded: bool) -> Option<ObjectKey> {
-    let key = object.key()?;
+    ObjectKey::new(listed_name(object.key()?, is_encoded)?).ok()
+}
+
+/// A key or a prefix as S3 lists it; `None` if it is not UTF-8.
+fn listed_name(name: &str, is_encoded: bool) -> Option<String> {
     if !is_encoded {
-        return ObjectKey::new(key).ok();
+        return Some(name.to_owned());
     }
     // As in a form, a plus sign is a space.
-    let key = key.replace('+', " ");
-    ObjectKey::new(percent_decode_str(&key).decode_utf8().ok()?).ok()
+    let name = name.replace('+', " ");
+    Some(percent_decode_str(&name).decode_utf8().ok()?.into_owned())
 }

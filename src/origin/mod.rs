@@ -4,7 +4,7 @@ mod absent_keys;
 mod aws_chunked;
 mod clock;
 mod connection;
-#[cfg(feature = "s3-clients")]
+#[cfg(any(feature = "listing", feature = "s3-clients"))]
 mod counted;
 mod credentials;
 mod endpoint;
@@ -37,6 +37,8 @@ mod write;
 
 #[cfg(feature = "s3-clients")]
 pub(crate) use self::counted::CountedClient;
+#[cfg(feature = "listing")]
+pub(crate) use self::list::{FolderPage, ListError, ListRequest, ListedObject};
 pub(crate) use self::{
     absent_keys::Absence,
     clock::OriginClock,

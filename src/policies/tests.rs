@@ -109,6 +109,28 @@ fn a_mount_that_reads_may_read_under_its_prefix_and_nothing_else() {
     assert!(left_out.contains("The trust policy") && left_out.contains("The bucket policy"), "{left_out}");
 }
 
+#[cfg(feature = "listing")]
+#[test]
+fn a_mount_with_listings_lists_below_its_prefix() {
+    use crate::listing::Listing;
+
+    let policies = ask(mount("media").prefix("web").listing(Listing::new())).build().unwrap();
+    assert_eq!(
+        statements(&policies, PolicyKind::Role),
+        json!([
+            {
+                "Sid": "ReadObjects", "Effect": "Allow",
+                "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::media/web/*"],
+            },
+            {
+                "Sid": "ListKeys", "Effect": "Allow",
+                "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::media"],
+                "Condition": { "StringLike": { "s3:prefix": ["web/*"] } },
+            },
+        ])
+    );
+}
+
 #[cfg(feature = "s3-clients")]
 #[test]
 fn a_mount_with_client_keys_lists() {

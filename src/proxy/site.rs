@@ -162,6 +162,26 @@ impl Visit {
             None => Box::pin(search.respond(None)),
         }
     }
+
+    /// The same, but `other` may answer what is missing, before the site's page for that does.
+    #[cfg(feature = "listing")]
+    pub(super) async fn run_or<F>(self, other: F) -> Response<ObjectBody>
+    where
+        F: Future<Output = Option<Response<ObjectBody>>>,
+    {
+        let Self { first, mut search } = self;
+        let first = match first {
+            Some(first) => Some(first.run().await),
+            None => None,
+        };
+        let response = search.look(first).await;
+        if is_missing(&response)
+            && let Some(other) = other.await
+        {
+            return search.finish.apply(other);
+        }
+        search.conclude(response).await
+    }
 }
 
 // === impl Search ===
@@ -177,8 +197,12 @@ impl Search {
 
     /// `first` is the response of the first candidate, where that was asked for.
     async fn respond(mut self: Box<Self>, first: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
-        let finish = std::mem::take(&mut self.finish);
-        let response = match first {
+        let response = self.look(first).await;
+        self.conclude(response).await
+    }
+
+    async fn look(&mut self, first: Option<Response<ObjectBody>>) -> Response<ObjectBody> {
+        match first {
             Some(first) if is_missing(&first) => {
                 self.plan();
                 self.candidates.pop_front();
@@ -187,7 +211,11 @@ impl Search {
             Some(first) => first,
             None if self.live().is_some() => Box::pin(self.look_at()).await,
             None => self.find(None).await,
-        };
+        }
+    }
+
+    async fn conclude(mut self: Box<Self>, response: Response<ObjectBody>) -> Response<ObjectBody> {
+        let finish = std::mem::take(&mut self.finish);
         let mut response = self.dress(response).await;
         self.put_fields(&mut response);
         finish.apply(response)

@@ -5,7 +5,7 @@ use http_body::Body;
 use super::{RelayedLink, fields};
 use crate::{
     body::ObjectBody,
-    cache::{Invalidation, PendingChange},
+    cache::PendingChange,
     config::Mount,
     error::{BoxError, Failure, ProxyError, ProxyErrorKind},
     fetch::{FetchFuture, Finish, Gate, as_it_comes, from_origin_error},
@@ -62,10 +62,7 @@ impl Relay {
             .map_err(|why| ProxyError::from_source(ProxyErrorKind::MalformedLink, why))?;
         *request.headers_mut() = fields::to_s3(method, headers, &link.url.signature);
         let host = mount.0.presigned.as_ref().and_then(|presigned| presigned.host.as_ref());
-        let changes =
-            mount.0.cache.as_ref().and_then(|cache| {
-                Invalidation::of(method, cache, Some(link.bucket.clone()), link.key.clone())
-            });
+        let changes = mount.invalidation(method, Some(link.bucket.clone()), link.key.clone());
         let changes = PendingChange::of(changes);
         let answer = mount.0.origin.relay(&link.bucket, host, request).await.map_err(from_origin_error)?;
         let status = answer.status();

@@ -7,7 +7,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::{answer, sdk_error, upload::Course};
 use crate::{
-    cache::{Invalidation, PendingChange},
+    cache::PendingChange,
     clients::ClientKey,
     config::Mount,
     fetch::from_origin_error,
@@ -130,12 +130,9 @@ impl Target {
         client(&self.mount, &self.bucket).await
     }
 
-    /// What the cache forgets when S3 has changed the object, or may have.
+    /// What the mount forgets when S3 has changed the object, or may have.
     pub(super) fn pending(&self) -> PendingChange {
-        let cache = self.mount.0.cache.as_ref();
-        PendingChange::of(cache.and_then(|cache| {
-            Invalidation::of(&Method::PUT, cache, Some(self.bucket.clone()), self.key.clone())
-        }))
+        PendingChange::of(self.mount.invalidation(&Method::PUT, Some(self.bucket.clone()), self.key.clone()))
     }
 
     /// S3's answer to a request that may have changed the object: then the cache has forgotten it before the client hears.

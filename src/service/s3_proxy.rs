@@ -82,6 +82,14 @@ where
                 let inner = std::mem::replace(&mut self.inner, clone);
                 ResponseFuture::fetch_or_inner(visit.run(), inner, request)
             }
+            #[cfg(feature = "listing")]
+            Admission::Browse(browse) => ResponseFuture::fetch(browse.run()),
+            #[cfg(feature = "listing")]
+            Admission::BrowseOrInner(browse) => {
+                let clone = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, clone);
+                ResponseFuture::fetch_or_inner(browse.run(), inner, request)
+            }
             #[cfg(feature = "s3-clients")]
             Admission::S3Client(call) => ResponseFuture::fetch(call.run(request)),
             Admission::FetchOrInner(fetch) => {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     body::ObjectBody,
-    cache::{Invalidation, PendingChange},
+    cache::PendingChange,
     config::{MAX_PUT, Mount, WritePolicy},
     error::{BoxError, Failure, ProxyError},
     fetch::{Bucket, FetchFuture, Finish, Gate, from_origin_error},
@@ -121,12 +121,13 @@ impl Write {
         origin.change(target, change).await.map_err(from_origin_error)
     }
 
-    /// What the caches forget.
+    /// What the mounts forget.
     fn pending(&self, bucket: &BucketName) -> PendingChange {
-        let caches = [&self.mount, &self.signer].into_iter().filter_map(|mount| mount.0.cache.as_ref());
-        PendingChange::of(caches.filter_map(|cache| {
-            Invalidation::of(&self.method, cache, Some(bucket.clone()), self.key.clone())
-        }))
+        PendingChange::of(
+            [&self.mount, &self.signer]
+                .into_iter()
+                .filter_map(|mount| mount.invalidation(&self.method, Some(bucket.clone()), self.key.clone())),
+        )
     }
 
     /// S3 does not say whether the object existed. Where its condition tells nothing either, the client reads that it was

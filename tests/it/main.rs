@@ -17,6 +17,7 @@ mod express;
 mod http_cache_suite;
 mod keys;
 mod links;
+mod listings;
 mod log;
 mod logging;
 mod lying;

@@ -174,6 +174,10 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "KEY", requires = "source", help_heading = "What to serve")]
     pub(crate) single_page: Option<String>,
 
+    /// Show what is in a folder, as a page or as JSON, for paths that end with a slash
+    #[arg(long, requires = "source", help_heading = "What to serve")]
+    pub(crate) listing: bool,
+
     /// What clients may do: read, or with read-write also PUT new objects and DELETE, under the rules that -o writes.KEY=VALUE
     /// sets. There is no log-in: say -o writes.writers=anybody if nobody else reaches the proxy
     #[arg(long, value_name = "ACCESS", value_enum, requires = "source", help_heading = "What to serve")]

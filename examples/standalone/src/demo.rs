@@ -43,6 +43,7 @@ impl Demo {
         settings.set_default("", "secret_access_key", DEMO_SECRET_KEY);
         settings.set_default("", "default_cache_control", "public, max-age=60");
         settings.set_default("", "website.not_found", "404.html");
+        settings.set_default("", "listing", toml::Table::new());
     }
 
     /// What to open and what to try at the URL of the proxy, and how a program of one's own reads the same bucket.
@@ -50,12 +51,14 @@ impl Demo {
         format!(
             "demo: an S3 server runs in this process, and the proxy in front of it\n\
              \n\
-             open   {url}/   (a small website)\n\
+             open   {url}/   (a small website)\n       \
+             {url}/images/   (a folder without a page of its own; also /media/ and /odd%20names/)\n\
              \n\
              try    curl -i {url}/notes.txt\n       \
              curl -i -r 0-99 {url}/media/clock.webm -o /dev/null -D -\n       \
              curl -i {url}/notes.txt -H \"If-None-Match: $(curl -sI {url}/notes.txt | sed -n 's/^etag: //Ip' | tr -d '\\r')\"\n       \
-             curl -i {url}/no-such-file\n\
+             curl -i {url}/no-such-file\n       \
+             curl {url}/media/?format=json\n\
              \n\
              S3     endpoint {}, bucket {BUCKET}, region {REGION}, path style\n       \
              access key {DEMO_ACCESS_KEY}, secret key {DEMO_SECRET_KEY}\n       \

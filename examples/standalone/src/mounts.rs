@@ -82,6 +82,10 @@ impl MountArgs<'_> {
         for option in &self.source.option {
             settings.option(option)?;
         }
+        // Each of its options switches it on as well.
+        if self.source.listing && !settings.has_below("listing") {
+            settings.set("--listing", "listing", toml::Table::new())?;
+        }
         if self.source.access == Some(AccessArg::Read) && settings.has_below("writes") {
             return Err(
                 "--access read and -o writes.… contradict each other: leave out one of them".to_owned()
@@ -304,6 +308,22 @@ mod tests {
         assert!(anonymous.read(|_| None).unwrap().build(None).is_ok());
         let presigned = settings(&["--bucket=media", "--region=us-west-2", "--presigned"]);
         assert!(presigned.read(|_| None).unwrap().build(None).is_ok(), "they need no credentials either");
+    }
+
+    #[test]
+    fn listings_are_on_by_the_flag_or_by_any_of_their_options() {
+        for (flags, shown) in [
+            (&[][..], "listing: None"),
+            (&["--listing"], "page_size: 1000"),
+            (&["-o", "listing.page_size=7"], "page_size: 7"),
+            (&["--listing", "-o", "listing.page_size=7"], "page_size: 7"),
+        ] {
+            let settings =
+                settings(&[&["--bucket=media", "--region=us-west-2", "--anonymous"], flags].concat());
+            let config = settings.read(|_| None).unwrap().build(None).unwrap();
+            let told = format!("{config:?}");
+            assert!(told.contains(shown), "{flags:?}: {told}");
+        }
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ impl MountBuilder {
         let keys = KeyMapping::new(&self.prefix, self.cache_bust_segment, self.dot_segments)
             .map_err(|why| ConfigError::invalid("the key prefix", &self.prefix, why))?;
         let website = self.parse_website(&keys)?;
+        #[cfg(feature = "listing")]
+        let listing = self.parse_listing(website.as_ref())?;
         let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
@@ -103,6 +105,8 @@ impl MountBuilder {
             FreshnessPolicy::new(self.cache_ttl_rules.iter().chain(&general_ttl), self.cache_heuristic)
                 .map_err(|why| ConfigError::new(ConfigErrorKind::InvalidValue, why.to_string()))?;
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
+        #[cfg(feature = "listing")]
+        let scopes = std::cell::Cell::new(0);
         let mount = |origin, source, cache, replica, presigned, writes, website, sets| {
             Mount(Arc::new(MountParts {
                 host: host.clone(),
@@ -124,6 +128,8 @@ impl MountBuilder {
                 presigned,
                 writes,
                 website,
+                #[cfg(feature = "listing")]
+                listing: listing.as_ref().map(|listing| listing.scoped(scopes.replace(scopes.get() + 1))),
                 #[cfg(feature = "s3-clients")]
                 client_keys: self.client_keys.clone(),
                 credentials: source,

@@ -48,6 +48,12 @@ impl MountBuilder {
         if self.terms.of_bucket.customer_key.is_some() {
             return Some("it does not support customer keys (SSE-C)");
         }
+        #[cfg(feature = "listing")]
+        if self.listing.is_some() {
+            return Some(
+                "it does not list keys in their order, by which a listing has pages, so leave out the listing",
+            );
+        }
         self.terms.of_bucket.encryption.as_ref().and_then(Encryption::not_for_directory_buckets)
     }
 }

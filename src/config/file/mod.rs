@@ -8,6 +8,8 @@ mod config_file;
 mod credentials;
 mod expand;
 mod links;
+#[cfg(feature = "listing")]
+mod listing;
 mod mount;
 mod resilience;
 mod source;

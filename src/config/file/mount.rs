@@ -87,6 +87,8 @@ pub(super) fn read(
     let builder = terms::of_mount(source, table, builder)?;
     let builder = writes::of_mount(source, table, builder)?;
     let builder = website::of_mount(source, table, builder)?;
+    #[cfg(feature = "listing")]
+    let builder = super::listing::of_mount(source, table, builder)?;
     let presigned = table.presigned.as_ref().map(|table| presigned(source, table.get_ref())).transpose()?;
     let signs_nothing = presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);
     let builder = set(builder, presigned, MountBuilder::presigned);

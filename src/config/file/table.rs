@@ -111,6 +111,17 @@ pub(super) struct ReleasesTable {
     pub(super) keep: Option<usize>,
 }
 
+#[cfg(feature = "listing")]
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ListingTable {
+    pub(super) hide: Vec<Text>,
+    pub(super) show_dotfiles: bool,
+    pub(super) remember_ms: Option<u64>,
+    pub(super) page_size: Option<u16>,
+    pub(super) notes: Option<Vec<Text>>,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct WritesTable {
@@ -200,6 +211,8 @@ pub(super) struct MountTable {
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
     pub(super) website: Option<Spanned<WebsiteTable>>,
+    #[cfg(feature = "listing")]
+    pub(super) listing: Option<Spanned<ListingTable>>,
     #[cfg(feature = "s3-clients")]
     pub(super) client_keys: Option<Text>,
     pub(super) default_cache_control: Option<Text>,

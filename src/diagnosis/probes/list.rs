@@ -82,8 +82,12 @@ fn refused(subject: &Subject<'_>, said: &Said) -> Check {
     let facts = &subject.facts;
     // Reads come later: nothing is known about them yet.
     let advice = advice::denied(facts, said, "s3:ListBucket", Others::Granted);
-    check.advise(format!("{WITHOUT} {advice}")).grant(facts.missing(&said.message, Permission::List))
+    let why = if subject.mount.0.lists() { LISTS } else { WITHOUT };
+    check.advise(format!("{why} {advice}")).grant(facts.missing(&said.message, Permission::List))
 }
+
+/// Of a mount that lists itself.
+const LISTS: &str = "The mount lists keys for its clients, who get nothing but 403 without it.";
 
 const WITHOUT: &str = "Reads do not need it. But without it S3 responds to missing keys as to denied ones, and \
                        prefixes can't be warmed; if that is intended, skip this step (--skip list).";

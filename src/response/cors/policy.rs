@@ -39,11 +39,11 @@ enum AllowedHeaders {
 }
 
 /// The CORS fields that a response will have, as decided from the request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "a response of a mount with CORS varies by origin, allowed or not"]
 pub(crate) struct CorsGrant(Option<Allowed>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Allowed {
     origin: HeaderValue,
     credentials: CredentialsMode,

@@ -98,6 +98,9 @@ async fn list_bucket_is_missing() {
 
     let report = diagnose(mount_of(&s3), canary().skip(CheckName::List), SECRETS).await;
     assert!(report.first_failure().is_none(), "{report}");
+    let listing = mount_of(&s3).listing(tower_s3_proxy::listing::Listing::new());
+    let report = diagnose(listing, canary(), SECRETS).await;
+    is_named(&report, CheckName::List, &["s3:ListBucket", "lists keys for its clients"]);
 }
 
 #[tokio::test]

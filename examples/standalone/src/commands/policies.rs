@@ -48,7 +48,7 @@ pub(crate) struct PoliciesArgs {
 
     /// Allow listing keys, to warm a prefix, and so that S3 tells missing keys from denied ones
     #[arg(long, help_heading = "What")]
-    listing: bool,
+    list: bool,
 
     /// The ARN of a KMS key that encrypts objects; can be repeated
     #[arg(long, value_name = "ARN", help_heading = "What")]
@@ -125,7 +125,7 @@ impl PoliciesArgs {
         let mut request = PolicyRequest::for_mount(mount)
             .deny_elsewhere(self.deny_elsewhere)
             .deny_plain_http(self.deny_plain_http);
-        if self.listing {
+        if self.list {
             request = request.listing(true);
         }
         request = self.kms_key.iter().cloned().fold(request, PolicyRequest::kms_key);
@@ -202,15 +202,8 @@ mod tests {
             ["--bucket", "studio-media", "--region", "us-west-2", "--prefix", "films", "--anonymous"];
         let who = ["--role", ROLE, "--trust", "444455556666", "--external-id", "studio:2031"];
         let key = "arn:aws:kms:us-west-2:111122223333:key/1234abcd";
-        let around = [
-            "--read-write",
-            "--listing",
-            "--kms-key",
-            key,
-            "--vpc-endpoint",
-            "vpce-0a1b",
-            "--deny-elsewhere",
-        ];
+        let around =
+            ["--read-write", "--list", "--kms-key", key, "--vpc-endpoint", "vpce-0a1b", "--deny-elsewhere"];
         let all = text_of(&[&bucket[..], &who, &around].concat()).await.unwrap();
         for said in [
             "## studio-media at /",

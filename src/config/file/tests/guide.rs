@@ -14,6 +14,7 @@ fn files_of_the_guide_are_read() {
         ("credentials.md", include_str!("../../../guide/credentials.md")),
         ("encryption.md", include_str!("../../../guide/encryption.md")),
         ("headers.md", include_str!("../../../guide/headers.md")),
+        ("listings.md", include_str!("../../../guide/listings.md")),
         ("resilience.md", include_str!("../../../guide/resilience.md")),
         ("standalone.md", include_str!("../../../guide/standalone.md")),
     ];

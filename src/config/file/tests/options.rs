@@ -8,8 +8,8 @@ use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable,
-    MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable, RetryTable, TransportTable,
-    WebsiteTable, WritesTable,
+    ListingTable, MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable, RetryTable,
+    TransportTable, WebsiteTable, WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -64,6 +64,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.presigned]`", known::<PresignedTable>()),
         ("key of `[mount.website]`", known::<WebsiteTable>()),
         ("key of `[mount.website.releases]`", known::<ReleasesTable>()),
+        ("key of `[mount.listing]`", known::<ListingTable>()),
         ("key of `[mount.writes]`", known::<WritesTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
@@ -112,6 +113,7 @@ fn the_methods_of_a_mount_are_there() {
         include_str!("../../builder/answers.rs"),
         include_str!("../../builder/cache.rs"),
         include_str!("../../builder/links.rs"),
+        include_str!("../../builder/listing.rs"),
         include_str!("../../builder/origin.rs"),
         include_str!("../../builder/resilience.rs"),
         include_str!("../../builder/terms.rs"),
