@@ -180,10 +180,8 @@ impl Claimed<'_, '_> {
 
     fn read<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
         #[cfg(feature = "listing")]
-        if let Some(listing) = &self.mount.0.listing
-            && let Some(step) = self.step(request, listing)
-        {
-            return self.browse(request, method, step, finish);
+        if self.mount.0.listing.is_some() {
+            return self.browse(request, method, finish);
         }
         self.read_object(request, method, finish)
     }

@@ -45,7 +45,7 @@ enum First {
 
 /// How a path means a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+enum Step {
     /// It ends with a slash.
     In,
     /// Its slash is missing.
@@ -78,41 +78,43 @@ const MOST_TEXT: u64 = 64 * 1024;
 // === impl Claimed ===
 
 impl Claimed<'_, '_> {
-    /// How the path means a folder; `None` if the request is for an object, whether there is one or not.
-    pub(super) fn step<B>(&self, request: &Request<B>, _: &MountListing) -> Option<Step> {
-        match self.rest {
-            rest if rest.ends_with('/') => Some(Step::In),
-            "" if request.uri().path().ends_with('/') => Some(Step::In),
-            "" => Some(Step::Slash),
-            _ => navigates(request.headers()).then_some(Step::Slash),
-        }
-    }
-
-    /// The outcome of a read that can be for a folder.
-    pub(super) fn browse<B>(
-        &self,
-        request: &Request<B>,
-        method: ReadMethod,
-        step: Step,
-        finish: Finish,
-    ) -> Admission {
-        let list = match self.list(request, method, step) {
-            Ok(Some(list)) => list,
-            Ok(None) => return self.read_object(request, method, finish),
-            Err((failure, key)) => {
+    /// The outcome of a read on a mount with listings.
+    pub(super) fn browse<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
+        let is_folder = self.rest.is_empty() || self.rest.ends_with('/');
+        let (first, finish) = match is_folder && self.mount.0.website.is_none() {
+            true => (None, finish),
+            false => {
+                let own = finish.clone();
+                let admission = self.read_object(request, method, finish);
+                // Most paths name an object, and most objects are in memory or at S3 at once.
+                let may_be_missing = match &admission {
+                    Admission::Answered(response) => is_missing(response),
+                    _ => true,
+                };
+                if !may_be_missing || !(is_folder || navigates(request.headers())) {
+                    return admission;
+                }
+                (Some(admission), own)
+            }
+        };
+        let step = match request.uri().path().ends_with('/') {
+            true => Step::In,
+            false => Step::Slash,
+        };
+        let (list, first) = match (self.list(request, method, step), first) {
+            (Ok(Some(list)), first) => (list, first),
+            (Ok(None), Some(admission)) => return admission,
+            (Ok(None), None) => return self.read_object(request, method, finish),
+            (Err((failure, key)), _) => {
                 return Admission::Answered(finish.apply(self.mount.refuse(failure, method, &key)));
             }
         };
-        let is_certain = self.rest.is_empty() || step == Step::In;
-        let first = match is_certain && self.mount.0.website.is_none() {
-            true => First::Nothing,
-            false => match self.read_object(request, method, finish.clone()) {
-                Admission::Answered(response) if is_missing(&response) => First::Known(Box::new(response)),
-                Admission::NotOurs => First::Nothing,
-                Admission::Fetch(fetch) | Admission::FetchOrInner(fetch) => First::Fetch(Box::new(fetch)),
-                Admission::Visit(visit) | Admission::VisitOrInner(visit) => First::Visit(Box::new(visit)),
-                other => return other,
-            },
+        let first = match first {
+            None | Some(Admission::NotOurs) => First::Nothing,
+            Some(Admission::Answered(response)) => First::Known(Box::new(response)),
+            Some(Admission::Fetch(fetch) | Admission::FetchOrInner(fetch)) => First::Fetch(Box::new(fetch)),
+            Some(Admission::Visit(visit) | Admission::VisitOrInner(visit)) => First::Visit(Box::new(visit)),
+            Some(other) => return other,
         };
         let browse = Box::new(Browse { first, list, finish });
         match self.mount.0.answers.fallback {
