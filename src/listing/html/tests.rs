@@ -157,13 +157,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn no_name_opens_a_tag(name in any::<String>()) {
-        prop_assume!(!name.is_empty() && !name.contains('/'));
-        let plain = ListingHtml::of(&page(&[("x.bin", Some(1))], &Ask::default(), Powers::UploadAndDelete));
-        let html = ListingHtml::of(&page(&[(&name, Some(1))], &Ask::default(), Powers::UploadAndDelete));
-        let tags = |html: &ListingHtml| body(html).matches('<').count();
-        // Names of some kinds have a link more, or a picture.
-        prop_assert!(tags(&html).abs_diff(tags(&plain)) <= 12, "{}", html.text);
-        prop_assert!(!body(&html).contains('\0'));
+    fn no_name_opens_a_tag(name in "[<>\"'&a-z= ;!-]{1,40}") {
+        let body_of = |name: &str| {
+            let page = page(&[(name, Some(1))], &Ask::default(), Powers::UploadAndDelete);
+            body(&ListingHtml::of(&page)).to_owned()
+        };
+        let tame: String = name.chars().map(|c| if "<>\"'&".contains(c) { 'x' } else { c }).collect();
+        let signs = |body: &str| (body.matches('<').count(), body.matches('"').count());
+        prop_assert_eq!(signs(&body_of(&name)), signs(&body_of(&tame)));
     }
 }
