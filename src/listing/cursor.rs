@@ -97,10 +97,20 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_name_or_refused(text in "[A-Za-z0-9_-]{0,60}") {
-            if let Ok(cursor) = Cursor::parse(&text) {
-                prop_assert!(cursor.start_after("p/").starts_with("p/"));
-                prop_assert!(!cursor.name.trim_end_matches('/').contains('/'));
+        fn any_text_is_a_name_of_the_folder_or_refused(name in "[a-z./\\\\\\x00 ü]{0,12}") {
+            match Cursor::parse(&Cursor::behind(&name).told()) {
+                Ok(cursor) => {
+                    let key = cursor.start_after("p/");
+                    let rest = key.strip_prefix("p/").map(|rest| rest.trim_end_matches('\u{10ffff}'));
+                    prop_assert_eq!(rest, Some(&*name));
+                    prop_assert!(!name.trim_end_matches('/').contains('/') && ObjectKey::new(name).is_ok());
+                }
+                // A model of what has no page: nothing, a path, a dot segment, a NUL.
+                Err(InvalidCursor) => {
+                    let own = name.strip_suffix('/').unwrap_or(&name);
+                    let is_dots = own.split('\\').any(|part| part == "." || part == "..");
+                    prop_assert!(name.is_empty() || own.contains('/') || is_dots || name.contains('\0'));
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ fn follow(base: &str, href: &str) -> String {
 async fn crawl(service: &S3Proxy, form: &str) -> Vec<(String, String)> {
     let (mut folders, mut objects) = (vec!["/".to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
+        assert!(objects.len() < 1000, "{folder}");
         let page = json(service, &format!("{folder}{form}")).await;
         for entry in page["entries"].as_array().unwrap() {
             let path = follow(&folder, entry["href"].as_str().unwrap());

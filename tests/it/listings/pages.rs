@@ -24,6 +24,7 @@ async fn pages_follow_each_other_until_all_has_been_seen_once() {
         assert!(entries.len() <= 10);
         seen.extend(entries);
         pages += 1;
+        assert!(pages <= 5, "{path}");
         match page["next"].as_str() {
             Some(next) => path = format!("/www/{}", next.strip_prefix("./").unwrap()),
             None => break,
