@@ -17,6 +17,7 @@
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
 //! | [options] | every option: key, method, flag, default |
+//! | [migration] | from another proxy: what its options are here |
 //! | [website_modes] | S3's website endpoint and other proxies, request by request and option by option |
 //! | [websites] | index documents, folders, error pages, releases, rules for fields and redirects |
 //! | [listings] | folders as pages and as JSON |
@@ -145,6 +146,10 @@ pub mod policies {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("migration.md")]
+pub mod migration {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("website_modes.md")]

@@ -23,10 +23,14 @@ impl MountBuilder {
         website: Option<&SitePolicy>,
     ) -> Result<Option<MountListing>, ConfigError> {
         let Some(listing) = &self.listing else { return Ok(None) };
-        let policy = listing.check()?;
+        let live = website.and_then(|site| site.live.as_ref());
+        // The files of a website's rules are served to nobody.
+        let policy = match live.is_some_and(|live| live.rules.is_some()) {
+            true => listing.clone().hide("_headers").hide("_redirects").check()?,
+            false => listing.check()?,
+        };
         let has_single_page = website.is_some_and(|site| site.single_page.is_some());
-        let has_releases =
-            website.is_some_and(|site| site.live.as_ref().is_some_and(|live| live.releases.is_some()));
+        let has_releases = live.is_some_and(|live| live.releases.is_some());
         let signs_nothing = self.presigned.as_ref().is_some_and(PresignedRequests::signs_nothing);
         let message = if has_single_page {
             "what is missing is an application's page (single_page), and a folder is a listing: leave out one of them"

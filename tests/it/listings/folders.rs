@@ -2,7 +2,10 @@
 
 use serde_json::json;
 use tower_s3_proxy::{
-    ConfigErrorKind, Mount, S3ProxyLayer, listing::Listing, response::Fallback, website::Website,
+    ConfigErrorKind, Mount, S3ProxyLayer,
+    listing::Listing,
+    response::Fallback,
+    website::{Releases, Website},
 };
 
 use super::*;
@@ -149,6 +152,11 @@ async fn what_contradicts_itself_is_refused() {
             "leave out one of them",
         ),
         (
+            mount().website(Website::new().releases(Releases::new("releases"))),
+            ConfigErrorKind::Contradiction,
+            "a website with releases the current one alone",
+        ),
+        (
             Mount::builder(bucket("films--usw2-az1--x-s3"))
                 .region(crate::support::REGION)
                 .credentials(crate::support::keys())
@@ -161,4 +169,17 @@ async fn what_contradicts_itself_is_refused() {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(said), "{error}");
     }
+}
+
+#[tokio::test]
+async fn the_files_of_a_website_s_rules_are_not_shown() {
+    let s3 = bucket_of_files().await;
+    for name in ["_headers", "_redirects"] {
+        s3.store().put(BUCKET, &format!("site/{name}"), "# rules".into());
+    }
+    let service = |site| S3Proxy::new(at(&s3, Listing::new()).website(site).build().unwrap());
+    let plain = names(&json(&service(Website::new()), "/www/").await);
+    assert!(plain.contains(&"_headers".to_owned()) && plain.contains(&"_redirects".to_owned()), "{plain:?}");
+    let with_rules = service(Website::new().rules(true));
+    assert_eq!(names(&json(&with_rules, "/www/").await), ["docs/", "empty/", "tmp/", "a.txt"]);
 }
