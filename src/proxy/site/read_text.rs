@@ -82,10 +82,10 @@ impl Mount {
     }
 }
 
-/// Only what S3 has just confirmed, and nothing in its place.
+/// Only what S3 says now, by one request, and nothing in its place. What is parsed here need not be stored there.
 const AS_IT_IS_NOW: RequestControl = RequestControl {
     no_cache: true,
-    no_store: false,
+    no_store: true,
     only_if_cached: false,
     max_age: None,
     min_fresh: None,

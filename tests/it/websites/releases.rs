@@ -212,7 +212,7 @@ async fn what_names_no_release_is_told_and_the_last_one_stays() {
     publish(&s3, "1");
     clock.advance(2);
     assert_eq!(text(&service, "/www/").await, "home of 1");
-    for (current, says) in [("no release", "line 1 is no id"), ("", "it is empty")] {
+    for (current, says) in [("1\nno release", "line 2 is no id"), ("", "it is empty")] {
         publish(&s3, current);
         clock.advance(10);
         text(&service, "/www/").await;
