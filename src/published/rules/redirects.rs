@@ -136,6 +136,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const FILE: &str = "
@@ -213,6 +215,25 @@ mod tests {
         }
         let (_, complaints) = Redirects::parse(&format!("/a /{}", "b".repeat(MAX_LINE)));
         assert_eq!(complaints, [Complaint { line: 1, why: Why::TooLong }]);
+    }
+
+    proptest! {
+        /// However the path of a request looks: the host is the rule's, and nothing of the path ends the URL's own.
+        #[test]
+        fn a_path_adds_to_no_part_of_a_url_but_the_path(path in "(/|//|\\\\|:|@|\\?|#|%|\\.\\.|\\PC|\r|\n){0,20}") {
+            let (rules, _) = Redirects::parse("/away/* https://shop.test/x/:splat\n/here/* /:splat?from=:splat");
+            for front in ["/away/", "/here/"] {
+                let (url, front) = match rules.find(&format!("{front}{path}")) {
+                    Some(Outcome::Redirect(_, Place::Url(url))) => (url, "https://shop.test/x/"),
+                    Some(Outcome::Redirect(_, Place::Site(rest))) => (rest, ""),
+                    // It leads to itself, or to nothing.
+                    _ => continue,
+                };
+                let behind = url.strip_prefix(front).expect("the host is the rule's");
+                let path = behind.split_once("?from=").map_or(behind, |(path, _)| path);
+                prop_assert!(path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\:@".contains(&b)), "{}", path);
+            }
+        }
     }
 
     #[test]
