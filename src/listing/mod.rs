@@ -19,7 +19,7 @@ mod respond;
 
 pub(crate) use self::{
     ask::{Ask, Format},
-    cursor::Cursor,
+    cursor::{Cursor, InvalidCursor},
     folder::{Folder, Place, Standing},
     href::with_slash,
     html::{ListingHtml, TextStart, preview_of},
