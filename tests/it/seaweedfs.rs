@@ -9,7 +9,9 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use http::StatusCode;
-use tower_s3_proxy::{Mount, MountBuilder, ProxyErrorKind, bucket::ObjectKey, credentials::Credentials};
+use tower_s3_proxy::{
+    Mount, MountBuilder, ProxyErrorKind, bucket::ObjectKey, credentials::Credentials, listing::Listing,
+};
 
 use crate::support::{
     Client, NASTY_KEYS, Protocol, REGION, Server, Spelling, ask, bucket, get, path_of, proxy, random_key,
@@ -119,6 +121,33 @@ async fn a_wrong_secret_is_a_bad_gateway_and_never_not_found() {
             assert_eq!(answer.kind(), Some(ProxyErrorKind::OriginRefused), "{method} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_a_folder_follow_each_other_until_all_has_been_seen_once() {
+    let Some(weed) = SeaweedFs::from_env("listing").await else { return };
+    for n in 0..7 {
+        for key in [format!("d{n}/a"), format!("d{n}/b/c"), format!("f{n} +%.txt")] {
+            weed.put(&format!("films/{key}"), b"x".to_vec()).await;
+        }
+    }
+    let service = proxy(weed.mount().prefix("films").listing(Listing::new().page_size(3)));
+    let (mut path, mut seen) = ("/?format=json".to_owned(), Vec::new());
+    for _ in 0..6 {
+        let answer = ask(&service, get(&path)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+        let page: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let names = page["entries"].as_array().unwrap().iter();
+        seen.extend(names.map(|entry| entry["name"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => path = next.replacen("./", "/", 1),
+            None => break,
+        }
+    }
+    let expected: Vec<_> =
+        (0..7).map(|n| format!("d{n}")).chain((0..7).map(|n| format!("f{n} +%.txt"))).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(ask(&service, get("/missing/")).await.status, StatusCode::NOT_FOUND);
 }
 
 /// The server that the environment names, with a bucket of the test's own.
