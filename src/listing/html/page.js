@@ -12,6 +12,7 @@
 
   const show = async (href) => {
     const turn = ++latest;
+    const wasOpen = viewer.open;
     let preview = null;
     try {
       const response = await fetch(href, { headers: { accept: "text/html" } });
@@ -22,7 +23,8 @@
     } catch {
       // The link itself tells what is wrong.
     }
-    if (turn !== latest) return;
+    // Another is wanted by now, or none.
+    if (turn !== latest || (wasOpen && !viewer.open)) return;
     if (!preview) {
       location.assign(href);
       return;
@@ -47,9 +49,9 @@
     const link = way && viewer.querySelector(`a[rel="${way}"]`);
     if (link) show(link.href);
   });
-  // What plays stops, and what is on its way is not shown.
+  // What plays stops. The event comes later than the end: the next may be open already.
   viewer.addEventListener("close", () => {
-    latest += 1;
+    if (viewer.open) return;
     viewer.replaceChildren();
     opener?.focus();
   });
