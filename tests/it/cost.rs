@@ -11,7 +11,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service};
-use tower_s3_proxy::{BucketName, Cache, Mount, S3ProxyLayer, response::Fallback};
+use tower_s3_proxy::{
+    BucketName, Cache, Mount, MountBuilder, S3ProxyLayer, listing::Listing, response::Fallback,
+};
 
 use crate::support::{BUCKET, ask, get, mount, proxy, request, s3};
 
@@ -65,13 +67,23 @@ fn a_request_that_is_not_ours_allocates_nothing() {
 /// that lie in several blocks.
 #[test]
 fn a_hit_waits_for_nothing_and_allocates_little() {
+    is_cheap(|mount| mount);
+}
+
+/// Of a page that a browser navigates to, as well.
+#[test]
+fn listings_cost_a_hit_nothing() {
+    is_cheap(|mount| mount.listing(Listing::new()));
+}
+
+fn is_cheap(with: impl FnOnce(MountBuilder) -> MountBuilder) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let origin = runtime.block_on(s3());
     origin.store().put(BUCKET, "small", vec![7; 1024].into());
     origin.store().put(BUCKET, "block", vec![7; 100_000].into());
     origin.store().put(BUCKET, "blocks", vec![7; 1_000_000].into());
     let cache = Cache::builder(64 * 1024 * 1024).build().unwrap();
-    let mut service = proxy(mount(&origin).default_cache_control("max-age=60").cache(&cache));
+    let mut service = proxy(with(mount(&origin).default_cache_control("max-age=60").cache(&cache)));
     let mut tag = String::new();
     for path in ["/small", "/block", "/blocks"] {
         let answer = runtime.block_on(ask(&service, get(path)));
@@ -87,6 +99,7 @@ fn a_hit_waits_for_nothing_and_allocates_little() {
         ("GET", "/blocks", &part, 206, 90, 13),
         ("GET", "/blocks", &known, 304, 0, 8),
         ("HEAD", "/small", &[], 200, 0, 7),
+        ("GET", "/small", &[("sec-fetch-mode", "navigate")], 200, 1024, 9),
     ] {
         let mut asked = Some(request(method, path, fields));
         let mut answer = None;
