@@ -26,6 +26,15 @@ pub(crate) struct HeaderPolicy {
     /// From `x-amz-meta-…` to the field that carries it.
     metadata: Vec<(HeaderName, HeaderName)>,
     readers: Readers,
+    redirects: ObjectRedirects,
+}
+
+/// Whether the mount itself wants to know where an object is instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ObjectRedirects {
+    #[default]
+    Ignored,
+    Followed,
 }
 
 /// Whom the fields are for.
@@ -58,7 +67,7 @@ impl HeaderPolicy {
         }
         let forwarded = set.build().map_err(|error| InvalidHeaderRule(error.to_string()))?;
         let metadata = metadata.iter().map(|(from, to)| metadata_rule(from, to)).collect::<Result<_, _>>()?;
-        Ok(Self { forwarded, metadata, readers: Readers::Web })
+        Ok(Self { forwarded, metadata, ..Self::default() })
     }
 
     /// The fields of a response that carries an object, or would for GET.
@@ -96,6 +105,11 @@ impl HeaderPolicy {
         headers
     }
 
+    /// The same, with [`WEBSITE_REDIRECT`].
+    pub(crate) fn for_websites(self) -> Self {
+        Self { redirects: ObjectRedirects::Followed, ..self }
+    }
+
     /// The same, for S3 clients as well.
     #[cfg(feature = "s3-clients")]
     pub(crate) fn for_s3_clients(self) -> Self {
@@ -122,7 +136,9 @@ impl HeaderPolicy {
             #[cfg(feature = "s3-clients")]
             Readers::S3Clients => is_for_s3_clients(name),
         };
-        is_for_others || (!self.forwarded.is_empty() && self.forwarded.is_match(name.as_str()))
+        // Not a glob: each response of S3 has fields that would be matched with it.
+        let is_redirect = self.redirects == ObjectRedirects::Followed && *name == WEBSITE_REDIRECT;
+        is_for_others || is_redirect || (!self.forwarded.is_empty() && self.forwarded.is_match(name.as_str()))
     }
 
     fn forwards(&self, name: &HeaderName, origin: &HeaderMap) -> bool {

@@ -45,6 +45,7 @@ impl MountBuilder {
         let headers = HeaderPolicy::new(&self.forwarded_headers, &self.metadata_headers).map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("a header rule: {why}"))
         })?;
+        let headers = if website.is_some() { headers.for_websites() } else { headers };
         let presigned = self.presigned.as_ref().map(PresignedRequests::check).transpose()?;
         let writes = self.parse_writes(keys.prefix())?;
         let of_links = presigned.as_ref().map_or(Methods::READS, |presigned| presigned.methods);

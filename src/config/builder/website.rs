@@ -4,7 +4,7 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     config::{SitePolicy, Website},
     error::{ConfigError, ConfigErrorKind},
-    response::{ContentTypeFix, Fallback, WEBSITE_REDIRECT},
+    response::{ContentTypeFix, Fallback},
     route::KeyMapping,
 };
 
@@ -16,7 +16,7 @@ impl MountBuilder {
         self
     }
 
-    pub(super) fn parse_website(&mut self, keys: &KeyMapping) -> Result<Option<SitePolicy>, ConfigError> {
+    pub(super) fn parse_website(&self, keys: &KeyMapping) -> Result<Option<SitePolicy>, ConfigError> {
         let Some(website) = &self.website else { return Ok(None) };
         let site = website.check(keys)?;
         if self.answers.fallback == Fallback::Inner && site.answers_missing() {
@@ -37,7 +37,6 @@ impl MountBuilder {
         if site.live.is_some() {
             self.check_live_website()?;
         }
-        self.forwarded_headers.push(WEBSITE_REDIRECT.as_str().to_owned());
         Ok(Some(site))
     }
 
