@@ -61,15 +61,15 @@ impl Mount {
         response::error_response(error, self.0.answers.errors, method, cache_control).map(ObjectBody::from)
     }
 
-    /// The response to a failed read of an object.
-    pub(crate) fn refuse(
+    /// The response to a failed read of an object, if the request names one.
+    pub(crate) fn refuse<'k>(
         &self,
         failure: Failure,
         method: ReadMethod,
-        key: &ObjectKey,
+        key: impl Into<Option<&'k ObjectKey>>,
     ) -> Response<ObjectBody> {
         let Failure { error, total, retry_after, headers: more } = failure;
-        let mut response = self.error_response(error, method, Some(key));
+        let mut response = self.error_response(error, method, key.into());
         let headers = response.headers_mut();
         if let Some(total) = total {
             let value = format!("bytes */{total}");

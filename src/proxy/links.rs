@@ -41,11 +41,7 @@ impl Mount {
         match self.named_link(asked, method) {
             Ok(fetch) => Admission::Link(Box::new(LinkFetch { finish, ..fetch })),
             Err((failure, key)) => {
-                let response = match key {
-                    Some(key) => self.refuse(failure, method, &key),
-                    None => self.error_response(failure.error, method, None),
-                };
-                Admission::Answered(finish.apply(response))
+                Admission::Answered(finish.apply(self.refuse(failure, method, key.as_ref())))
             }
         }
     }

@@ -80,8 +80,9 @@ impl Claimed<'_, '_> {
         let reader = match self.mount.select(request) {
             Ok(reader) => reader,
             Err(failure) => {
-                let response = self.mount.error_response(failure.error, method, None);
-                return Admission::Answered(finish.apply(response));
+                let named = self.mount.name(self.rest, || head_of(request)).ok();
+                let key = named.as_ref().map(|(_, key, _)| key);
+                return Admission::Answered(finish.apply(self.mount.refuse(failure, method, key)));
             }
         };
         let read = ReadRequest::new(method, request.headers());

@@ -12,7 +12,7 @@ use http::HeaderValue;
 use http_body_util::Empty;
 use tower_s3_proxy::{
     Cache, ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind, S3ProxyLayer,
-    access::{Access, Authorizer, Denial},
+    access::{Access, Authorizer, CredentialSelector, Denial},
     response::{DeniedAnswer, Fallback},
     website::{Precompressed, Website},
 };
@@ -228,6 +228,21 @@ async fn the_authorizer_is_asked_about_each_object_and_its_denial_is_final() {
         let denied = ask(&service, get(path)).await;
         assert_eq!((denied.status.as_u16(), denied.kind()), (403, Some(ProxyErrorKind::Denied)), "{path}");
         assert_ne!(denied.text(), "not for you", "its own words");
+    }
+}
+
+#[tokio::test]
+async fn a_denial_of_the_selector_keeps_its_fields() {
+    let s3 = site().await;
+    let challenge = || Denial::unauthorized(HeaderValue::from_static("Basic realm=\"films\""));
+    for website in [full(), full().rules(true)] {
+        let selector = CredentialSelector::new(move |_| Access::Deny(challenge()));
+        let service = proxy(at(&s3, website).select_credentials(selector));
+        for path in ["/www/", "/www/logo.png", "/www/missing"] {
+            let denied = ask(&service, get(path)).await;
+            let fields = (denied.status.as_u16(), denied.header("www-authenticate"));
+            assert_eq!(fields, (401, "Basic realm=\"films\""), "{path}");
+        }
     }
 }
 
