@@ -319,7 +319,8 @@ impl Search {
             }
             return match candidate.aim {
                 Aim::AddSlash if response.status().is_success() => self.add_slash(),
-                Aim::AddSlash | Aim::Serve => self.in_form(&candidate, response),
+                Aim::AddSlash => self.in_words(response),
+                Aim::Serve => self.in_form(&candidate, response),
             };
         }
         missing.unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
@@ -340,6 +341,16 @@ impl Search {
 
     fn error(&self, kind: ProxyErrorKind) -> Response<ObjectBody> {
         self.mount.error_response(ProxyError::new(kind), self.read.method, None)
+    }
+
+    /// An error with its words, which a response to HEAD lacks.
+    fn in_words(&self, response: Response<ObjectBody>) -> Response<ObjectBody> {
+        let (Some(error), ReadMethod::Get) = (response.extensions().get::<ProxyError>(), self.read.method)
+        else {
+            return response;
+        };
+        let (_, words) = self.mount.0.answers.errors.body(error);
+        response.map(|_| words.into())
     }
 
     /// A folder whose path lacks its slash. The redirect is relative: it holds wherever the service is nested, and leads to no

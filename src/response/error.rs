@@ -60,7 +60,8 @@ pub(crate) fn error_response(
 // === impl ErrorFormat ===
 
 impl ErrorFormat {
-    fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
+    /// The type, and the words.
+    pub(crate) fn body(self, error: &ProxyError) -> (HeaderValue, Bytes) {
         let (id, status) = (error.id(), error.status());
         let kind = match (error.kind(), status) {
             // Reported as a missing object, as the denial intends.
