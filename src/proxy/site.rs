@@ -21,7 +21,7 @@ use crate::{
     body::ObjectBody,
     config::{Mount, SitePolicy, View},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, FetchFuture, Finish, Wanted},
+    fetch::{Asks, Bucket, Elsewhere, Fetch, FetchFuture, Finish, Wanted},
     object::{CacheBust, Edition, ObjectKey},
     request::{Coding, Query, ReadMethod, ReadRequest, is_compressible},
     response::{Fallback, WEBSITE_REDIRECT},
@@ -329,11 +329,14 @@ impl Search {
     fn fetch(&self, candidate: &Candidate) -> Result<Fetch, ProxyErrorKind> {
         let (bucket, key, bust) = self.name(&candidate.rest)?;
         let Query { version, disposition } = of_object(&self.query, candidate.asked() == self.rest());
-        let read = match candidate.aim {
-            Aim::Serve => self.read.clone(),
-            Aim::AddSlash => ReadRequest::new(ReadMethod::Head, &HeaderMap::new()),
+        let (read, elsewhere) = match (candidate.aim, candidate.form) {
+            (Aim::AddSlash, _) => (ReadRequest::new(ReadMethod::Head, &HeaderMap::new()), Elsewhere::Never),
+            // Of S3 a client would get neither the type nor, for certain, the coding. And a decoder would take the heads of several
+            // parts for encoded content.
+            (Aim::Serve, Form::Coded(_)) => (self.read.clone().in_one_part(), Elsewhere::Never),
+            (Aim::Serve, Form::Plain | Form::NotCoded) => (self.read.clone(), self.asks.elsewhere),
         };
-        let (mount, asks) = (self.reader.clone(), self.asks);
+        let (mount, asks) = (self.reader.clone(), Asks { elsewhere, ..self.asks });
         let gate = self.mount.gate(|| self.head());
         let (wanted, edition) = (Wanted { read, disposition, asks }, Edition { version, bust });
         Ok(Fetch { mount, bucket, key, edition, wanted, gate, finish: Finish::default() })
@@ -390,7 +393,9 @@ impl Search {
     async fn page(&self, rest: &str) -> Option<Response<ObjectBody>> {
         let (bucket, key, _) = self.name(rest).ok()?;
         let read = ReadRequest::new(self.read.method, &HeaderMap::new());
-        let wanted = Wanted { read, disposition: None, asks: Asks::default() };
+        // A link has no status of its own.
+        let asks = Asks { elsewhere: Elsewhere::Never, ..Asks::default() };
+        let wanted = Wanted { read, disposition: None, asks };
         let (mount, edition) = (self.reader.clone(), Edition { version: None, bust: None });
         let fetch = Fetch { mount, bucket, key, edition, wanted, gate: None, finish: Finish::default() };
         let response = fetch.run().await;

@@ -107,6 +107,14 @@ impl ReadRequest {
         Self { method, conditions, if_range: if_range.filter(|_| ranges.is_some()), ranges }
     }
 
+    /// The same, but of several ranges none: the object comes whole (RFC 9110 §14.2).
+    pub(crate) fn in_one_part(self) -> Self {
+        match self.ranges {
+            Some(Ranges::Several(_)) => Self { ranges: None, if_range: None, ..self },
+            Some(Ranges::One(_)) | None => self,
+        }
+    }
+
     /// The first request to S3: where possible, one whose response is what the client gets.
     pub(crate) fn opening(&self) -> Opening {
         if self.method == ReadMethod::Head {

@@ -13,6 +13,7 @@ use http_body_util::Empty;
 use tower_s3_proxy::{
     Cache, ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind, S3ProxyLayer,
     access::{Access, Authorizer, CredentialSelector, Denial},
+    links::{LinkPolicy, Redirect},
     response::{DeniedAnswer, Fallback},
     website::{Precompressed, Website},
 };
@@ -247,6 +248,28 @@ async fn a_denial_of_the_selector_keeps_its_fields() {
     }
 }
 
+/// A link has neither the type of the file nor the status of the error, and one for HEAD is of no use to GET.
+#[tokio::test]
+async fn only_what_the_client_asked_for_is_redirected_to_a_link() {
+    let s3 = site().await;
+    for (key, body) in [("app.js", "plain"), ("app.js.br", "in brotli")] {
+        s3.store().put(BUCKET, &format!("site/{key}"), body.into());
+    }
+    let redirect = || LinkPolicy::new().redirect(Redirect::always().at_least(1));
+    let service = proxy(compressed(&s3).links(redirect()));
+    for (path, expected) in [
+        ("/www/docs", (308, "./docs/", "")),
+        ("/www/missing", (404, "", "no such page")),
+        ("/www/app.js", (200, "", "in brotli")),
+    ] {
+        let answer = ask(&service, request("GET", path, &[("accept-encoding", "br")])).await;
+        assert_eq!(told(&answer), expected, "{path}");
+    }
+    for path in ["/www/logo.png", "/www/docs/", "/www/app.js"] {
+        assert_eq!(ask(&service, get(path)).await.status, 307, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_missing_can_go_to_the_inner_service() {
     let s3 = site().await;
@@ -334,6 +357,17 @@ async fn a_client_gets_the_coding_that_it_takes() {
     let part = [("accept-encoding", "br"), ("range", "bytes=3-4")];
     let part = ask(&service, request("GET", "/www/app.js", &part)).await;
     assert_eq!((part.status.as_u16(), part.text(), part.header("content-encoding")), (206, "br", "br"));
+    // A decoder would take the parts' heads for encoded content.
+    s3.store().put(BUCKET, "site/large.js.br", vec![b'x'; 4000].into());
+    for _ in 0..2 {
+        let parts = [("accept-encoding", "br"), ("range", "bytes=0-1,2000-2001")];
+        let whole = ask(&service, request("GET", "/www/large.js", &parts)).await;
+        assert_eq!((whole.status.as_u16(), whole.body.len()), (200, 4000));
+        assert_eq!(
+            (whole.header("content-type"), whole.header("content-encoding")),
+            ("text/javascript", "br")
+        );
+    }
     s3.clear_log();
     for accepts in ["gzip, br, zstd", "zstd"] {
         ask(&service, request("GET", "/www/app.js", &[("accept-encoding", accepts)])).await;
