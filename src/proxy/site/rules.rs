@@ -86,9 +86,9 @@ impl Search {
 
     /// Puts the site's own fields on a response.
     pub(super) fn put_fields(&self, response: &mut Response<ObjectBody>) {
-        if let Some(rules) = self.rules()
-            && let Some(path) = self.path()
-        {
+        if let Some(rules) = self.rules() {
+            // What can name no object gets the site's page all the same, and that page what protects it.
+            let path = self.path().unwrap_or_else(|| format!("/{}", self.rest()));
             let status = response.status();
             let headers = response.headers_mut();
             rules.fields.seen.value.apply(&path, status, headers);

@@ -150,6 +150,9 @@ async fn fields_are_on_all_that_the_site_serves() {
                 ("/www/docs", 308, "max-age=300", ""),
                 ("/www/former", 302, "max-age=300", ""),
                 ("/www/missing", 404, "no-store", ""),
+                // No key, and no pattern but `*` is for them: their page is the site's all the same.
+                ("/www/docs/..%2fx", 404, "no-store", "yes"),
+                ("/www/%zz", 404, "no-store", ""),
             ] {
                 let answer = asked(&service, path).await;
                 let fields =
