@@ -266,7 +266,8 @@ impl Search {
         if site.is_none_or(|site| site.codings.is_empty()) {
             return;
         }
-        let is_open = |candidate: &&Candidate| (candidate.aim, candidate.form) == (Aim::Serve, Form::Plain);
+        let is_open =
+            |candidate: &&Candidate| candidate.aim != Aim::AddSlash && candidate.form == Form::Plain;
         let Some(first) = self.candidates.front().filter(is_open) else { return };
         let named = self.name(&first.rest).ok();
         let content_type = named.and_then(|(_, key, _)| self.mount.0.content_types.apply(&key, None));
@@ -321,6 +322,7 @@ impl Search {
                 Aim::AddSlash if response.status().is_success() => self.add_slash(),
                 Aim::AddSlash => self.in_words(response),
                 Aim::Serve => self.in_form(&candidate, response),
+                Aim::Navigate => for_navigations(self.in_form(&candidate, response)),
             };
         }
         missing.unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
@@ -333,8 +335,12 @@ impl Search {
             (Aim::AddSlash, _) => (ReadRequest::new(ReadMethod::Head, &HeaderMap::new()), Elsewhere::Never),
             // Of S3 a client would get neither the type nor, for certain, the coding. And a decoder would take the heads of several
             // parts for encoded content.
-            (Aim::Serve, Form::Coded(_)) => (self.read.clone().in_one_part(), Elsewhere::Never),
-            (Aim::Serve, Form::Plain | Form::NotCoded) => (self.read.clone(), self.asks.elsewhere),
+            (Aim::Serve | Aim::Navigate, Form::Coded(_)) => {
+                (self.read.clone().in_one_part(), Elsewhere::Never)
+            }
+            (Aim::Serve | Aim::Navigate, Form::Plain | Form::NotCoded) => {
+                (self.read.clone(), self.asks.elsewhere)
+            }
         };
         let (mount, asks) = (self.reader.clone(), Asks { elsewhere, ..self.asks });
         let gate = self.mount.gate(|| self.head());
@@ -422,6 +428,12 @@ impl Search {
             depth => "../".repeat(depth),
         }
     }
+}
+
+/// Others get the error (RFC 9110 §12.5.5): a browser's cache must not hand the page to an application that asks for data.
+fn for_navigations(mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+    response.headers_mut().append(VARY, const { HeaderValue::from_static("Sec-Fetch-Mode, Accept") });
+    response
 }
 
 fn redirect(status: StatusCode, location: &str) -> Option<Response<ObjectBody>> {

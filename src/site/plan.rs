@@ -32,6 +32,8 @@ pub(crate) enum Form {
 pub(crate) enum Aim {
     /// It is the response.
     Serve,
+    /// It is the response to navigations.
+    Navigate,
     /// It is the index document of a folder whose path lacks its slash.
     AddSlash,
 }
@@ -54,7 +56,8 @@ pub(crate) fn plan(policy: &SitePolicy, path: &str, rest: &str, navigates: bool)
         let indices = policy.index.iter().map(|name| format!("{rest}/{name}"));
         candidates.extend(indices.map(|rest| candidate(rest, Aim::AddSlash)));
     }
-    candidates.extend(policy.single_page.iter().filter(|_| navigates).map(|page| serve(page.clone())));
+    let single_page = policy.single_page.iter().filter(|_| navigates);
+    candidates.extend(single_page.map(|page| candidate(page.clone(), Aim::Navigate)));
     candidates
 }
 
@@ -128,7 +131,7 @@ mod tests {
             assert_eq!(Some(&*first), candidates.first().map(|candidate| candidate.rest.as_str()));
         }
         let told = candidates.into_iter().map(|Candidate { rest, aim, .. }| match aim {
-            Aim::Serve => rest,
+            Aim::Serve | Aim::Navigate => rest,
             Aim::AddSlash => format!("{rest} -> /"),
         });
         told.collect()

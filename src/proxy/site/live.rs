@@ -92,7 +92,7 @@ impl Search {
     /// The page of an application, which comes last: after rules for its paths.
     async fn find_single_page(&mut self) -> Option<Response<ObjectBody>> {
         let page = self.mount.0.website.as_ref()?.single_page.clone().filter(|_| self.navigates)?;
-        self.candidates = [Candidate { rest: page, aim: Aim::Serve, form: Form::Plain }].into();
+        self.candidates = [Candidate { rest: page, aim: Aim::Navigate, form: Form::Plain }].into();
         let response = self.find(None).await;
         (!is_missing(&response)).then_some(response)
     }
