@@ -129,7 +129,7 @@ fn parse_field(text: &str) -> Result<(HeaderName, HeaderValue), Why> {
 
 /// Fields that say how the message is framed or what its content is, those of a connection, and those that the proxy or its server
 /// gives.
-const RESERVED: [&str; 31] = [
+const RESERVED: [&str; 34] = [
     // RFC 9110 §7.6.1.
     "connection",
     "keep-alive",
@@ -165,6 +165,9 @@ const RESERVED: [&str; 31] = [
     "host",
     // As `X-Accel-Redirect`, in other servers.
     "x-sendfile",
+    "x-sendfile2",
+    "x-lighttpd-send-file",
+    "x-litespeed-location",
     "x-reproxy-url",
 ];
 
@@ -277,6 +280,9 @@ mod tests {
             ("  Set-Cookie: a=b", "can't set set-cookie"),
             ("  X-Accel-Redirect: /secret", "can't set x-accel-redirect"),
             ("  X-Sendfile: /etc/passwd", "can't set x-sendfile"),
+            ("  X-Sendfile2: /etc/passwd 0-", "can't set x-sendfile2"),
+            ("  X-LIGHTTPD-send-file: /etc/passwd", "can't set x-lighttpd-send-file"),
+            ("  X-LiteSpeed-Location: /secret", "can't set x-litespeed-location"),
             ("  ! X-Frame-Options", "taking away"),
             ("  X-Frame-Options", "a name, a colon and a value"),
             ("  X Frame: DENY", "\"X Frame\" is no name"),
