@@ -1,7 +1,7 @@
 use http::StatusCode;
 
 use super::{Complaint, Place, Why, pattern::Pattern, target::Target};
-use crate::object::decode_once;
+use crate::object::{decode_once, has_dot_segment};
 
 /// The rules of a file `_redirects`: for paths without an object. The first that matches decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,12 +71,13 @@ impl Redirects {
         (Self { rules }, complaints)
     }
 
-    /// For a path that is decoded and begins with a slash. What would lead to itself leads nowhere.
+    /// For a path that is decoded and begins with a slash. What would lead to itself leads nowhere, and so does what would climb.
     pub(crate) fn find(&self, path: &str) -> Option<Outcome> {
         self.rules.iter().find_map(|rule| {
             let place = rule.to.fill(&rule.from.matches(path)?);
             if let Place::Site(rest) = &place
-                && decode_once(rest).is_ok_and(|rest| path.strip_prefix('/') == Some(&*rest))
+                && let Ok(rest) = decode_once(rest.split(['?', '#']).next().unwrap_or_default())
+                && (path.strip_prefix('/') == Some(&*rest) || has_dot_segment(&rest))
             {
                 return None;
             }
@@ -151,6 +152,10 @@ mod tests {
 /shop/*         https://shop.test/:splat 301
 /open/*         /:splat 302
 /loop           /loop 301
+/query          /query?x=y 302
+/fragment       /fragment#x 302
+/up/*y          /down/:splat 302
+/down           /%2e%2e/x 302
 /gone/*         /gone.html 404
 /old            /never
 /app/*          /app.html 200
@@ -184,6 +189,11 @@ mod tests {
             ("/app/films/7", "200 /app.html"),
             // A rule that leads to itself is passed over.
             ("/loop", "302 /en/loop"),
+            ("/query", "302 /en/query"),
+            ("/fragment", "302 /en/fragment"),
+            // No path of the site has such a segment.
+            ("/up/..y", "302 /en/up/..y"),
+            ("/down", "302 /en/down"),
             ("/x", "302 /en/x"),
         ] {
             assert_eq!(told(&rules, path), expected, "{path}");
