@@ -350,6 +350,10 @@ async fn a_client_gets_the_coding_that_it_takes() {
             assert!(!answer.header("content-type").contains("octet-stream"), "{path} {accepts}");
         }
     }
+    // A file that is saved keeps its name and is as it was made.
+    let saved = proxy(compressed(&s3).allow_downloads(true));
+    let saved = ask(&saved, request("GET", "/www/app.js?download", &[("accept-encoding", "br")])).await;
+    assert_eq!((saved.text(), saved.header("content-encoding")), ("plain", ""));
     let plain = ask(&service, get("/www/app.js")).await;
     assert_eq!((plain.text(), plain.header("content-type")), ("plain", "text/javascript"));
     let brotli = ask(&service, request("GET", "/www/app.js", &[("accept-encoding", "br")])).await;

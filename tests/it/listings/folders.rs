@@ -74,7 +74,13 @@ async fn a_page_has_what_is_directly_below_and_is_not_hidden() {
     assert_eq!(get_status(&service, "/www/.git/config").await, 200);
     let shown = proxy(at(&s3, Listing::new().show_dotfiles(true).hide("docs/**")));
     assert_eq!(names(&json(&shown, "/www/").await), [".git/", "empty/", "tmp/", "a.txt"]);
-    assert_eq!(get_status(&shown, "/www/docs/").await, 404);
+    s3.clear_log();
+    for path in
+        ["/www/docs/", "/www/docs/?cursor=YQ", "/www/docs/deep/?cursor=YQ", "/www/docs/?preview=film.webm"]
+    {
+        assert_eq!(get_status(&shown, path).await, 404, "{path}");
+    }
+    assert_eq!(lists(&s3), [""; 0], "what is hidden is not asked for");
 }
 
 #[tokio::test]

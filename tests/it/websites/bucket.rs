@@ -6,14 +6,15 @@ use aws_sdk_s3::types::{
     Condition, ErrorDocument, IndexDocument, Protocol, Redirect, RedirectAllRequestsTo, RoutingRule,
     WebsiteConfiguration, builders::RedirectBuilder,
 };
-use demo_s3::{Credential, DemoS3, ObjectAttributes};
+use demo_s3::{Credential, DemoS3, Denial as S3Denial, ObjectAttributes};
 use http::HeaderValue;
 use tower_s3_proxy::{
     ConfigErrorKind, Mount, MountBuilder, ProxyErrorKind,
+    access::{Access, Authorizer, Denial},
     credentials::Credentials,
     diagnosis::{CheckName, Options, Outcome},
     policies::{PolicyDialect, PolicyRequest},
-    response::Fallback,
+    response::{DeniedAnswer, Fallback},
     website::{Releases, Website},
 };
 
@@ -112,6 +113,25 @@ async fn requests_get_what_the_guide_says() {
     for path in ["/www/old/../x", "/www/old/%2e%2e/x", "/www/shop/%zz"] {
         assert_eq!(ask(&service, get(path)).await.status, 404, "{path}");
     }
+}
+
+/// The rules are for what S3 says of an object, and the authorizer's response is its own.
+#[tokio::test]
+async fn a_denial_of_the_authorizer_follows_no_redirect() {
+    let s3 = site().await;
+    let to_login = rule("", Some("403"), |to| to.host_name("login.example"));
+    configure(&s3, WebsiteConfiguration::builder().routing_rules(to_login).build()).await;
+    let authorizer = Authorizer::new(|request| {
+        let may = request.key().as_str() != "docs/index.html";
+        async move { Ok(if may { Access::Allow } else { Access::Deny(Denial::forbidden()) }) }
+    });
+    let mount = || at(&s3, &Clock::default()).denied(DeniedAnswer::Forbidden);
+    let service = proxy(mount().authorize(authorizer));
+    let denied = ask(&service, get("/www/docs/index.html")).await;
+    assert_eq!((denied.status.as_u16(), denied.kind()), (403, Some(ProxyErrorKind::Denied)));
+    s3.store().deny(BUCKET, "wiki/home", S3Denial::AccessDenied);
+    let of_s3 = ask(&proxy(mount()), get("/www/wiki/home")).await;
+    assert_eq!(told(&of_s3), (301, "//login.example/wiki/home", ""));
 }
 
 #[tokio::test]
