@@ -177,13 +177,23 @@ impl Website {
             })?;
             Ok((known, in_path("the error document", key)?))
         });
+        let errors = errors.collect::<Result<Vec<_>, ConfigError>>()?;
+        let is_second = |(n, (status, _)): (usize, &(StatusCode, String))| {
+            errors.iter().take(n).any(|(other, _)| other == status).then_some(status.as_u16())
+        };
+        if let Some(status) = errors.iter().enumerate().find_map(is_second) {
+            let message = format!(
+                "two pages for the status {status} (not_found is that of 404): leave out one of them"
+            );
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
         let single_page =
             self.single_page.as_deref().map(|key| in_path("the single page", key)).transpose()?;
         Ok(SitePolicy {
             index: index.collect::<Result<_, _>>()?,
             clean_urls: if self.clean_urls { CleanUrls::Yes } else { CleanUrls::No },
             single_page,
-            errors: errors.collect::<Result<_, ConfigError>>()?,
+            errors,
             client_error: None,
             codings: self.precompressed.iter().map(|coding| coding.coding()).collect(),
             live: self.check_live(keys)?,
@@ -291,6 +301,11 @@ impl SitePolicy {
     pub(crate) fn answers_missing(&self) -> bool {
         let of_bucket = self.live.as_ref().is_some_and(|live| live.source == SiteSource::Bucket);
         of_bucket || self.single_page.is_some() || self.error_document(StatusCode::NOT_FOUND).is_some()
+    }
+
+    /// The paths of the pages for what is missing, and for errors.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &str> {
+        self.single_page.iter().chain(self.errors.iter().map(|(_, key)| key)).map(String::as_str)
     }
 
     /// The page for a status.

@@ -307,6 +307,24 @@ fn names_that_are_none_are_refused() {
     }
 }
 
+#[test]
+fn pages_that_would_never_be_served_are_refused() {
+    let one = || Mount::builder(bucket("media"));
+    let many = || Mount::bucket_from_path(["media-*"]);
+    for (builder, website, said) in [
+        (many(), Website::new().single_page("app.html"), "the page \"app.html\""),
+        (many(), Website::new().not_found("404.html"), "the page \"404.html\""),
+        (one(), full().error_document(404, "other.html"), "two pages for the status 404"),
+    ] {
+        let why = builder.region("us-west-2").anonymous().website(website).build().unwrap_err();
+        assert_eq!(why.kind(), ConfigErrorKind::Contradiction, "{why}");
+        assert!(why.to_string().contains(said), "{why}");
+    }
+    // One page for all buckets.
+    let shared = Website::new().not_found("media-shared/404.html");
+    many().region("us-west-2").anonymous().website(shared).build().unwrap();
+}
+
 fn compressed(s3: &DemoS3) -> MountBuilder {
     let codings = [Precompressed::Brotli, Precompressed::Zstd, Precompressed::Gzip];
     let cache = Cache::builder(1 << 20).build().unwrap();

@@ -24,6 +24,15 @@ impl MountBuilder {
                            single_page, from): leave out one of them";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
+        if let BucketChoice::FromPath(_) = &self.bucket
+            && let Some(page) = site.pages().find(|page| !page.contains('/'))
+        {
+            let message = format!(
+                "the page {page:?}: paths of this mount begin with a bucket, and so do those of its pages, like \
+                 \"studio-site/404.html\""
+            );
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
         if !site.codings.is_empty() && self.cache.is_none() {
             let message = "precompressed files are looked for before each file, and nothing remembers what there is not: give \
                            the mount a cache";
