@@ -54,6 +54,11 @@ impl Cursor {
         format!("{prefix}{}{end}", self.name)
     }
 
+    /// In bytes, without its own.
+    pub(super) fn size(&self) -> usize {
+        self.name.len()
+    }
+
     /// Whether it stands behind this folder, which is on the page before: some servers list it again.
     pub(super) fn is_behind_folder(&self, name: &str) -> bool {
         self.name.strip_suffix('/') == Some(name)

@@ -105,7 +105,8 @@ impl Remembered {
 
 impl Weighter<PageId, Remembered> for Bytes {
     fn weight(&self, id: &PageId, page: &Remembered) -> u64 {
-        let of_id = size_of::<PageId>() + id.prefix.len();
+        let of_cursor = id.cursor.as_ref().map_or(0, Cursor::size);
+        let of_id = size_of::<PageId>() + id.prefix.len() + of_cursor;
         let of_page = page.folder.as_ref().map_or(size_of::<Failure>(), |folder| folder.weight());
         u64::try_from(of_id + of_page).unwrap_or(u64::MAX)
     }
@@ -204,5 +205,12 @@ mod tests {
             pages.get(&page, LONG, || 0, async { panic!("it is there") }).await.unwrap();
         }
         assert!(pages.0.weight() <= CAPACITY, "{}", pages.0.weight());
+        // Clients make up cursors, each of a page without entries.
+        let pages = Pages::default();
+        for n in 0..100 {
+            let page = id(0, "", Some(&format!("{n:0>1000}")));
+            pages.get(&page, LONG, || 0, async { Ok(folder()) }).await.unwrap();
+        }
+        assert!(pages.0.weight() > 100_000, "{}", pages.0.weight());
     }
 }
