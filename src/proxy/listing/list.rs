@@ -7,7 +7,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, LOCATION, RANGE},
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use tokio::time::Instant;
 
 use super::{Step, head_of};
@@ -55,7 +55,7 @@ enum Gated {
 }
 
 /// In bytes, of notes and of text that is shown.
-const MOST_TEXT: u64 = 64 * 1024;
+const MOST_TEXT: usize = 64 * 1024;
 
 // === impl List ===
 
@@ -157,7 +157,7 @@ impl List {
     /// The note of the folder, by the credentials that list. Who sees the page is asked about it later.
     async fn note(&self, bucket: &BucketName, folder: &Folder) -> Option<ListingNote> {
         let (name, size) = folder.note_of(&self.listing.policy.notes)?;
-        if size > MOST_TEXT {
+        if is_long(size) {
             return None;
         }
         let response = self.fetch(bucket, self.key_of(name)?, &HeaderMap::new(), Gated::No).await;
@@ -188,13 +188,13 @@ impl List {
                 let Some(key) = self.key_of(name) else { return Ok(None) };
                 let size = entry.size().unwrap_or_default();
                 let mut fields = HeaderMap::new();
-                if size > MOST_TEXT {
+                if is_long(size) {
                     let range = format!("bytes=0-{}", MOST_TEXT - 1);
                     fields.extend(HeaderValue::try_from(range).ok().map(|range| (RANGE, range)));
                 }
                 let response = self.fetch(bucket, key, &fields, Gated::Yes).await;
                 match text_of(response).await {
-                    Ok(text) if size > MOST_TEXT => Some(TextStart::Part(text)),
+                    Ok(text) if is_long(size) => Some(TextStart::Part(text)),
                     Ok(text) => Some(TextStart::Whole(text)),
                     // A denial, or that it is missing by now.
                     Err(Some(response)) => return Ok(Some(*response)),
@@ -284,11 +284,16 @@ impl List {
     }
 }
 
-/// The text of an object.
+/// Whether a text is longer than what is shown of it.
+fn is_long(size: u64) -> bool {
+    usize::try_from(size).map_or(true, |size| size > MOST_TEXT)
+}
+
+/// The text of an object, which can have grown since it was listed.
 ///
 /// # Errors
 ///
-/// The response, if there is no object; nothing, if it is no text.
+/// The response, if there is no object; nothing, if it is no text, or too much of it.
 async fn text_of(response: Response<ObjectBody>) -> Result<String, Option<Box<Response<ObjectBody>>>> {
     if !response.status().is_success() {
         return Err(Some(Box::new(response)));
@@ -297,7 +302,7 @@ async fn text_of(response: Response<ObjectBody>) -> Result<String, Option<Box<Re
         return Err(None);
     }
     let body = ResponseBody::<Empty<Bytes>>::object(response.into_body());
-    let bytes = body.collect().await.map_err(|_| None)?.to_bytes();
+    let bytes = Limited::new(body, MOST_TEXT).collect().await.map_err(|_| None)?.to_bytes();
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

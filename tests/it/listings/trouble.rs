@@ -38,6 +38,19 @@ async fn origin_that_says(
     (addr, listed)
 }
 
+/// Else whoever writes to the bucket could fill the proxy's memory.
+#[tokio::test]
+async fn a_text_that_has_grown_since_it_was_listed_is_not_read_whole() {
+    let s3 = bucket_of_files().await;
+    s3.store().put(BUCKET, "site/docs/log.txt", "short".into());
+    let service = proxy(at(&s3, Listing::new().remember(LONG)));
+    assert!(html(&service, "/www/docs/?preview=log.txt").await.text().contains("short"));
+    s3.store().put(BUCKET, "site/docs/log.txt", "long ".repeat(100_000).into());
+    let preview = html(&service, "/www/docs/?preview=log.txt").await;
+    assert_eq!((status(&preview), preview.text().contains("long long")), (200, false));
+    assert!(preview.text().contains("href=\"./log.txt\""), "{}", preview.text());
+}
+
 #[tokio::test]
 async fn trouble_is_told_and_never_an_empty_page() {
     for (said, body, expected) in [
