@@ -179,7 +179,11 @@ impl Visit {
         if is_missing(&response)
             && let Some(other) = other.await
         {
-            return search.finish.apply(other);
+            // A page of another has its own fields, and an error is one of the site.
+            return match other.extensions().get::<ProxyError>() {
+                Some(_) => search.conclude(other).await,
+                None => search.finish.apply(other),
+            };
         }
         search.conclude(response).await
     }

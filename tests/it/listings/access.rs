@@ -9,6 +9,7 @@ use tower_s3_proxy::{
     },
     credentials::Credentials,
     listing::Listing,
+    website::Website,
 };
 
 use super::*;
@@ -76,6 +77,21 @@ async fn a_note_and_the_start_of_a_text_are_for_those_who_may_read_them() {
         let expected = if user == "ann" { (200, true) } else { (403, false) };
         assert_eq!((status(&secret), secret.text().contains("the secret")), expected, "{user}");
     }
+}
+
+/// S3 tells those who may not list 403 for what is missing, too.
+#[tokio::test]
+async fn a_denied_list_gets_the_page_and_the_fields_of_the_website() {
+    let reader = Credential::new("AKIAreader", "secret-of-reader").without_listing();
+    let s3 = DemoS3::builder().bucket(BUCKET).region(REGION).credential(reader).start().await.unwrap();
+    s3.store().put(BUCKET, "site/403.html", "not for you".into());
+    s3.store().put(BUCKET, "site/_headers", "/*\n  X-Frame-Options: DENY".into());
+    let keys = Credentials::new("AKIAreader", "secret-of-reader", None, None, "test");
+    let site = Website::new().error_document(403, "403.html").rules(true);
+    let service = proxy(at(&s3, Listing::new()).credentials(keys).website(site));
+    let denied = html(&service, "/www/docs/").await;
+    let fields = (denied.header("content-type"), denied.header("x-frame-options"));
+    assert_eq!((status(&denied), denied.text(), fields), (403, "not for you", ("text/html", "DENY")));
 }
 
 /// The keys of one tenant list, those of the other do not.
