@@ -8,6 +8,7 @@ use http::StatusCode;
 use percent_encoding::utf8_percent_encode;
 
 use super::rules::{IN_PATH, Place};
+use crate::object::has_dot_segment;
 
 /// The website configuration of a bucket, as S3's website endpoint follows it
 /// ([S3 user guide, "Configuring a webpage redirect"](https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html)).
@@ -121,7 +122,11 @@ impl BucketSite {
                 Some(host) => host.place(&to),
                 // To itself it leads nowhere.
                 None if to == key => return None,
-                None => Place::Site(encoded(to.strip_prefix(&self.prefix)?)),
+                // Browsers climb by such segments.
+                None => {
+                    let rest = to.strip_prefix(&self.prefix).filter(|rest| !has_dot_segment(rest))?;
+                    Place::Site(encoded(rest))
+                }
             };
             Some((rule.status, place))
         })
@@ -260,6 +265,7 @@ mod tests {
             .routing_rules(rule("site/where/", "", |to| to.host_name("x.test").replace_key_with("")))
             .routing_rules(rule("site/out/", "", |to| to.replace_key_prefix_with("other/")))
             .routing_rules(rule("site/loop", "", |to| to.replace_key_with("site/loop")))
+            .routing_rules(rule("site/up", "", |to| to.replace_key_prefix_with("site/")))
             .routing_rules(rule("", "404", |to| {
                 to.host_name("old.test").replace_key_prefix_with("report-404/")
             }))
@@ -278,6 +284,10 @@ mod tests {
             ("site/out/a", "none"),
             ("site/loop", "none"),
             ("site/other", "none"),
+            ("site/upper", "301 site per"),
+            // No path names such a key.
+            ("site/up../x", "none"),
+            ("site/upa/./x", "none"),
             ("site/docs//evil.test", "301 site documents//evil.test"),
         ] {
             assert_eq!(told(site.before(key)), expected, "{key}");
