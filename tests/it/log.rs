@@ -2,11 +2,11 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{Dispatch, subscriber::DefaultGuard};
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -21,6 +21,7 @@ impl Log {
 
     /// Of whatever the filter lets through, for as long as the guard lives.
     pub(crate) fn filtered(filter: &str) -> (Self, DefaultGuard) {
+        LazyLock::force(&SECOND);
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
@@ -35,6 +36,11 @@ impl Log {
         text.lines().map(str::to_owned).collect()
     }
 }
+
+/// While there is one subscriber, the thread that comes to a line first says for all of them whether it is wanted: a test without a
+/// log would switch it off for one with a log. Of two, each is asked.
+static SECOND: LazyLock<Dispatch> =
+    LazyLock::new(|| Dispatch::new(tracing_subscriber::fmt().with_max_level(LevelFilter::OFF).finish()));
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
