@@ -63,6 +63,14 @@ impl Releases {
             prefix => format!("{}/", in_path("the folder of releases", prefix)?),
         };
         let current = key_of("the object that names the current release", &self.current, keys)?;
+        if self.is_served() {
+            let message = format!(
+                "the object {:?} that names the current release lies in the folder of a release, whose files are served: give it \
+                 a key beside those folders",
+                self.current
+            );
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
         if self.keep > MAX_KEPT {
             let message = format!(
                 "{} earlier releases: each is one more request for an asset that is missing, so give at most {MAX_KEPT}",
@@ -71,6 +79,15 @@ impl Releases {
             return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         }
         Ok(ReleasePolicy { folder, current, keep: self.keep })
+    }
+
+    /// Whether the object that names the current release could be a file of one.
+    fn is_served(&self) -> bool {
+        let in_folder = match self.prefix.trim_end_matches('/') {
+            "" => Some(self.current.as_str()),
+            prefix => self.current.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
+        };
+        in_folder.is_some_and(|name| name.contains('/'))
     }
 }
 

@@ -372,6 +372,18 @@ fn releases_that_cannot_be_are_refused() {
         ),
         (fixed(), releases(Releases::new("releases").current("")), InvalidValue, "behind the mount's prefix"),
         (fixed(), releases(Releases::new("../releases")), InvalidValue, "behind the mount's prefix"),
+        (
+            fixed(),
+            releases(Releases::new("releases").current("releases/41/current")),
+            Contradiction,
+            "lies in the folder of a release",
+        ),
+        (
+            fixed(),
+            releases(Releases::new("").current("41/current")),
+            Contradiction,
+            "lies in the folder of a release",
+        ),
         (fixed(), releases(Releases::new("releases").keep(21)), InvalidValue, "at most 20"),
         (fixed(), plain().refresh(Duration::ZERO), InvalidValue, "at least 1s"),
         (fixed(), Website::new().refresh(Duration::from_secs(9)), Contradiction, "leave refresh out"),
@@ -381,6 +393,12 @@ fn releases_that_cannot_be_are_refused() {
         let why = builder.region("us-west-2").anonymous().website(website).build().unwrap_err();
         assert_eq!(why.kind(), kind, "{why}");
         assert!(why.to_string().contains(says), "{why}");
+    }
+    for (prefix, current) in
+        [("releases", "releases/current"), ("releases", "releases-of/x/current"), ("", "current")]
+    {
+        let site = releases(Releases::new(prefix).current(current));
+        fixed().region("us-west-2").anonymous().website(site).build().unwrap();
     }
     let from_file = "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\n[mount.website]\n\
                      refresh_secs = 1\nreleases = { prefix = \"r\", current = \"c\", keep = 0 }";
