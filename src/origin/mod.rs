@@ -35,8 +35,6 @@ mod website;
 mod wire;
 mod write;
 
-#[cfg(feature = "s3-clients")]
-pub(crate) use self::counted::CountedClient;
 #[cfg(feature = "listing")]
 pub(crate) use self::list::{FolderPage, ListError, ListRequest, ListedObject};
 pub(crate) use self::{
@@ -60,6 +58,8 @@ pub(crate) use self::{
     wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, Upload, WireBody},
     write::{Change, Changed},
 };
+#[cfg(feature = "s3-clients")]
+pub(crate) use self::{counted::CountedClient, sdk_error::kind_without_answer};
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{
     probe::{Probe, Route},

@@ -5,7 +5,10 @@ use aws_sdk_s3::{
     operation::get_bucket_website::{GetBucketWebsiteError, GetBucketWebsiteOutput},
 };
 
-use super::{S3Origin, sdk_error::call_refusal};
+use super::{
+    S3Origin,
+    sdk_error::{call_refusal, kind_without_answer},
+};
 use crate::{
     error::{ProxyError, ProxyErrorKind},
     object::BucketName,
@@ -34,12 +37,11 @@ impl S3Origin {
 
 fn kind_of(error: &SdkError<GetBucketWebsiteError>) -> ProxyErrorKind {
     match error {
-        SdkError::TimeoutError(_) => ProxyErrorKind::OriginTimeout,
         SdkError::ServiceError(refusal) if refusal.raw().status().is_server_error() => {
             ProxyErrorKind::OriginBusy
         }
         // A region that is wrong, a permission that is missing, a server that knows no websites.
         SdkError::ServiceError(_) => ProxyErrorKind::OriginMisconfigured,
-        _ => ProxyErrorKind::OriginBroken,
+        _ => kind_without_answer(error),
     }
 }

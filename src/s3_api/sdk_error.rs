@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use http::StatusCode;
@@ -13,7 +12,7 @@ use crate::{
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
     object::ObjectKey,
-    origin::S3ErrorCode as Known,
+    origin::{S3ErrorCode as Known, kind_without_answer},
 };
 
 /// The client's own fault, which it is told by S3's code; or one of the proxy or S3, which is the operator's to know.
@@ -24,7 +23,7 @@ where
     let status = error.raw_response().and_then(|raw| StatusCode::from_u16(raw.status().as_u16()).ok());
     let code = error.as_service_error().and_then(|error| error.meta().code().map(str::to_owned));
     let (Some(status), Some(code)) = (status, code) else {
-        let kind = kind_of(&error);
+        let kind = kind_without_answer(&error);
         return answer::failed(mount, ProxyError::from_source(kind, error).into(), key);
     };
     if let Some((_, message)) = OF_THE_CLIENT.iter().find(|(known, _)| *known == code) {
@@ -39,24 +38,6 @@ where
         known => mount.error_kind(status, known, None),
     };
     answer::failed(mount, Failure::from(ProxyError::from_origin_code(kind, code)), key)
-}
-
-fn kind_of<E, R>(error: &SdkError<E, R>) -> ProxyErrorKind
-where
-    SdkError<E, R>: Error,
-{
-    let mut source = Error::source(error);
-    while let Some(why) = source {
-        if why.is::<CredentialsError>() {
-            return ProxyErrorKind::Credentials;
-        }
-        source = why.source();
-    }
-    match error {
-        SdkError::TimeoutError(_) => ProxyErrorKind::OriginTimeout,
-        SdkError::DispatchFailure(why) if why.is_timeout() => ProxyErrorKind::OriginTimeout,
-        _ => ProxyErrorKind::OriginBroken,
-    }
 }
 
 /// Codes that are about the client's request, and what they say.

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output},
@@ -14,7 +13,7 @@ use super::{list_refusal, listed_name};
 use crate::{
     error::ProxyErrorKind,
     object::BucketName,
-    origin::{OriginError, S3ErrorCode, S3Origin},
+    origin::{OriginError, S3ErrorCode, S3Origin, sdk_error::kind_without_answer},
 };
 
 /// A question for what is directly below a prefix.
@@ -124,7 +123,7 @@ impl ListError {
                 let name = error.code().unwrap_or_default().to_owned();
                 Self::Refused { status, code: S3ErrorCode::parse(&name), name, line: list_refusal(error) }
             }
-            None => Self::Failed(kind_of(error), list_refusal(error)),
+            None => Self::Failed(kind_without_answer(error), list_refusal(error)),
         }
     }
 
@@ -136,21 +135,6 @@ impl ListError {
             }
             Self::Origin(_) | Self::Failed(..) => false,
         }
-    }
-}
-
-fn kind_of(error: &SdkError<ListObjectsV2Error>) -> ProxyErrorKind {
-    let mut source = std::error::Error::source(error);
-    while let Some(why) = source {
-        if why.is::<CredentialsError>() {
-            return ProxyErrorKind::Credentials;
-        }
-        source = why.source();
-    }
-    match error {
-        SdkError::TimeoutError(_) => ProxyErrorKind::OriginTimeout,
-        SdkError::DispatchFailure(why) if why.is_timeout() => ProxyErrorKind::OriginTimeout,
-        _ => ProxyErrorKind::OriginBroken,
     }
 }
 
