@@ -280,14 +280,7 @@ impl Mount {
         rest: &str,
         head: impl FnOnce() -> request::Parts,
     ) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
-        let (bucket, rest) = match &self.0.bucket {
-            BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
-            BucketSource::FromPath(allowed) => {
-                let (name, rest) = split_bucket(allowed, rest).ok_or(ProxyErrorKind::NotFound)?;
-                (Bucket::Named(name), rest)
-            }
-            BucketSource::Resolver(resolver) => (Bucket::Asked(resolver.clone(), Box::new(head())), rest),
-        };
+        let (bucket, rest) = self.bucket_of(rest, head).ok_or(ProxyErrorKind::NotFound)?;
         let name = self.0.keys.name(rest);
         if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {
             return Err(ProxyErrorKind::NotFound);
@@ -301,6 +294,22 @@ impl Mount {
             | InvalidKey::Nul => self.0.answers.bad_path.kind(),
         })?;
         Ok((bucket, key, bust))
+    }
+
+    /// The bucket of the rest of a path, and what is behind its name there; `None` if the path names none.
+    fn bucket_of<'r>(
+        &self,
+        rest: &'r str,
+        head: impl FnOnce() -> request::Parts,
+    ) -> Option<(Bucket, &'r str)> {
+        Some(match &self.0.bucket {
+            BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
+            BucketSource::FromPath(allowed) => {
+                let (name, rest) = split_bucket(allowed, rest)?;
+                (Bucket::Named(name), rest)
+            }
+            BucketSource::Resolver(resolver) => (Bucket::Asked(resolver.clone(), Box::new(head())), rest),
+        })
     }
 
     fn method_not_allowed(&self, allowed: Methods) -> Response<ObjectBody> {

@@ -40,13 +40,6 @@ pub(super) fn up(levels: usize) -> String {
 #[derive(Debug, Default)]
 pub(super) struct ToSelf(String);
 
-/// Where a path without its slash leads. Relative, and with the query as it came.
-pub(crate) fn with_slash(path: &str, query: Option<&str>) -> String {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    format!("./{name}/{query}")
-}
-
 // === impl ToSelf ===
 
 impl ToSelf {
@@ -97,16 +90,9 @@ mod tests {
     }
 
     #[test]
-    fn queries_and_slashes_are_added() {
+    fn queries_are_added() {
         let link = ToSelf::default().with("cursor", "a&b").with_some("sort", None).with("order", "desc");
         assert_eq!(link.to_string(), "./?cursor=a%26b&order=desc");
-        for (path, query, expected) in [
-            ("/docs", None, "./docs/"),
-            ("/www//evil.example", Some("a=b"), "./evil.example/?a=b"),
-            ("/a%2Fb", None, "./a%2Fb/"),
-        ] {
-            assert_eq!(with_slash(path, query), expected);
-        }
     }
 
     proptest! {

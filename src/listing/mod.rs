@@ -21,7 +21,6 @@ pub(crate) use self::{
     ask::{Ask, Format},
     cursor::{Cursor, InvalidCursor},
     folder::{Folder, Place, Standing},
-    href::with_slash,
     html::{ListingHtml, TextStart, preview_of},
     json::to_json,
     page::{Powers, View},

@@ -14,7 +14,6 @@ use crate::{
     object::{InvalidKey, ObjectKey},
     request::{Query, ReadMethod, ReadRequest},
     response::Fallback,
-    route::{BucketSource, split_bucket},
     site::navigates,
 };
 
@@ -48,20 +47,20 @@ impl Claimed<'_, '_> {
     /// The outcome of a read on a mount with listings.
     pub(super) fn browse<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
         let is_folder = self.rest.is_empty() || self.rest.ends_with('/');
+        if !is_folder && !navigates(request.headers()) {
+            return self.read_object(request, method, finish);
+        }
         let (first, finish) = match is_folder && self.mount.0.website.is_none() {
             true => (None, finish),
             false => {
                 let own = finish.clone();
-                let admission = self.read_object(request, method, finish);
-                // Most paths name an object, and most objects are in memory or at S3 at once.
-                let may_be_missing = match &admission {
-                    Admission::Answered(response) => is_missing(response),
-                    _ => true,
-                };
-                if !may_be_missing || !(is_folder || navigates(request.headers())) {
-                    return admission;
+                match self.read_object(request, method, finish) {
+                    // Most paths name an object, and most objects are in memory or at S3 at once.
+                    Admission::Answered(response) if !is_missing(&response) => {
+                        return Admission::Answered(response);
+                    }
+                    admission => (Some(admission), own),
                 }
-                (Some(admission), own)
             }
         };
         let step = match request.uri().path().ends_with('/') {
@@ -133,16 +132,7 @@ impl Claimed<'_, '_> {
 
     /// Bucket and key of a folder; no key is the whole mount.
     fn folder<B>(&self, request: &Request<B>, rest: &str) -> Option<(Bucket, Option<ObjectKey>)> {
-        let (bucket, rest) = match &self.mount.0.bucket {
-            BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
-            BucketSource::FromPath(allowed) => {
-                let (name, rest) = split_bucket(allowed, rest)?;
-                (Bucket::Named(name), rest)
-            }
-            BucketSource::Resolver(resolver) => {
-                (Bucket::Asked(resolver.clone(), Box::new(head_of(request))), rest)
-            }
-        };
+        let (bucket, rest) = self.mount.bucket_of(rest, || head_of(request))?;
         match self.mount.0.keys.name(rest) {
             Ok((key, None)) if key.as_str().ends_with('/') => Some((bucket, Some(key))),
             Err(InvalidKey::Empty) => Some((bucket, None)),
@@ -152,7 +142,7 @@ impl Claimed<'_, '_> {
 
     /// The head of a request, with its fields if a function of the embedder looks at them.
     fn head<B>(&self, request: &Request<B>) -> Request<()> {
-        if self.mount.0.access.authorizer.is_some() {
+        if self.looks_at_heads() {
             return Request::from_parts(head_of(request), ());
         }
         let mut bare = Request::new(());

@@ -26,7 +26,7 @@ use crate::{
     request::{Coding, Query, ReadMethod, ReadRequest, is_compressible},
     response::{Fallback, WEBSITE_REDIRECT},
     route::BucketSource,
-    site::{Aim, Candidate, Form, first, navigates, plan},
+    site::{Aim, Candidate, Form, first, navigates, plan, with_slash},
 };
 
 /// A request for a page. The object that most paths mean is asked for as on any mount, and others are if it is missing.
@@ -137,7 +137,7 @@ impl Claimed<'_, '_> {
     }
 
     /// Whether a function of the embedder looks at the heads of requests.
-    fn looks_at_heads(&self) -> bool {
+    pub(super) fn looks_at_heads(&self) -> bool {
         let parts = &self.mount.0;
         parts.access.authorizer.is_some() || matches!(parts.bucket, BucketSource::Resolver(_))
     }
@@ -323,7 +323,9 @@ impl Search {
                 continue;
             }
             return match candidate.aim {
-                Aim::AddSlash if response.status().is_success() => self.add_slash(),
+                Aim::AddSlash if response.status().is_success() => {
+                    add_slash(&self.uri).unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
+                }
                 Aim::AddSlash => self.in_words(response),
                 Aim::Serve => self.in_form(&candidate, response),
                 Aim::Navigate => for_navigations(self.in_form(&candidate, response)),
@@ -364,15 +366,6 @@ impl Search {
         };
         let (_, words) = self.mount.0.answers.errors.body(error);
         response.map(|_| words.into())
-    }
-
-    /// A folder whose path lacks its slash. The redirect is relative: it holds wherever the service is nested, and leads to no
-    /// other host.
-    fn add_slash(&self) -> Response<ObjectBody> {
-        let name = self.uri.path().rsplit('/').next().unwrap_or_default();
-        let query = self.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        redirect(StatusCode::PERMANENT_REDIRECT, &format!("./{name}/{query}"))
-            .unwrap_or_else(|| self.error(ProxyErrorKind::NotFound))
     }
 
     /// Makes a redirect of an object that names another place, and gives an error its page.
@@ -438,6 +431,11 @@ impl Search {
 fn for_navigations(mut response: Response<ObjectBody>) -> Response<ObjectBody> {
     response.headers_mut().append(VARY, const { HeaderValue::from_static("Sec-Fetch-Mode, Accept") });
     response
+}
+
+/// A folder whose path lacks its slash.
+pub(super) fn add_slash(uri: &Uri) -> Option<Response<ObjectBody>> {
+    redirect(StatusCode::PERMANENT_REDIRECT, &with_slash(uri))
 }
 
 fn redirect(status: StatusCode, location: &str) -> Option<Response<ObjectBody>> {

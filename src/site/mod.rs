@@ -2,4 +2,4 @@
 
 mod plan;
 
-pub(crate) use self::plan::{Aim, Candidate, Form, first, navigates, plan};
+pub(crate) use self::plan::{Aim, Candidate, Form, first, navigates, plan, with_slash};

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, header::ACCEPT};
+use http::{HeaderMap, HeaderName, Uri, header::ACCEPT};
 
 use crate::{
     config::{CleanUrls, SitePolicy},
@@ -109,6 +109,14 @@ pub(crate) fn navigates(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Where a path that lacks its slash leads. Relative, so that it holds wherever the service is nested and leads to no other host, and
+/// with the query as it came.
+pub(crate) fn with_slash(uri: &Uri) -> String {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("./{name}/{query}")
+}
+
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 #[cfg(test)]
@@ -155,6 +163,15 @@ mod tests {
             (Website::new().index(Vec::<String>::new()), "a/", &[]),
         ] {
             assert_eq!(told(site, rest, &[]), expected, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_slash_is_added_to_the_last_segment_alone() {
+        for (uri, expected) in
+            [("/docs", "./docs/"), ("/www//evil.example?a=b", "./evil.example/?a=b"), ("/a%2Fb", "./a%2Fb/")]
+        {
+            assert_eq!(with_slash(&uri.parse().unwrap()), expected);
         }
     }
 

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_ENCODING, LOCATION, RANGE},
+    HeaderMap, HeaderValue, Method, Request, Response,
+    header::{CONTENT_ENCODING, RANGE},
 };
 use http_body_util::{BodyExt, Empty, Limited};
 use tokio::time::Instant;
 
-use super::{Step, head_of};
+use super::{
+    super::{head_of, site::add_slash},
+    Step,
+};
 use crate::{
     body::{ObjectBody, ResponseBody},
     config::Mount,
@@ -19,7 +22,7 @@ use crate::{
     listing::{
         Ask, Cursor, EntryKind, Folder, Format, InvalidCursor, ListingHtml, ListingNote, ListingPage,
         MountListing, PageId, Place, Powers, Rendered, Standing, TextStart, View, of_template, preview_of,
-        respond, to_json, with_slash,
+        respond, to_json,
     },
     object::{BucketName, Edition, ObjectKey},
     origin::{ListError, ListRequest, S3ErrorCode},
@@ -88,7 +91,7 @@ impl List {
             return Ok(None);
         }
         if self.step == Step::Slash {
-            return Ok(self.add_slash());
+            return Ok(add_slash(self.request.uri()));
         }
         let note = match &folder.note {
             Some(note) if self.may_read(&bucket, &note.name).await => Some(note),
@@ -258,17 +261,6 @@ impl List {
         }
         let name = self.mount.path().rsplit('/').next().filter(|name| !name.is_empty());
         Some(name.unwrap_or("Home").to_owned())
-    }
-
-    /// As a website's: relative, so that it holds wherever the service is nested, and for a while.
-    fn add_slash(&self) -> Option<Response<ObjectBody>> {
-        let uri = self.request.uri();
-        let location = HeaderValue::try_from(with_slash(uri.path(), uri.query())).ok()?;
-        let mut response = Response::new(ObjectBody::Empty);
-        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        response.headers_mut().insert(LOCATION, location);
-        response.headers_mut().insert(CACHE_CONTROL, const { HeaderValue::from_static("max-age=300") });
-        Some(response)
     }
 
     /// As long as the page is remembered; where it depends on who asks, nobody keeps it unasked.
