@@ -109,26 +109,29 @@ fn a_mount_that_reads_may_read_under_its_prefix_and_nothing_else() {
     assert!(left_out.contains("The trust policy") && left_out.contains("The bucket policy"), "{left_out}");
 }
 
+/// The statements for reading and listing what is below the prefix `web`.
+#[cfg(any(feature = "listing", feature = "s3-clients"))]
+fn reading_and_listing() -> Value {
+    json!([
+        {
+            "Sid": "ReadObjects", "Effect": "Allow",
+            "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::media/web/*"],
+        },
+        {
+            "Sid": "ListKeys", "Effect": "Allow",
+            "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::media"],
+            "Condition": { "StringLike": { "s3:prefix": ["web/*"] } },
+        },
+    ])
+}
+
 #[cfg(feature = "listing")]
 #[test]
 fn a_mount_with_listings_lists_below_its_prefix() {
     use crate::listing::Listing;
 
     let policies = ask(mount("media").prefix("web").listing(Listing::new())).build().unwrap();
-    assert_eq!(
-        statements(&policies, PolicyKind::Role),
-        json!([
-            {
-                "Sid": "ReadObjects", "Effect": "Allow",
-                "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::media/web/*"],
-            },
-            {
-                "Sid": "ListKeys", "Effect": "Allow",
-                "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::media"],
-                "Condition": { "StringLike": { "s3:prefix": ["web/*"] } },
-            },
-        ])
-    );
+    assert_eq!(statements(&policies, PolicyKind::Role), reading_and_listing());
 }
 
 #[cfg(feature = "s3-clients")]
@@ -138,20 +141,7 @@ fn a_mount_with_client_keys_lists() {
 
     let keys = ClientKeys::new([ClientKey::new("reader", "not-a-secret")]).unwrap();
     let policies = ask(mount("media").prefix("web").client_keys(&keys)).build().unwrap();
-    assert_eq!(
-        statements(&policies, PolicyKind::Role),
-        json!([
-            {
-                "Sid": "ReadObjects", "Effect": "Allow",
-                "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::media/web/*"],
-            },
-            {
-                "Sid": "ListKeys", "Effect": "Allow",
-                "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::media"],
-                "Condition": { "StringLike": { "s3:prefix": ["web/*"] } },
-            },
-        ])
-    );
+    assert_eq!(statements(&policies, PolicyKind::Role), reading_and_listing());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use aws_sdk_s3::types::{
     Condition, ErrorDocument, IndexDocument, Protocol, Redirect, RedirectAllRequestsTo, RoutingRule,
     WebsiteConfiguration, builders::RedirectBuilder,
@@ -283,4 +284,24 @@ fn options_that_contradict_the_configuration_of_the_bucket_are_refused() {
     read("from = \"bucket\"\nrefresh_secs = 60").unwrap();
     assert!(read("from = \"bucket\"\nnot_found = \"404.html\"").is_err());
     assert!(read("from = \"mount\"").is_err());
+}
+
+#[tokio::test]
+async fn lacking_credentials_are_told_as_for_an_object() {
+    #[derive(Debug)]
+    struct NoKeys;
+
+    impl ProvideCredentials for NoKeys {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no keys today")))
+        }
+    }
+
+    let s3 = s3().await;
+    let mount = mount(&s3).credentials(NoKeys).website(Website::from_bucket());
+    let answer = ask(&proxy(mount), get("/")).await;
+    assert_eq!((answer.status.as_u16(), answer.kind()), (503, Some(ProxyErrorKind::Credentials)));
 }
