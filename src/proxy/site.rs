@@ -428,7 +428,7 @@ impl Search {
 }
 
 /// Others get the error (RFC 9110 §12.5.5): a browser's cache must not hand the page to an application that asks for data.
-fn for_navigations(mut response: Response<ObjectBody>) -> Response<ObjectBody> {
+pub(super) fn for_navigations(mut response: Response<ObjectBody>) -> Response<ObjectBody> {
     response.headers_mut().append(VARY, const { HeaderValue::from_static("Sec-Fetch-Mode, Accept") });
     response
 }

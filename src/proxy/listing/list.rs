@@ -11,7 +11,10 @@ use http_body_util::{BodyExt, Empty, Limited};
 use tokio::time::Instant;
 
 use super::{
-    super::{head_of, site::add_slash},
+    super::{
+        head_of,
+        site::{add_slash, for_navigations},
+    },
     Step,
 };
 use crate::{
@@ -91,7 +94,7 @@ impl List {
             return Ok(None);
         }
         if self.step == Step::Slash {
-            return Ok(add_slash(self.request.uri()));
+            return Ok(self.add_slash());
         }
         let note = match &folder.note {
             Some(note) if self.may_read(&bucket, &note.name).await => Some(note),
@@ -261,6 +264,12 @@ impl List {
         }
         let name = self.mount.path().rsplit('/').next().filter(|name| !name.is_empty());
         Some(name.unwrap_or("Home").to_owned())
+    }
+
+    /// Without its slash, only the path of the mount is a folder for whoever asks.
+    fn add_slash(&self) -> Option<Response<ObjectBody>> {
+        let response = add_slash(self.request.uri());
+        if self.rest.is_empty() { response } else { response.map(for_navigations) }
     }
 
     /// As long as the page is remembered; where it depends on who asks, nobody keeps it unasked.

@@ -100,6 +100,8 @@ async fn a_website_has_its_index_documents_and_pages_first() {
     assert_eq!(s3.log().len(), 3, "{:?}", s3.log());
     let slash = html(&service, "/www/docs").await;
     assert_eq!((status(&slash), slash.header("location")), (308, "./docs/"));
+    // A cache in front must not lead others there, for whom nothing has that path.
+    assert_eq!(slash.header("vary"), "Sec-Fetch-Mode, Accept");
     // What is in the query is for a listing, and there is none.
     let cursor = html(&service, "/www/?cursor=made-up").await;
     assert_eq!((status(&cursor), cursor.text()), (200, "home"));
