@@ -40,7 +40,7 @@ impl ApiCall {
         let method = if head.method == Method::HEAD { ReadMethod::Head } else { ReadMethod::Get };
         head.extensions.insert(ClientAccessKey::of(&scope.key));
         let checked = strict::check(&mut head, mechanism).and_then(|()| match mechanism {
-            Mechanism::QueryV2 => version_2::verify(&head, scope.key.secret_key()),
+            Mechanism::QueryV2 => version_2::verify(&mut head, scope.key.secret_key()),
             _ => Ok(()),
         });
         let response = match checked {

@@ -193,8 +193,11 @@ fn move_fields(query: &str, headers: &mut HeaderMap, mechanism: Mechanism) -> S3
                 "a parameter x-amz-* of the query is malformed",
             ));
         };
-        if headers.insert(name, value).is_some() {
-            return Err(refused(S3ErrorCode::InvalidArgument, "a field x-amz-* is in the query, too"));
+        if headers.insert(name, value.clone()).is_some_and(|other| other != value) {
+            return Err(refused(
+                S3ErrorCode::InvalidArgument,
+                "a field x-amz-* is in the query, with another value",
+            ));
         }
     }
     Ok(())

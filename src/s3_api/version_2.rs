@@ -6,19 +6,21 @@
 
 use aws_smithy_types::base64;
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     request::Parts,
+    uri::PathAndQuery,
 };
 use ring::hmac;
 use s3s::{S3ErrorCode, S3Result};
 
 use super::strict::{PREFIX, parameters, refused};
 
-/// Refuses a link whose signature is not one by this secret.
-pub(super) fn verify(head: &Parts, secret: &str) -> S3Result<()> {
+/// Refuses a link whose signature is not one by this secret. The path of a bucket gets the slash that it is signed with.
+pub(super) fn verify(head: &mut Parts, secret: &str) -> S3Result<()> {
     let query = Query::of(head.uri.query().unwrap_or_default())?;
     refuse_chunks(&head.headers)?;
+    end_bucket(&mut head.uri);
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     let signature = base64::decode(&query.signature).unwrap_or_default();
     hmac::verify(&key, string_to_sign(head, &query).as_bytes(), &signature).map_err(|_| {
@@ -72,6 +74,18 @@ fn refuse_chunks(headers: &HeaderMap) -> S3Result<()> {
         ));
     }
     Ok(())
+}
+
+/// boto3 signs `/bucket/` and sends `/bucket`.
+fn end_bucket(uri: &mut Uri) {
+    let is_bucket = uri.path().len() > 1 && !uri.path().trim_start_matches('/').contains('/');
+    let query = uri.query().unwrap_or_default();
+    let ended = is_bucket.then(|| format!("{}/?{query}", uri.path()));
+    if let Some(ended) = ended.and_then(|ended| PathAndQuery::try_from(ended).ok()) {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = Some(ended);
+        *uri = Uri::from_parts(parts).unwrap_or_default();
+    }
 }
 
 fn string_to_sign(head: &Parts, query: &Query) -> String {
@@ -186,11 +200,26 @@ mod tests {
         for (method, uri, field, expected) in
             rows.chain(malformed.map(|uri| ("GET", uri, None, "AccessDenied")))
         {
-            let told = verify(&head(method, &uri, field.as_slice()), SECRET);
+            let told = verify(&mut head(method, &uri, field.as_slice()), SECRET);
             let told = told.map_or_else(|why| why.code().as_str().to_owned(), |()| "ok".to_owned());
             assert_eq!(told, expected, "{method} {uri} {field:?}");
         }
-        assert!(verify(&head("GET", LINK, &[]), "another").is_err());
+        assert!(verify(&mut head("GET", LINK, &[]), "another").is_err());
+    }
+
+    #[test]
+    fn the_path_of_a_bucket_ends_with_a_slash() {
+        for (uri, ended) in [
+            ("/media?prefix=a", "/media/?prefix=a"),
+            ("http://h/media?a", "http://h/media/?a"),
+            ("/media/?a", "/media/?a"),
+            ("/media/key?a", "/media/key?a"),
+            ("/?a", "/?a"),
+        ] {
+            let mut uri: Uri = uri.parse().unwrap();
+            end_bucket(&mut uri);
+            assert_eq!(uri, ended);
+        }
     }
 
     #[test]

@@ -110,22 +110,37 @@ fn link_of_v2(
 
 fn link_until(
     server: &Server,
-    (access, secret): (&str, &str),
+    key_pair: (&str, &str),
     method: &str,
     key: &str,
     more: &str,
     expires: u64,
 ) -> String {
-    let (kind, path) = (if method == "PUT" { "text/plain" } else { "" }, format!("/media/{key}"));
+    let (kind, of_kind) = match method {
+        "PUT" => ("text/plain", "content-type=text%2Fplain"),
+        _ => ("", ""),
+    };
+    let path = format!("/media/{key}");
     let resource = if more.is_empty() { path.clone() } else { format!("{path}?{more}") };
+    let link = format!("{path}?{}", [of_kind, more].join("&"));
     let signed = format!("{method}\n\n{kind}\n{expires}\n{resource}");
+    signed_link(server, key_pair, &signed, &link)
+}
+
+/// A link to the bucket, which boto3 signs with a slash at the end of its path and sends without.
+fn link_of_bucket(server: &Server) -> String {
+    signed_link(server, READER, "GET\n\n\n4102444799\n/media/", "/media?prefix=a")
+}
+
+/// What is signed has the time of expiry in its fourth line.
+fn signed_link(server: &Server, (access, secret): (&str, &str), signed: &str, link: &str) -> String {
+    let expires = signed.split('\n').nth(3).unwrap();
     let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     let signature = aws_smithy_types::base64::encode(ring::hmac::sign(&secret, signed.as_bytes()));
-    let signature: String = url_escape(&signature);
-    let more = if more.is_empty() { String::new() } else { format!("&{more}") };
-    let kind = if kind.is_empty() { "" } else { "&content-type=text%2Fplain" };
-    let query = format!("AWSAccessKeyId={access}&Signature={signature}&Expires={expires}{kind}{more}");
-    format!("http://{}{path}?{query}", server.addr)
+    let signature = url_escape(&signature);
+    let query = format!("AWSAccessKeyId={access}&Signature={signature}&Expires={expires}");
+    let link = link.trim_end_matches('&');
+    format!("http://{}{link}&{query}", server.addr)
 }
 
 fn url_escape(text: &str) -> String {
@@ -141,6 +156,12 @@ async fn a_link_of_version_2_does_what_it_was_signed_for() {
     let read = link_of_v2(&server, READER, "GET", "a", "");
     let part = link_of_v2(&server, READER, "GET", "a", "versionId=v");
     let write = link_of_v2(&server, WRITER, "PUT", "c", "");
+    let with_owner = signed_link(
+        &server,
+        WRITER,
+        "PUT\n\ntext/plain\n4102444799\nx-amz-meta-owner:ann\n/media/d",
+        "/media/d?content-type=text%2Fplain",
+    );
     const COPY: (&str, &str) = ("x-amz-copy-source", "media/b");
     for (method, link, field, expected) in [
         ("GET", read.clone(), None, "200 "),
@@ -163,6 +184,15 @@ async fn a_link_of_version_2_does_what_it_was_signed_for() {
         ("PUT", write.clone(), Some(("content-encoding", "aws-chunked")), "400 InvalidRequest"),
         ("PUT", format!("{write}&tagging"), None, "501 NotImplemented"),
         ("PUT", link_of_v2(&server, READER, "PUT", "c", ""), None, "403 AccessDenied"),
+        ("GET", link_of_bucket(&server), None, "200 "),
+        (
+            "PUT",
+            format!("{with_owner}&x-amz-meta-owner=ann"),
+            Some(("x-amz-meta-owner", "bob")),
+            "400 InvalidArgument",
+        ),
+        ("PUT", format!("{with_owner}&x-amz-meta-owner=bob"), None, "403 SignatureDoesNotMatch"),
+        ("PUT", format!("{with_owner}&x-amz-meta-owner=ann"), Some(("x-amz-meta-owner", "ann")), "200 "),
         ("PUT", write, None, "200 "),
     ] {
         let count = asked(&s3).len();
