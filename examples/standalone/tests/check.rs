@@ -511,3 +511,24 @@ async fn the_sts_that_the_environment_or_the_profile_names_is_asked_for_the_iden
         assert!(line.contains(identity), "{args:?} {variables:?}: {line}");
     }
 }
+
+/// As `check | head -1` does, when it has its line.
+#[tokio::test]
+async fn who_reads_the_output_may_have_enough_of_it() {
+    for command in ["policies", "check"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"))
+            .args([command, "--bucket", "media", "--region", "us-west-2", "--endpoint", "http://127.0.0.1:1"])
+            .env_clear()
+            .envs([("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code < 2), "{command}: {:?} {said}", output.status);
+        assert!(!said.contains("panicked") && !said.contains("Broken pipe"), "{command}: {said}");
+    }
+}

@@ -73,8 +73,8 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
     let served = mounts.load(demo.as_ref()).await?;
     let report = served.config.diagnose(&options).await;
     match args.json {
-        true => println!("{}", report.to_json()),
-        false => print!("{report}"),
+        true => super::print(&format!("{}\n", report.to_json()))?,
+        false => super::print(&report.to_string())?,
     }
     Ok(match report.outcome() {
         Outcome::Fail => 1,

@@ -2,3 +2,13 @@ pub(crate) mod check;
 pub(crate) mod policies;
 pub(crate) mod presign;
 pub(crate) mod serve;
+
+use std::io::{self, ErrorKind, Write};
+
+/// Writes what a command has found out. Who reads it may have enough before its end, as `head` has.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}

@@ -94,7 +94,7 @@ pub(crate) struct PoliciesArgs {
 }
 
 pub(crate) async fn run(args: PoliciesArgs) -> Result<(), Box<dyn Error>> {
-    print!("{}", text(&args).await?);
+    super::print(&text(&args).await?)?;
     Ok(())
 }
 

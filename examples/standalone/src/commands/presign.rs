@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    io::{self, Write},
     time::{Duration, SystemTime},
 };
 
@@ -92,8 +93,9 @@ pub(crate) async fn run(args: PresignArgs) -> Result<(), Box<dyn Error>> {
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let served = mounts.load(None).await?;
     let link = only(&served.config)?.presign(args.request()?).await?;
-    eprint!("{}", told(&link, SystemTime::now()));
-    println!("{}", link.url());
+    // Nobody has to read it.
+    let _ = write!(io::stderr(), "{}", told(&link, SystemTime::now()));
+    super::print(&format!("{}\n", link.url()))?;
     Ok(())
 }
 
