@@ -52,6 +52,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         let listener = listen(plain).map_err(|why| {
             format!("cannot listen on {plain}: {why}; give another --redirect-http address")
         })?;
+        tracing::info!(address = %listener.local_addr()?, "plain HTTP is redirected to HTTPS");
         listeners.push((listener, Role::Redirect { port: address.port() }));
     }
     match &demo {

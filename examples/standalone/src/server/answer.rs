@@ -191,7 +191,7 @@ fn to_https<B>(request: &Request<B>, port: u16) -> Answer {
         None => request.headers().get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok()),
     };
     let Some(host) = authority.as_ref().map(Authority::host).filter(|host| !host.is_empty()) else {
-        return bad_request("a Host to lead to HTTPS");
+        return bad_request("no Host, so that there is no address to redirect to");
     };
     let port = if port == HTTPS_PORT { String::new() } else { format!(":{port}") };
     let rest = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);

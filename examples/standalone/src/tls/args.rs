@@ -8,8 +8,8 @@ use crate::address::parse_address;
 pub(crate) struct TlsArgs {
     /// Serve HTTPS with this certificate (PEM, with its chain); again with another --tls-key for other names
     ///
-    /// The first certificate whose names have the one that a client asks for is used, else the first. The files are read again
-    /// when they change, and wrong ones change nothing.
+    /// A client gets the first certificate that covers the name it asks for, or the first of all if none does. The files are read
+    /// again when they change; while they are wrong, the old certificates stay in use.
     #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "TLS")]
     tls_cert: Vec<PathBuf>,
 
@@ -17,7 +17,7 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
     tls_key: Vec<PathBuf>,
 
-    /// Let only clients in whose certificate is of an authority in this file (PEM)
+    /// Admit only clients with a certificate from an authority in this file (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "TLS")]
     tls_client_ca: Option<PathBuf>,
 

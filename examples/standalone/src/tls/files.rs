@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio_rustls::rustls::{
-    RootCertStore,
+    Error, RootCertStore,
     pki_types::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject},
@@ -51,17 +51,44 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 
 fn load(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, String> {
     let chain = certificates("--tls-cert", certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|why| match why {
-        pem::Error::NoItemsFound => {
-            format!("--tls-key {}: has no private key in PEM (-----BEGIN PRIVATE KEY-----)", key.display())
-        }
-        why => unreadable("--tls-key", key, &why),
-    })?;
-    let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(|why| {
-        format!("--tls-cert {} with --tls-key {}: {why}", certificate.display(), key.display())
+    let private = private_key(key)?;
+    let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(|why| match why {
+        Error::InconsistentKeys(_) => format!(
+            "--tls-key {} is not the key of --tls-cert {}: give the keys in the order of their certificates",
+            key.display(),
+            certificate.display()
+        ),
+        Error::InvalidCertificate(_) => format!(
+            "--tls-cert {}: cannot be used ({why}): make one of version 3, with subjectAltName",
+            certificate.display()
+        ),
+        why => format!(
+            "--tls-key {}: cannot be used ({why}): give an RSA key of 2048 to 8192 bits, an ECDSA key of P-256 or P-384, \
+             or an Ed25519 key",
+            key.display()
+        ),
     })?;
     Ok(Arc::new(certified))
 }
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let text = fs::read(path).map_err(|why| format!("--tls-key {}: {why}", path.display()))?;
+    if ENCRYPTED.iter().any(|mark| text.windows(mark.len()).any(|part| part == *mark)) {
+        let path = path.display();
+        return Err(format!(
+            "--tls-key {path}: is encrypted: decrypt it, as by `openssl pkey -in {path} -out FILE`"
+        ));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|why| match why {
+        pem::Error::NoItemsFound => {
+            format!("--tls-key {}: has no private key in PEM (-----BEGIN PRIVATE KEY-----)", path.display())
+        }
+        why => unreadable("--tls-key", path, &why),
+    })
+}
+
+/// In PEM, of PKCS #8 (RFC 7468 §11) and of the form before it (RFC 1421 §4.6.1.1).
+const ENCRYPTED: [&[u8]; 2] = [b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED"];
 
 /// The authorities that certificates of clients must be of.
 pub(crate) fn client_authorities(path: &Path) -> Result<RootCertStore, String> {

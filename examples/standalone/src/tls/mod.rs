@@ -46,7 +46,9 @@ const PERIOD: Duration = Duration::from_secs(2);
 impl Tls {
     fn load(files: TlsFiles) -> Result<Self, String> {
         let stamps = files.stamps();
-        let current = Arc::new(Current(ArcSwap::from_pointee(files.load()?)));
+        let certificates = files.load()?;
+        tracing::info!(?certificates, "serving HTTPS by these names");
+        let current = Arc::new(Current(ArcSwap::from_pointee(certificates)));
         let provider = Arc::new(provider());
         let versions =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();

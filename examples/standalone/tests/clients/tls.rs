@@ -192,6 +192,7 @@ async fn plain_http_is_led_to_https() {
     let location = format!("location: https://site.test:{}//evil.test/\r\n", proxy.address.port());
     assert!(answer.contains(&location), "{answer}");
     let answer = ask_plain("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.contains("no Host, so that there is no address to redirect to"), "{answer}");
     assert!(answer.starts_with("HTTP/1.0 400 ") || answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(ask_plain(&get("/ping")).await.ends_with("pong\n"));
 }
@@ -205,12 +206,25 @@ async fn files_that_cannot_be_served_are_refused_at_the_start() {
     let [_, _, _, other_key] = authority.flags("b");
     std::fs::write(authority.path("empty.pem"), "").unwrap();
     let empty = authority.path("empty.pem").to_str().unwrap().to_owned();
+    let other_form = |name: &str, to: &str| {
+        let text = std::fs::read_to_string(&key).unwrap().replace("PRIVATE KEY", to);
+        std::fs::write(authority.path(name), text).unwrap();
+        authority.path(name).to_str().unwrap().to_owned()
+    };
+    let encrypted = other_form("encrypted.key", "ENCRYPTED PRIVATE KEY");
+    // The bytes of another form than it says.
+    let broken = other_form("broken.key", "RSA PRIVATE KEY");
     for (flags, message) in [
         (vec!["--tls-cert", &certificate], "--tls-key <FILE>"),
         (vec!["--tls-cert", "/no/such", "--tls-key", &key], "--tls-cert /no/such: No such file"),
         (vec!["--tls-cert", &empty, "--tls-key", &key], "has no certificate in PEM"),
         (vec!["--tls-cert", &certificate, "--tls-key", &empty], "has no private key in PEM"),
-        (vec!["--tls-cert", &certificate, "--tls-key", &other_key], "--tls-key"),
+        (
+            vec!["--tls-cert", &certificate, "--tls-key", &other_key],
+            "give the keys in the order of their certificates",
+        ),
+        (vec!["--tls-cert", &certificate, "--tls-key", &encrypted], "is encrypted: decrypt it"),
+        (vec!["--tls-cert", &certificate, "--tls-key", &broken], "give an RSA key of 2048"),
         (
             vec!["--tls-cert", &certificate, "--tls-key", &key, "--tls-cert", &certificate],
             "give a key for each certificate",
