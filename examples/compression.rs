@@ -5,7 +5,8 @@
 //!
 //! `tower-http` compresses whole responses only, takes their `Accept-Ranges` away, and adds `Vary`. It leaves their `ETag`, which
 //! is for other bytes then: a client that resumes a download by it (`If-Range`) would join bytes of two codings. So it becomes a
-//! weak one here, by which a cached copy can be revalidated and a download never resumed (RFC 9110 §8.8.1, §13.1.5).
+//! weak one here, by which a cached copy can be revalidated and a download never resumed (RFC 9110 §8.8.1, §13.1.5). HEAD tells of
+//! the object as it is stored.
 
 use axum::{
     Router,
