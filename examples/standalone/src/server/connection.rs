@@ -15,13 +15,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::watch::Receiver,
-    task::unconstrained,
-    time,
-};
+use tokio::{net::TcpStream, sync::watch::Receiver, task::unconstrained, time};
 use tower_s3_proxy::S3Proxy;
 
 use super::{
@@ -30,8 +24,8 @@ use super::{
     answer::Client,
     detect::Protocol,
     http2::RequestTasks,
-    limits::{Limits, Timeouts},
-    opening::{Opened, Opening},
+    limits::Limits,
+    opening::Opening,
     role::Role,
     run::Shared,
     watch::Reason,
@@ -99,11 +93,30 @@ pub(crate) async fn serve(
         // It could ask for ever, and has no way to be told that each connection has one request.
         return tracing::debug!("connection closed: HTTP/2 beyond a limit of connections");
     }
-    let (server, activity) = (Arc::clone(&server), Arc::clone(&activity));
-    let client = Client { server, proxy, role: role.clone(), activity, seat };
-    let end = match stream {
-        Opened::Plain(stream) => client.speak(protocol, stream, timeouts, drain).await,
-        Opened::Tls(stream) => Box::pin(client.speak(protocol, stream, timeouts, drain)).await,
+    let kind = seat.kind;
+    let client = Arc::new(Client {
+        server: Arc::clone(&server),
+        proxy,
+        role: role.clone(),
+        activity: Arc::clone(&activity),
+        seat,
+    });
+    let service = service_fn(move |request: Request<Incoming>| client.answer(request));
+    let stream = TokioIo::new(stream);
+    let end = match protocol {
+        Protocol::Http1 => {
+            let http1 = match kind {
+                SeatKind::Regular => &server.http1.regular,
+                SeatKind::Reserved(_) => &server.http1.reserved,
+            };
+            watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
+        }
+        Protocol::Http2 => {
+            let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
+            // Boxed: it is large, and rare without TLS.
+            let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
+            watched(connection.as_mut(), &activity, drain).await
+        }
     };
     match end {
         End::Done(Ok(())) => {}
@@ -111,37 +124,6 @@ pub(crate) async fn serve(
             tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
         }
         End::Closed(reason) => tracing::debug!("connection closed: {reason}"),
-    }
-}
-
-// === impl Client ===
-
-impl Client {
-    /// Answers the requests of a connection, until it ends.
-    async fn speak<S>(self, protocol: Protocol, stream: S, timeouts: &Timeouts, drain: Receiver<()>) -> End
-    where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
-    {
-        let (server, activity) = (Arc::clone(&self.server), Arc::clone(&self.activity));
-        let kind = self.seat.kind;
-        let client = Arc::new(self);
-        let service = service_fn(move |request: Request<Incoming>| client.answer(request));
-        let stream = TokioIo::new(stream);
-        match protocol {
-            Protocol::Http1 => {
-                let http1 = match kind {
-                    SeatKind::Regular => &server.http1.regular,
-                    SeatKind::Reserved(_) => &server.http1.reserved,
-                };
-                watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
-            }
-            Protocol::Http2 => {
-                let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
-                // Boxed: it is large, and rare without TLS.
-                let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
-                watched(connection.as_mut(), &activity, drain).await
-            }
-        }
     }
 }
 
