@@ -87,7 +87,7 @@ struct Named {
 
 impl Proxy {
     pub(crate) fn new(config: S3ProxyConfig) -> Self {
-        let S3ProxyConfig { mounts, send_buffer } = config;
+        let S3ProxyConfig { mounts, send_buffer, .. } = config;
         Self {
             #[cfg(feature = "s3-clients")]
             s3_clients: S3Clients::of(&mounts),

@@ -50,12 +50,21 @@ impl MountCache {
         Self { cache, freshness, scope }
     }
 
+    /// The same part, for a mount that stores the same.
+    pub(crate) fn with_freshness(&self, freshness: FreshnessPolicy) -> Self {
+        Self { freshness, ..self.clone() }
+    }
+
     #[cfg(all(test, feature = "toml"))]
+    pub(crate) fn scope(&self) -> u32 {
+        self.scope
+    }
+
     pub(crate) fn is_of(&self, cache: &Cache) -> bool {
         Arc::ptr_eq(&self.cache.0, &cache.0)
     }
 
-    pub(super) fn cache(&self) -> &Cache {
+    pub(crate) fn cache(&self) -> &Cache {
         &self.cache
     }
 

@@ -24,7 +24,7 @@ use crate::clients::ClientKeys;
 use crate::listing::Listing;
 use crate::{
     access::CredentialSet,
-    cache::{Cache, CacheTtl, Heuristic},
+    cache::{Cache, CacheTtl, Heuristic, MountCache},
     credentials::CredentialsSource,
     links::LinkPolicy,
     object::BucketName,
@@ -67,6 +67,8 @@ pub struct MountBuilder {
     answers: Answers,
     query: QueryPolicy,
     cache: Option<Cache>,
+    /// The part of it that a mount before this one has filled, with the same objects.
+    stored: Option<MountCache>,
     cache_ttl: Option<Duration>,
     cache_ttl_rules: Vec<CacheTtl>,
     cache_heuristic: Option<Heuristic>,
@@ -136,6 +138,7 @@ impl MountBuilder {
             answers: Answers::default(),
             query: QueryPolicy::default(),
             cache: None,
+            stored: None,
             cache_ttl: None,
             cache_ttl_rules: Vec::new(),
             cache_heuristic: None,

@@ -13,6 +13,8 @@ mod writes;
 
 #[cfg(feature = "toml")]
 pub use self::file::ConfigFile;
+#[cfg(feature = "toml")]
+pub(crate) use self::file::Loaded;
 pub use self::{
     builder::MountBuilder,
     mount::{Mount, S3ProxyConfig},

@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use http::Method;
 
+#[cfg(feature = "toml")]
+use super::Loaded;
 #[cfg(feature = "policies")]
 use super::SiteSource;
 use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
@@ -41,6 +43,9 @@ pub struct S3ProxyConfig {
     /// Invariant: the most specific first; no two have the same host and path.
     pub(crate) mounts: Vec<Mount>,
     pub(crate) send_buffer: Option<SendBuffer>,
+    /// If it comes from a file.
+    #[cfg(feature = "toml")]
+    pub(crate) loaded: Arc<Loaded>,
 }
 
 /// A bucket, or a part of one, at a path: its endpoint, the access to it, and the responses that clients see.
@@ -111,7 +116,7 @@ impl S3ProxyConfig {
             }
         }
         mounts.sort_by_key(|mount| (mount.0.host.is_none(), std::cmp::Reverse(mount.0.path.depth())));
-        Ok(Self { mounts, send_buffer: None })
+        Ok(Self { mounts, ..Self::default() })
     }
 
     /// Bounds what a response holds while its client is slow. Without it, the server alone does.
@@ -128,7 +133,7 @@ impl S3ProxyConfig {
 
 impl From<Mount> for S3ProxyConfig {
     fn from(mount: Mount) -> Self {
-        Self { mounts: vec![mount], send_buffer: None }
+        Self { mounts: vec![mount], ..Self::default() }
     }
 }
 
@@ -158,6 +163,11 @@ impl Mount {
     /// that set's part of the cache.
     pub fn with_credentials(&self, set: &CredentialSetName) -> Option<&Mount> {
         self.0.sets.iter().find_map(|(name, mount)| (name == set).then_some(mount))
+    }
+
+    /// Whether the two are clones of one mount, as those of a reloaded configuration are that are as before.
+    pub fn is_clone_of(&self, other: &Mount) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The keys of S3 clients, if it has them.

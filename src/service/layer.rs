@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tower::Layer;
 
 use super::S3Proxy;
@@ -11,7 +12,7 @@ use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy};
 /// connections and credentials.
 #[derive(Debug, Clone)]
 pub struct S3ProxyLayer {
-    proxy: Arc<Proxy>,
+    proxy: Arc<ArcSwap<Proxy>>,
 }
 
 // === impl S3ProxyLayer ===
@@ -19,7 +20,16 @@ pub struct S3ProxyLayer {
 impl S3ProxyLayer {
     /// A layer over a [`Mount`](crate::Mount) or over a configuration of several.
     pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
-        Self { proxy: Arc::new(Proxy::new(config.into())) }
+        Self { proxy: Arc::new(ArcSwap::from_pointee(Proxy::new(config.into()))) }
+    }
+
+    /// Serves this configuration from now on, in all clones of the layer and all services that it has made. Requests that
+    /// have begun are answered as they would have been.
+    ///
+    /// A [`Mount`](crate::Mount) that both configurations have, as clones of one, keeps everything: credentials, connections, its
+    /// part of the cache. With the feature `toml`, `ConfigFile::parse_after` takes over the mounts that are as before.
+    pub fn reload(&self, config: impl Into<S3ProxyConfig>) {
+        self.proxy.store(Arc::new(Proxy::new(config.into())));
     }
 
     /// Whether requests can be served: each mount has credentials, and S3 responds for the bucket of each mount with a
@@ -31,7 +41,7 @@ impl S3ProxyLayer {
     ///
     /// The error that a request to the first mount that is not ready would get.
     pub async fn ready(&self) -> Result<(), ProxyError> {
-        self.proxy.ready().await
+        self.proxy.load_full().ready().await
     }
 }
 

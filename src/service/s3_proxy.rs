@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -23,7 +24,8 @@ use crate::{
 /// passes on the rest.
 #[derive(Debug, Clone)]
 pub struct S3Proxy<S = NotFound> {
-    proxy: Arc<Proxy>,
+    /// Of the layer, which can reload it.
+    proxy: Arc<ArcSwap<Proxy>>,
     inner: S,
 }
 
@@ -37,12 +39,12 @@ impl S3Proxy<NotFound> {
     /// A stand-alone service, for example for `axum::Router::nest_service`. That strips the path under which the
     /// service is nested, so the mount belongs at `/`.
     pub fn new(config: impl Into<S3ProxyConfig>) -> Self {
-        Self::over(Arc::new(Proxy::new(config.into())), NotFound)
+        Self::over(Arc::new(ArcSwap::from_pointee(Proxy::new(config.into()))), NotFound)
     }
 }
 
 impl<S> S3Proxy<S> {
-    pub(crate) fn over(proxy: Arc<Proxy>, inner: S) -> Self {
+    pub(crate) fn over(proxy: Arc<ArcSwap<Proxy>>, inner: S) -> Self {
         Self { proxy, inner }
     }
 
@@ -66,7 +68,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.proxy.admit(&request) {
+        let admission = self.proxy.load().admit(&request);
+        match admission {
             Admission::NotOurs => ResponseFuture::inner(self.inner.call(request)),
             Admission::Changing(invalidation) => {
                 ResponseFuture::changing(self.inner.call(request), invalidation)

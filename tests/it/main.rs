@@ -26,6 +26,7 @@ mod origin_limits;
 mod policies;
 mod presigned;
 mod query;
+mod reloading;
 mod resilience;
 mod roles;
 mod s3_clients;

@@ -138,7 +138,12 @@ impl MountBuilder {
                 sets,
             }))
         };
-        let own = in_cache();
+        let own = match (&self.stored, &self.cache) {
+            (Some(stored), Some(cache)) if stored.is_of(cache) => {
+                Some(stored.with_freshness(freshness.clone()))
+            }
+            _ => in_cache(),
+        };
         let sets = self.credential_sets.iter().map(|set| {
             let cache = match set.cache {
                 CacheShare::Own => in_cache(),

@@ -13,6 +13,13 @@ impl MountBuilder {
         self
     }
 
+    /// Goes on with what a mount before this one has stored: the two would store the same.
+    #[cfg(feature = "toml")]
+    pub(in crate::config) fn going_on_with(mut self, stored: &crate::cache::MountCache) -> Self {
+        self.stored = Some(stored.clone());
+        self
+    }
+
     /// How long objects in the cache are fresh, in place of the lifetime of `Cache-Control` and `Expires`. Clients
     /// still get the latter. It does not override `no-store`, `private` and `no-cache`.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {

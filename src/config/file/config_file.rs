@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, env, fmt};
+use std::{collections::BTreeMap, env, fmt, sync::Arc};
 
 use aws_credential_types::Credentials;
 
 use super::{
     cache,
     credentials::{self, NamedCredentials},
+    loaded::{Document, Fingerprint, Loaded, MountFingerprint, aws_files},
     mount,
     source::{Places, Source},
     table::FileTable,
@@ -62,9 +63,14 @@ use crate::{
 #[must_use = "a file serves nothing before `build`"]
 pub struct ConfigFile {
     region: Option<String>,
-    cache: Option<Cache>,
+    cache: Option<(Fingerprint, Cache)>,
+    transport: Option<(Fingerprint, Transport)>,
     credentials: NamedCredentials,
     pub(super) mounts: Vec<FileMount>,
+    /// Of each mount.
+    fingerprints: Vec<MountFingerprint>,
+    /// What an earlier text of the file has become.
+    before: Arc<Loaded>,
 }
 
 /// The options of a file for all of its mounts.
@@ -158,7 +164,32 @@ impl ConfigFile {
     ///
     /// As for [`parse`](Self::parse); a variable is not set if `variable` has no value for its name.
     pub fn parse_with(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::read(Source::new(text, Places::Lines, &variable))
+        Self::read(Source::new(text, Places::Lines, &variable), Arc::default())
+    }
+
+    /// Parses the next text of a file that was loaded before, to [reload](crate::S3ProxyLayer::reload) the layer.
+    ///
+    /// What is as before is taken over: a cache and a transport whose tables are the same, and, as clones, the mounts of which
+    /// nothing has changed, with credentials and connections. A mount that stores the same objects as before goes on with its
+    /// part of the cache. What decides about that outside of the file counts as well: variables, files of certificates, and the
+    /// files of the AWS CLI.
+    ///
+    /// ```no_run
+    /// use tower_s3_proxy::{ConfigError, ConfigFile, S3ProxyConfig, S3ProxyLayer};
+    ///
+    /// async fn reload(layer: &S3ProxyLayer, config: &mut S3ProxyConfig, text: &str) -> Result<(), ConfigError> {
+    ///     *config = ConfigFile::parse_after(text, config)?.load().await?;
+    ///     layer.reload(config.clone());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse).
+    pub fn parse_after(text: &str, before: &S3ProxyConfig) -> Result<Self, ConfigError> {
+        let variable = |name: &str| env::var(name).ok();
+        Self::read(Source::new(text, Places::Lines, &variable), before.loaded.clone())
     }
 
     /// Parses a text that comes in parts, each with a name, so that a program can take keys of the file on its command
@@ -192,19 +223,30 @@ impl ConfigFile {
             text.push('\n');
             ends.push((name, text.len()));
         }
-        Self::read(Source::new(&text, Places::Parts(&ends), &variable))
+        Self::read(Source::new(&text, Places::Parts(&ends), &variable), Arc::default())
     }
 
-    fn read(source: Source<'_>) -> Result<Self, ConfigError> {
+    fn read(source: Source<'_>, before: Arc<Loaded>) -> Result<Self, ConfigError> {
         let table: FileTable = source.parse()?;
         let region = source.unless_empty("region", table.region.as_ref())?;
+        // Read in any case: the text may be wrong.
         let cache = table.cache.as_ref().map(|table| cache::read(&source, table)).transpose()?;
         let transport = table.transport.as_ref().map(|table| transport::read(&source, table)).transpose()?;
+        let document = Document::read(&source)?;
+        let of_file = |key| document.fingerprint(key);
+        let cache = cache.map(|new| {
+            let fingerprint = of_file("cache");
+            (fingerprint, before.cache(fingerprint).cloned().unwrap_or(new))
+        });
+        let transport = transport.map(|new| {
+            let fingerprint = of_file("transport");
+            (fingerprint, before.transport(fingerprint).cloned().unwrap_or(new))
+        });
         let credentials = credentials::read(&source, &table.credentials, region.as_deref())?;
         let shared = Shared {
             region: region.as_deref(),
-            cache: cache.as_ref(),
-            transport: transport.as_ref(),
+            cache: cache.as_ref().map(|(_, cache)| cache),
+            transport: transport.as_ref().map(|(_, transport)| transport),
             credentials: &credentials,
         };
         let read = |(table, number)| mount::read(&source, table, number, &shared);
@@ -213,7 +255,8 @@ impl ConfigFile {
             let message = "the file has no mount: a mount begins with a line [[mount]]";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
-        Ok(Self { region, cache, credentials, mounts })
+        let fingerprints = document.mounts().collect();
+        Ok(Self { region, cache, transport, credentials, mounts, fingerprints, before })
     }
 
     /// Whether a mount has no credentials, so that [`build`](Self::build) needs default ones.
@@ -230,7 +273,7 @@ impl ConfigFile {
 
     /// The cache of `[cache]`, to purge it, to apply events, or to read its counters.
     pub fn cache(&self) -> Option<&Cache> {
-        self.cache.as_ref()
+        self.cache.as_ref().map(|(_, cache)| cache)
     }
 
     /// Builds the mounts with the credentials that the file describes. Mounts without credentials get the default
@@ -244,19 +287,23 @@ impl ConfigFile {
     /// Those of [`build`](Self::build), and those of the constructors in [`credentials`](crate::credentials), with the
     /// line of the table.
     pub async fn load(mut self) -> Result<S3ProxyConfig, ConfigError> {
-        for mount in &mut self.mounts {
+        let same = self.same_as_before(&aws_files());
+        let new = || same.iter().map(Option::is_none);
+        for mount in self.mounts.iter_mut().zip(new()).filter_map(|(mount, is_new)| is_new.then_some(mount)) {
             mount.add_settings(&self.credentials).await?;
             if let Some(replica) = &mut mount.replica {
                 replica.mount.add_settings(&self.credentials).await?;
             }
         }
-        let default = match self.needs_default_credentials() {
+        let new: Vec<&FileMount> =
+            self.mounts.iter().zip(new()).filter_map(|(mount, is_new)| is_new.then_some(mount)).collect();
+        let default = match new.iter().any(|mount| mount.needs_default_credentials()) {
             true => credentials::default_source(self.region()).await?,
             false => None,
         };
-        let used = self.mounts.iter().flat_map(FileMount::credentials_names);
+        let used = new.into_iter().flat_map(FileMount::credentials_names);
         let named = credentials::load(&self.credentials, used).await?;
-        self.assemble(default.as_ref(), &named)
+        self.assemble(same, default.as_ref(), &named)
     }
 
     /// Builds the mounts without loading credentials, which would take an `await`. `default_credentials` are for the
@@ -268,26 +315,54 @@ impl ConfigFile {
     /// [`ConfigErrorKind::Missing`] if default credentials are needed and not given, or if a mount uses a table
     /// `[credentials.NAME]`, which needs [`load`](Self::load).
     #[expect(clippy::needless_pass_by_value, reason = "sources of credentials give them by value")]
-    pub fn build(self, default_credentials: Option<CredentialsSource>) -> Result<S3ProxyConfig, ConfigError> {
-        self.assemble(default_credentials.as_ref(), &BTreeMap::new())
+    pub fn build(
+        mut self,
+        default_credentials: Option<CredentialsSource>,
+    ) -> Result<S3ProxyConfig, ConfigError> {
+        let mut same = self.same_as_before(&[]);
+        for (same, mount) in same.iter_mut().zip(&self.mounts) {
+            // Those that are given may be others.
+            same.take_if(|_| mount.needs_default_credentials());
+        }
+        self.assemble(same, default_credentials.as_ref(), &BTreeMap::new())
+    }
+
+    /// The mounts of before that are made of the same, these AWS files included; `None` for those that are to be built.
+    fn same_as_before(&mut self, aws_files: &[u8]) -> Vec<Option<Mount>> {
+        let mounts = self.mounts.iter().zip(&mut self.fingerprints);
+        let same = mounts.map(|(mount, fingerprint)| {
+            if mount.asks_aws_files() {
+                *fingerprint = fingerprint.and(aws_files);
+            }
+            self.before.mount(*fingerprint).cloned()
+        });
+        same.collect()
     }
 
     fn assemble(
         self,
+        same: Vec<Option<Mount>>,
         default: Option<&CredentialsSource>,
         named: &BTreeMap<String, CredentialsSource>,
     ) -> Result<S3ProxyConfig, ConfigError> {
         let mut built: Vec<(String, Mount)> = Vec::with_capacity(self.mounts.len());
-        for file_mount in self.mounts {
+        for ((mut file_mount, fingerprint), same) in self.mounts.into_iter().zip(&self.fingerprints).zip(same)
+        {
             let place = file_mount.place.clone();
-            let mount = file_mount.build(default, named)?;
+            if let Some(stored) = self.before.stored_by(*fingerprint) {
+                file_mount.builder = file_mount.builder.going_on_with(stored);
+            }
+            let mount = same.map_or_else(|| file_mount.build(default, named), Ok)?;
             if let Some((first, _)) = built.iter().find(|(_, other)| other.place() == mount.place()) {
                 let message = format!("{place}: has the same path and host as {first}: change one of them");
                 return Err(ConfigError::new(ConfigErrorKind::DuplicateMount, message));
             }
             built.push((place, mount));
         }
-        S3ProxyConfig::new(built.into_iter().map(|(_, mount)| mount))
+        let mounts: Vec<Mount> = built.into_iter().map(|(_, mount)| mount).collect();
+        let of_mounts = self.fingerprints.into_iter().zip(mounts.iter().cloned()).collect();
+        let loaded = Loaded { cache: self.cache, transport: self.transport, mounts: of_mounts };
+        Ok(S3ProxyConfig { loaded: Arc::new(loaded), ..S3ProxyConfig::new(mounts)? })
     }
 }
 
@@ -329,6 +404,14 @@ impl FileMount {
             FileCredentials::Default | FileCredentials::Anonymous | FileCredentials::Keys(_) => {}
         }
         Ok(())
+    }
+
+    /// Whether the files of the AWS CLI decide about it.
+    fn asks_aws_files(&self) -> bool {
+        self.with_replica().any(|mount| match mount.credentials {
+            FileCredentials::Named(_) | FileCredentials::Default => true,
+            FileCredentials::Anonymous | FileCredentials::Keys(_) => false,
+        })
     }
 
     fn credentials_names(&self) -> impl Iterator<Item = &str> {

@@ -10,6 +10,7 @@ mod expand;
 mod links;
 #[cfg(feature = "listing")]
 mod listing;
+mod loaded;
 mod mount;
 mod resilience;
 mod source;
@@ -25,3 +26,4 @@ mod tests;
 
 pub use self::config_file::ConfigFile;
 use self::config_file::{FileCredentials, FileMount, Shared};
+pub(crate) use self::loaded::Loaded;

@@ -79,6 +79,10 @@ impl<'a> Source<'a> {
         })
     }
 
+    pub(super) fn expanded(&self, text: &str) -> Option<String> {
+        expand(text, self.variable).ok()
+    }
+
     pub(super) fn optional(&self, key: &str, text: Option<&Text>) -> Result<Option<String>, ConfigError> {
         text.map(|text| self.value(key, text)).transpose()
     }

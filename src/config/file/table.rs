@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{Error, IgnoredAny, SeqAccess, Visitor},
 };
 use toml::Spanned;
 
@@ -18,6 +18,11 @@ pub(super) struct FileTable {
     pub(super) credentials: BTreeMap<String, Spanned<CredentialsTable>>,
     #[serde(default)]
     pub(super) mount: Tables<MountTable>,
+    /// Of the program around the layer, which reads them by itself.
+    #[serde(rename = "server")]
+    pub(super) _server: Option<IgnoredAny>,
+    #[serde(rename = "listen")]
+    pub(super) _listen: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Deserialize, Default)]

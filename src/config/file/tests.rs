@@ -1,6 +1,7 @@
 mod cache;
 mod defaults;
 mod guide;
+mod loaded_again;
 mod old_names;
 mod options;
 mod parts;
