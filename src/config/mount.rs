@@ -125,6 +125,13 @@ impl S3ProxyConfig {
         Self { send_buffer: Some(buffer), ..self }
     }
 
+    /// The configuration with those of its mounts alone that this is true of.
+    #[must_use]
+    pub fn retain(mut self, keep: impl FnMut(&Mount) -> bool) -> Self {
+        self.mounts.retain(keep);
+        self
+    }
+
     /// The mounts, in the order in which they are tried.
     pub fn mounts(&self) -> &[Mount] {
         &self.mounts

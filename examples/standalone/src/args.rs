@@ -4,9 +4,9 @@ use clap::{ArgGroup, Parser, Subcommand};
 use tower_s3_proxy::service::SendBuffer;
 
 use crate::{
-    address::parse_address,
     cache::{parse_bytes, parse_time},
     commands::{check::CheckArgs, policies::PoliciesArgs, presign::PresignArgs},
+    listen::{ListenArgs, parse_address},
     log::LogFormat,
     option::MountOption,
     server::{ConstantField, Limits, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout},
@@ -24,9 +24,8 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// The address to listen on, like localhost:8080; :8080 is every IPv4 address of the machine
-    #[arg(long, value_name = "ADDR", value_parser = parse_address, default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
 
     /// The address of the demo's S3 server, to read its bucket with a program of yours [default: a free port]
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
@@ -69,6 +68,12 @@ pub(crate) struct Args {
     /// response to another.
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_field, help_heading = "The process")]
     pub(crate) response_header: Vec<ConstantField>,
+
+    /// The time between SIGTERM or Ctrl-C and the end of listening, in seconds: --ready-path is 503, and everything else is answered
+    ///
+    /// For load balancers that ask now and then whether the program is ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = "The process")]
+    pub(crate) shutdown_delay: u64,
 
     /// The time that requests in flight get after SIGTERM or Ctrl-C, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "The process")]
@@ -397,21 +402,26 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 15] = [
+    const OTHERS: [&str; 20] = [
         "--cache-admin-path",
+        "--client-address-field",
         "--config",
         "--demo-s3",
         "--drain-timeout",
         "--listen",
         "--log-format",
         "--ping-path",
+        "--proxy-protocol",
         "--ready-path",
         "--redirect-http",
         "--response-header",
+        "--shutdown-delay",
         "--threads",
         "--tls-cert",
         "--tls-client-ca",
         "--tls-key",
+        "--trusted-proxy",
+        "--unix-mode",
         "--warm",
     ];
 

@@ -1,5 +1,6 @@
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use tower_s3_proxy::{
     BucketName, Cache, ConfigError, Mount,
     cache::{AdminToken, CacheAdmin},
@@ -54,18 +55,41 @@ fn tell(prefix: &str, report: &WarmReport, how_far: &str) {
     }
 }
 
-/// The service that purges the cache, and its path.
-pub(crate) fn admin(
-    args: &CacheArgs,
-    cache: Option<&Cache>,
-) -> Result<Option<(String, CacheAdmin)>, Box<dyn Error>> {
-    let Some(path) = &args.cache_admin_path else { return Ok(None) };
-    let cache = cache.ok_or("--cache-admin-path needs a cache: give --cache-size, or [cache] in the file")?;
-    let token = env::var(TOKEN)
-        .map_err(|_| format!("--cache-admin-path needs the environment variable {TOKEN}, with the token that requests must carry"))?;
-    let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
-    Ok(Some((path.clone(), cache.admin(token))))
+/// What purges the cache over HTTP.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    pub(crate) path: String,
+    token: AdminToken,
+    /// Of the cache that is in use.
+    service: ArcSwap<CacheAdmin>,
 }
+
+// === impl Admin ===
+
+impl Admin {
+    /// `None` unless it is asked for.
+    pub(crate) fn of(args: &CacheArgs, cache: Option<&Cache>) -> Result<Option<Self>, Box<dyn Error>> {
+        let Some(path) = &args.cache_admin_path else { return Ok(None) };
+        let cache = cache.ok_or(NO_CACHE)?;
+        let token = env::var(TOKEN)
+            .map_err(|_| format!("--cache-admin-path needs the environment variable {TOKEN}, with the token that requests must carry"))?;
+        let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
+        let service = ArcSwap::from_pointee(cache.admin(token.clone()));
+        Ok(Some(Self { path: path.clone(), token, service }))
+    }
+
+    pub(crate) fn service(&self) -> CacheAdmin {
+        CacheAdmin::clone(&self.service.load())
+    }
+
+    /// Purges another cache from now on.
+    pub(crate) fn turn_to(&self, cache: &Cache) {
+        self.service.store(Arc::new(cache.admin(self.token.clone())));
+    }
+}
+
+pub(crate) const NO_CACHE: &str =
+    "--cache-admin-path needs a cache: give --cache-size, or [cache] in the file";
 
 const TOKEN: &str = "CACHE_ADMIN_TOKEN";
 
@@ -177,7 +201,7 @@ mod tests {
                 let mut settings = mounts.settings()?;
                 settings.set_default("", "bucket", "demo");
                 let file = settings.read(|_| None)?;
-                admin(&args.cache, file.cache()).map_err(|why| why.to_string())?;
+                Admin::of(&args.cache, file.cache()).map_err(|why| why.to_string())?;
                 Ok(file.cache().is_some())
             });
             match (made, outcome) {

@@ -1,18 +1,21 @@
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tower_s3_proxy::{S3ProxyConfig, clients::ClientKeys};
 
 /// How often the files of client keys are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Reads the files of client keys again when they change, for as long as the process lives.
-pub(crate) fn watch(config: &S3ProxyConfig) {
+/// Reads the files of client keys again when they change, until it is dropped.
+#[must_use = "it ends when it is dropped"]
+pub(crate) fn watch(config: &S3ProxyConfig) -> JoinSet<()> {
     let tables: Vec<ClientKeys> =
         config.mounts().iter().filter_map(|mount| mount.client_keys().cloned()).collect();
+    let mut watching = JoinSet::new();
     if tables.is_empty() {
-        return;
+        return watching;
     }
-    tokio::spawn(async move {
+    watching.spawn(async move {
         let mut look = tokio::time::interval(PERIOD);
         loop {
             look.tick().await;
@@ -25,6 +28,7 @@ pub(crate) fn watch(config: &S3ProxyConfig) {
             }
         }
     });
+    watching
 }
 
 fn reload(keys: &ClientKeys) {

@@ -7,13 +7,25 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::args::Args;
+use crate::{args::Args, server_table::ServerTable};
 
-/// Reads a command line, or tells what is wrong with it, or the help.
+/// Reads a command line, or tells what is wrong with it, or the help. Of a file, it reads the table `[server]`, too.
 pub(crate) fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Args, Error> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(line).map_err(|why| misplaced(&mut command, why))?;
-    Args::from_arg_matches(&matches).map_err(|why| why.format(&mut command))
+    let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+    let given = command.try_get_matches_from_mut(&line).map_err(|why| misplaced(&mut command, why))?;
+    let args = Args::from_arg_matches(&given).map_err(|why| why.format(&mut command))?;
+    let (None, Some(path)) = (&args.command, &args.source.config) else { return Ok(args) };
+    let table = ServerTable::read(&command, path, &given);
+    let table = table.map_err(in_file)?;
+    let all = command.try_get_matches_from_mut(table.behind(&line));
+    let all = all.map_err(|why| table.told(path, why))?;
+    Args::from_arg_matches(&all).map_err(|why| why.format(&mut command))
+}
+
+/// A mistake in a file: how the program is called has nothing to do with it.
+pub(crate) fn in_file(why: String) -> Error {
+    Error::raw(ErrorKind::ValueValidation, why + "\n")
 }
 
 /// The subcommands take the flags of serving, too, and leave aside what they do not need: the command line of a proxy

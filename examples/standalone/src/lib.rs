@@ -2,18 +2,21 @@
 //!
 //! [`main`] is the whole program. The binary `tower-s3-proxy` and the example `standalone` of the library call it.
 
-mod address;
 mod args;
 mod cache;
 mod client_keys;
 mod command;
 mod commands;
 mod demo;
+mod inherited;
+mod listen;
 mod log;
 mod mounts;
 mod option;
 mod program;
+mod reload;
 mod server;
+mod server_table;
 mod settings;
 mod signals;
 mod throttled;

@@ -38,7 +38,7 @@ impl MountArgs<'_> {
     /// The mounts of the file, or else the one of flags and options, or else that of the demo.
     pub(crate) async fn load(&self, demo: Option<&Demo>) -> Result<Served, Box<dyn Error>> {
         if let Some(path) = &self.source.config {
-            return from_file(path, self.source.mount.as_deref()).await;
+            return from_file(path, self.source.mount.as_deref(), None).await;
         }
         let mut settings = self.settings()?;
         match demo {
@@ -102,15 +102,23 @@ fn has_inner_fallback(config: &S3ProxyConfig) -> bool {
 
 const NO_SERVICE: &str = "\"inner\" is for a program of yours, and the standalone has no service behind it";
 
-/// With `only`, the mount at this path alone.
-async fn from_file(path: &Path, only: Option<&str>) -> Result<Served, Box<dyn Error>> {
+/// With `only`, the mount at this path alone; with `before`, what has not changed is taken over from it.
+pub(crate) async fn from_file(
+    path: &Path,
+    only: Option<&str>,
+    before: Option<&S3ProxyConfig>,
+) -> Result<Served, Box<dyn Error>> {
     let in_file = |why| format!("{}: {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let file = ConfigFile::parse(&text).map_err(in_file)?;
+    let parsed = match before {
+        Some(before) => ConfigFile::parse_after(&text, before),
+        None => ConfigFile::parse(&text),
+    };
+    let file = parsed.map_err(in_file)?;
     let cache = file.cache().cloned();
     let mut config = file.load().await.map_err(in_file)?;
     if let Some(only) = only {
-        config = at(&config, only).map_err(|why| format!("--mount {only}: {} {why}", path.display()))?;
+        config = at(config, only).map_err(|why| format!("--mount {only}: {} {why}", path.display()))?;
     }
     if has_inner_fallback(&config) {
         // A program may share the file.
@@ -120,14 +128,13 @@ async fn from_file(path: &Path, only: Option<&str>) -> Result<Served, Box<dyn Er
 }
 
 /// The mount at a path, or those, if several hosts have one there.
-fn at(config: &S3ProxyConfig, path: &str) -> Result<S3ProxyConfig, String> {
-    let mounts = config.mounts().iter().filter(|mount| mount.path() == path);
-    let mounts: Vec<_> = mounts.cloned().collect();
-    if mounts.is_empty() {
+fn at(config: S3ProxyConfig, path: &str) -> Result<S3ProxyConfig, String> {
+    let is_there = |mount: &Mount| mount.path() == path;
+    if !config.mounts().iter().any(is_there) {
         let paths: Vec<_> = config.mounts().iter().map(Mount::path).collect();
         return Err(format!("has no mount there: give one of {}", paths.join(", ")));
     }
-    S3ProxyConfig::new(mounts).map_err(|why| why.to_string())
+    Ok(config.retain(is_there))
 }
 
 /// Adds what the environment and the AWS profile say and nothing else sets, each with where it is written.
@@ -351,7 +358,7 @@ mod tests {
             "[[mount]]\nbucket = \"media\"\nregion = \"us-west-2\"\nanonymous = true\nfallback = \"inner\"\n",
         )
         .unwrap();
-        assert!(from_file(&file, None).await.is_ok());
+        assert!(from_file(&file, None, None).await.is_ok());
     }
 
     #[tokio::test]
@@ -368,7 +375,7 @@ mod tests {
         for (only, paths) in
             [(None, Ok(3)), (Some("/"), Ok(1)), (Some("/docs"), Ok(2)), (Some("/doc"), Err(()))]
         {
-            match (from_file(&file, only).await, paths) {
+            match (from_file(&file, only, None).await, paths) {
                 (Ok(served), Ok(paths)) => assert_eq!(served.config.mounts().len(), paths, "{only:?}"),
                 (Err(why), Err(())) => {
                     assert!(why.to_string().contains("give one of /docs, "), "{why}");

@@ -259,6 +259,16 @@ impl ConfigFile {
         Ok(Self { region, cache, transport, credentials, mounts, fingerprints, before })
     }
 
+    /// Replaces `${NAME}` by the variable and `$$` by a dollar sign, as in the text values of a file: for the tables that a program
+    /// has in the file beside those of the layer, `[server]` and `[[listen]]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigErrorKind::Missing`] if a variable is not set; [`ConfigErrorKind::File`] for a `${` before anything else.
+    pub fn expand(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
+        Source::new(text, Places::Parts(&[]), &variable).expanded_text()
+    }
+
     /// Whether a mount has no credentials, so that [`build`](Self::build) needs default ones.
     pub fn needs_default_credentials(&self) -> bool {
         self.mounts.iter().any(FileMount::needs_default_credentials)

@@ -70,13 +70,12 @@ impl<'a> Source<'a> {
         text: &Unexpanded,
         span: Range<usize>,
     ) -> Result<String, ConfigError> {
-        expand(&text.0, self.variable).map_err(|why| {
-            let kind = match why {
-                ExpandError::Unset(_) => ConfigErrorKind::Missing,
-                ExpandError::Malformed => ConfigErrorKind::File,
-            };
-            self.error(kind, span, format!("{key}: {why}"))
-        })
+        expand(&text.0, self.variable).map_err(|why| self.error(kind_of(&why), span, format!("{key}: {why}")))
+    }
+
+    /// The whole text as one value.
+    pub(super) fn expanded_text(&self) -> Result<String, ConfigError> {
+        expand(self.text, self.variable).map_err(|why| ConfigError::new(kind_of(&why), why.to_string()))
     }
 
     pub(super) fn expanded(&self, text: &str) -> Option<String> {
@@ -146,6 +145,13 @@ impl<'a> Source<'a> {
         let start_of_line = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(start_of_line..).map_or(0, |text| text.chars().count());
         (before.matches('\n').count() + 1, column + 1)
+    }
+}
+
+fn kind_of(why: &ExpandError) -> ConfigErrorKind {
+    match why {
+        ExpandError::Unset(_) => ConfigErrorKind::Missing,
+        ExpandError::Malformed => ConfigErrorKind::File,
     }
 }
 

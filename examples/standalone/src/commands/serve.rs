@@ -5,17 +5,19 @@ use std::{
     time::Duration,
 };
 
-use tower_s3_proxy::{S3ProxyLayer, Transport};
+use tower_s3_proxy::Transport;
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::{
     args::Args,
-    cache, client_keys,
+    cache::{self, Admin},
     demo::Demo,
+    listen::Bound,
     log::Log,
     mounts::{MountArgs, Served},
-    server::{Ended, Role, Server, Shares, listen, raise_file_limit},
-    signals::Signals,
+    reload::{ConfigPath, Reloading},
+    server::{Ended, Server, Shares, raise_file_limit},
+    signals::{Hangups, Signals},
 };
 
 pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), Box<dyn Error>> {
@@ -33,28 +35,12 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
     let mounts =
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
-    let admin = cache::admin(&args.cache, cache.as_ref())?;
-    let role = match args.tls.load()? {
-        Some(tls) => {
-            tls.watch();
-            Role::Https(Arc::new(tls))
-        }
-        None => Role::Http,
-    };
+    let admin = Admin::of(&args.cache, cache.as_ref())?.map(Arc::new);
     // Before clients are told the address, and can be in the middle of something.
-    let signals = Signals::listen()?;
-    let listener = listen(args.listen)
-        .map_err(|why| format!("cannot listen on {}: {why}; give another --listen address", args.listen))?;
-    let address = listener.local_addr()?;
-    let url = format!("{}://{address}", role.scheme());
-    let mut listeners = vec![(listener, role)];
-    if let Some(plain) = args.tls.redirect_http {
-        let listener = listen(plain).map_err(|why| {
-            format!("cannot listen on {plain}: {why}; give another --redirect-http address")
-        })?;
-        tracing::info!(address = %listener.local_addr()?, "plain HTTP is redirected to HTTPS");
-        listeners.push((listener, Role::Redirect { port: address.port() }));
-    }
+    let (signals, hangups) = (Signals::listen()?, Hangups::listen()?);
+    let file = args.source.config.clone().map(|path| ConfigPath { path, only: args.source.mount.clone() });
+    let Bound { url, bindings } =
+        args.listen.bind(&args.tls, file.as_ref().map(|file| file.path.as_path()))?;
     match &demo {
         // Nobody has to read it.
         Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&url))),
@@ -65,18 +51,21 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         let (bucket, mount) = single.ok_or("--warm needs the bucket that its keys are in: give --bucket")?;
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
-    client_keys::watch(&config);
+    let reloading = Arc::new(Reloading::new(file, config, buffer, admin.clone()));
     let server = Server {
-        layer: S3ProxyLayer::new(config.send_buffer(buffer)),
+        layer: reloading.layer(),
         ping_path: args.ping_path,
         ready_path: args.ready_path,
         admin,
         fields: args.response_header.into_iter().collect(),
+        shutdown_delay: Duration::from_secs(args.shutdown_delay),
         drain_timeout: Duration::from_secs(args.drain_timeout),
         limits: args.limits.limits(),
+        trusted: args.listen.trusted(),
         shares,
     };
-    match server.run(listeners, signals).await {
+    tokio::spawn(reloading.at_hangups(hangups));
+    match server.run(bindings, signals).await {
         Ended::Drained => Ok(()),
         Ended::Cut => Err("requests in flight were cut off".into()),
     }

@@ -38,18 +38,21 @@ struct Held {
     streams: usize,
 }
 
-/// A request beyond the first of its connection, until it is dropped.
+/// A request that counts by itself, until it is dropped: one beyond the first of its connection, or one over a connection of
+/// many clients.
 #[derive(Debug)]
 pub(crate) struct StreamSeat {
     admission: Arc<Admission>,
-    peer: Peer,
+    peer: Option<Peer>,
+    has_file: bool,
 }
 
 /// Of a connection that was let in, until it is given up or dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     admission: Arc<Admission>,
-    peer: Peer,
+    /// Nobody for a connection of many clients, or whose client is not known yet.
+    peer: Option<Peer>,
     pub(crate) kind: SeatKind,
     given_up: OnceLock<OwnedSemaphorePermit>,
 }
@@ -59,6 +62,13 @@ pub(crate) enum SeatKind {
     Regular,
     /// Of the few beyond a limit: the health checks are answered, and nothing else.
     Reserved(Limit),
+}
+
+/// Of the requests in flight on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    First,
+    Further,
 }
 
 /// What is reached.
@@ -103,21 +113,22 @@ impl Admission {
         }
     }
 
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, Refusal> {
-        let peer = Peer::of(address);
+    /// Without an address it counts against nobody's share.
+    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Seat, Refusal> {
+        let peer = address.map(Peer::of);
         let kind = self.take(peer)?;
         Ok(Seat { admission: Arc::clone(self), peer, kind, given_up: OnceLock::new() })
     }
 
-    fn take(&self, peer: Peer) -> Result<SeatKind, Refusal> {
+    fn take(&self, peer: Option<Peer>) -> Result<SeatKind, Refusal> {
         let mut taken = self.taken();
         let taken = &mut *taken;
-        let held = taken.by_peer.get(&peer).copied().unwrap_or_default();
+        let held = taken.held(peer).copied().unwrap_or_default();
         let limit = if held.regular >= self.per_address {
             Limit::Address
         } else if taken.regular < self.connections && self.files.take_connection() {
             taken.regular += 1;
-            taken.by_peer.entry(peer).or_default().regular += 1;
+            taken.count(peer, |held| held.regular += 1);
             return Ok(SeatKind::Regular);
         } else {
             Limit::All
@@ -126,35 +137,23 @@ impl Admission {
             return Err(Refusal(limit));
         }
         taken.reserved += 1;
-        taken.by_peer.entry(peer).or_default().reserved += 1;
+        taken.count(peer, |held| held.reserved += 1);
         Ok(SeatKind::Reserved(limit))
     }
 
-    fn give_back(&self, peer: Peer, kind: SeatKind) {
+    fn give_back(&self, peer: Option<Peer>, kind: SeatKind) {
         let mut taken = self.taken();
-        let taken = &mut *taken;
-        let Some(held) = taken.by_peer.get_mut(&peer) else { return };
         match kind {
             SeatKind::Regular => {
-                held.regular -= 1;
                 taken.regular -= 1;
+                taken.discount(peer, |held| held.regular -= 1);
                 self.files.give_back();
             }
             SeatKind::Reserved(_) => {
-                held.reserved -= 1;
                 taken.reserved -= 1;
+                taken.discount(peer, |held| held.reserved -= 1);
             }
         }
-        taken.forget_if_gone(peer);
-    }
-
-    fn give_back_stream(&self, peer: Peer) {
-        let mut taken = self.taken();
-        if let Some(held) = taken.by_peer.get_mut(&peer) {
-            held.streams -= 1;
-            self.files.give_back();
-        }
-        taken.forget_if_gone(peer);
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -165,9 +164,21 @@ impl Admission {
 // === impl Taken ===
 
 impl Taken {
-    fn forget_if_gone(&mut self, peer: Peer) {
-        let is_gone = |held: &Held| held.regular + held.reserved + held.streams == 0;
-        if self.by_peer.get(&peer).is_some_and(is_gone) {
+    fn held(&self, peer: Option<Peer>) -> Option<&Held> {
+        self.by_peer.get(&peer?)
+    }
+
+    fn count(&mut self, peer: Option<Peer>, count: impl FnOnce(&mut Held)) {
+        if let Some(peer) = peer {
+            count(self.by_peer.entry(peer).or_default());
+        }
+    }
+
+    fn discount(&mut self, peer: Option<Peer>, discount: impl FnOnce(&mut Held)) {
+        let Some(peer) = peer else { return };
+        let Some(held) = self.by_peer.get_mut(&peer) else { return };
+        discount(held);
+        if held.regular + held.reserved + held.streams == 0 {
             self.by_peer.remove(&peer);
         }
     }
@@ -186,22 +197,50 @@ impl Seat {
         is_first
     }
 
-    /// A place for one more request of the connection, which has some in flight. One address has no more of them than of
-    /// connections, all together: with many on each connection it would keep everybody else from S3.
-    pub(crate) fn stream(&self) -> Option<StreamSeat> {
+    /// Counts it against the share of this address, now that its client is known.
+    pub(crate) fn count_against(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        let peer = Some(Peer::of(address));
         let mut taken = self.admission.taken();
-        let held = taken.by_peer.entry(self.peer).or_default();
-        if held.regular + held.streams >= self.admission.per_address || !self.admission.files.take_stream() {
+        if taken.held(peer).is_some_and(|held| held.regular >= self.admission.per_address) {
+            return Err(Refusal(Limit::Address));
+        }
+        taken.count(peer, |held| match self.kind {
+            SeatKind::Regular => held.regular += 1,
+            SeatKind::Reserved(_) => held.reserved += 1,
+        });
+        drop(taken);
+        self.peer = peer;
+        Ok(())
+    }
+
+    /// A place for a request. One address has no more of them than of connections, all together: with many on each connection
+    /// it would keep everybody else from S3.
+    ///
+    /// The first in flight has the file that is there for its connection. With `behind` it counts against that address, which
+    /// shares the connection with others.
+    pub(crate) fn stream(&self, order: Order, behind: Option<IpAddr>) -> Option<StreamSeat> {
+        let admission = &self.admission;
+        let peer = behind.map(Peer::of).or(self.peer);
+        let mut taken = admission.taken();
+        let is_over = |held: &Held| held.regular + held.streams >= admission.per_address;
+        if taken.held(peer).is_some_and(is_over) {
             return None;
         }
-        held.streams += 1;
-        Some(StreamSeat { admission: Arc::clone(&self.admission), peer: self.peer })
+        let has_file = order == Order::Further;
+        if has_file && !admission.files.take_stream() {
+            return None;
+        }
+        taken.count(peer, |held| held.streams += 1);
+        Some(StreamSeat { admission: Arc::clone(admission), peer, has_file })
     }
 }
 
 impl Drop for StreamSeat {
     fn drop(&mut self) {
-        self.admission.give_back_stream(self.peer);
+        self.admission.taken().discount(self.peer, |held| held.streams -= 1);
+        if self.has_file {
+            self.admission.files.give_back();
+        }
     }
 }
 
@@ -217,8 +256,9 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    #[expect(clippy::unnecessary_wraps, reason = "as it is admitted")]
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
@@ -256,12 +296,12 @@ mod tests {
     fn many_requests_on_a_connection_count_as_connections_do() {
         let admission = Arc::new(Admission::new(100, 10, Files::new(20_000)));
         let seat = admission.admit(address("192.0.2.1")).unwrap();
-        let mut streams: Vec<_> = (0..100).map_while(|_| seat.stream()).collect();
+        let mut streams: Vec<_> = (0..100).map_while(|_| seat.stream(Order::Further, None)).collect();
         assert_eq!(streams.len(), 9);
         let other = admission.admit(address("192.0.2.2")).unwrap();
-        assert!(other.stream().is_some());
+        assert!(other.stream(Order::Further, None).is_some());
         streams.pop();
-        assert!(seat.stream().is_some());
+        assert!(seat.stream(Order::Further, None).is_some());
         drop((streams, seat, other));
         assert!(admission.taken().by_peer.is_empty());
     }
@@ -308,5 +348,33 @@ mod tests {
         assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Reserved(Limit::All));
         drop(first);
         assert_eq!(admission.admit(here).unwrap().kind, SeatKind::Regular);
+    }
+
+    #[test]
+    fn clients_behind_a_proxy_have_a_share_each_and_its_connections_none() {
+        let admission = Arc::new(Admission::new(100, 2, Files::new(20_000)));
+        let proxy: Vec<_> = (0..10).map(|_| admission.admit(None).unwrap()).collect();
+        assert!(proxy.iter().all(|seat| seat.kind == SeatKind::Regular));
+        let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        let mut requests: Vec<_> = proxy.iter().map_while(|seat| seat.stream(Order::First, one)).collect();
+        assert_eq!(requests.len(), 2);
+        assert!(proxy[0].stream(Order::Further, other).is_some());
+        requests.pop();
+        assert!(proxy[9].stream(Order::First, one).is_some());
+        drop((requests, proxy));
+        let taken = admission.taken();
+        assert_eq!((taken.regular, taken.by_peer.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_counts_against_its_client_as_soon_as_that_is_known() {
+        let admission = Arc::new(Admission::new(100, 2, Files::new(20_000)));
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut seats: Vec<_> = (0..3).map(|_| admission.admit(None).unwrap()).collect();
+        let counted: Vec<_> = seats.iter_mut().map(|seat| seat.count_against(client)).collect();
+        assert_eq!(counted, [Ok(()), Ok(()), Err(Refusal(Limit::Address))]);
+        assert_ne!(admission.admit(Some(client)).unwrap().kind, SeatKind::Regular);
+        drop(seats);
+        assert!(admission.taken().by_peer.is_empty());
     }
 }

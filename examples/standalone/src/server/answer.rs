@@ -1,13 +1,14 @@
 use std::{
     convert::Infallible,
+    net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{CACHE_CONTROL, CONNECTION, HOST, LOCATION, RETRY_AFTER},
     uri::{Authority, PathAndQuery},
 };
@@ -23,6 +24,7 @@ use tower_s3_proxy::{
 use super::{
     activity::Activity,
     admission::{Seat, SeatKind},
+    client_address::Origin,
     host, http2,
     request::{OpenBody, OpenRequest},
     role::Role,
@@ -34,6 +36,7 @@ use super::{
 pub(crate) struct Client {
     pub(crate) server: Arc<Shared>,
     pub(crate) proxy: S3Proxy,
+    pub(crate) origin: Origin,
     pub(crate) role: Role,
     pub(crate) activity: Arc<Activity>,
     pub(crate) seat: Arc<Seat>,
@@ -95,18 +98,19 @@ impl Client {
         if let Role::Redirect { port } = self.role {
             return to_https(&request, port).into();
         }
-        if !open.take_seat(&self.seat) {
+        let behind = if self.origin.is_trusted { self.address(request.headers()) } else { None };
+        if !open.take_seat(&self.seat, behind) {
             self.server
                 .refusals
                 .request
                 .tell("requests refused: as many are in flight as the address can have, or the limit of open files bears");
             return unavailable("too many requests in flight\n").into();
         }
-        if let Some((path, admin)) = &self.server.admin
-            && let Some(uri) = below(request.uri(), path)
+        if let Some(admin) = &self.server.admin
+            && let Some(uri) = below(request.uri(), &admin.path)
         {
             *request.uri_mut() = uri;
-            let answered = admin.clone().call(request);
+            let answered = admin.service().call(request);
             let answer = async move {
                 let Ok(answer) = answered.await;
                 answer.map(Either::Right)
@@ -117,7 +121,18 @@ impl Client {
         Step::Proxied { future: self.proxy.clone().call(request) }
     }
 
+    /// The address that a request comes from. Nobody but the log and the limits believes it.
+    pub(crate) fn address(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        match self.origin {
+            Origin { peer, is_trusted: true } => self.server.trusted.client(peer, headers),
+            Origin { peer, is_trusted: false } => peer,
+        }
+    }
+
     async fn readiness(&self) -> Answer {
+        if self.server.is_stopping.load(Relaxed) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping\n".to_owned());
+        }
         match self.server.layer.ready().await {
             Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
             Err(error) => {

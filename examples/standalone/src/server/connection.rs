@@ -1,4 +1,5 @@
 use std::{
+    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Poll, Waker},
@@ -15,21 +16,35 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
-use tokio::{net::TcpStream, sync::watch::Receiver, task::unconstrained, time};
+use tokio::{sync::watch::Receiver, task::unconstrained, time};
 use tower_s3_proxy::S3Proxy;
 
 use super::{
     activity::Activity,
     admission::{Seat, SeatKind},
     answer::Client,
+    client_address::Origin,
     detect::Protocol,
     http2::RequestTasks,
     limits::Limits,
+    listener::Addressing,
     opening::Opening,
+    proxy_protocol,
     role::Role,
     run::Shared,
+    socket::Socket,
     watch::Reason,
 };
+
+/// A connection that was let in.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) addressing: Addressing,
+    pub(crate) role: Role,
+    pub(crate) seat: Seat,
+}
 
 /// How HTTP/1 is spoken.
 #[derive(Debug)]
@@ -64,13 +79,17 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves a client until it leaves, a time-out closes the connection, or the server drains.
 pub(crate) async fn serve(
-    tcp: TcpStream,
-    seat: Seat,
-    role: Role,
+    mut accepted: Accepted,
     (server, proxy): (Arc<Shared>, S3Proxy),
     mut drain: Receiver<()>,
 ) {
-    let _ = tcp.set_nodelay(true);
+    accepted.socket.set_no_delay();
+    if accepted.addressing == Addressing::ProxyProtocol
+        && let Err(why) = Box::pin(accepted.read_address(&server)).await
+    {
+        return tracing::debug!("connection closed: {why}");
+    }
+    let Accepted { socket, peer, role, seat, .. } = accepted;
     let sweep = match seat.kind {
         SeatKind::Regular => &server.sweeps.regular,
         SeatKind::Reserved(_) => &server.sweeps.reserved,
@@ -80,7 +99,7 @@ pub(crate) async fn serve(
     let place = sweep.watch(&activity, &seat);
     let opening = Opening { tls: role.tls(), limits: &server.limits, timeouts, activity: &activity };
     let opened = tokio::select! {
-        opened = opening.open(tcp) => opened,
+        opened = opening.open(socket) => opened,
         reason = activity.closed() => return tracing::debug!("connection closed: {reason}"),
         _ = drain.changed() => return,
     };
@@ -97,6 +116,7 @@ pub(crate) async fn serve(
     let client = Arc::new(Client {
         server: Arc::clone(&server),
         proxy,
+        origin: Origin { peer, is_trusted: server.trusted.trust(peer) },
         role: role.clone(),
         activity: Arc::clone(&activity),
         seat,
@@ -124,6 +144,26 @@ pub(crate) async fn serve(
             tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
         }
         End::Closed(reason) => tracing::debug!("connection closed: {reason}"),
+    }
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    /// Takes the address that the proxy in front tells of its client, and counts the connection against it.
+    async fn read_address(&mut self, server: &Shared) -> Result<(), String> {
+        let limit = server.sweeps.regular.timeouts().first_byte;
+        let told = time::timeout(limit, proxy_protocol::read(&mut self.socket)).await;
+        let told = told.map_err(|_| "no header of the PROXY protocol within --first-byte-timeout")?;
+        let Some(client) = told.map_err(|why| why.to_string())? else { return Ok(()) };
+        self.peer = Some(client);
+        if !server.trusted.trust(self.peer) {
+            self.seat.count_against(client).map_err(|refusal| {
+                server.refusals.closed(refusal);
+                "its address has --max-connections-per-address"
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod activity;
 mod admission;
 mod answer;
+mod client_address;
 mod connection;
 mod constant_fields;
 mod detect;
@@ -16,19 +17,22 @@ mod listener;
 mod opening;
 mod peer;
 mod progress;
+mod proxy_protocol;
 mod refusals;
 mod request;
 mod role;
 mod run;
+mod socket;
 mod stream;
 mod sweep;
 mod watch;
 
 pub(crate) use self::{
+    client_address::{AddressField, TrustedProxies, TrustedProxy},
     constant_fields::{ConstantField, parse_field},
     files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
-    listener::listen,
+    listener::{Addressing, Binding, Listener, Place},
     role::Role,
     run::{Ended, Server},
 };

@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::{
@@ -18,6 +15,7 @@ use super::{
     flood::Flood,
     limits::{Limits, Timeouts},
     linger::Closing,
+    socket::Socket,
     stream::ClientStream,
 };
 use crate::tls::{HTTP2, Tls};
@@ -54,31 +52,31 @@ pub(crate) struct Opening<'a> {
 
 impl Opening<'_> {
     /// Finds out what is spoken: by the first bytes, or by what the TLS handshake agreed upon (ALPN).
-    pub(crate) async fn open(&self, tcp: TcpStream) -> Result<(Protocol, Opened), Unopened> {
+    pub(crate) async fn open(&self, socket: Socket) -> Result<(Protocol, Opened), Unopened> {
         match self.tls {
-            None => self.open_plain(tcp).await.map_err(Unopened::Undetected),
-            Some(tls) => Box::pin(self.open_tls(tls, tcp)).await,
+            None => self.open_plain(socket).await.map_err(Unopened::Undetected),
+            Some(tls) => Box::pin(self.open_tls(tls, socket)).await,
         }
     }
 
-    async fn open_plain(&self, mut tcp: TcpStream) -> Result<(Protocol, Opened), Undetected> {
-        let (protocol, first) = detect(&mut tcp, self.timeouts).await?;
-        let mut stream = ClientStream::new(tcp, first, Arc::clone(self.activity));
+    async fn open_plain(&self, mut socket: Socket) -> Result<(Protocol, Opened), Undetected> {
+        let (protocol, first) = detect(&mut socket, self.timeouts).await?;
+        let mut stream = ClientStream::new(socket, first, Arc::clone(self.activity));
         self.bound(&mut stream, protocol);
         Ok((protocol, Opened::Plain(stream)))
     }
 
-    async fn open_tls(&self, tls: &Tls, tcp: TcpStream) -> Result<(Protocol, Opened), Unopened> {
-        let readable = within(self.timeouts.first_byte, Undetected::Silent, tcp.readable());
+    async fn open_tls(&self, tls: &Tls, socket: Socket) -> Result<(Protocol, Opened), Unopened> {
+        let readable = within(self.timeouts.first_byte, Undetected::Silent, socket.readable());
         readable.await.map_err(Unopened::Undetected)?;
-        let stream = ClientStream::new(tcp, FirstBytes::default(), Arc::clone(self.activity));
+        let stream = ClientStream::new(socket, FirstBytes::default(), Arc::clone(self.activity));
         let handshake = tokio::time::timeout(self.timeouts.header, tls.acceptor().accept(stream));
         let handshake = handshake.await.map_err(|_| Unopened::SlowHandshake)?;
         let mut stream = handshake.map_err(Unopened::Handshake)?;
-        let (tcp, session) = stream.get_mut();
+        let (socket, session) = stream.get_mut();
         // HTTP/2 over TLS is agreed upon, and not known beforehand (RFC 9113 §3.2).
         let protocol = if session.alpn_protocol() == Some(HTTP2) { Protocol::Http2 } else { Protocol::Http1 };
-        self.bound(tcp, protocol);
+        self.bound(socket, protocol);
         // The client has sent no part of a request yet.
         self.activity.note_handshake();
         Ok((protocol, Opened::Tls(Box::new(stream))))

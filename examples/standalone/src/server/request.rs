@@ -1,4 +1,5 @@
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -9,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     activity::Activity,
-    admission::{Seat, StreamSeat},
+    admission::{Order, Seat, StreamSeat},
     progress::{Counted, Progress},
 };
 
@@ -31,12 +32,15 @@ impl OpenRequest {
         Self { activity, others, seat: None }
     }
 
-    /// Makes sure that there is a place for it. The first request of a connection has the connection's.
-    pub(crate) fn take_seat(&mut self, connection: &Seat) -> bool {
-        if self.others > 0 {
-            self.seat = connection.stream();
+    /// Makes sure that there is a place for it. The first request of a connection has the connection's, unless that has many
+    /// clients, of whom this one is `behind` it.
+    pub(crate) fn take_seat(&mut self, connection: &Seat, behind: Option<IpAddr>) -> bool {
+        let order = if self.others == 0 { Order::First } else { Order::Further };
+        if order == Order::First && behind.is_none() {
+            return true;
         }
-        self.others == 0 || self.seat.is_some()
+        self.seat = connection.stream(order, behind);
+        self.seat.is_some()
     }
 }
 
@@ -68,7 +72,9 @@ const TAIL: u64 = 16 * 1024;
 impl<B> OpenBody<B> {
     /// Over HTTP/2, with the progress of its response.
     pub(crate) fn new(body: B, mut request: OpenRequest, progress: Option<Arc<Progress>>) -> Self {
-        if let Some((progress, seat)) = progress.as_ref().zip(request.seat.take()) {
+        if let Some(progress) = &progress
+            && let Some(seat) = request.seat.take()
+        {
             progress.keep(seat);
         }
         Self { body, request, progress, has_ended: false }

@@ -24,6 +24,14 @@ impl Role {
         }
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https(_) => "https",
+            Self::Redirect { .. } => "redirect to https",
+        }
+    }
+
     pub(crate) fn scheme(&self) -> &'static str {
         match self {
             Self::Https(_) => "https",

@@ -1,32 +1,43 @@
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
+use tokio::{sync::watch, task::JoinSet, time};
 use tower::Layer;
-use tower_s3_proxy::{S3Proxy, S3ProxyLayer, cache::CacheAdmin, service::NotFound};
+use tower_s3_proxy::{S3Proxy, S3ProxyLayer, service::NotFound};
 
 use super::{
     admission::{Admission, Limit, Refusal, Seat, SeatKind},
-    connection::{self, Http1},
+    client_address::TrustedProxies,
+    connection::{self, Accepted, Http1},
     constant_fields::ConstantFields,
     files::{Files, Shares},
     limits::Limits,
+    listener::{Addressing, Binding},
     refusals::Refusals,
-    role::Role,
     sweep::Sweeps,
 };
-use crate::{signals::Signals, throttled::Throttled};
+use crate::{cache::Admin, inherited::State, signals::Signals, throttled::Throttled};
 
 /// What connections are served with.
 pub(crate) struct Server {
     pub(crate) layer: S3ProxyLayer,
     pub(crate) ping_path: String,
     pub(crate) ready_path: String,
-    /// What purges the cache, and its path.
-    pub(crate) admin: Option<(String, CacheAdmin)>,
+    pub(crate) admin: Option<Arc<Admin>>,
     /// What every response has.
     pub(crate) fields: ConstantFields,
+    /// For load balancers to see that it is not ready.
+    pub(crate) shutdown_delay: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) limits: Limits,
+    pub(crate) trusted: TrustedProxies,
     /// Of the files that the process can have open.
     pub(crate) shares: Shares,
 }
@@ -46,29 +57,43 @@ pub(crate) struct Shared {
     pub(crate) layer: S3ProxyLayer,
     pub(crate) ping_path: String,
     pub(crate) ready_path: String,
-    pub(crate) admin: Option<(String, CacheAdmin)>,
+    pub(crate) admin: Option<Arc<Admin>>,
     pub(crate) fields: ConstantFields,
     pub(crate) limits: Limits,
+    pub(crate) trusted: TrustedProxies,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
     pub(crate) sweeps: Sweeps,
     pub(crate) http1: Http1,
+    /// Whether a signal has come: it is not ready any more.
+    pub(crate) is_stopping: AtomicBool,
 }
 
 // === impl Server ===
 
 impl Server {
     /// Serves until a signal stops it, then lets the requests in flight end.
-    pub(crate) async fn run(self, listeners: Vec<(TcpListener, Role)>, mut signals: Signals) -> Ended {
-        let (drain_timeout, proxy) = (self.drain_timeout, self.layer.layer(NotFound));
+    pub(crate) async fn run(self, bindings: Vec<Binding>, mut signals: Signals) -> Ended {
+        let (drain_timeout, shutdown_delay) = (self.drain_timeout, self.shutdown_delay);
+        let proxy = self.layer.layer(NotFound);
         let shared = Arc::new(self.share());
         let _sweeping = shared.sweeps.run();
         let (drain, _) = watch::channel(());
         let mut accepting = JoinSet::new();
-        for (listener, role) in listeners {
-            accepting.spawn(accept(listener, role, Arc::clone(&shared), proxy.clone(), drain.clone()));
+        for binding in bindings {
+            accepting.spawn(accept(binding, Arc::clone(&shared), proxy.clone(), drain.clone()));
         }
+        State::Ready.tell();
         signals.stop().await;
+        State::Stopping.tell();
+        shared.is_stopping.store(true, Relaxed);
+        if !shutdown_delay.is_zero() {
+            tracing::info!(?shutdown_delay, "not ready any more; requests are still answered");
+            tokio::select! {
+                () = time::sleep(shutdown_delay) => {}
+                () = signals.stop() => {}
+            }
+        }
         accepting.shutdown().await;
         let _ = drain.send(());
         tokio::select! {
@@ -84,12 +109,25 @@ impl Server {
     }
 
     fn share(self) -> Shared {
-        let Self { layer, ping_path, ready_path, admin, fields, limits, shares, .. } = self;
+        let Self { layer, ping_path, ready_path, admin, fields, limits, trusted, shares, .. } = self;
         let files = Files::new(shares.to_s3);
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, sweeps, http1) =
             (Refusals::default(), Sweeps::new(limits.timeouts), Http1::new(&limits));
-        Shared { layer, ping_path, ready_path, admin, fields, limits, admission, refusals, sweeps, http1 }
+        Shared {
+            layer,
+            ping_path,
+            ready_path,
+            admin,
+            fields,
+            limits,
+            trusted,
+            admission,
+            refusals,
+            sweeps,
+            http1,
+            is_stopping: AtomicBool::new(false),
+        }
     }
 }
 
@@ -97,7 +135,7 @@ impl Server {
 
 impl Shared {
     /// Lets a client in. When there is no room, a connection without a request gives way.
-    fn admit(&self, address: IpAddr) -> Result<Seat, Refusal> {
+    fn admit(&self, address: Option<IpAddr>) -> Result<Seat, Refusal> {
         let admitted = self.admission.admit(address);
         let gives_way = match &admitted {
             Ok(Seat { kind: SeatKind::Reserved(Limit::All), .. }) => self.sweeps.regular.make_room(),
@@ -115,8 +153,7 @@ impl Shared {
 
 /// Lets clients in, for ever.
 async fn accept(
-    listener: TcpListener,
-    role: Role,
+    Binding { listener, role, addressing }: Binding,
     shared: Arc<Shared>,
     proxy: S3Proxy,
     drain: watch::Sender<()>,
@@ -124,25 +161,23 @@ async fn accept(
     let failures = Throttled::default();
     loop {
         shared.admission.can_make_room().await;
-        let (tcp, address) = match listener.accept().await {
+        let (socket, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 pause_after(&error, &failures).await;
                 continue;
             }
         };
-        match shared.admit(address.ip()) {
+        // The connections of a proxy are those of its clients.
+        let is_shared = addressing == Addressing::ProxyProtocol || shared.trusted.trust(peer);
+        match shared.admit(peer.filter(|_| !is_shared)) {
             Ok(seat) => {
                 if let SeatKind::Reserved(limit) = seat.kind {
                     shared.refusals.reserved(limit);
                 }
-                tokio::spawn(connection::serve(
-                    tcp,
-                    seat,
-                    role.clone(),
-                    (Arc::clone(&shared), proxy.clone()),
-                    drain.subscribe(),
-                ));
+                let accepted = Accepted { socket, peer, addressing, role: role.clone(), seat };
+                let shared = (Arc::clone(&shared), proxy.clone());
+                tokio::spawn(connection::serve(accepted, shared, drain.subscribe()));
             }
             Err(refusal) => shared.refusals.closed(refusal),
         }

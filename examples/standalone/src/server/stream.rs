@@ -7,22 +7,20 @@ use std::{
 
 use bytes::BufMut;
 use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     activity::Activity,
     detect::FirstBytes,
     flood::Flood,
     linger::{Closing, Linger},
+    socket::Socket,
 };
 
 /// The connection of a client, which notes what is read and written.
 #[derive(Debug)]
 pub(crate) struct ClientStream {
-    tcp: TcpStream,
+    socket: Socket,
     first: FirstBytes,
     activity: Arc<Activity>,
     flood: Flood,
@@ -41,10 +39,10 @@ const READ: usize = 128 * 1024;
 
 impl ClientStream {
     /// Reads these bytes first, and then what the connection has.
-    pub(crate) fn new(tcp: TcpStream, first: FirstBytes, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(socket: Socket, first: FirstBytes, activity: Arc<Activity>) -> Self {
         activity.note_read(first.unread().len());
         let (flood, closing) = (Flood::unbounded(), Closing::AtOnce);
-        Self { tcp, first, activity, flood, closing, linger: None, is_blocked: false }
+        Self { socket, first, activity, flood, closing, linger: None, is_blocked: false }
     }
 
     /// Once it is known what is spoken.
@@ -54,16 +52,16 @@ impl ClientStream {
 
     fn write(
         &mut self,
-        ask_kernel: impl FnOnce(&TcpStream) -> io::Result<usize>,
-        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<usize>>,
+        ask_kernel: impl FnOnce(&Socket) -> io::Result<usize>,
+        poll: impl FnOnce(Pin<&mut Socket>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let written = match self.is_blocked && self.activity.take_probe() {
-            true => match ask_kernel(&self.tcp) {
+            true => match ask_kernel(&self.socket) {
                 // To be woken when the socket is ready.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => poll(Pin::new(&mut self.tcp)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => poll(Pin::new(&mut self.socket)),
                 written => Poll::Ready(written),
             },
-            false => poll(Pin::new(&mut self.tcp)),
+            false => poll(Pin::new(&mut self.socket)),
         };
         if self.is_blocked != written.is_pending() {
             self.is_blocked = written.is_pending();
@@ -81,8 +79,8 @@ impl ClientStream {
     /// Reads no more than [`READ`], however much room there is.
     fn poll_read_some(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.tcp.poll_read_ready(cx))?;
-            match self.tcp.try_read_buf(&mut buffer.limit(READ)) {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read_buf(&mut buffer.limit(READ)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return Poll::Ready(read.map(drop)),
             }
@@ -103,7 +101,7 @@ impl AsyncRead for ClientStream {
         let before = buffer.filled().len();
         match buffer.remaining() > READ {
             true => ready!(me.poll_read_some(cx, buffer))?,
-            false => ready!(Pin::new(&mut me.tcp).poll_read(cx, buffer))?,
+            false => ready!(Pin::new(&mut me.socket).poll_read(cx, buffer))?,
         }
         let read = buffer.filled().len() - before;
         me.activity.note_read(read);
@@ -114,7 +112,7 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(|tcp| SockRef::from(tcp).send(bytes), |tcp| tcp.poll_write(cx, bytes))
+        self.write(|socket| SockRef::from(socket).send(bytes), |socket| socket.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -122,25 +120,28 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(|tcp| SockRef::from(tcp).send_vectored(slices), |tcp| tcp.poll_write_vectored(cx, slices))
+        self.write(
+            |socket| SockRef::from(socket).send_vectored(slices),
+            |socket| socket.poll_write_vectored(cx, slices),
+        )
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = &mut *self;
         if me.linger.is_none() {
-            ready!(Pin::new(&mut me.tcp).poll_shutdown(cx))?;
+            ready!(Pin::new(&mut me.socket).poll_shutdown(cx))?;
         }
         match me.closing {
             Closing::Lingers(time) if me.activity.seen().expects_more() => {
-                me.linger.get_or_insert_with(|| Linger::new(time)).poll(&mut me.tcp, cx).map(Ok)
+                me.linger.get_or_insert_with(|| Linger::new(time)).poll(&mut me.socket, cx).map(Ok)
             }
             Closing::Lingers(_) | Closing::AtOnce => Poll::Ready(Ok(())),
         }
@@ -151,7 +152,7 @@ impl Drop for ClientStream {
     fn drop(&mut self) {
         // Else the kernel kept what nobody takes, up to megabytes, and offered it for minutes.
         if self.activity.is_reset() {
-            let _ = self.tcp.set_zero_linger();
+            self.socket.set_zero_linger();
         }
     }
 }

@@ -216,7 +216,7 @@ mod tests {
     fn silent(sweep: &Arc<Sweep>, admission: &Arc<Admission>) -> (Arc<Activity>, Arc<Woken>, Place) {
         let (activity, woken) = (Arc::new(Activity::default()), Arc::new(Woken::default()));
         activity.register(&Waker::from(Arc::clone(&woken)));
-        let seat = admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let seat = admission.admit(Some(Ipv4Addr::LOCALHOST.into())).unwrap();
         let place = sweep.watch(&activity, &Arc::new(seat));
         (activity, woken, place)
     }
@@ -264,7 +264,7 @@ mod tests {
         let is_reserved = |seat: &Seat| seat.kind != SeatKind::Regular;
         let mut others = Vec::new();
         while sweep.make_room() {
-            others.push(admission.admit(Ipv4Addr::LOCALHOST.into()).unwrap());
+            others.push(admission.admit(Some(Ipv4Addr::LOCALHOST.into())).unwrap());
         }
         assert!(
             others.len() >= 32 && !others.iter().any(is_reserved),
@@ -275,11 +275,9 @@ mod tests {
         assert_eq!((0..200).filter(|n| gives_way(*n)).count(), others.len());
         assert!(!(0..200).any(|n| n % 4 == 3 && gives_way(n)));
         drop(all);
-        assert!(
-            others
-                .iter()
-                .all(|_| admission.admit(Ipv4Addr::LOCALHOST.into()).is_ok_and(|seat| !is_reserved(&seat)))
-        );
+        assert!(others.iter().all(|_| {
+            admission.admit(Some(Ipv4Addr::LOCALHOST.into())).is_ok_and(|seat| !is_reserved(&seat))
+        }));
     }
 
     #[test]

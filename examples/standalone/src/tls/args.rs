@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{Tls, files::TlsFiles};
-use crate::address::parse_address;
+use super::files::TlsFiles;
+use crate::listen::parse_address;
 
 /// TLS towards clients.
 #[derive(Debug, Default, clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) struct TlsArgs {
 
 impl TlsArgs {
     /// `None` for plain HTTP.
-    pub(crate) fn load(&self) -> Result<Option<Tls>, String> {
+    pub(crate) fn files(&self) -> Result<Option<TlsFiles>, String> {
         let (certificates, keys) = (self.tls_cert.len(), self.tls_key.len());
         if certificates != keys {
             return Err(format!(
@@ -42,6 +42,6 @@ impl TlsArgs {
             return Ok(None);
         }
         let pairs = self.tls_cert.iter().cloned().zip(self.tls_key.iter().cloned()).collect();
-        Tls::load(TlsFiles { pairs, client_ca: self.tls_client_ca.clone() }).map(Some)
+        Ok(Some(TlsFiles { pairs, client_ca: self.tls_client_ca.clone() }))
     }
 }

@@ -18,10 +18,10 @@ use tokio_rustls::{
     },
 };
 
-pub(crate) use self::args::TlsArgs;
+pub(crate) use self::{args::TlsArgs, files::TlsFiles};
 use self::{
     certificates::Certificates,
-    files::{Stamps, TlsFiles, client_authorities},
+    files::{Stamps, client_authorities},
 };
 
 /// What TLS is spoken with.
@@ -44,7 +44,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 // === impl Tls ===
 
 impl Tls {
-    fn load(files: TlsFiles) -> Result<Self, String> {
+    pub(crate) fn load(files: TlsFiles) -> Result<Self, String> {
         let stamps = files.stamps();
         let certificates = files.load()?;
         tracing::info!(?certificates, "serving HTTPS by these names");

@@ -6,8 +6,10 @@
 mod connections;
 mod files;
 mod host;
+mod listening;
 mod log;
 mod proxy;
+mod reloading;
 mod requests;
 mod signals;
 mod standstill;

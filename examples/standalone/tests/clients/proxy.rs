@@ -1,6 +1,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    path::Path,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -21,7 +22,7 @@ pub(crate) struct Proxy {
     log: Arc<Mutex<String>>,
     /// Of a log that nobody reads.
     _stderr: Option<ChildStderr>,
-    _s3: DemoS3,
+    s3: DemoS3,
 }
 
 /// What becomes of the log.
@@ -77,12 +78,21 @@ impl Proxy {
         Self::start_by(shell, LogReader::Reads, flags).await
     }
 
+    /// With a file whose text this gives for the URL of S3, and that can be written anew. Its first address is of TCP.
+    pub(crate) async fn start_from(file: &Path, text: impl FnOnce(&str) -> String) -> Self {
+        let s3 = s3().await;
+        std::fs::write(file, text(&s3.endpoint())).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+        command.arg("--config").arg(file);
+        Self::run(command, LogReader::Reads, s3).await
+    }
+
+    pub(crate) fn s3(&self) -> &DemoS3 {
+        &self.s3
+    }
+
     async fn start_by(mut command: Command, reader: LogReader, flags: &[&str]) -> Self {
-        let (key, secret) = KEYS;
-        let s3 = DemoS3::builder().bucket("media").credentials(key, secret).start().await.unwrap();
-        s3.store().put("media", "small.txt", Bytes::from_static(b"hello"));
-        s3.store().put("media", "medium.bin", Bytes::from(vec![7; MEDIUM]));
-        s3.store().put("media", "large.bin", Bytes::from(vec![7; LARGE]));
+        let s3 = s3().await;
         command.args([
             "--listen",
             "127.0.0.1:0",
@@ -93,6 +103,11 @@ impl Proxy {
             "us-east-1",
         ]);
         command.args(["--endpoint", &s3.endpoint()]).args(flags);
+        Self::run(command, reader, s3).await
+    }
+
+    async fn run(mut command: Command, reader: LogReader, s3: DemoS3) -> Self {
+        let (key, secret) = KEYS;
         command.env_clear().envs([("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -116,7 +131,7 @@ impl Proxy {
         BufReader::new(stdout).read_line(&mut greeting).unwrap();
         let address = greeting.trim().rsplit_once("://").map(|(_, address)| address.parse().unwrap());
         let address = address.unwrap_or_else(|| panic!("{greeting}{}", log.lock().unwrap()));
-        Self { child, address, log, _stderr: stderr, _s3: s3 }
+        Self { child, address, log, _stderr: stderr, s3 }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
@@ -171,6 +186,15 @@ impl Proxy {
         });
         exited.await.expect("the end of the process")
     }
+}
+
+async fn s3() -> DemoS3 {
+    let (key, secret) = KEYS;
+    let s3 = DemoS3::builder().bucket("media").credentials(key, secret).start().await.unwrap();
+    s3.store().put("media", "small.txt", Bytes::from_static(b"hello"));
+    s3.store().put("media", "medium.bin", Bytes::from(vec![7; MEDIUM]));
+    s3.store().put("media", "large.bin", Bytes::from(vec![7; LARGE]));
+    s3
 }
 
 impl Drop for Proxy {

@@ -11,10 +11,10 @@ async fn reader(proxy: &Proxy) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sighup_leaves_the_proxy_running() {
+async fn sighup_without_a_file_leaves_the_proxy_running() {
     let proxy = Proxy::start(&[]).await;
     proxy.signal("HUP");
-    proxy.logs("SIGHUP").await;
+    proxy.logs("there is no file to read again").await;
     assert!(proxy.ask(&get("/ping")).await.starts_with("HTTP/1.1 200"));
 }
 

@@ -1,0 +1,112 @@
+//! Another configuration without a restart.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{sync::Mutex, task::JoinSet};
+use toml::Table;
+use tower_s3_proxy::{S3ProxyConfig, S3ProxyLayer, service::SendBuffer};
+
+use crate::{
+    cache::{Admin, NO_CACHE},
+    client_keys,
+    inherited::State,
+    mounts,
+    signals::Hangups,
+};
+
+/// The configuration that is served, and where it comes from.
+pub(crate) struct Reloading {
+    /// `None` where flags say what to serve.
+    file: Option<ConfigPath>,
+    layer: S3ProxyLayer,
+    send_buffer: SendBuffer,
+    admin: Option<Arc<Admin>>,
+    current: Mutex<Current>,
+}
+
+/// A file, and the one mount of it to use, if not all.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigPath {
+    pub(crate) path: PathBuf,
+    pub(crate) only: Option<String>,
+}
+
+struct Current {
+    config: S3ProxyConfig,
+    /// The tables of the file that count at the start alone.
+    at_start: [Option<toml::Value>; 2],
+    _watching: JoinSet<()>,
+}
+
+// === impl Reloading ===
+
+impl Reloading {
+    pub(crate) fn new(
+        file: Option<ConfigPath>,
+        config: S3ProxyConfig,
+        send_buffer: SendBuffer,
+        admin: Option<Arc<Admin>>,
+    ) -> Self {
+        let layer = S3ProxyLayer::new(config.clone().send_buffer(send_buffer.clone()));
+        let at_start = file.as_ref().map(ConfigPath::tables_of_start).unwrap_or_default();
+        let current = Mutex::new(Current { _watching: client_keys::watch(&config), config, at_start });
+        Self { file, layer, send_buffer, admin, current }
+    }
+
+    pub(crate) fn layer(&self) -> S3ProxyLayer {
+        self.layer.clone()
+    }
+
+    /// Reads the configuration again at each SIGHUP. Does not end.
+    pub(crate) async fn at_hangups(self: Arc<Self>, mut hangups: Hangups) {
+        loop {
+            hangups.next().await;
+            State::Reloading.tell();
+            if let Err(why) = self.reload().await {
+                tracing::error!("SIGHUP: the configuration stays as it is: {why}");
+            }
+            State::Ready.tell();
+        }
+    }
+
+    /// Serves what the file says now. An error changes nothing.
+    pub(crate) async fn reload(&self) -> Result<(), String> {
+        let Some(file) = &self.file else {
+            return Err(
+                "there is no file to read again: flags say what to serve, and --config FILE would".to_owned()
+            );
+        };
+        let mut current = self.current.lock().await;
+        let served = mounts::from_file(&file.path, file.only.as_deref(), Some(&current.config)).await;
+        let served = served.map_err(|why| why.to_string())?;
+        match (&self.admin, &served.cache) {
+            (Some(admin), Some(cache)) => admin.turn_to(cache),
+            (Some(_), None) => return Err(NO_CACHE.to_owned()),
+            (None, _) => {}
+        }
+        let config = served.config;
+        let before = current.config.mounts();
+        let kept = config.mounts().iter().filter(|mount| before.iter().any(|old| old.is_clone_of(mount)));
+        let (kept, mounts) = (kept.count(), config.mounts().len());
+        self.layer.reload(config.clone().send_buffer(self.send_buffer.clone()));
+        tracing::info!(mounts, unchanged = kept, "the configuration was read again");
+        if file.tables_of_start() != current.at_start {
+            tracing::warn!(
+                "[server] and [[listen]] count at the start alone: what has changed there needs a restart"
+            );
+        }
+        current._watching = client_keys::watch(&config);
+        current.config = config;
+        Ok(())
+    }
+}
+
+// === impl ConfigPath ===
+
+impl ConfigPath {
+    fn tables_of_start(&self) -> [Option<toml::Value>; 2] {
+        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let mut table: Table = toml::from_str(&text).unwrap_or_default();
+        [table.remove("server"), table.remove("listen")]
+    }
+}
