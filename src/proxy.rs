@@ -1,6 +1,8 @@
+mod guarded;
 mod links;
 #[cfg(feature = "listing")]
 mod listing;
+mod pass_through;
 mod presigned;
 mod readiness;
 mod site;
@@ -17,7 +19,12 @@ pub(crate) use self::listing::Browse;
 use self::readiness::Readiness;
 #[cfg(feature = "s3-clients")]
 use self::s3_clients::S3Clients;
-pub(crate) use self::{links::LinkFetch, site::Visit};
+pub(crate) use self::{
+    guarded::{GuardFuture, Guarded},
+    links::LinkFetch,
+    pass_through::PassThrough,
+    site::Visit,
+};
 #[cfg(feature = "s3-clients")]
 use crate::s3_api::ApiCall;
 use crate::{
@@ -41,6 +48,9 @@ pub(crate) struct Proxy {
     mounts: Vec<Mount>,
     readiness: Readiness,
     send_buffer: Option<SendBuffer>,
+    /// Of the mounts whose log-in service has paths of its own.
+    pass_throughs: Vec<Mount>,
+    wants_client_address: bool,
     #[cfg(feature = "s3-clients")]
     s3_clients: S3Clients,
 }
@@ -51,6 +61,10 @@ pub(crate) enum Admission {
     /// For the inner service, whose response may invalidate what the cache has of the object.
     Changing(Box<Invalidation>),
     Answered(Response<ObjectBody>),
+    /// The guard of the mount is asked; with a pass, the request is admitted again.
+    Guarded(Box<Guarded>),
+    /// With the request itself.
+    PassThrough(Box<PassThrough>),
     Fetch(Fetch),
     FetchOrInner(Fetch),
     /// With the request's body.
@@ -67,6 +81,13 @@ pub(crate) enum Admission {
     /// With the request itself.
     #[cfg(feature = "s3-clients")]
     S3Client(Box<ApiCall>),
+}
+
+/// Whether the guard of a mount was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Unasked,
+    Passed,
 }
 
 /// A request that a mount claims, and the rest of its path after the mount.
@@ -91,6 +112,8 @@ impl Proxy {
         Self {
             #[cfg(feature = "s3-clients")]
             s3_clients: S3Clients::of(&mounts),
+            pass_throughs: pass_through::of(&mounts),
+            wants_client_address: mounts.iter().any(Mount::wants_client_address),
             mounts,
             readiness: Readiness::default(),
             send_buffer,
@@ -98,13 +121,16 @@ impl Proxy {
     }
 
     /// Decides at once whether the request is ours, and which object it names.
-    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Admission {
+    pub(crate) fn admit<B>(&self, request: &Request<B>, stage: Stage) -> Admission {
+        if let Some(pass) = self.pass_through(request) {
+            return Admission::PassThrough(pass);
+        }
         #[cfg(feature = "s3-clients")]
         if let Some(admission) = self.s3_client(request) {
             return admission;
         }
         self.claim(request)
-            .map_or(Admission::NotOurs, |claimed| claimed.admit(request, self.send_buffer.as_ref()))
+            .map_or(Admission::NotOurs, |claimed| claimed.admit(request, stage, self.send_buffer.as_ref()))
     }
 
     /// The mount that claims the request.
@@ -118,6 +144,11 @@ impl Proxy {
         })
     }
 
+    /// Whether a mount wants to know where a client is.
+    pub(crate) fn wants_client_address(&self) -> bool {
+        self.wants_client_address
+    }
+
     /// Whether requests can be served, as [`Readiness`] knows it.
     pub(crate) async fn ready(&self) -> Result<(), ProxyError> {
         self.readiness.ask(&self.mounts).await
@@ -127,7 +158,7 @@ impl Proxy {
 // === impl Claimed ===
 
 impl Claimed<'_, '_> {
-    fn admit<B>(self, request: &Request<B>, send_buffer: Option<&SendBuffer>) -> Admission {
+    fn admit<B>(self, request: &Request<B>, stage: Stage, send_buffer: Option<&SendBuffer>) -> Admission {
         let asked = AskedMethod::from(request.method());
         let cors = self.mount.0.cors.as_ref();
         if asked == AskedMethod::Options
@@ -143,6 +174,10 @@ impl Claimed<'_, '_> {
             send_buffer: send_buffer.cloned(),
             #[cfg(feature = "s3-clients")]
             hides: self.mount.0.client_keys.as_ref().map(|_| self.mount.clone()),
+        };
+        let finish = match self.guard(request, stage, finish) {
+            ControlFlow::Break(admission) => return admission,
+            ControlFlow::Continue(finish) => finish,
         };
         if self.mount.0.links.is_endpoint(self.rest) {
             return self.link(request, asked, finish);
@@ -386,8 +421,10 @@ mod tests {
 
     /// The outcome of a request, in words.
     fn told(proxy: &Proxy, request: &Request<()>) -> String {
-        match proxy.admit(request) {
+        match proxy.admit(request, Stage::Unasked) {
             Admission::NotOurs => "inner".to_owned(),
+            Admission::Guarded(_) => "guarded".to_owned(),
+            Admission::PassThrough(_) => "passed through".to_owned(),
             Admission::Changing(_) => "inner, changing".to_owned(),
             Admission::Answered(response) => response.status().as_u16().to_string(),
             Admission::Fetch(fetch) => format!("fetch {}", fetch.key.as_str()),
@@ -437,7 +474,7 @@ mod tests {
                 assert_eq!(told(proxy, &request), expected, "{method} {uri} {fields:?}");
             }
         }
-        let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]));
+        let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]), Stage::Unasked);
         let Admission::Answered(response) = allowed else { panic!("it is answered") };
         assert_eq!(response.headers()[ALLOW_FIELD], "GET, HEAD, OPTIONS");
     }

@@ -23,7 +23,7 @@ use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
 use crate::listing::Listing;
 use crate::{
-    access::CredentialSet,
+    access::{CredentialSet, ForwardAuth},
     cache::{Cache, CacheTtl, Heuristic, MountCache},
     credentials::CredentialsSource,
     links::LinkPolicy,
@@ -75,6 +75,7 @@ pub struct MountBuilder {
     links: Option<LinkPolicy>,
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
+    forward_auth: Option<ForwardAuth>,
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
@@ -145,6 +146,7 @@ impl MountBuilder {
             links: None,
             credential_sets: Vec::new(),
             access: AccessRules::default(),
+            forward_auth: None,
             presigned: None,
             writes: None,
             website: None,

@@ -12,7 +12,7 @@ use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
 use crate::listing::MountListing;
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching},
+    access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching, Guard},
     body::SendBuffer,
     cache::{Invalidation, Memory, MountCache},
     credentials::CredentialsSource,
@@ -96,6 +96,8 @@ pub(crate) struct MountParts {
 pub(crate) struct AccessRules {
     pub(crate) selector: Option<CredentialSelector>,
     pub(crate) authorizer: Option<Authorizer>,
+    /// Asked about a request before all others.
+    pub(crate) guard: Option<Guard>,
     pub(crate) downstream: DownstreamCaching,
 }
 
@@ -204,6 +206,11 @@ impl Mount {
         self.0.writes.as_ref().map_or(Methods::READS, |writes| writes.methods).or(of_links)
     }
 
+    /// Whether it has a use for a [`ClientAddress`](crate::access::ClientAddress) in the extensions of a request.
+    pub(crate) fn wants_client_address(&self) -> bool {
+        self.0.access.guard.as_ref().is_some_and(Guard::wants_client_address)
+    }
+
     /// What it met with S3 since it was built.
     pub fn origin(&self) -> OriginSnapshot {
         self.0.origin.resilience.counters.snapshot()
@@ -276,8 +283,8 @@ impl AccessRules {
         if self.knows_who_asks() { self.downstream } else { DownstreamCaching::AsStored }
     }
 
-    /// Whether responses depend on the client, by your function that runs before the cache.
+    /// Whether responses depend on the client, by what runs before the cache.
     pub(crate) fn knows_who_asks(&self) -> bool {
-        self.selector.is_some() || self.authorizer.is_some()
+        self.selector.is_some() || self.authorizer.is_some() || self.guard.is_some()
     }
 }

@@ -9,6 +9,7 @@
 //! | [buckets] | bucket names and ARNs, endpoints, connections and time-outs |
 //! | [credentials] | sources, roles, refresh |
 //! | [access] | private objects: authorizers and credential sets |
+//! | [log_in] | a log-in service in front, without code |
 //! | [keys] | from a path to a key; prefixes and cache-bust segments |
 //! | [requests] | query parameters, ranges, conditions, and what S3 sees |
 //! | [headers] | header fields, `Cache-Control`, content types |
@@ -71,6 +72,13 @@ pub mod credentials {}
 /// [`MountBuilder::credential_set`](crate::MountBuilder::credential_set),
 /// [`MountBuilder::downstream_caching`](crate::MountBuilder::downstream_caching).
 pub mod access {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("log_in.md")]
+///
+/// In the reference: [`ForwardAuth`](crate::access::ForwardAuth),
+/// [`MountBuilder::forward_auth`](crate::MountBuilder::forward_auth).
+pub mod log_in {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("keys.md")]

@@ -55,7 +55,7 @@ pub(crate) use self::{
     s3::{Answer, S3Origin, Target, WireClient},
     s3_error::{S3ErrorBody, S3ErrorCode},
     sigv4::{Signable, SigningKey, Timestamp},
-    wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, Upload, WireBody},
+    wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, ServiceClient, Upload, WireBody, WireError},
     write::{Change, Changed},
 };
 #[cfg(feature = "s3-clients")]

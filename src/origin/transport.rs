@@ -7,12 +7,13 @@ use std::{
 
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+use http::{Uri, uri::Scheme};
 use tokio_rustls::TlsConnector;
 
 use super::WireClient;
 use super::wire::{
     Budget, ConnectTo, DialSettings, Peer, PoolSettings, Pools, Proxies, Proxy, ProxySettings, ProxyUrlError,
-    ReadBuffer, SdkClient, TlsError, tls_connector, tls_connector_trusting,
+    ReadBuffer, SdkClient, ServiceClient, TlsError, tls_connector, tls_connector_trusting,
 };
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -164,6 +165,21 @@ impl Transport {
                 let pools = pools.clone().connecting_to(connect_to).reading_into(read_buffer).asking(peer);
                 Ok(WireClient::Pools(pools.with_tls(tls).through(proxies)))
             }
+        }
+    }
+}
+
+// === services besides S3 ===
+
+impl Transport {
+    /// A client for another HTTP service, with these settings. A transport of the program's own HTTP client has no
+    /// connections to lend: then it is the default transport's.
+    pub(crate) fn service(&self, url: &Uri) -> Result<Option<ServiceClient>, ConfigError> {
+        let needs_tls = url.scheme() == Some(&Scheme::HTTPS);
+        let clock = SharedTimeSource::default();
+        match self.client(None, ReadBuffer::Growing, Peer::Other, needs_tls, clock)? {
+            WireClient::Pools(pools) => Ok(ServiceClient::new(&pools, url)),
+            WireClient::Sdk(_) => Self::shared().service(url),
         }
     }
 }

@@ -52,11 +52,7 @@ impl Mount {
         method: ReadMethod,
     ) -> Result<LinkFetch, (Failure, Option<ObjectKey>)> {
         let bad = || (ProxyError::new(ProxyErrorKind::BadQuery).into(), None);
-        let choices = Choices {
-            downloads: self.0.query.downloads == DownloadPolicy::Honoured,
-            versions: self.0.query.versions == VersionPolicy::Honoured,
-        };
-        let ask = LinkAsk::parse(asked.uri().query().unwrap_or_default(), choices).map_err(|_| bad())?;
+        let ask = self.ask_of(asked).ok_or_else(bad)?;
         let stands_for = self.stands_for(asked, &ask).ok_or_else(bad)?;
         let named = self.name(&ask.rest, || head_of(&stands_for));
         let (bucket, key, _) = named.map_err(|kind| (ProxyError::new(kind).into(), None))?;
@@ -67,6 +63,19 @@ impl Mount {
         let gate = self.gate(|| stands_for.into_parts().0);
         let (request, finish) = (ask.into_request(key), Finish::default());
         Ok(LinkFetch { mount, bucket, request, gate, method, finish })
+    }
+
+    fn ask_of<B>(&self, asked: &Request<B>) -> Option<LinkAsk> {
+        let choices = Choices {
+            downloads: self.0.query.downloads == DownloadPolicy::Honoured,
+            versions: self.0.query.versions == VersionPolicy::Honoured,
+        };
+        LinkAsk::parse(asked.uri().query().unwrap_or_default(), choices).ok()
+    }
+
+    /// The request that a link stands for which the endpoint is asked for.
+    pub(super) fn linked<B>(&self, asked: &Request<B>) -> Option<Request<()>> {
+        self.stands_for(asked, &self.ask_of(asked)?)
     }
 
     /// The request that the link stands for.

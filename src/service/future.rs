@@ -2,18 +2,24 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::Service;
 
+use super::s3_proxy::respond;
 use crate::{
+    access::Passed,
     body::{ObjectBody, ResponseBody},
     cache::Invalidation,
+    error::BoxError,
     fetch::FetchFuture,
-    proxy::is_missing,
+    proxy::{GuardFuture, Proxy, Stage, is_missing},
 };
 
 pin_project! {
@@ -27,6 +33,14 @@ pin_project! {
     }
 }
 
+/// A request whose guard is asked, and what answers it then.
+pub(crate) struct Held<S, ReqBody> {
+    proxy: Arc<Proxy>,
+    /// Polled ready.
+    inner: S,
+    request: Request<ReqBody>,
+}
+
 pin_project! {
     #[project = KindProjection]
     enum Kind<S, ReqBody>
@@ -36,6 +50,9 @@ pin_project! {
         Inner { #[pin] future: S::Future, invalidation: Option<Box<Invalidation>> },
         Ready { response: Option<Response<ObjectBody>> },
         Fetch { fetch: FetchFuture, or_inner: Option<Box<(S, Request<ReqBody>)>> },
+        Guarded { asking: GuardFuture, held: Option<Box<Held<S, ReqBody>>> },
+        // Boxed: it holds such a future.
+        Dressed { inner: Pin<Box<ResponseFuture<S, ReqBody>>>, passed: Option<Box<Passed>> },
     }
 }
 
@@ -61,6 +78,10 @@ where
         Self { kind: Kind::Fetch { fetch, or_inner: None } }
     }
 
+    pub(crate) fn guarded(asking: GuardFuture, held: Box<Held<S, ReqBody>>) -> Self {
+        Self { kind: Kind::Guarded { asking, held: Some(held) } }
+    }
+
     /// `inner` was polled ready.
     pub(crate) fn fetch_or_inner(fetch: FetchFuture, inner: S, request: Request<ReqBody>) -> Self {
         Self { kind: Kind::Fetch { fetch, or_inner: Some(Box::new((inner, request))) } }
@@ -69,7 +90,8 @@ where
 
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
@@ -97,6 +119,20 @@ where
                         _ => Kind::Ready { response: Some(response) },
                     }
                 }
+                KindProjection::Guarded { asking, held } => match ready!(asking.as_mut().poll(cx)) {
+                    Err(response) => Kind::Ready { response: Some(*response) },
+                    Ok(passed) => {
+                        let held = held.take().expect("a future is not polled after it was ready");
+                        held.respond(passed)
+                    }
+                },
+                KindProjection::Dressed { inner, passed } => {
+                    let mut answer = ready!(inner.as_mut().poll(cx));
+                    if let (Some(passed), Ok(response)) = (passed.take(), &mut answer) {
+                        passed.dress(response.headers_mut());
+                    }
+                    return Poll::Ready(answer);
+                }
             };
             self.as_mut().project().kind.set(next);
         }
@@ -112,6 +148,30 @@ where
             Kind::Inner { .. } => "ResponseFuture::Inner",
             Kind::Ready { .. } => "ResponseFuture::Ready",
             Kind::Fetch { .. } => "ResponseFuture::Fetch",
+            Kind::Guarded { .. } => "ResponseFuture::Guarded",
+            Kind::Dressed { .. } => "ResponseFuture::Dressed",
         })
+    }
+}
+
+// === impl Held ===
+
+impl<S, ReqBody> Held<S, ReqBody> {
+    /// `inner` was polled ready.
+    pub(super) fn new(proxy: Arc<Proxy>, inner: S, request: Request<ReqBody>) -> Box<Self> {
+        Box::new(Self { proxy, inner, request })
+    }
+
+    fn respond<ResBody>(self, passed: Passed) -> Kind<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let Self { proxy, mut inner, request } = self;
+        let future = respond(&proxy, &mut inner, request, Stage::Passed);
+        match passed.has_cookies() {
+            true => Kind::Dressed { inner: Box::pin(future), passed: Some(Box::new(passed)) },
+            false => future.kind,
+        }
     }
 }

@@ -32,6 +32,13 @@ impl S3ProxyLayer {
         self.proxy.store(Arc::new(Proxy::new(config.into())));
     }
 
+    /// Whether a mount has a use for a [`ClientAddress`](crate::access::ClientAddress) in the extensions of requests, and for the
+    /// [`Scheme`](http::uri::Scheme) of their connections: to tell a [log-in service](crate::access::ForwardAuth). A layer in
+    /// front spares the others the allocation.
+    pub fn wants_client_address(&self) -> bool {
+        self.proxy.load().wants_client_address()
+    }
+
     /// Whether requests can be served: each mount has credentials, and S3 responds for the bucket of each mount with a
     /// fixed one. Requests a byte of a key that need not exist.
     ///

@@ -12,12 +12,12 @@ use http_body::Body;
 use http_body_util::Empty;
 use tower::Service;
 
-use super::ResponseFuture;
+use super::{ResponseFuture, future::Held};
 use crate::{
     body::ResponseBody,
     config::S3ProxyConfig,
     error::BoxError,
-    proxy::{Admission, Proxy},
+    proxy::{Admission, Proxy, Stage},
 };
 
 /// The service that [`S3ProxyLayer`](crate::S3ProxyLayer) makes: it answers the requests that its mounts claim, and
@@ -68,40 +68,49 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let admission = self.proxy.load().admit(&request);
-        match admission {
-            Admission::NotOurs => ResponseFuture::inner(self.inner.call(request)),
-            Admission::Changing(invalidation) => {
-                ResponseFuture::changing(self.inner.call(request), invalidation)
-            }
-            Admission::Answered(response) => ResponseFuture::ready(response),
-            Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
-            Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body())),
-            Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
-            Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
-            Admission::Visit(visit) => ResponseFuture::fetch(visit.run()),
-            Admission::VisitOrInner(visit) => {
-                let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
-                ResponseFuture::fetch_or_inner(visit.run(), inner, request)
-            }
-            #[cfg(feature = "listing")]
-            Admission::Browse(browse) => ResponseFuture::fetch(browse.run()),
-            #[cfg(feature = "listing")]
-            Admission::BrowseOrInner(browse) => {
-                let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
-                ResponseFuture::fetch_or_inner(browse.run(), inner, request)
-            }
-            #[cfg(feature = "s3-clients")]
-            Admission::S3Client(call) => ResponseFuture::fetch(call.run(request)),
-            Admission::FetchOrInner(fetch) => {
-                // The service that was polled ready must be the one that is called; the clone takes its place.
-                let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
-                ResponseFuture::fetch_or_inner(fetch.run(), inner, request)
-            }
+        respond(&self.proxy.load(), &mut self.inner, request, Stage::Unasked)
+    }
+}
+
+/// The response to a request. `inner` was polled ready.
+pub(super) fn respond<S, ReqBody, ResBody>(
+    proxy: &Arc<Proxy>,
+    inner: &mut S,
+    request: Request<ReqBody>,
+    stage: Stage,
+) -> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    // The service that was polled ready must be the one that is called; the clone takes its place.
+    let take = |inner: &mut S| {
+        let clone = inner.clone();
+        std::mem::replace(inner, clone)
+    };
+    match proxy.admit(&request, stage) {
+        Admission::NotOurs => ResponseFuture::inner(inner.call(request)),
+        Admission::Changing(invalidation) => ResponseFuture::changing(inner.call(request), invalidation),
+        Admission::Answered(response) => ResponseFuture::ready(response),
+        Admission::Guarded(guarded) => {
+            ResponseFuture::guarded(guarded.run(), Held::new(Arc::clone(proxy), take(inner), request))
         }
+        Admission::PassThrough(pass) => ResponseFuture::fetch(pass.run(request)),
+        Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
+        Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body())),
+        Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
+        Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
+        Admission::Visit(visit) => ResponseFuture::fetch(visit.run()),
+        Admission::VisitOrInner(visit) => ResponseFuture::fetch_or_inner(visit.run(), take(inner), request),
+        #[cfg(feature = "listing")]
+        Admission::Browse(browse) => ResponseFuture::fetch(browse.run()),
+        #[cfg(feature = "listing")]
+        Admission::BrowseOrInner(browse) => {
+            ResponseFuture::fetch_or_inner(browse.run(), take(inner), request)
+        }
+        #[cfg(feature = "s3-clients")]
+        Admission::S3Client(call) => ResponseFuture::fetch(call.run(request)),
+        Admission::FetchOrInner(fetch) => ResponseFuture::fetch_or_inner(fetch.run(), take(inner), request),
     }
 }
 

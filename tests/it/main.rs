@@ -18,6 +18,7 @@ mod http_cache_suite;
 mod keys;
 mod links;
 mod listings;
+mod log_in;
 mod log;
 mod logging;
 mod lying;

@@ -4,9 +4,10 @@ use super::MountBuilder;
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching},
+    access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching, ForwardAuth, Guard},
     config::PresignedRequests,
     credentials::CredentialsSource,
+    error::{ConfigError, ConfigErrorKind},
 };
 
 /// # Credentials and access
@@ -47,6 +48,15 @@ impl MountBuilder {
         self
     }
 
+    /// Asks a log-in service about each request of the mount, whatever it is for, before the cache, the selector and the
+    /// authorizer are asked. CORS preflights are answered without it.
+    ///
+    /// With a [fallback](Self::fallback) to the inner service, it is asked about the requests of that, too.
+    pub fn forward_auth(mut self, service: ForwardAuth) -> Self {
+        self.forward_auth = Some(service);
+        self
+    }
+
     /// Passes on requests by presigned URLs of S3, too. Off by default: they are read like others, and a signature in the query
     /// means nothing.
     ///
@@ -72,5 +82,31 @@ impl MountBuilder {
     pub fn downstream_caching(mut self, caching: DownstreamCaching) -> Self {
         self.access.downstream = caching;
         self
+    }
+}
+
+// === checks ===
+
+impl MountBuilder {
+    /// What is asked about a request before all others.
+    pub(super) fn parse_guard(&self) -> Result<Option<Guard>, ConfigError> {
+        let Some(service) = &self.forward_auth else { return Ok(None) };
+        // It decides by URLs, and an S3 client names objects in fields and bodies, too: those of a copy, say.
+        if self.has_client_keys() {
+            let message = "a log-in service knows no signatures of S3 clients: give S3 clients (client_keys) a mount of their own";
+            return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+        }
+        Ok(Some(Guard::ForwardAuth(service.check(&self.transport)?)))
+    }
+
+    #[cfg(feature = "s3-clients")]
+    fn has_client_keys(&self) -> bool {
+        self.client_keys.is_some()
+    }
+
+    #[cfg(not(feature = "s3-clients"))]
+    #[expect(clippy::unused_self, reason = "with S3 clients it is asked")]
+    fn has_client_keys(&self) -> bool {
+        false
     }
 }

@@ -34,6 +34,7 @@ impl MountBuilder {
         if self.writes.is_some() {
             self.terms.of_bucket.grant = Grant::ReadWrite;
         }
+        self.access.guard = self.parse_guard()?;
         let path = MountPath::parse(&self.path)
             .map_err(|why| ConfigError::invalid("the mount path", &self.path, why))?;
         let host = self.host.as_deref().map(parse_host).transpose()?;

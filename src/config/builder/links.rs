@@ -45,7 +45,7 @@ impl MountBuilder {
             );
         }
         if links.has_endpoint() && links.askers == Askers::Authorized && !self.access.knows_who_asks() {
-            let message = "the endpoint would give links to anybody: give the mount an authorizer, or say that anybody \
+            let message = "the endpoint would give links to anybody: give the mount an authorizer or a log-in, or say that anybody \
                            may ask (askers)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }

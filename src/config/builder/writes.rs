@@ -19,8 +19,7 @@ impl MountBuilder {
         let Some(writes) = &self.writes else { return Ok(None) };
         let knows_who_asks = self.access.knows_who_asks();
         if writes.writers_are(Writers::Authorized) && !knows_who_asks {
-            let message =
-                "anybody could write: give the mount an authorizer, or say that anybody may (writers)";
+            let message = "anybody could write: give the mount an authorizer or a log-in, or say that anybody may (writers)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         if writes.writers_are(Writers::Anybody) && knows_who_asks {

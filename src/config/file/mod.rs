@@ -8,6 +8,7 @@ mod config_file;
 mod credentials;
 mod expand;
 mod links;
+mod log_in;
 #[cfg(feature = "listing")]
 mod listing;
 mod loaded;

@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::{
     FileCredentials, FileMount, Shared, cache,
     credentials::{self, NamedCredentials},
-    links, resilience,
+    links, log_in, resilience,
     source::Source,
     table::{CacheControlRuleTable, CorsTable, MountTable, PresignedTable, Text},
     terms, transport, website, writes,
@@ -86,6 +86,7 @@ pub(super) fn read(
     let builder = links::of_mount(source, table, builder)?;
     let builder = terms::of_mount(source, table, builder)?;
     let builder = writes::of_mount(source, table, builder)?;
+    let builder = log_in::of_mount(source, table, builder)?;
     let builder = website::of_mount(source, table, builder)?;
     #[cfg(feature = "listing")]
     let builder = super::listing::of_mount(source, table, builder)?;

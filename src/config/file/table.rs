@@ -143,6 +143,20 @@ pub(super) struct WritesTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct ForwardAuthTable {
+    pub(super) url: Option<Text>,
+    pub(super) send: Option<Vec<Text>>,
+    pub(super) pass_on: Option<Vec<Text>>,
+    pub(super) remember_secs: Option<u64>,
+    pub(super) remember_by: Option<Vec<Text>>,
+    pub(super) decides_by: Option<Text>,
+    pub(super) timeout_ms: Option<u64>,
+    pub(super) scheme: Option<Text>,
+    pub(super) pass_through: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct CacheTable {
     pub(super) size: Option<Spanned<ByteSize>>,
     pub(super) max_object: Option<Spanned<ByteSize>>,
@@ -215,6 +229,7 @@ pub(super) struct MountTable {
     pub(super) replica: Option<Spanned<ReplicaTable>>,
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
+    pub(super) forward_auth: Option<Spanned<ForwardAuthTable>>,
     pub(super) website: Option<Spanned<WebsiteTable>>,
     #[cfg(feature = "listing")]
     pub(super) listing: Option<Spanned<ListingTable>>,

@@ -188,6 +188,12 @@ impl WireBody {
     }
 }
 
+impl From<PooledBody> for WireBody {
+    fn from(body: PooledBody) -> Self {
+        Self::new(Source::Pool(body))
+    }
+}
+
 impl From<SdkBody> for WireBody {
     fn from(body: SdkBody) -> Self {
         Self::new(Source::sdk(body, Duration::MAX))

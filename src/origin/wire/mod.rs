@@ -8,6 +8,7 @@ mod pool;
 mod proxy;
 mod sdk_adapter;
 mod sdk_client;
+mod service;
 mod silence;
 mod stream;
 mod trust;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     proxy::{Proxies, Proxy, ProxySettings, ProxyUrlError},
     sdk_adapter::PooledClient,
     sdk_client::SdkClient,
+    service::ServiceClient,
     stream::ConnectTo,
     trust::{TlsError, tls_connector, tls_connector_trusting},
     unreached::Unreached,

@@ -15,6 +15,7 @@ fn files_of_the_guide_are_read() {
         ("encryption.md", include_str!("../../../guide/encryption.md")),
         ("headers.md", include_str!("../../../guide/headers.md")),
         ("listings.md", include_str!("../../../guide/listings.md")),
+        ("log_in.md", include_str!("../../../guide/log_in.md")),
         ("migration.md", include_str!("../../../guide/migration.md")),
         ("resilience.md", include_str!("../../../guide/resilience.md")),
         ("standalone.md", include_str!("../../../guide/standalone.md")),

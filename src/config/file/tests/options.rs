@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
-    CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, HedgeTable, LinksTable,
-    ListingTable, MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable, RetryTable,
-    TransportTable, WebsiteTable, WritesTable,
+    CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, ForwardAuthTable, HedgeTable,
+    LinksTable, ListingTable, MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable,
+    RetryTable, TransportTable, WebsiteTable, WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -66,6 +66,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.website.releases]`", known::<ReleasesTable>()),
         ("key of `[mount.listing]`", known::<ListingTable>()),
         ("key of `[mount.writes]`", known::<WritesTable>()),
+        ("key of `[mount.forward_auth]`", known::<ForwardAuthTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),
