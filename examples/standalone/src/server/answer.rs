@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
     header::{CACHE_CONTROL, CONNECTION, HOST, LOCATION, RETRY_AFTER},
-    uri::{Authority, PathAndQuery},
+    uri::{Authority, PathAndQuery, Scheme},
 };
 use http_body_util::{Either, Empty, Full};
 use hyper::body::{Body as _, Incoming};
@@ -18,6 +18,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 use tower_s3_proxy::{
     S3Proxy,
+    access::ClientAddress,
     service::{NotFound, ResponseBody, ResponseFuture},
 };
 
@@ -117,16 +118,30 @@ impl Client {
             };
             return Step::Aside { future: Box::pin(answer) };
         }
+        if self.server.layer.wants_client_address() {
+            self.introduce(&mut request);
+        }
         // Always ready: nothing stands behind it.
         Step::Proxied { future: self.proxy.clone().call(request) }
     }
 
-    /// The address that a request comes from. Nobody but the log and the limits believes it.
+    /// The address that a request comes from.
     pub(crate) fn address(&self, headers: &HeaderMap) -> Option<IpAddr> {
         match self.origin {
             Origin { peer, is_trusted: true } => self.server.trusted.client(peer, headers),
             Origin { peer, is_trusted: false } => peer,
         }
+    }
+
+    /// Says whose request it is, and how it came.
+    fn introduce<B>(&self, request: &mut Request<B>) {
+        if let Some(address) = self.address(request.headers()) {
+            request.extensions_mut().insert(ClientAddress(address));
+        }
+        request.extensions_mut().insert(match self.role {
+            Role::Https(_) => Scheme::HTTPS,
+            Role::Http | Role::Redirect { .. } => Scheme::HTTP,
+        });
     }
 
     async fn readiness(&self) -> Answer {

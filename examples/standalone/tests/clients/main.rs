@@ -8,6 +8,7 @@ mod files;
 mod host;
 mod listening;
 mod log;
+mod log_in;
 mod proxy;
 mod reloading;
 mod requests;
