@@ -35,6 +35,7 @@
 //! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `s3-clients` | no | [S3 clients](guide::s3_clients) with keys of the proxy's own: `clients::ClientKeys` |
 //! | `toml` | no | [configuration as TOML](guide::standalone): `ConfigFile`, `S3ProxyConfig::from_toml` |
+//! | `users` | no | [users with passwords](guide::log_in): `access::Users` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

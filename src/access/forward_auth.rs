@@ -8,7 +8,6 @@ mod verdict;
 use std::time::Duration;
 
 use http::{HeaderName, Uri, uri::Scheme};
-use ring::rand::{Random, SystemRandom, generate};
 
 pub(crate) use self::{asker::Asker, fields::client_fields};
 use self::{
@@ -16,6 +15,7 @@ use self::{
     memory::Memory,
 };
 use crate::{
+    access::random::random,
     error::{ConfigError, ConfigErrorKind},
     origin::Transport,
 };
@@ -169,11 +169,6 @@ impl ForwardAuth {
         let memory = Memory::new(random()?, self.remember);
         Ok(Asker::new(client, fields, pass_on, memory, self.timeout, pass_through))
     }
-}
-
-fn random() -> Result<[u8; 32], ConfigError> {
-    let bytes = generate::<[u8; 32]>(&SystemRandom::new()).map(Random::expose);
-    bytes.map_err(|_| ConfigError::new(ConfigErrorKind::File, "the system has no random numbers to give"))
 }
 
 const SENT: [&str; 5] = ["accept", "authorization", "cookie", "user-agent", "x-requested-with"];

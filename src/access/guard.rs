@@ -4,12 +4,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 
 use super::forward_auth::Asker;
+#[cfg(feature = "users")]
+use super::{Denial, User, Users, users::UsersGuard};
 use crate::error::BoxError;
 
 /// Decides on each request of a mount, whatever it is for, before anything else does.
 #[derive(Debug, Clone)]
 pub(crate) enum Guard {
     ForwardAuth(Asker),
+    #[cfg(feature = "users")]
+    Users(UsersGuard),
 }
 
 pub(crate) type VerdictFuture = Pin<Box<dyn Future<Output = Verdict> + Send>>;
@@ -18,6 +22,8 @@ pub(crate) type VerdictFuture = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Pass(Passed),
+    #[cfg(feature = "users")]
+    Deny(Denial),
     /// The client gets this response.
     Answer(Response<Bytes>),
     /// Nobody knows: the request does not go on.
@@ -29,6 +35,20 @@ pub(crate) enum Verdict {
 pub(crate) struct Passed {
     /// For the client, whatever the response is.
     pub(crate) cookies: Vec<HeaderValue>,
+    #[cfg(feature = "users")]
+    pub(crate) user: Option<User>,
+}
+
+// === impl Passed ===
+
+impl Passed {
+    pub(crate) fn with(cookies: Vec<HeaderValue>) -> Self {
+        Self {
+            cookies,
+            #[cfg(feature = "users")]
+            user: None,
+        }
+    }
 }
 
 // === impl Guard ===
@@ -37,18 +57,32 @@ impl Guard {
     pub(crate) fn ask<B>(&self, request: &Request<B>) -> VerdictFuture {
         match self {
             Self::ForwardAuth(asker) => asker.ask(request),
+            #[cfg(feature = "users")]
+            Self::Users(users) => users.ask(request),
         }
     }
 
     pub(crate) fn wants_client_address(&self) -> bool {
         match self {
             Self::ForwardAuth(_) => true,
+            #[cfg(feature = "users")]
+            Self::Users(_) => false,
         }
     }
 
     pub(crate) fn forward_auth(&self) -> Option<&Asker> {
         match self {
             Self::ForwardAuth(asker) => Some(asker),
+            #[cfg(feature = "users")]
+            Self::Users(_) => None,
+        }
+    }
+
+    #[cfg(feature = "users")]
+    pub(crate) fn users(&self) -> Option<&Users> {
+        match self {
+            Self::ForwardAuth(_) => None,
+            Self::Users(guard) => Some(guard.users()),
         }
     }
 }

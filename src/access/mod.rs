@@ -9,10 +9,19 @@ mod decision;
 mod downstream;
 mod forward_auth;
 mod guard;
+mod random;
 mod selector;
+#[cfg(feature = "users")]
+mod users;
+#[cfg(any(feature = "users", all(feature = "toml", feature = "s3-clients")))]
+mod watched_file;
 
 #[cfg(feature = "listing")]
 pub use self::authorizer::AccessTarget;
+#[cfg(feature = "users")]
+pub use self::users::{User, Users};
+#[cfg(all(feature = "toml", feature = "s3-clients"))]
+pub(crate) use self::watched_file::WatchedFile;
 pub use self::{
     authorizer::{AccessRequest, Authorizer},
     client_address::ClientAddress,

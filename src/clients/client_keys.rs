@@ -4,7 +4,7 @@ use arc_swap::ArcSwap;
 
 use super::ClientKey;
 #[cfg(feature = "toml")]
-use super::KeysFile;
+use crate::access::WatchedFile;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A table of the keys of S3 clients, which mounts can share. Clones are the same table.
@@ -16,7 +16,7 @@ pub struct ClientKeys(Arc<Shared>);
 struct Shared {
     table: ArcSwap<Table>,
     #[cfg(feature = "toml")]
-    file: Option<KeysFile>,
+    file: Option<WatchedFile>,
 }
 
 /// By access keys.
@@ -43,7 +43,7 @@ impl ClientKeys {
     #[cfg(feature = "toml")]
     pub(crate) fn of_file(
         keys: impl IntoIterator<Item = ClientKey>,
-        file: KeysFile,
+        file: WatchedFile,
     ) -> Result<Self, ConfigError> {
         let table = ArcSwap::from_pointee(table(keys)?);
         Ok(Self(Arc::new(Shared { table, file: Some(file) })))
@@ -64,7 +64,7 @@ impl ClientKeys {
     }
 
     #[cfg(feature = "toml")]
-    pub(crate) fn file(&self) -> Option<&KeysFile> {
+    pub(crate) fn file(&self) -> Option<&WatchedFile> {
         self.0.file.as_ref()
     }
 }

@@ -5,12 +5,8 @@
 
 mod client_key;
 mod client_keys;
-#[cfg(feature = "toml")]
-mod keys_file;
 mod signed;
 
-#[cfg(feature = "toml")]
-pub(crate) use self::keys_file::{KeysFile, Stamp};
 pub(crate) use self::signed::{Mechanism, Signed};
 pub use self::{
     client_key::{ClientAccess, ClientAccessKey, ClientKey},

@@ -18,6 +18,8 @@ use aws_smithy_async::time::SharedTimeSource;
 
 use self::terms::Terms;
 use super::{AccessRules, PresignedRequests, Replica, Website, Writes};
+#[cfg(feature = "users")]
+use crate::access::Users;
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
@@ -76,6 +78,8 @@ pub struct MountBuilder {
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
     forward_auth: Option<ForwardAuth>,
+    #[cfg(feature = "users")]
+    users: Option<(Users, String)>,
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
@@ -147,6 +151,8 @@ impl MountBuilder {
             credential_sets: Vec::new(),
             access: AccessRules::default(),
             forward_auth: None,
+            #[cfg(feature = "users")]
+            users: None,
             presigned: None,
             writes: None,
             website: None,

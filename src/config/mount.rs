@@ -185,6 +185,12 @@ impl Mount {
         self.0.client_keys.as_ref()
     }
 
+    /// The users who log in to it, if it has them.
+    #[cfg(feature = "users")]
+    pub fn users(&self) -> Option<&crate::access::Users> {
+        self.0.access.guard.as_ref().and_then(Guard::users)
+    }
+
     /// Its path: `/`, or without a slash at the end.
     pub fn path(&self) -> &str {
         self.0.path.as_str()

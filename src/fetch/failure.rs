@@ -221,7 +221,7 @@ impl Read {
 
 impl Failure {
     /// The failure for a denied client.
-    pub(super) fn denied(denial: Denial) -> Self {
+    pub(crate) fn denied(denial: Denial) -> Self {
         let error = ProxyError::denied(denial.status());
         Self { headers: Some(Box::new(denial.into_headers())), ..error.into() }
     }

@@ -9,7 +9,7 @@
 //! | [buckets] | bucket names and ARNs, endpoints, connections and time-outs |
 //! | [credentials] | sources, roles, refresh |
 //! | [access] | private objects: authorizers and credential sets |
-//! | [log_in] | a log-in service in front, without code |
+//! | [log_in] | log-in without code: a service in front, users with passwords |
 //! | [keys] | from a path to a key; prefixes and cache-bust segments |
 //! | [requests] | query parameters, ranges, conditions, and what S3 sees |
 //! | [headers] | header fields, `Cache-Control`, content types |
@@ -77,7 +77,7 @@ pub mod access {}
 #[doc = include_str!("log_in.md")]
 ///
 /// In the reference: [`ForwardAuth`](crate::access::ForwardAuth),
-/// [`MountBuilder::forward_auth`](crate::MountBuilder::forward_auth).
+/// [`MountBuilder::forward_auth`](crate::MountBuilder::forward_auth), `access::Users`, `MountBuilder::users`.
 pub mod log_in {}
 
 #[doc = include_str!("links.md")]

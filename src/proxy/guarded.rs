@@ -9,6 +9,8 @@ use http::{
 };
 
 use super::{Admission, Claimed, Stage};
+#[cfg(feature = "users")]
+use crate::error::Failure;
 use crate::{
     access::{Passed, Verdict, VerdictFuture},
     body::ObjectBody,
@@ -69,6 +71,8 @@ impl Guarded {
         let Self { asking, mount, method, finish } = *self;
         let response = match asking.await {
             Verdict::Pass(passed) => return Ok(passed),
+            #[cfg(feature = "users")]
+            Verdict::Deny(denial) => mount.refuse(Failure::denied(denial), method, None),
             Verdict::Answer(response) => answered(response, method),
             Verdict::Failed(why) => {
                 let error = ProxyError::from_source(ProxyErrorKind::Authorizer, why);
@@ -100,6 +104,20 @@ fn answered(response: Response<Bytes>, method: ReadMethod) -> Response<ObjectBod
 // === impl Passed ===
 
 impl Passed {
+    /// Tells the layers and functions behind who the client is.
+    #[cfg_attr(
+        not(feature = "users"),
+        expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "with users")
+    )]
+    pub(crate) fn introduce<B>(&mut self, request: &mut Request<B>) {
+        #[cfg(feature = "users")]
+        if let Some(user) = self.user.take() {
+            request.extensions_mut().insert(user);
+        }
+        #[cfg(not(feature = "users"))]
+        let _ = request;
+    }
+
     /// Whether it changes the response.
     pub(crate) fn has_cookies(&self) -> bool {
         !self.cookies.is_empty()

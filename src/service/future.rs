@@ -162,12 +162,13 @@ impl<S, ReqBody> Held<S, ReqBody> {
         Box::new(Self { proxy, inner, request })
     }
 
-    fn respond<ResBody>(self, passed: Passed) -> Kind<S, ReqBody>
+    fn respond<ResBody>(self, mut passed: Passed) -> Kind<S, ReqBody>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let Self { proxy, mut inner, request } = self;
+        let Self { proxy, mut inner, mut request } = self;
+        passed.introduce(&mut request);
         let future = respond(&proxy, &mut inner, request, Stage::Passed);
         match passed.has_cookies() {
             true => Kind::Dressed { inner: Box::pin(future), passed: Some(Box::new(passed)) },

@@ -125,7 +125,7 @@ impl Shared {
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Pass(cookies) => Self::Pass(Passed { cookies }),
+            Outcome::Pass(cookies) => Self::Pass(Passed::with(cookies)),
             Outcome::Deny(refusal) => Self::Answer(refusal.response()),
             Outcome::Failed(why) => Self::Failed(why.into()),
         }

@@ -1,6 +1,8 @@
 //! The credentials that sign, and access to the objects.
 
 use super::MountBuilder;
+#[cfg(feature = "users")]
+use crate::access::Users;
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
 use crate::{
@@ -57,6 +59,17 @@ impl MountBuilder {
         self
     }
 
+    /// Lets in these users alone, who log in by their password: before the cache, the selector and the authorizer are asked,
+    /// whatever the request is for. The realm is what browsers show when they ask for it.
+    ///
+    /// CORS preflights are answered without a log-in, and [S3 clients](Self::client_keys) log in by their signatures. The
+    /// authorizer sees the [name of the user](crate::access::User).
+    #[cfg(feature = "users")]
+    pub fn users(mut self, users: &Users, realm: impl Into<String>) -> Self {
+        self.users = Some((users.clone(), realm.into()));
+        self
+    }
+
     /// Passes on requests by presigned URLs of S3, too. Off by default: they are read like others, and a signature in the query
     /// means nothing.
     ///
@@ -90,6 +103,14 @@ impl MountBuilder {
 impl MountBuilder {
     /// What is asked about a request before all others.
     pub(super) fn parse_guard(&self) -> Result<Option<Guard>, ConfigError> {
+        #[cfg(feature = "users")]
+        if let Some((users, realm)) = &self.users {
+            if self.forward_auth.is_some() {
+                let message = "users and a log-in service contradict each other: leave out one of them";
+                return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
+            }
+            return Ok(Some(Guard::Users(users.guard(realm)?)));
+        }
         let Some(service) = &self.forward_auth else { return Ok(None) };
         // It decides by URLs, and an S3 client names objects in fields and bodies, too: those of a copy, say.
         if self.has_client_keys() {

@@ -1,10 +1,6 @@
 //! The file of client keys: tables `[[key]]`.
 
-use std::{
-    env, fs,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{env, fs, path::Path};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -14,7 +10,8 @@ use super::{
     table::{Tables, Text},
 };
 use crate::{
-    clients::{ClientAccess, ClientKey, ClientKeys, KeysFile, Stamp},
+    access::WatchedFile,
+    clients::{ClientAccess, ClientKey, ClientKeys},
     error::{ConfigError, ConfigErrorKind},
 };
 
@@ -69,11 +66,10 @@ impl ClientKeys {
     ///
     /// [`ConfigErrorKind::File`] if it cannot be read, and those of [`from_toml`](Self::from_toml), all with its path.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref().to_owned();
-        let stamp = stamp(&path);
-        let keys = read(&path)?;
-        let in_file = |why| at(&path, &why);
-        let file = KeysFile { path: path.clone(), seen: Mutex::new(stamp) };
+        let path = path.as_ref();
+        let file = WatchedFile::new(path);
+        let keys = read(path)?;
+        let in_file = |why| at(path, &why);
         Self::of_file(keys, file).map_err(in_file)
     }
 
@@ -86,21 +82,13 @@ impl ClientKeys {
     ///
     /// Those of [`load`](Self::load).
     pub fn reload(&self) -> Result<bool, ConfigError> {
-        let Some(KeysFile { path, seen }) = self.file() else { return Ok(false) };
-        let now = stamp(path);
-        let before = std::mem::replace(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner), now);
-        if before == now {
+        let Some(file) = self.file() else { return Ok(false) };
+        if !file.has_changed() {
             return Ok(false);
         }
-        self.replace(read(path)?).map_err(|why| at(path, &why))?;
+        self.replace(read(file.path())?).map_err(|why| at(file.path(), &why))?;
         Ok(true)
     }
-}
-
-/// `None` if there is no such file: then reading it says why.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(Stamp { modified: metadata.modified().ok(), length: metadata.len() })
 }
 
 fn read(path: &Path) -> Result<Vec<ClientKey>, ConfigError> {

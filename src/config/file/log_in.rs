@@ -1,13 +1,17 @@
-//! Who is let in: the table `[mount.forward_auth]`.
+//! Who is let in: the tables `[mount.forward_auth]` and `[mount.users]`.
 
 use std::time::Duration;
 
 use toml::Spanned;
 
+#[cfg(feature = "users")]
+use super::table::UsersTable;
 use super::{
     source::Source,
     table::{ForwardAuthTable, MountTable},
 };
+#[cfg(feature = "users")]
+use crate::access::Users;
 use crate::{
     access::{DecidesBy, ForwardAuth},
     config::MountBuilder,
@@ -19,10 +23,30 @@ pub(super) fn of_mount(
     table: &MountTable,
     builder: MountBuilder,
 ) -> Result<MountBuilder, ConfigError> {
+    #[cfg(feature = "users")]
+    let builder = users(source, table, builder)?;
     Ok(match &table.forward_auth {
         Some(table) => builder.forward_auth(forward_auth(source, table)?),
         None => builder,
     })
+}
+
+#[cfg(feature = "users")]
+fn users(
+    source: &Source<'_>,
+    table: &MountTable,
+    builder: MountBuilder,
+) -> Result<MountBuilder, ConfigError> {
+    let Some(table) = &table.users else { return Ok(builder) };
+    let span = table.span();
+    let UsersTable { file, realm } = table.get_ref();
+    let Some(path) = source.unless_empty("file", file.as_ref())? else {
+        let message = "users needs the file with their names and hashes";
+        return Err(source.error(ConfigErrorKind::Missing, span, message));
+    };
+    let users = Users::load(&path).map_err(|why| source.error(why.kind(), span, format!("users: {why}")))?;
+    let realm = source.unless_empty("realm", realm.as_ref())?;
+    Ok(builder.users(&users, realm.unwrap_or_else(|| "Files".to_owned())))
 }
 
 fn forward_auth(source: &Source<'_>, table: &Spanned<ForwardAuthTable>) -> Result<ForwardAuth, ConfigError> {

@@ -141,6 +141,14 @@ pub(super) struct WritesTable {
     pub(super) memory: Option<Spanned<ByteSize>>,
 }
 
+#[cfg(feature = "users")]
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct UsersTable {
+    pub(super) file: Option<Text>,
+    pub(super) realm: Option<Text>,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ForwardAuthTable {
@@ -230,6 +238,8 @@ pub(super) struct MountTable {
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
     pub(super) forward_auth: Option<Spanned<ForwardAuthTable>>,
+    #[cfg(feature = "users")]
+    pub(super) users: Option<Spanned<UsersTable>>,
     pub(super) website: Option<Spanned<WebsiteTable>>,
     #[cfg(feature = "listing")]
     pub(super) listing: Option<Spanned<ListingTable>>,

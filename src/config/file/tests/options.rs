@@ -9,7 +9,7 @@ use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, ForwardAuthTable, HedgeTable,
     LinksTable, ListingTable, MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable,
-    RetryTable, TransportTable, WebsiteTable, WritesTable,
+    RetryTable, TransportTable, UsersTable, WebsiteTable, WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -67,6 +67,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.listing]`", known::<ListingTable>()),
         ("key of `[mount.writes]`", known::<WritesTable>()),
         ("key of `[mount.forward_auth]`", known::<ForwardAuthTable>()),
+        ("key of `[mount.users]`", known::<UsersTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),
