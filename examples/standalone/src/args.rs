@@ -5,7 +5,7 @@ use tower_s3_proxy::service::SendBuffer;
 
 use crate::{
     cache::{parse_bytes, parse_time},
-    commands::{check::CheckArgs, policies::PoliciesArgs, presign::PresignArgs},
+    commands::{check::CheckArgs, policies::PoliciesArgs, presign::PresignArgs, user::UserArgs},
     listen::{ListenArgs, parse_address},
     log::LogFormat,
     option::MountOption,
@@ -93,6 +93,10 @@ pub(crate) enum Command {
     Policies(PoliciesArgs),
     /// Print a link to an object, which S3 itself answers for a while
     Presign(PresignArgs),
+    /// Print a line for the file of users, with the hash of a password
+    ///
+    /// The password is read from the terminal, or else from the first line of standard input.
+    User(UserArgs),
 }
 
 /// What clients may do.

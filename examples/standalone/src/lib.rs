@@ -4,7 +4,6 @@
 
 mod args;
 mod cache;
-mod client_keys;
 mod command;
 mod commands;
 mod demo;
@@ -21,5 +20,6 @@ mod settings;
 mod signals;
 mod throttled;
 mod tls;
+mod watched;
 
 pub use self::program::main;

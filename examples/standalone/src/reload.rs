@@ -8,10 +8,10 @@ use tower_s3_proxy::{S3ProxyConfig, S3ProxyLayer, service::SendBuffer};
 
 use crate::{
     cache::{Admin, NO_CACHE},
-    client_keys,
     inherited::State,
     mounts,
     signals::Hangups,
+    watched,
 };
 
 /// The configuration that is served, and where it comes from.
@@ -49,7 +49,7 @@ impl Reloading {
     ) -> Self {
         let layer = S3ProxyLayer::new(config.clone().send_buffer(send_buffer.clone()));
         let at_start = file.as_ref().map(ConfigPath::tables_of_start).unwrap_or_default();
-        let current = Mutex::new(Current { _watching: client_keys::watch(&config), config, at_start });
+        let current = Mutex::new(Current { _watching: watched::watch(&config), config, at_start });
         Self { file, layer, send_buffer, admin, current }
     }
 
@@ -95,7 +95,7 @@ impl Reloading {
                 "[server] and [[listen]] count at the start alone: what has changed there needs a restart"
             );
         }
-        current._watching = client_keys::watch(&config);
+        current._watching = watched::watch(&config);
         current.config = config;
         Ok(())
     }

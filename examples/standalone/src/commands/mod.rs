@@ -2,6 +2,7 @@ pub(crate) mod check;
 pub(crate) mod policies;
 pub(crate) mod presign;
 pub(crate) mod serve;
+pub(crate) mod user;
 
 use std::io::{self, ErrorKind, Write};
 

@@ -1,6 +1,11 @@
-//! What a log-in service is told, and what it is not asked about.
+//! What a log-in service is told, and what it is not asked about. Users of a file.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -50,4 +55,52 @@ async fn health_checks_are_not_asked_about() {
     assert!(proxy.ping().await.ends_with("pong\n"));
     assert!(proxy.ask(&get("/ready")).await.ends_with("ready\n"));
     assert!(heads.lock().unwrap().is_empty());
+}
+
+/// The output of the command `user`, with this on standard input.
+fn user(args: &[&str], input: &str) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+    command.arg("user").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_command_lets_a_user_in_and_its_removal_out() {
+    let (ada, told) = user(&["ada"], "swordfish\n");
+    assert!(ada.starts_with("ada:$argon2id$") && ada.ends_with('\n') && told.is_empty(), "{ada}{told}");
+    let (ci, told) = user(&["ci", "--token"], "");
+    let token = told.trim().rsplit(' ').next().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users");
+    fs::write(&path, format!("{ada}{ci}")).unwrap();
+    let flag = format!("users.file={}", path.display());
+    let proxy = Proxy::start(&["-o", &flag, "-o", "users.realm=Studio"]).await;
+    let request = |credentials: &str| {
+        format!(
+            "GET /small.txt HTTP/1.1\r\nHost: a\r\nAuthorization: {credentials}\r\nConnection: close\r\n\r\n"
+        )
+    };
+    // ada:swordfish
+    let basic = request("Basic YWRhOnN3b3JkZmlzaA==");
+    let bearer = request(&format!("Bearer {token}"));
+    for request in [&basic, &bearer] {
+        let answer = proxy.ask(request).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let answer = proxy.ask(&get("/small.txt")).await;
+    assert!(
+        answer.contains("401") && answer.contains("www-authenticate: Basic realm=\"Studio\""),
+        "{answer}"
+    );
+    fs::write(&path, ci).unwrap();
+    proxy.logs("the file of users was read again").await;
+    assert!(proxy.ask(&basic).await.starts_with("HTTP/1.1 401"));
+    assert!(proxy.ask(&bearer).await.starts_with("HTTP/1.1 200"));
+    fs::write(&path, "no line").unwrap();
+    proxy.logs("the users stay as they are").await;
+    assert!(proxy.ask(&bearer).await.starts_with("HTTP/1.1 200"));
+    assert!(!proxy.log().contains("swordfish"));
 }
