@@ -140,7 +140,10 @@ impl Proxy {
             let rest = mount.0.path.strip(path)?;
             let is_for_host =
                 mount.0.host.as_ref().is_none_or(|host| host.is_target_of(request.uri(), request.headers()));
-            is_for_host.then_some(Claimed { mount, rest })
+            is_for_host.then(|| match &mount.0.own_links {
+                None => Claimed { mount, rest },
+                Some(linked) => Claimed { mount, rest }.by_link(&linked.mount, path),
+            })
         })
     }
 
@@ -156,6 +159,16 @@ impl Proxy {
 }
 
 // === impl Claimed ===
+
+impl<'m, 'r> Claimed<'m, 'r> {
+    /// The same for the mount as those see it who have a link, if the path has a token.
+    fn by_link(self, linked: &'m Mount, path: &'r str) -> Self {
+        match linked.0.path.strip(path) {
+            Some(rest) => Self { mount: linked, rest },
+            None => self,
+        }
+    }
+}
 
 impl Claimed<'_, '_> {
     fn admit<B>(self, request: &Request<B>, stage: Stage, send_buffer: Option<&SendBuffer>) -> Admission {
@@ -173,7 +186,7 @@ impl Claimed<'_, '_> {
             downstream,
             send_buffer: send_buffer.cloned(),
             #[cfg(feature = "s3-clients")]
-            hides: self.mount.0.client_keys.as_ref().map(|_| self.mount.clone()),
+            hides: self.mount.0.headers.has_more_for_s3_clients().then(|| self.mount.clone()),
         };
         let finish = match self.guard(request, stage, finish) {
             ControlFlow::Break(admission) => return admission,

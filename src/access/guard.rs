@@ -3,15 +3,17 @@ use std::{future::Future, pin::Pin};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 
-use super::forward_auth::Asker;
+use super::{Denial, forward_auth::Asker};
 #[cfg(feature = "users")]
-use super::{Denial, User, Users, users::UsersGuard};
+use super::{User, Users, users::UsersGuard};
 use crate::error::BoxError;
 
 /// Decides on each request of a mount, whatever it is for, before anything else does.
 #[derive(Debug, Clone)]
 pub(crate) enum Guard {
     ForwardAuth(Asker),
+    /// Lets nobody pass: links go around it.
+    LinksOnly,
     #[cfg(feature = "users")]
     Users(UsersGuard),
 }
@@ -22,7 +24,6 @@ pub(crate) type VerdictFuture = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Pass(Passed),
-    #[cfg(feature = "users")]
     Deny(Denial),
     /// The client gets this response.
     Answer(Response<Bytes>),
@@ -57,6 +58,7 @@ impl Guard {
     pub(crate) fn ask<B>(&self, request: &Request<B>) -> VerdictFuture {
         match self {
             Self::ForwardAuth(asker) => asker.ask(request),
+            Self::LinksOnly => Box::pin(std::future::ready(Verdict::Deny(Denial::forbidden()))),
             #[cfg(feature = "users")]
             Self::Users(users) => users.ask(request),
         }
@@ -65,6 +67,7 @@ impl Guard {
     pub(crate) fn wants_client_address(&self) -> bool {
         match self {
             Self::ForwardAuth(_) => true,
+            Self::LinksOnly => false,
             #[cfg(feature = "users")]
             Self::Users(_) => false,
         }
@@ -73,6 +76,7 @@ impl Guard {
     pub(crate) fn forward_auth(&self) -> Option<&Asker> {
         match self {
             Self::ForwardAuth(asker) => Some(asker),
+            Self::LinksOnly => None,
             #[cfg(feature = "users")]
             Self::Users(_) => None,
         }
@@ -81,7 +85,7 @@ impl Guard {
     #[cfg(feature = "users")]
     pub(crate) fn users(&self) -> Option<&Users> {
         match self {
-            Self::ForwardAuth(_) => None,
+            Self::ForwardAuth(_) | Self::LinksOnly => None,
             Self::Users(guard) => Some(guard.users()),
         }
     }

@@ -9,6 +9,7 @@ mod decision;
 mod downstream;
 mod forward_auth;
 mod guard;
+mod own_links;
 mod random;
 mod selector;
 #[cfg(feature = "users")]
@@ -29,10 +30,12 @@ pub use self::{
     decision::{Access, Denial, InvalidDenial},
     downstream::DownstreamCaching,
     forward_auth::{DecidesBy, ForwardAuth},
+    own_links::{LinkKey, OwnLink, OwnLinkError, OwnLinks, Unlinked},
     selector::{CredentialSelector, RequestHead},
 };
 pub(crate) use self::{
     credential_set::CacheShare,
     forward_auth::{Asker, client_fields},
     guard::{Guard, Passed, Verdict, VerdictFuture},
+    own_links::{Keyring, OwnLinkFault, Place},
 };

@@ -7,6 +7,7 @@ mod directory;
 mod listing;
 mod links;
 mod origin;
+mod own_links;
 mod resilience;
 mod terms;
 mod website;
@@ -25,7 +26,7 @@ use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
 use crate::listing::Listing;
 use crate::{
-    access::{CredentialSet, ForwardAuth},
+    access::{CredentialSet, ForwardAuth, OwnLinks},
     cache::{Cache, CacheTtl, Heuristic, MountCache},
     credentials::CredentialsSource,
     links::LinkPolicy,
@@ -78,6 +79,7 @@ pub struct MountBuilder {
     credential_sets: Vec<CredentialSet>,
     access: AccessRules,
     forward_auth: Option<ForwardAuth>,
+    own_links: Option<OwnLinks>,
     #[cfg(feature = "users")]
     users: Option<(Users, String)>,
     presigned: Option<PresignedRequests>,
@@ -151,6 +153,7 @@ impl MountBuilder {
             credential_sets: Vec::new(),
             access: AccessRules::default(),
             forward_auth: None,
+            own_links: None,
             #[cfg(feature = "users")]
             users: None,
             presigned: None,

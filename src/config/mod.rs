@@ -5,6 +5,7 @@ mod builder;
 mod file;
 mod live;
 mod mount;
+mod own_links;
 mod presigned;
 mod releases;
 mod replica;
@@ -27,6 +28,7 @@ pub use self::{
 pub(crate) use self::{
     live::{Live, OfBucket, RuleFile, RuleFiles, Seen, SiteSource, Snapshot, View},
     mount::{AccessRules, MountParts},
+    own_links::{BucketInPath, Linked},
     presigned::PresignedPolicy,
     releases::ReleasePolicy,
     website::{CleanUrls, SitePolicy},

@@ -6,7 +6,7 @@ use http::Method;
 use super::Loaded;
 #[cfg(feature = "policies")]
 use super::SiteSource;
-use super::{MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
+use super::{Linked, MountBuilder, PresignedPolicy, Replica, SitePolicy, WritePolicy};
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
@@ -74,6 +74,8 @@ pub(crate) struct MountParts {
     pub(crate) access: AccessRules,
     /// For requests that their clients signed.
     pub(crate) presigned: Option<PresignedPolicy>,
+    /// By which others read, too.
+    pub(crate) own_links: Option<Linked>,
     /// What clients may write.
     pub(crate) writes: Option<WritePolicy>,
     /// Of a mount that is a website.
@@ -214,7 +216,8 @@ impl Mount {
 
     /// Whether it has a use for a [`ClientAddress`](crate::access::ClientAddress) in the extensions of a request.
     pub(crate) fn wants_client_address(&self) -> bool {
-        self.0.access.guard.as_ref().is_some_and(Guard::wants_client_address)
+        // A link can be for a network.
+        self.0.own_links.is_some() || self.0.access.guard.as_ref().is_some_and(Guard::wants_client_address)
     }
 
     /// What it met with S3 since it was built.

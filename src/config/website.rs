@@ -283,6 +283,10 @@ pub(super) fn in_path(what: &str, key: &str) -> Result<String, ConfigError> {
 // === impl SitePolicy ===
 
 impl SitePolicy {
+    pub(crate) fn has_releases(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.releases.is_some())
+    }
+
     /// That of a bucket's own configuration. What cannot be the key of a page is none.
     pub(crate) fn of_bucket(site: Option<&BucketSite>) -> Self {
         let page = |key: &String| in_path("the page", key).ok();

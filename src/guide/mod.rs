@@ -9,7 +9,7 @@
 //! | [buckets] | bucket names and ARNs, endpoints, connections and time-outs |
 //! | [credentials] | sources, roles, refresh |
 //! | [access] | private objects: authorizers and credential sets |
-//! | [log_in] | log-in without code: a service in front, users with passwords |
+//! | [log_in] | log-in without code: a service in front, users with passwords, links of the proxy's own |
 //! | [keys] | from a path to a key; prefixes and cache-bust segments |
 //! | [requests] | query parameters, ranges, conditions, and what S3 sees |
 //! | [headers] | header fields, `Cache-Control`, content types |
@@ -77,7 +77,9 @@ pub mod access {}
 #[doc = include_str!("log_in.md")]
 ///
 /// In the reference: [`ForwardAuth`](crate::access::ForwardAuth),
-/// [`MountBuilder::forward_auth`](crate::MountBuilder::forward_auth), `access::Users`, `MountBuilder::users`.
+/// [`MountBuilder::forward_auth`](crate::MountBuilder::forward_auth), `access::Users`, `MountBuilder::users`,
+/// [`OwnLinks`](crate::access::OwnLinks), [`OwnLink`](crate::access::OwnLink),
+/// [`MountBuilder::own_links`](crate::MountBuilder::own_links), [`Mount::own_link`](crate::Mount::own_link).
 pub mod log_in {}
 
 #[doc = include_str!("links.md")]

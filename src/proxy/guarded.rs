@@ -9,13 +9,11 @@ use http::{
 };
 
 use super::{Admission, Claimed, Stage};
-#[cfg(feature = "users")]
-use crate::error::Failure;
 use crate::{
     access::{Passed, Verdict, VerdictFuture},
     body::ObjectBody,
     config::Mount,
-    error::{ProxyError, ProxyErrorKind},
+    error::{Failure, ProxyError, ProxyErrorKind},
     fetch::Finish,
     request::ReadMethod,
     response::keep_private,
@@ -71,7 +69,6 @@ impl Guarded {
         let Self { asking, mount, method, finish } = *self;
         let response = match asking.await {
             Verdict::Pass(passed) => return Ok(passed),
-            #[cfg(feature = "users")]
             Verdict::Deny(denial) => mount.refuse(Failure::denied(denial), method, None),
             Verdict::Answer(response) => answered(response, method),
             Verdict::Failed(why) => {

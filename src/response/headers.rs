@@ -116,6 +116,15 @@ impl HeaderPolicy {
         Self { readers: Readers::S3Clients, ..self }
     }
 
+    /// Whether objects have fields that are for S3 clients alone.
+    #[cfg(feature = "s3-clients")]
+    pub(crate) fn has_more_for_s3_clients(&self) -> bool {
+        match self.readers {
+            Readers::Web => false,
+            Readers::S3Clients => true,
+        }
+    }
+
     /// Removes what is for S3 clients alone.
     #[cfg(feature = "s3-clients")]
     pub(crate) fn hide_from_web(&self, headers: &mut HeaderMap) {

@@ -16,7 +16,6 @@ impl HostName {
         proper.then(|| Self(name.to_ascii_lowercase()))
     }
 
-    #[cfg(feature = "diagnosis")]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

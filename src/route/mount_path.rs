@@ -6,7 +6,11 @@ use crate::object::has_dot_segment;
 ///
 /// Compared with the raw path of the request, as routers do: `/m%65dia` is not `/media`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct MountPath(String);
+pub(crate) struct MountPath {
+    path: String,
+    /// The segment behind it that a token follows, which is no part of the rest.
+    before_token: Option<String>,
+}
 
 /// The text is not a mount path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,26 +26,52 @@ impl MountPath {
             && !trimmed.ends_with('/')
             && !has_dot_segment(trimmed)
             && trimmed.bytes().all(is_path_byte);
-        if proper { Ok(Self(trimmed.to_owned())) } else { Err(InvalidMountPath(())) }
+        let path = Self { path: trimmed.to_owned(), before_token: None };
+        if proper { Ok(path) } else { Err(InvalidMountPath(())) }
     }
 
     /// The rest of the path after the mount and its slash; `None` if the path lies elsewhere.
     pub(crate) fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let rest = path.strip_prefix(self.0.as_str())?;
-        if rest.is_empty() {
-            return Some(rest);
+        let rest = path.strip_prefix(self.path.as_str())?;
+        let rest = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
+        match &self.before_token {
+            None => Some(rest),
+            Some(segment) => split_token(segment, rest).map(|(_, rest)| rest),
         }
-        rest.strip_prefix('/')
+    }
+
+    /// The same path with a token behind it, and behind this segment.
+    pub(crate) fn before_token(&self, segment: &str) -> Self {
+        Self { before_token: Some(segment.to_owned()), ..self.clone() }
+    }
+
+    /// The token in a path.
+    pub(crate) fn token<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.path.as_str())?.strip_prefix('/')?;
+        split_token(self.before_token.as_ref()?, rest).map(|(token, _)| token)
+    }
+
+    /// The path to something below the mount, with this token.
+    pub(crate) fn with_token(&self, token: &str, rest: &str) -> String {
+        let segment = self.before_token.as_deref().unwrap_or_default();
+        format!("{}/{segment}/{token}/{rest}", self.path)
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        if self.0.is_empty() { "/" } else { &self.0 }
+        if self.path.is_empty() { "/" } else { &self.path }
     }
 
     /// The number of segments, for ordering: the longest matching mount wins.
     pub(crate) fn depth(&self) -> usize {
-        self.0.matches('/').count()
+        self.path.matches('/').count()
     }
+}
+
+/// `SEGMENT/TOKEN/REST`. What is behind the token can be missing, with its slash.
+fn split_token<'p>(segment: &str, rest: &'p str) -> Option<(&'p str, &'p str)> {
+    let rest = rest.strip_prefix(segment)?.strip_prefix('/')?;
+    let (token, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    (!token.is_empty()).then_some((token, rest))
 }
 
 /// `pchar` and `/` of RFC 3986 §3.3, without `%`, since an escape has several spellings.
@@ -104,5 +134,27 @@ mod tests {
         for path in ["", "media", "//", "/a//b", "/a/../b", "/a b", "/a%20b", "/a?b", "/ü"] {
             assert!(MountPath::parse(path).is_err(), "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_token_is_behind_its_segment_and_no_part_of_the_rest() {
+        for (mount, path, expected) in [
+            ("/media", "/media/t/abc/films/a", Some(("abc", "films/a"))),
+            ("/media", "/media/t/abc/", Some(("abc", ""))),
+            ("/media", "/media/t/abc", Some(("abc", ""))),
+            ("/", "/t/abc/a", Some(("abc", "a"))),
+            ("/media", "/media/t/", None),
+            ("/media", "/media/t//a", None),
+            ("/media", "/media/t", None),
+            ("/media", "/media/tt/abc/a", None),
+            ("/media", "/media/%74/abc/a", None),
+            ("/media", "/media/x/t/abc/a", None),
+            ("/media", "/mediat/abc/a", None),
+        ] {
+            let mount = MountPath::parse(mount).unwrap().before_token("t");
+            assert_eq!(mount.token(path).zip(mount.strip(path)), expected, "{path}");
+        }
+        let mount = MountPath::parse("/media").unwrap().before_token("t");
+        assert_eq!(mount.with_token("abc", "films/"), "/media/t/abc/films/");
     }
 }

@@ -111,7 +111,10 @@ impl MountBuilder {
             }
             return Ok(Some(Guard::Users(users.guard(realm)?)));
         }
-        let Some(service) = &self.forward_auth else { return Ok(None) };
+        let Some(service) = &self.forward_auth else {
+            let is_alone = self.own_links.as_ref().is_some_and(|links| !links.answers_unlinked());
+            return Ok(is_alone.then_some(Guard::LinksOnly));
+        };
         // It decides by URLs, and an S3 client names objects in fields and bodies, too: those of a copy, say.
         if self.has_client_keys() {
             let message = "a log-in service knows no signatures of S3 clients: give S3 clients (client_keys) a mount of their own";

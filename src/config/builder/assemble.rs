@@ -6,9 +6,10 @@ use super::{BucketChoice, MountBuilder};
 use crate::{
     access::CacheShare,
     cache::{CacheTtl, FreshnessPolicy, MountCache},
-    config::{Mount, MountParts, PresignedRequests, Replica},
+    config::{AccessRules, BucketInPath, Linked, Mount, MountParts, PresignedRequests, Replica, own_links},
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind, Tallies},
+    links::LinkPolicy,
     object::BucketName,
     origin::{
         Addressing, AuthScheme, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits,
@@ -16,8 +17,8 @@ use crate::{
     },
     request::Methods,
     response::{
-        CacheControlPolicy, CacheControlRule, ContentTypeFix, ContentTypes, CorsPolicy, HeaderPolicy,
-        InvalidCors,
+        Answers, CacheControlPolicy, CacheControlRule, ContentTypeFix, ContentTypes, CorsPolicy, Fallback,
+        HeaderPolicy, InvalidCors,
     },
     route::{BucketSource, HostName, KeyMapping, MountPath},
     terms::{BucketTerms, Grant},
@@ -56,6 +57,8 @@ impl MountBuilder {
         let cors = cors.transpose().map_err(invalid_cors)?;
         let content_types = self.parse_content_types()?;
         let links = self.parse_links()?;
+        // Neither an endpoint nor redirects to S3, whose links would outlive ours.
+        let plain_links = LinkPolicy::new().parse()?;
         self.check_in_flight()?;
         let ingredients = self.ingredients()?;
         self.terms.check(&self.addressing.region)?;
@@ -84,6 +87,18 @@ impl MountBuilder {
         self.check_presigned(&sample, auth, &origin)?;
         #[cfg(feature = "s3-clients")]
         let headers = self.headers_with_clients(&path, headers)?;
+        self.check_own_links(website.as_ref())?;
+        let of_links = match &self.own_links {
+            Some(links) => {
+                let keyring = links.keyring(self.place(host.as_ref(), &path, &keys, website.as_ref()))?;
+                Some((keyring, path.before_token(links.parse_segment()?), self.parse_website(&keys)?))
+            }
+            None => None,
+        };
+        let bucket_in_path = match &self.bucket {
+            BucketChoice::FromPath(_) => BucketInPath::Yes,
+            BucketChoice::Fixed(_) | BucketChoice::Resolver(_) => BucketInPath::No,
+        };
         let bucket = match self.bucket {
             BucketChoice::Fixed(name) => BucketSource::Fixed(name),
             BucketChoice::FromPath(globs) if globs.is_empty() => {
@@ -109,36 +124,36 @@ impl MountBuilder {
         let in_cache = || self.cache.clone().map(|cache| MountCache::new(cache, freshness.clone()));
         #[cfg(feature = "listing")]
         let scopes = std::cell::Cell::new(0);
-        let mount = |origin, source, cache, replica, presigned, writes, website, sets| {
-            Mount(Arc::new(MountParts {
-                host: host.clone(),
-                path: path.clone(),
-                bucket: bucket.clone(),
-                keys: keys.clone(),
-                origin,
-                headers: headers.clone(),
-                cache_control: cache_control.clone(),
-                cors: cors.clone(),
-                content_types: content_types.clone(),
-                answers: self.answers,
-                query: self.query,
-                links: links.apart(),
-                cache,
-                tallies: Tallies::default(),
-                replica,
-                access: self.access.clone(),
-                presigned,
-                writes,
-                website,
-                #[cfg(feature = "listing")]
-                listing: listing.as_ref().map(|listing| listing.scoped(scopes.replace(scopes.get() + 1))),
-                #[cfg(feature = "s3-clients")]
-                client_keys: self.client_keys.clone(),
-                credentials: source,
-                grant: self.terms.of_bucket.grant,
-                sets,
-            }))
+        let parts = |origin, source, cache, replica, presigned, writes, website, sets| MountParts {
+            host: host.clone(),
+            path: path.clone(),
+            bucket: bucket.clone(),
+            keys: keys.clone(),
+            origin,
+            headers: headers.clone(),
+            cache_control: cache_control.clone(),
+            cors: cors.clone(),
+            content_types: content_types.clone(),
+            answers: self.answers,
+            query: self.query,
+            links: links.apart(),
+            cache,
+            tallies: Tallies::default(),
+            replica,
+            access: self.access.clone(),
+            presigned,
+            own_links: None,
+            writes,
+            website,
+            #[cfg(feature = "listing")]
+            listing: listing.as_ref().map(|listing| listing.scoped(scopes.replace(scopes.get() + 1))),
+            #[cfg(feature = "s3-clients")]
+            client_keys: self.client_keys.clone(),
+            credentials: source,
+            grant: self.terms.of_bucket.grant,
+            sets,
         };
+        let mount = |parts: MountParts| Mount(Arc::new(parts));
         let own = match (&self.stored, &self.cache) {
             (Some(stored), Some(cache)) if stored.is_of(cache) => {
                 Some(stored.with_freshness(freshness.clone()))
@@ -151,10 +166,40 @@ impl MountBuilder {
                 CacheShare::Mount => own.clone(),
             };
             let (origin, source) = (ingredients.origin(&set.source), set.source.clone());
-            (set.name.clone(), mount(origin, source, cache, None, None, None, None, Vec::new()))
+            (set.name.clone(), mount(parts(origin, source, cache, None, None, None, None, Vec::new())))
         });
-        let sets = sets.collect();
-        Ok(mount(origin, source, own, self.replica.clone(), presigned, writes, website, sets))
+        let sets: Vec<_> = sets.collect();
+        let own_links = of_links.map(|(keyring, path, website)| {
+            let (origin, source) = (ingredients.origin(own_credentials), source.clone());
+            let replica = self.replica.clone();
+            let parts = parts(origin, source, own.clone(), replica, None, None, website, sets.clone());
+            let clock = self.clock.clone();
+            let access = AccessRules {
+                selector: self.access.selector.clone(),
+                authorizer: Some(own_links::authorizer(
+                    keyring.clone(),
+                    path.clone(),
+                    keys.clone(),
+                    bucket_in_path,
+                    clock.clone(),
+                )),
+                ..AccessRules::default()
+            };
+            let parts = MountParts {
+                path,
+                access,
+                // What has no object is not for the service behind, which has its own log-in.
+                answers: Answers { fallback: Fallback::None, ..self.answers },
+                links: plain_links,
+                #[cfg(feature = "s3-clients")]
+                client_keys: None,
+                ..parts
+            };
+            Linked { keyring, mount: mount(parts), clock }
+        });
+        let parts =
+            parts(origin, source, own.clone(), self.replica.clone(), presigned, writes, website, sets);
+        Ok(mount(MountParts { own_links, ..parts }))
     }
 
     fn own_credentials(&self) -> Result<CredentialsSource, ConfigError> {

@@ -1,4 +1,4 @@
-//! Who is let in: the tables `[mount.forward_auth]` and `[mount.users]`.
+//! Who is let in: the tables `[mount.forward_auth]`, `[mount.users]` and `[mount.own_links]`.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use toml::Spanned;
 use super::table::UsersTable;
 use super::{
     source::Source,
-    table::{ForwardAuthTable, MountTable},
+    table::{ForwardAuthTable, LinkKeyTable, MountTable, OwnLinksTable},
 };
 #[cfg(feature = "users")]
 use crate::access::Users;
 use crate::{
-    access::{DecidesBy, ForwardAuth},
+    access::{DecidesBy, ForwardAuth, LinkKey, OwnLinks, Unlinked},
     config::MountBuilder,
     error::{ConfigError, ConfigErrorKind},
 };
@@ -25,6 +25,10 @@ pub(super) fn of_mount(
 ) -> Result<MountBuilder, ConfigError> {
     #[cfg(feature = "users")]
     let builder = users(source, table, builder)?;
+    let builder = match &table.own_links {
+        Some(table) => builder.own_links(own_links(source, table)?),
+        None => builder,
+    };
     Ok(match &table.forward_auth {
         Some(table) => builder.forward_auth(forward_auth(source, table)?),
         None => builder,
@@ -93,4 +97,51 @@ fn forward_auth(source: &Source<'_>, table: &Spanned<ForwardAuthTable>) -> Resul
         Some(path) => service.pass_through(path),
         None => service,
     })
+}
+
+fn own_links(source: &Source<'_>, table: &Spanned<OwnLinksTable>) -> Result<OwnLinks, ConfigError> {
+    let span = table.span();
+    let OwnLinksTable { segment, unlinked, key: keys } = table.get_ref();
+    let mut keys = keys.0.iter().map(|key| link_key(source, key));
+    let first = keys.next().ok_or_else(|| {
+        let message =
+            "own_links needs a key: a table [[mount.own_links.key]] with id, and secret or secret_file";
+        source.error(ConfigErrorKind::Missing, span, message)
+    })?;
+    let mut links = OwnLinks::new(first?);
+    for key in keys {
+        links = links.key(key?);
+    }
+    if let Some(segment) = source.unless_empty("segment", segment.as_ref())? {
+        links = links.segment(segment);
+    }
+    let choices = [("served", Unlinked::Served), ("refused", Unlinked::Refused)];
+    Ok(match source.choice("unlinked", unlinked.as_ref(), choices)? {
+        Some(unlinked) => links.unlinked(unlinked),
+        None => links,
+    })
+}
+
+fn link_key(source: &Source<'_>, table: &Spanned<LinkKeyTable>) -> Result<LinkKey, ConfigError> {
+    let LinkKeyTable { id, secret, secret_file } = table.get_ref();
+    let missing = |message| source.error(ConfigErrorKind::Missing, table.span(), message);
+    let id =
+        source.unless_empty("id", id.as_ref())?.ok_or_else(|| missing("a key of own links needs an id"))?;
+    let secret = match (secret, secret_file) {
+        (Some(_), Some(text)) => {
+            let message = "secret and secret_file contradict each other: leave out one of them";
+            return Err(source.error(ConfigErrorKind::Contradiction, text.span(), message));
+        }
+        (secret, None) => source.unless_empty("secret", secret.as_ref())?,
+        (None, Some(text)) => {
+            let path = source.value("secret_file", text)?;
+            let read = std::fs::read_to_string(&path).map_err(|why| {
+                let message = format!("secret_file {path:?}: {why}");
+                source.error(ConfigErrorKind::InvalidValue, text.span(), message)
+            })?;
+            Some(read.trim().to_owned())
+        }
+    };
+    let needed = "a key of own links needs a secret, like \"${LINK_KEY}\", or a secret_file";
+    Ok(LinkKey::new(id, secret.ok_or_else(|| missing(needed))?))
 }

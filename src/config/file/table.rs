@@ -141,6 +141,22 @@ pub(super) struct WritesTable {
     pub(super) memory: Option<Spanned<ByteSize>>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OwnLinksTable {
+    pub(super) segment: Option<Text>,
+    pub(super) unlinked: Option<Text>,
+    pub(super) key: Tables<LinkKeyTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LinkKeyTable {
+    pub(super) id: Option<Text>,
+    pub(super) secret: Option<Text>,
+    pub(super) secret_file: Option<Text>,
+}
+
 #[cfg(feature = "users")]
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -238,6 +254,7 @@ pub(super) struct MountTable {
     pub(super) presigned: Option<Spanned<PresignedTable>>,
     pub(super) writes: Option<Spanned<WritesTable>>,
     pub(super) forward_auth: Option<Spanned<ForwardAuthTable>>,
+    pub(super) own_links: Option<Spanned<OwnLinksTable>>,
     #[cfg(feature = "users")]
     pub(super) users: Option<Spanned<UsersTable>>,
     pub(super) website: Option<Spanned<WebsiteTable>>,

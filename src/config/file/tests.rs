@@ -2,6 +2,7 @@ mod cache;
 mod defaults;
 mod guide;
 mod loaded_again;
+mod log_in;
 mod old_names;
 mod options;
 mod parts;

@@ -8,8 +8,8 @@ use super::*;
 use crate::config::file::table::{
     CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, ForwardAuthTable, HedgeTable,
-    LinksTable, ListingTable, MountTable, PresignedTable, RedirectTable, ReleasesTable, ReplicaTable,
-    RetryTable, TransportTable, UsersTable, WebsiteTable, WritesTable,
+    LinkKeyTable, LinksTable, ListingTable, MountTable, OwnLinksTable, PresignedTable, RedirectTable,
+    ReleasesTable, ReplicaTable, RetryTable, TransportTable, UsersTable, WebsiteTable, WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -68,6 +68,8 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.writes]`", known::<WritesTable>()),
         ("key of `[mount.forward_auth]`", known::<ForwardAuthTable>()),
         ("key of `[mount.users]`", known::<UsersTable>()),
+        ("key of `[mount.own_links]`", known::<OwnLinksTable>()),
+        ("key of `[[mount.own_links.key]]`", known::<LinkKeyTable>()),
         ("key of `[cache]`", known::<CacheTable>()),
         ("key of `[transport]`", known::<TransportTable>()),
         ("key of `[credentials.NAME]`", known::<CredentialsTable>()),
@@ -117,6 +119,7 @@ fn the_methods_of_a_mount_are_there() {
         include_str!("../../builder/links.rs"),
         include_str!("../../builder/listing.rs"),
         include_str!("../../builder/origin.rs"),
+        include_str!("../../builder/own_links.rs"),
         include_str!("../../builder/resilience.rs"),
         include_str!("../../builder/terms.rs"),
         include_str!("../../builder/website.rs"),
