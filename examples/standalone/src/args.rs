@@ -5,7 +5,9 @@ use tower_s3_proxy::service::SendBuffer;
 
 use crate::{
     cache::{parse_bytes, parse_time},
-    commands::{check::CheckArgs, policies::PoliciesArgs, presign::PresignArgs, user::UserArgs},
+    commands::{
+        check::CheckArgs, link::LinkArgs, policies::PoliciesArgs, presign::PresignArgs, user::UserArgs,
+    },
     listen::{ListenArgs, parse_address},
     log::LogFormat,
     option::MountOption,
@@ -93,6 +95,8 @@ pub(crate) enum Command {
     Policies(PoliciesArgs),
     /// Print a link to an object, which S3 itself answers for a while
     Presign(PresignArgs),
+    /// Print a link by which the proxy itself serves a folder or an object for a while
+    Link(LinkArgs),
     /// Print a line for the file of users, with the hash of a password
     ///
     /// The password is read from the terminal, or else from the first line of standard input.

@@ -38,7 +38,8 @@ fn command() -> Command {
     let all_but_credentials: Vec<_> = all_but_credentials.cloned().collect();
     serving
         .mut_subcommand("check", |check| with_flags(check, all.clone()))
-        .mut_subcommand("presign", |presign| with_flags(presign, all))
+        .mut_subcommand("presign", |presign| with_flags(presign, all.clone()))
+        .mut_subcommand("link", |link| with_flags(link, all))
         .mut_subcommand("policies", |policies| with_flags(policies, all_but_credentials))
 }
 
@@ -96,6 +97,7 @@ mod tests {
             (&["check", "--json"], &[]),
             (&["policies"], &[]),
             (&["presign", "a"], &role),
+            (&["link", "a/"], &role),
         ] {
             let parsed = parsed(begin, end).map(|args| args.command.is_some());
             assert_eq!(parsed.map_err(|why| why.to_string()), Ok(!begin.is_empty()), "{begin:?} {end:?}");

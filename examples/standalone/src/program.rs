@@ -10,7 +10,7 @@ use tokio::runtime;
 use crate::{
     args::Command,
     command,
-    commands::{check, policies, presign, serve, user},
+    commands::{check, link, policies, presign, serve, user},
     log::Log,
 };
 
@@ -22,6 +22,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => (block_on(None, check::run(args)), check::CANNOT_RUN),
         Some(Command::Policies(args)) => (block_on(None, policies::run(args)).map(|()| 0), 1),
         Some(Command::Presign(args)) => (block_on(None, presign::run(args)).map(|()| 0), 1),
+        Some(Command::Link(args)) => (block_on(None, link::run(args)).map(|()| 0), 1),
         Some(Command::User(args)) => (block_on(None, user::run(args)).map(|()| 0), 1),
         None => (block_on(args.threads, serve::run(args, log.dropped())).map(|()| 0), 1),
     };

@@ -1,4 +1,5 @@
 pub(crate) mod check;
+pub(crate) mod link;
 pub(crate) mod policies;
 pub(crate) mod presign;
 pub(crate) mod serve;

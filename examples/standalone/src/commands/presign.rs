@@ -99,7 +99,7 @@ pub(crate) async fn run(args: PresignArgs) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn only(config: &S3ProxyConfig) -> Result<&Mount, String> {
+pub(super) fn only(config: &S3ProxyConfig) -> Result<&Mount, String> {
     match config.mounts() {
         [mount] => Ok(mount),
         mounts => {

@@ -104,3 +104,27 @@ async fn a_line_of_the_command_lets_a_user_in_and_its_removal_out() {
     assert!(proxy.ask(&bearer).await.starts_with("HTTP/1.1 200"));
     assert!(!proxy.log().contains("swordfish"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_the_command_opens_from_its_network() {
+    let keys = r#"own_links.key=[{id="k1",secret="0123456789abcdef"}]"#;
+    let flags = ["-o", keys, "-o", "own_links.unlinked=refused"];
+    let proxy = Proxy::start(&flags).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+    let of_mount = ["--bucket", "media", "--region", "us-east-1", "--anonymous"];
+    command
+        .args(["link", "small.txt", "--expires", "5m", "--network", "127.0.0.9"])
+        .args(of_mount)
+        .args(flags);
+    let output = command.args(["--base", "https://media.test/"]).output().unwrap();
+    let url = String::from_utf8(output.stdout.clone()).unwrap();
+    let path = url.trim().strip_prefix("https://media.test").unwrap_or_else(|| panic!("{output:?}"));
+    assert!(path.starts_with("/t/k1.") && path.ends_with("/small.txt"), "{url}");
+    let there = ask(proxy.connect_from([127, 0, 0, 9]).await, &get(path)).await;
+    assert!(there.starts_with("HTTP/1.1 200") && there.ends_with("hello"), "{there}");
+    for (what, told) in
+        [("another network", proxy.ask(&get(path)).await), ("no link", proxy.ask(&get("/small.txt")).await)]
+    {
+        assert!(told.starts_with("HTTP/1.1 403"), "{what}: {told}");
+    }
+}
