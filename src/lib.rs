@@ -115,11 +115,14 @@ pub mod presigned {
     pub use crate::config::{LinkAnswers, PresignedRequests, UnsignedRequests};
 }
 
-/// What a mount does when S3 fails: repeated reads, bodies that go on, circuit breakers.
+/// What a mount does when S3 fails, or has been asked for enough: repeated reads, bodies that go on, circuit breakers,
+/// budgets.
 pub mod resilience {
     pub use crate::{
         config::{AbsentObject, Replica, ReplicaCache},
-        origin::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
+        origin::{
+            Budget, BudgetSnapshot, CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy, UsedUpAnswer,
+        },
     };
 }
 

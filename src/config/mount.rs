@@ -19,7 +19,7 @@ use crate::{
     error::{ConfigError, Tallies},
     links::Links,
     object::{BucketName, ObjectKey},
-    origin::{OriginSnapshot, S3Origin},
+    origin::{BudgetSnapshot, OriginSnapshot, S3Origin},
     request::{Methods, QueryPolicy},
     response::{Answers, CacheControlPolicy, ContentTypes, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
@@ -223,6 +223,12 @@ impl Mount {
     /// What it met with S3 since it was built.
     pub fn origin(&self) -> OriginSnapshot {
         self.0.origin.resilience.counters.snapshot()
+    }
+
+    /// What it has spent of its budget on this day; `None` if it has no [budget](crate::MountBuilder::budget).
+    pub fn budget(&self) -> Option<BudgetSnapshot> {
+        let origin = &self.0.origin;
+        origin.resilience.spending.as_ref().map(|spending| spending.snapshot(origin.now()))
     }
 
     /// The service that answers where its bucket has nothing to serve.

@@ -30,7 +30,8 @@ pub(super) struct Subject<'s> {
 impl Subject<'_> {
     /// The SDK's client, without retries.
     pub(super) fn client(&self) -> Result<Client, String> {
-        let client = self.mount.0.origin.typed_client(&self.facts.bucket).map_err(|why| why.to_string())?;
+        let client =
+            self.mount.0.origin.checking_client(&self.facts.bucket).map_err(|why| why.to_string())?;
         let config = client.config().to_builder().retry_config(RetryConfig::disabled());
         Ok(Client::from_conf(config.build()))
     }

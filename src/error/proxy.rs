@@ -22,7 +22,7 @@ pub struct ProxyError(Arc<Inner>);
 
 struct Inner {
     kind: ProxyErrorKind,
-    /// The status of a denial, in place of the kind's own.
+    /// In place of the kind's own.
     status: Option<StatusCode>,
     id: String,
     origin_code: Option<String>,
@@ -99,6 +99,9 @@ pub enum ProxyErrorKind {
     /// ([`max_in_flight`](crate::MountBuilder::max_in_flight)), or as many connections are open as its transport allows. Try
     /// again in a second; if it goes on, raise the limit.
     Overloaded,
+    /// 503, or 429 if the mount says so: S3 has been asked for as much as the mount's
+    /// [budget](crate::resilience::Budget) allows on this day. Wait for the next day, or raise the budget.
+    BudgetUsedUp,
     /// 502: no connection, or a response that is not HTTP or does not match the request.
     OriginBroken,
     /// 504: no response in time.
@@ -122,14 +125,13 @@ impl ProxyError {
 
     /// A client that is turned away with this status.
     pub(crate) fn denied(status: StatusCode) -> Self {
+        Self::with_status(ProxyErrorKind::Denied, status, None)
+    }
+
+    /// One of another status than its kind.
+    pub(crate) fn with_status(kind: ProxyErrorKind, status: StatusCode, source: Option<BoxError>) -> Self {
         let id = new_id();
-        Self(Arc::new(Inner {
-            kind: ProxyErrorKind::Denied,
-            status: Some(status),
-            id,
-            origin_code: None,
-            source: None,
-        }))
+        Self(Arc::new(Inner { kind, status: Some(status), id, origin_code: None, source }))
     }
 
     /// One that has its line in the log already, under this id.
@@ -228,6 +230,7 @@ impl ProxyErrorKind {
             Self::Credentials
             | Self::OriginBusy
             | Self::OriginUnavailable
+            | Self::BudgetUsedUp
             | Self::Overloaded
             | Self::Resolver
             | Self::Authorizer => StatusCode::SERVICE_UNAVAILABLE,
@@ -266,6 +269,7 @@ impl ProxyErrorKind {
             Self::OriginBusy => "origin_busy",
             Self::OriginUnavailable => "origin_unavailable",
             Self::Overloaded => "overloaded",
+            Self::BudgetUsedUp => "budget_used_up",
             Self::OriginBroken => "origin_broken",
             Self::OriginTimeout => "origin_timeout",
             Self::Resolver => "bucket_unresolved",
@@ -304,6 +308,7 @@ impl ProxyErrorKind {
             Self::OriginBusy => "the storage is busy",
             Self::OriginUnavailable => "the storage is not available at the moment",
             Self::Overloaded => "too many requests to the storage are in flight",
+            Self::BudgetUsedUp => "the storage is not asked for more today",
             Self::OriginBroken => "the storage gave no usable response",
             Self::OriginTimeout => "the storage did not respond in time",
             Self::Resolver => "the storage is not known at the moment",
@@ -315,6 +320,7 @@ impl ProxyErrorKind {
 
     /// Whether the fault is on our side or S3's, so that an operator should hear of it.
     pub(crate) fn is_fault(self) -> bool {
-        self.status().is_server_error() && self != Self::NotCached
+        // The budget has its own lines.
+        self.status().is_server_error() && !matches!(self, Self::NotCached | Self::BudgetUsedUp)
     }
 }

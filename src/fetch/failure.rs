@@ -242,6 +242,12 @@ pub(crate) fn from_origin_error(error: OriginError) -> Failure {
             retry_after = Some(HeaderValue::from(until_probe.as_secs().saturating_add(1)));
             ProxyErrorKind::OriginUnavailable
         }
+        OriginError::UsedUp(why) => {
+            let until_next_day = HeaderValue::from(why.until_next_day.as_secs().saturating_add(1));
+            let (kind, status) = (ProxyErrorKind::BudgetUsedUp, why.status);
+            let error = ProxyError::with_status(kind, status, Some(error.into()));
+            return Failure { retry_after: Some(until_next_day), ..error.into() };
+        }
         OriginError::Wire(_) if error.is_overload() => ProxyErrorKind::Overloaded,
         OriginError::Wire(_) if error.is_unfinished() => ProxyErrorKind::UnfinishedRequest,
         OriginError::Wire(_) if error.timed_out() => ProxyErrorKind::OriginTimeout,

@@ -68,7 +68,9 @@ impl Object {
             PartError::Origin(error) => {
                 let failure: Box<Failure> = Box::new(from_origin_error(error));
                 match (purpose, failure.error.kind()) {
-                    (Purpose::Begin, ProxyErrorKind::Overloaded) => FillError::TurnedAway(failure),
+                    (Purpose::Begin, ProxyErrorKind::Overloaded | ProxyErrorKind::BudgetUsedUp) => {
+                        FillError::TurnedAway(failure)
+                    }
                     _ => FillError::Refused(failure),
                 }
             }

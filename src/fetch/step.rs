@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::read::Asks;
 use crate::{
     cache::{Found, Head, Reason, RequestControl, State},
+    origin::Level,
     request::ReadMethod,
 };
 
@@ -14,6 +15,8 @@ pub(super) enum Step {
     Serve,
     /// Answers from the cache, and revalidates in the background (RFC 5861 §3).
     ServeStale,
+    /// Answers from the cache, though it is stale: the budget for S3 is nearly used up.
+    ServeUnconfirmed,
     /// Answers 404, as S3 did.
     Missing,
     /// Answers 504 (RFC 9111 §5.2.1.7).
@@ -71,6 +74,23 @@ impl Step {
             // The awaited request left nothing behind: the waiting requests must not wait for each other.
             Self::Ask(_) if learnt != Learnt::Nothing => Self::Bypass,
             step => step,
+        }
+    }
+}
+
+impl Step {
+    /// The step of a mount whose budget for S3 is at this level. A cache must revalidate what says so (RFC 9111 §5.2.2.2); all
+    /// else it can serve stale if it is "disconnected" (§4.2.4). What a client prefers beyond (§5.2.1) is worth no request.
+    pub(super) fn sparing(self, head: Option<&Head>, level: Level) -> Self {
+        match (self, level) {
+            (step, Level::Plenty) => step,
+            (Self::ServeStale, Level::Near | Level::UsedUp) => Self::ServeUnconfirmed,
+            (Self::Ask(_) | Self::Bypass, Level::Near | Level::UsedUp)
+                if head.and_then(Head::found).is_some_and(Found::may_be_served_stale) =>
+            {
+                Self::ServeUnconfirmed
+            }
+            (step, Level::Near | Level::UsedUp) => step,
         }
     }
 }
@@ -156,6 +176,29 @@ mod tests {
         ] {
             let now = STORED + Duration::from_secs(10);
             assert_eq!(Step::of(head, Get, &asks(says), learnt, now), step, "{head:?}, {says:?}, {learnt:?}");
+        }
+    }
+
+    #[test]
+    fn near_the_end_of_a_budget_what_may_be_stale_costs_no_request() {
+        use Level::{Near, Plenty, UsedUp};
+        let (old, strict) = (found("max-age=5"), found("max-age=5, must-revalidate"));
+        let stale = Step::Ask(Reason::Stale);
+        for (step, head, level, expected) in [
+            (stale, Some(&old), Plenty, stale),
+            (stale, Some(&old), Near, Step::ServeUnconfirmed),
+            (stale, Some(&old), UsedUp, Step::ServeUnconfirmed),
+            (Step::ServeStale, Some(&old), Plenty, Step::ServeStale),
+            (Step::ServeStale, Some(&old), Near, Step::ServeUnconfirmed),
+            (Step::Ask(Reason::Request), Some(&old), Near, Step::ServeUnconfirmed),
+            // RFC 9111 §5.2.2.2.
+            (stale, Some(&strict), Near, stale),
+            (stale, Some(&strict), UsedUp, stale),
+            (Step::Ask(Reason::UriMiss), None, UsedUp, Step::Ask(Reason::UriMiss)),
+            (Step::Serve, Some(&old), UsedUp, Step::Serve),
+            (Step::NotCached, Some(&old), UsedUp, Step::NotCached),
+        ] {
+            assert_eq!(step.sparing(head, level), expected, "{step:?} {head:?} {level:?}");
         }
     }
 

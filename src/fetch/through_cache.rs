@@ -49,8 +49,11 @@ impl Read {
             let head = cache.lookup(object);
             let learnt = course.learnt(head.as_ref());
             let step = Step::of(head.as_deref(), read.method, asks, learnt, self.object.now());
+            let step = step.sparing(head.as_deref(), self.object.mount.0.origin.level());
             let next = match (step, &head) {
-                (Step::Serve, Some(head)) => self.serve_stored(cache, head, &mut course).await?,
+                (Step::Serve | Step::ServeUnconfirmed, Some(head)) => {
+                    self.serve_stored(cache, head, &mut course).await?
+                }
                 (Step::ServeStale, Some(head)) => {
                     self.object.revalidate_behind(cache, head);
                     self.serve_stored(cache, head, &mut course).await?
@@ -58,7 +61,10 @@ impl Read {
                 (Step::Missing, Some(head)) => Next::Answered(self.still_missing(cache, head)),
                 (Step::NotCached, _) => return Err(ProxyError::new(ProxyErrorKind::NotCached).into()),
                 (Step::Ask(reason), _) => self.take_turn(cache, head, reason, &mut course).await?,
-                (Step::Bypass | Step::Serve | Step::ServeStale | Step::Missing, _) => Next::Bypass,
+                (
+                    Step::Bypass | Step::Serve | Step::ServeStale | Step::ServeUnconfirmed | Step::Missing,
+                    _,
+                ) => Next::Bypass,
             };
             match next {
                 Next::Answered(response) => return Ok(response),

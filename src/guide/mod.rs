@@ -216,5 +216,5 @@ pub mod presigning {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("limits.md")]
 ///
-/// In the reference: [`Transport`](crate::Transport), [`Cache`](crate::Cache).
+/// In the reference: [`Transport`](crate::Transport), [`Cache`](crate::Cache), [`Budget`](crate::resilience::Budget).
 pub mod limits {}

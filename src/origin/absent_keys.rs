@@ -54,7 +54,7 @@ impl S3Origin {
         let place = self.place(absent.bucket).ok()?;
         let cell = place.absent_keys.cell();
         let asked = cell.get_or_init(|| async {
-            match self.attempt(absent, &Question::first_byte(), Reuse::Allowed).await {
+            match self.attempt(absent, &Question::check(), Reuse::Allowed).await {
                 Ok(Answer::Refused(refusal)) => match refusal.code {
                     S3ErrorCode::NoSuchKey => Some(Absence::Told),
                     S3ErrorCode::AccessDenied => Some(Absence::Hidden),

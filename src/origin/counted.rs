@@ -20,6 +20,7 @@ impl S3Origin {
     /// A client for one call, if there is room for one more in flight.
     pub(crate) async fn counted_client(&self, bucket: &BucketName) -> Result<CountedClient, OriginError> {
         let client = self.typed_client(bucket).map_err(OriginError::Endpoint)?;
+        self.may_spend()?;
         let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
         Ok(CountedClient { client, _permit: permit })
     }

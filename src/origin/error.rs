@@ -1,6 +1,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
+    budget::UsedUp,
     credentials::CredentialsUnavailable,
     endpoint::EndpointError,
     in_flight::Overload,
@@ -18,6 +19,8 @@ pub(crate) enum OriginError {
     LeftAlone {
         until_probe: Duration,
     },
+    /// S3 has been asked for as much as it may be on this day.
+    UsedUp(UsedUp),
     Wire(WireError),
     /// The request can't be written: the credentials contain bytes that no field may contain.
     Unwritable(BoxError),
@@ -52,6 +55,7 @@ impl fmt::Display for OriginError {
             Self::Endpoint(_) => "the bucket has no endpoint",
             Self::Overload(_) => "the request to the origin was not sent",
             Self::LeftAlone { .. } => "the origin fails again and again, and is left alone for a moment",
+            Self::UsedUp(_) => "the origin is not asked for more on this day",
             Self::Wire(_) => "the origin could not be reached",
             Self::Unwritable(_) => "the request to the origin could not be written",
         })
@@ -65,6 +69,7 @@ impl std::error::Error for OriginError {
             Self::Endpoint(error) => Some(error),
             Self::Overload(error) => Some(error),
             Self::LeftAlone { .. } => None,
+            Self::UsedUp(why) => Some(why),
             Self::Wire(error) => Some(error),
             Self::Unwritable(error) => Some(error.as_ref()),
         }

@@ -71,7 +71,7 @@ impl InFlight {
         }
         // Boxed: rare, and large beside the rest.
         match purpose {
-            Purpose::Begin => Box::pin(self.wait_to_begin()).await,
+            Purpose::Begin | Purpose::Check => Box::pin(self.wait_to_begin()).await,
             Purpose::Continue => Box::pin(self.wait_to_continue()).await,
             Purpose::Spare => Err(Overload::QueueFull),
         }

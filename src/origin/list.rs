@@ -26,6 +26,7 @@ pub(crate) type Pages = PaginationStream<Result<ListObjectsV2Output, SdkError<Li
 impl S3Origin {
     /// The objects of a bucket whose keys begin with a prefix, page by page.
     pub(crate) fn list(&self, bucket: &BucketName, prefix: &str) -> Result<Pages, BoxError> {
+        self.may_spend()?;
         let request = self.typed_client(bucket)?.list_objects_v2().bucket(bucket.as_str()).prefix(prefix);
         // XML cannot express some characters that keys may have.
         Ok(request.encoding_type(EncodingType::Url).into_paginator().send())

@@ -2,6 +2,7 @@
 
 mod absent_keys;
 mod aws_chunked;
+mod budget;
 mod clock;
 mod connection;
 #[cfg(any(feature = "listing", feature = "s3-clients"))]
@@ -39,6 +40,7 @@ mod write;
 pub(crate) use self::list::{FolderPage, ListError, ListRequest, ListedObject};
 pub(crate) use self::{
     absent_keys::Absence,
+    budget::{Level, Spending},
     clock::OriginClock,
     connection::{is_nominated, is_of_connection},
     credentials::{CredentialCache, Identity, RefreshPolicy},
@@ -58,16 +60,17 @@ pub(crate) use self::{
     wire::{ConnectTo, Pace, Peer, Pools, ReadBuffer, ServiceClient, Upload, WireBody, WireError},
     write::{Change, Changed},
 };
+pub use self::{
+    budget::{Budget, BudgetSnapshot, UsedUpAnswer},
+    resilience::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
+    transport::{Transport, TransportBuilder},
+};
 #[cfg(feature = "s3-clients")]
 pub(crate) use self::{counted::CountedClient, sdk_error::kind_without_answer};
 #[cfg(feature = "diagnosis")]
 pub(crate) use self::{
     probe::{Probe, Route},
     wire::{DialError, Line, TlsFault},
-};
-pub use self::{
-    resilience::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
-    transport::{Transport, TransportBuilder},
 };
 #[cfg(feature = "aws-config")]
 pub(crate) use self::{

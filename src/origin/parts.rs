@@ -57,6 +57,7 @@ impl S3Origin {
         fields: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<PartedUpload, PartError> {
         self.has_credentials().await.map_err(PartError::Origin)?;
+        self.may_spend().map_err(PartError::Origin)?;
         let client =
             self.typed_client(target.bucket).map_err(OriginError::Endpoint).map_err(PartError::Origin)?;
         let (bucket, key) = (target.bucket.clone(), target.key.clone());

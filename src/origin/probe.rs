@@ -85,7 +85,7 @@ impl S3Origin {
 
     /// Requests the first byte of an object, without reading it.
     pub(crate) async fn ask_once(&self, target: Target<'_>) -> Result<Probe, OriginError> {
-        let Sent { answer, .. } = self.send(target, &Question::first_byte(), Reuse::Allowed).await?;
+        let Sent { answer, .. } = self.send(target, &Question::check(), Reuse::Allowed).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let refusal = match status.is_success() {
             true => None,

@@ -121,7 +121,7 @@ impl S3Origin {
         if let Some(code) = self.explainer.known(target.bucket, refusal.status) {
             return Ok(Refusal { code, ..refusal });
         }
-        let answer = self.send(target, &Question::first_byte(), Reuse::Allowed).await?.answer;
+        let answer = self.send(target, &Question::check(), Reuse::Allowed).await?.answer;
         if answer.status().is_success() {
             return Ok(refusal);
         }

@@ -62,6 +62,7 @@ impl S3Origin {
     ) -> Result<Response<WireBody>, OriginError> {
         let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
         let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
+        self.spend(bucket, Purpose::Begin)?;
         let result = match ReadMethod::try_from(request.method()) {
             Ok(_) => relay_read(place, request).await,
             Err(()) => place.wire.upload(&place.endpoint, request).await,
@@ -75,7 +76,7 @@ impl S3Origin {
         };
         self.turned(turn, bucket);
         let mut answer = result.map_err(OriginError::Wire)?;
-        answer.body_mut().hold(Some(permit));
+        answer.body_mut().hold(Some(permit), self.meter());
         Ok(answer)
     }
 }

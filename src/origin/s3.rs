@@ -15,6 +15,7 @@ use super::{
     Addressing, CredentialCache, EndpointUrl, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp,
     WireBody,
     absent_keys::AbsentKeys,
+    budget::{Level, Meter},
     endpoint::{AuthScheme, Endpoint, EndpointError},
     in_flight::InFlight,
     recovery::Explainer,
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     object::{BucketName, ObjectKey, VersionId},
-    request::Question,
+    request::{Purpose, Question},
     terms::{BucketTerms, TermFields},
 };
 
@@ -206,6 +207,7 @@ impl S3Origin {
             };
             if permit.is_none() {
                 permit = Some(self.in_flight.begin(question.purpose).await.map_err(OriginError::Overload)?);
+                self.spend(target.bucket, question.purpose)?;
             }
             let path_and_query = place.endpoint.path_and_query(target.key, target.version);
             let at = Timestamp::new(now);
@@ -233,11 +235,36 @@ impl S3Origin {
                         self.turned(pass.succeeded(), target.bucket);
                     }
                     mend_length(answer.headers_mut());
-                    answer.body_mut().hold(permit);
+                    answer.body_mut().hold(permit, self.meter());
                     return Ok(Sent { answer, identity, place, at: now });
                 }
             }
         }
+    }
+
+    /// Counts a request, if the budget has room for it.
+    pub(super) fn spend(&self, bucket: &BucketName, purpose: Purpose) -> Result<(), OriginError> {
+        let spending = self.resilience.spending.as_ref();
+        spending
+            .map_or(Ok(()), |spending| spending.admit(self.now(), purpose, bucket))
+            .map_err(OriginError::UsedUp)
+    }
+
+    /// How much of the budget is spent.
+    pub(crate) fn level(&self) -> Level {
+        let spending = self.resilience.spending.as_ref();
+        spending.map_or(Level::Plenty, |spending| spending.level(self.now()))
+    }
+
+    /// Whether the budget has room for a request that is counted when it is sent.
+    pub(crate) fn may_spend(&self) -> Result<(), OriginError> {
+        let spending = self.resilience.spending.as_ref();
+        spending.map_or(Ok(()), |spending| spending.check(self.now())).map_err(OriginError::UsedUp)
+    }
+
+    /// Counts the bytes of a body. Boxed: most mounts have no budget.
+    pub(super) fn meter(&self) -> Option<Box<Meter>> {
+        self.resilience.spending.as_ref().map(|spending| Box::new(spending.meter()))
     }
 
     pub(super) fn left_alone(&self, until_probe: Duration) -> OriginError {

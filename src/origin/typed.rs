@@ -1,17 +1,20 @@
 //! The SDK's own client for calls outside the read lane, with the same addressing, credentials, clock and connections.
 
+use std::sync::Arc;
+
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, error::CredentialsError, future},
 };
 use aws_sdk_s3::{
     Client, Config,
-    config::{BehaviorVersion, IdentityCache, Region},
+    config::{BehaviorVersion, Builder, IdentityCache, Region},
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use super::{
     AuthScheme, CredentialCache, EndpointUrl, S3Origin, WireClient,
+    budget::CountCalls,
     endpoint::{Addressing, EndpointError},
     terms::TellTerms,
     wire::PooledClient,
@@ -21,17 +24,36 @@ use crate::object::BucketName;
 impl S3Origin {
     /// A client for the bucket, in the region that the proxy now uses for it.
     pub(crate) fn typed_client(&self, bucket: &BucketName) -> Result<Client, EndpointError> {
+        let config = self.config_for(bucket)?;
+        if self.resilience.spending.is_none() {
+            return Ok(Client::from_conf(config.build()));
+        }
+        let (resilience, clock, bucket) = (Arc::clone(&self.resilience), self.clock.clone(), bucket.clone());
+        Ok(Client::from_conf(config.interceptor(CountCalls { resilience, clock, bucket }).build()))
+    }
+
+    /// The same for checks, which no budget counts.
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn checking_client(&self, bucket: &BucketName) -> Result<Client, EndpointError> {
+        Ok(Client::from_conf(self.config_for(bucket)?.build()))
+    }
+
+    fn config_for(&self, bucket: &BucketName) -> Result<Builder, EndpointError> {
         let place = self.place(bucket)?;
         let session = match (place.auth(), &place.credentials) {
             (AuthScheme::Session, Some(session)) => Some(session.clone()),
             (AuthScheme::Session, None) | (AuthScheme::Credentials, _) => None,
         };
-        Ok(self.client_in(&place.region, session))
+        Ok(self.config_in(&place.region, session))
     }
 
     /// A client in a region, with the origin's credentials, and with this session where a bucket needs one. It caches
     /// no credentials itself.
     pub(super) fn client_in(&self, region: &str, session: Option<CredentialCache>) -> Client {
+        Client::from_conf(self.config_in(region, session).build())
+    }
+
+    fn config_in(&self, region: &str, session: Option<CredentialCache>) -> Builder {
         let Addressing { endpoint_url, path_style, fips, dual_stack, accelerate, .. } = &self.addressing;
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -54,11 +76,10 @@ impl S3Origin {
             Some(session) => config.express_credentials_provider(session),
             None => config,
         };
-        let config = match &self.credentials {
+        match &self.credentials {
             Some(credentials) => config.credentials_provider(credentials.clone()),
             None => config.allow_no_auth(),
-        };
-        Client::from_conf(config.build())
+        }
     }
 }
 

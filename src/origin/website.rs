@@ -22,6 +22,7 @@ impl S3Origin {
         &self,
         bucket: &BucketName,
     ) -> Result<Option<GetBucketWebsiteOutput>, ProxyError> {
+        self.may_spend().map_err(|why| ProxyError::from_source(ProxyErrorKind::BudgetUsedUp, why))?;
         let client = self
             .typed_client(bucket)
             .map_err(|why| ProxyError::from_source(ProxyErrorKind::OriginMisconfigured, why))?;

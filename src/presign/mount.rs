@@ -158,6 +158,7 @@ fn from_origin(error: OriginError) -> PresignError {
         OriginError::Endpoint(_)
         | OriginError::Overload(_)
         | OriginError::LeftAlone { .. }
+        | OriginError::UsedUp(_)
         | OriginError::Wire(_)
         | OriginError::Unwritable(_) => {
             (PresignErrorKind::Endpoint, "the bucket of the link has no endpoint")

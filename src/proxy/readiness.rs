@@ -95,7 +95,7 @@ impl Mount {
     pub(crate) async fn probe(&self, bucket: &BucketName) -> Result<(), ProxyError> {
         let key = self.0.keys.key(PROBE_KEY).map_err(|_| ProxyError::new(ProxyErrorKind::BadRequest))?;
         let target = Target { bucket, key: &key, version: None };
-        let refusal = match self.0.origin.read(target, &Question::first_byte()).await {
+        let refusal = match self.0.origin.read(target, &Question::check()).await {
             Ok(Answer::Found(_) | Answer::NotModified(_)) => return Ok(()),
             Ok(Answer::Refused(refusal)) => refusal,
             Err(error) => {

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Continue,
     /// A response that does without, if the request would have to wait or to be repeated.
     Spare,
+    /// None: the proxy checks something for itself, and no budget counts it.
+    Check,
 }
 
 // === impl Question ===
@@ -49,6 +51,11 @@ impl Question {
     /// A read of the first byte, for S3's response rather than for the byte.
     pub(crate) fn first_byte() -> Self {
         Self::get(Some(RangeSpec::FromTo(0, 0)), Vec::new())
+    }
+
+    /// The same for the proxy's own use.
+    pub(crate) fn check() -> Self {
+        Self { purpose: Purpose::Check, ..Self::first_byte() }
     }
 
     /// The same for a response that does without.

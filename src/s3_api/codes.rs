@@ -30,7 +30,7 @@ pub(super) fn code(kind: ProxyErrorKind) -> (S3ErrorCode, StatusCode) {
             (S3ErrorCode::PreconditionFailed, StatusCode::PRECONDITION_FAILED)
         }
         ProxyErrorKind::RangeNotSatisfiable => (S3ErrorCode::InvalidRange, StatusCode::RANGE_NOT_SATISFIABLE),
-        ProxyErrorKind::OriginBusy | ProxyErrorKind::Overloaded => {
+        ProxyErrorKind::OriginBusy | ProxyErrorKind::Overloaded | ProxyErrorKind::BudgetUsedUp => {
             (S3ErrorCode::SlowDown, StatusCode::SERVICE_UNAVAILABLE)
         }
         ProxyErrorKind::Credentials

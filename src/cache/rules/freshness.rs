@@ -172,6 +172,11 @@ impl Lifetime {
         is_allowed && self.staleness(now) < seconds(in_need)
     }
 
+    /// Whether nothing forbids to serve it stale (RFC 9111 §4.2.4).
+    pub(crate) fn may_be_served_stale(&self) -> bool {
+        self.once_stale == OnceStale::AsAllowed
+    }
+
     /// RFC 9111 §4.2: also at the end of the lifetime itself.
     pub(crate) fn is_stale(&self, now: SystemTime) -> bool {
         self.age(now) >= self.lifetime

@@ -208,6 +208,11 @@ impl Found {
         self.lifetime.may_stand_in(now, asked)
     }
 
+    /// Whether it may be served stale at all. What was purged has changed.
+    pub(crate) fn may_be_served_stale(&self) -> bool {
+        !self.is_purged.load(Ordering::Relaxed) && self.lifetime.may_be_served_stale()
+    }
+
     /// S3 failed: for a moment it is not asked again.
     pub(crate) fn back_off(&self, now: SystemTime) {
         self.backs_off_until.store(seconds(now) + BACK_OFF, Ordering::Relaxed);
@@ -388,6 +393,21 @@ mod tests {
             // The clock is set back, from an hour later.
             found.back_off(now + Duration::from_secs(3600));
             assert_eq!(found.use_at(now, &asked), before, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_was_purged_or_must_be_revalidated_is_never_served_stale() {
+        for (says, is_purged, may) in [
+            ("max-age=1", false, true),
+            ("max-age=1", true, false),
+            ("max-age=1, must-revalidate", false, false),
+        ] {
+            let head = Head::Found(Box::new(found(says)));
+            if is_purged {
+                assert!(head.mark_stale());
+            }
+            assert_eq!(head.found().unwrap().may_be_served_stale(), may, "{says} {is_purged}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     object::BucketName,
     origin::{
         Addressing, AuthScheme, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits,
-        OriginClock, Peer, ReadBuffer, RefreshPolicy, Resilience, S3Origin, WireClient,
+        OriginClock, Peer, ReadBuffer, RefreshPolicy, Resilience, S3Origin, Spending, WireClient,
     },
     request::Methods,
     response::{
@@ -364,7 +364,8 @@ impl MountBuilder {
         self.circuit_breaker.check()?;
         self.hedging.as_ref().map_or(Ok(()), Hedging::check)?;
         self.replica.as_ref().map_or(Ok(()), Replica::check)?;
-        Ok(Resilience::new(retry, self.circuit_breaker.clone(), self.hedging.clone()))
+        let spending = self.budget.as_ref().map(Spending::new).transpose()?;
+        Ok(Resilience::new(retry, self.circuit_breaker.clone(), self.hedging.clone()).spending(spending))
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {

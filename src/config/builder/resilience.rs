@@ -3,7 +3,7 @@
 use super::MountBuilder;
 use crate::{
     config::Replica,
-    origin::{CircuitBreaker, Hedging, RetryPolicy},
+    origin::{Budget, CircuitBreaker, Hedging, RetryPolicy},
 };
 
 /// # When S3 fails
@@ -24,6 +24,12 @@ impl MountBuilder {
     /// [`RetryPolicy::max_attempts`] says otherwise. [Credential sets](Self::credential_set) have no replica.
     pub fn replica(mut self, replica: Replica) -> Self {
         self.replica = Some(replica);
+        self
+    }
+
+    /// What S3 may be asked for in a day; see [`Budget`]. Without limits by default.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 

@@ -63,7 +63,7 @@ pub(super) fn read(
     let queue_timeout = table.queue_timeout_ms.map(Duration::from_millis);
     let builder = set(builder, queue_timeout, MountBuilder::queue_timeout);
 
-    let builder = resilience::of_mount(table, builder);
+    let builder = resilience::of_mount(source, table, builder)?;
 
     let default = text("default_cache_control", &table.default_cache_control)?;
     let general = text("override_cache_control", &table.override_cache_control)?;

@@ -1,24 +1,28 @@
-//! What a mount does when S3 fails: the tables `[mount.retry]`, `[mount.circuit_breaker]`, `[mount.hedge]` and
-//! `[mount.replica]`.
+//! What a mount does when S3 fails: the tables `[mount.retry]`, `[mount.circuit_breaker]`, `[mount.hedge]`,
+//! `[mount.budget]` and `[mount.replica]`.
 
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::{
-    FileCredentials, Shared,
+    FileCredentials, Shared, cache,
     config_file::FileReplica,
     mount,
     source::Source,
-    table::{CircuitBreakerTable, HedgeTable, MountTable, ReplicaTable, RetryTable},
+    table::{BudgetTable, CircuitBreakerTable, HedgeTable, MountTable, ReplicaTable, RetryTable},
 };
 use crate::{
     config::{AbsentObject, MountBuilder, ReplicaCache},
-    error::ConfigError,
-    origin::{CircuitBreaker, Hedging, RetryPolicy},
+    error::{ConfigError, ConfigErrorKind},
+    origin::{Budget, CircuitBreaker, Hedging, RetryPolicy, UsedUpAnswer},
 };
 
-pub(super) fn of_mount(table: &MountTable, mut builder: MountBuilder) -> MountBuilder {
+pub(super) fn of_mount(
+    source: &Source<'_>,
+    table: &MountTable,
+    mut builder: MountBuilder,
+) -> Result<MountBuilder, ConfigError> {
     if let Some(table) = &table.retry {
         builder = builder.retry(retry(table.get_ref()));
     }
@@ -28,7 +32,41 @@ pub(super) fn of_mount(table: &MountTable, mut builder: MountBuilder) -> MountBu
     if let Some(table) = &table.hedge {
         builder = builder.hedge(hedge(table.get_ref()));
     }
-    builder
+    if let Some(budget) = budget(source, table)? {
+        builder = builder.budget(budget);
+    }
+    Ok(builder)
+}
+
+/// The budget, which a mount at the same place goes on with when the file is read anew.
+fn budget(source: &Source<'_>, of: &MountTable) -> Result<Option<Budget>, ConfigError> {
+    let Some(table) = &of.budget else { return Ok(None) };
+    let BudgetTable { requests, bytes, day_begins, near, answer, state } = table.get_ref();
+    let host = source.optional("host", of.host.as_ref())?.unwrap_or_default();
+    let path = source.optional("path", of.path.as_ref())?.unwrap_or_else(|| "/".to_owned());
+    let budget = set(Budget::default().name(format!("mount {host}{path}")), *requests, Budget::requests);
+    let bytes = bytes.as_ref().map(|size| cache::bytes(source, "bytes", size)).transpose()?;
+    let budget = set(budget, bytes, Budget::bytes);
+    let begins = day_begins.as_ref().map(|text| {
+        let time = time_of_day(&source.value("day_begins", text)?);
+        let message = format!("day_begins {:?}: must be a time in UTC, like \"06:30\"", text.get_ref().0);
+        time.ok_or_else(|| source.error(ConfigErrorKind::InvalidValue, text.span(), message))
+    });
+    let budget = set(budget, begins.transpose()?, Budget::day_begins);
+    let answers = [("503", UsedUpAnswer::Unavailable), ("429", UsedUpAnswer::TooManyRequests)];
+    let budget = set(budget, *near, Budget::near);
+    let budget = set(budget, source.choice("answer", answer.as_ref(), answers)?, Budget::answer);
+    Ok(Some(set(budget, source.unless_empty("state", state.as_ref())?, Budget::state)))
+}
+
+/// `HH:MM` after midnight.
+fn time_of_day(text: &str) -> Option<Duration> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |digits: &str, below: u64| {
+        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|number| is_number && *number < below)
+    };
+    Some(Duration::from_secs(number(hours, 24)? * 3600 + number(minutes, 60)? * 60))
 }
 
 fn retry(table: &RetryTable) -> RetryPolicy {
@@ -100,6 +138,9 @@ pub(super) fn replica(
     mount.place.push_str(", the replica");
     if !has_own_credentials {
         mount.credentials = credentials.clone();
+    }
+    if let Some(budget) = budget(source, of)? {
+        mount.builder = mount.builder.budget(budget);
     }
     Ok(FileReplica { mount, absent, cache })
 }

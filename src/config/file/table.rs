@@ -69,6 +69,17 @@ pub(super) struct HedgeTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct BudgetTable {
+    pub(super) requests: Option<u64>,
+    pub(super) bytes: Option<Spanned<ByteSize>>,
+    pub(super) day_begins: Option<Text>,
+    pub(super) near: Option<u8>,
+    pub(super) answer: Option<Text>,
+    pub(super) state: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ReplicaTable {
     pub(super) bucket: Option<Text>,
     pub(super) region: Option<Text>,
@@ -249,6 +260,7 @@ pub(super) struct MountTable {
     pub(super) queue_timeout_ms: Option<u64>,
     pub(super) retry: Option<Spanned<RetryTable>>,
     pub(super) circuit_breaker: Option<Spanned<CircuitBreakerTable>>,
+    pub(super) budget: Option<Spanned<BudgetTable>>,
     pub(super) hedge: Option<Spanned<HedgeTable>>,
     pub(super) replica: Option<Spanned<ReplicaTable>>,
     pub(super) presigned: Option<Spanned<PresignedTable>>,

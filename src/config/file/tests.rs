@@ -1,3 +1,4 @@
+mod budget;
 mod cache;
 mod defaults;
 mod guide;
@@ -20,7 +21,7 @@ use crate::{
     BucketName, Cache, ConfigError, ConfigErrorKind, Cors, Mount, S3ProxyConfig, Transport,
     cache::{CacheTtl, ClientControl},
     credentials::CredentialsSource,
-    resilience::{AbsentObject, CircuitBreaker, Hedging, ReplicaCache, RetryPolicy},
+    resilience::{AbsentObject, Budget, CircuitBreaker, Hedging, ReplicaCache, RetryPolicy, UsedUpAnswer},
     response::{BadPathAnswer, CacheControlRule, ContentTypeFix, DeniedAnswer, ErrorFormat, Fallback},
 };
 
@@ -58,6 +59,7 @@ max_queued = 16
 queue_timeout_ms = 250
 retry = { max_attempts = 3, first_pause_ms = 20, longest_pause_ms = 500, deadline_ms = 4000 }
 circuit_breaker = { failures = 7, interval_ms = 300 }
+budget = { requests = 1000, bytes = "2GiB", day_begins = "06:30", near = 80, answer = "429" }
 hedge = { quantile = 0.9, at_least_ms = 5, per_thousand = 20 }
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
@@ -210,6 +212,15 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
                     .deadline(Duration::from_secs(4)),
             )
             .circuit_breaker(CircuitBreaker::default().failures(7).interval(Duration::from_millis(300)))
+            .budget(
+                Budget::default()
+                    .name("mount media.example.com/media")
+                    .requests(1000)
+                    .bytes(2 << 30)
+                    .day_begins(Duration::from_secs(6 * 3600 + 30 * 60))
+                    .near(80)
+                    .answer(UsedUpAnswer::TooManyRequests),
+            )
             .hedge(Hedging::default().quantile(0.9).at_least(Duration::from_millis(5)).per_thousand(20))
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),

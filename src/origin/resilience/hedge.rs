@@ -93,7 +93,9 @@ impl S3Origin {
                     && let Poll::Ready(answered) = attempt.as_mut().poll(cx)
                 {
                     *slot = None;
-                    if is_last || Trouble::of(&answered, self.now()).is_none() {
+                    // A second request that is not sent leaves the response to the first.
+                    let is_unsent = matches!(answered, Err(OriginError::UsedUp(_)));
+                    if is_last || !is_unsent && Trouble::of(&answered, self.now()).is_none() {
                         return Poll::Ready((*winner, answered));
                     }
                 }

@@ -18,6 +18,7 @@ pub use self::{
     counters::OriginSnapshot,
     policy::{CircuitBreaker, Hedging, RetryPolicy},
 };
+use super::budget::Spending;
 
 /// The policies of a mount, and what it counts by them. Its credential sets share them.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Resilience {
     hedges: Option<Hedges>,
     budget: Budget,
     pub(crate) counters: Counters,
+    /// Of a mount that has a budget.
+    pub(crate) spending: Option<Spending>,
 }
 
 // === impl Resilience ===
@@ -34,7 +37,18 @@ pub(crate) struct Resilience {
 impl Resilience {
     pub(crate) fn new(retry: RetryPolicy, breaker: CircuitBreaker, hedging: Option<Hedging>) -> Self {
         let hedges = hedging.map(Hedges::new);
-        Self { retry, breaker, hedges, budget: Budget::default(), counters: Counters::default() }
+        Self {
+            retry,
+            breaker,
+            hedges,
+            budget: Budget::default(),
+            counters: Counters::default(),
+            spending: None,
+        }
+    }
+
+    pub(crate) fn spending(self, spending: Option<Spending>) -> Self {
+        Self { spending, ..self }
     }
 
     /// Whether the rest of a body that broke off so often in a row is asked for here.

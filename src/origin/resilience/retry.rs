@@ -60,7 +60,7 @@ impl S3Origin {
             tracing::debug!(bucket = %target.bucket, made, ?pause, why = %Why(&last), "S3 is asked again");
             sleep(pause).await;
             let next = self.attempt(target, question, trouble.reuse).await;
-            if matches!(next, Err(OriginError::LeftAlone { .. })) {
+            if matches!(next, Err(OriginError::LeftAlone { .. } | OriginError::UsedUp(_))) {
                 // S3 was not asked.
                 self.resilience.repeated();
                 break;
@@ -107,6 +107,7 @@ impl Trouble {
                 | OriginError::Endpoint(_)
                 | OriginError::Overload(_)
                 | OriginError::LeftAlone { .. }
+                | OriginError::UsedUp(_)
                 | OriginError::Unwritable(_),
             ) => None,
         }
@@ -140,7 +141,8 @@ impl OriginError {
         match self {
             Self::Wire(error) => error.kind != WireErrorKind::Overloaded,
             Self::Credentials(_) | Self::LeftAlone { .. } => true,
-            Self::Endpoint(_) | Self::Overload(_) | Self::Unwritable(_) => false,
+            // The replica costs as much.
+            Self::Endpoint(_) | Self::Overload(_) | Self::UsedUp(_) | Self::Unwritable(_) => false,
         }
     }
 }

@@ -22,7 +22,10 @@ use super::{
     silence::{Silence, Silent},
     upload::Upload,
 };
-use crate::{error::BoxError, origin::endpoint::Endpoint};
+use crate::{
+    error::BoxError,
+    origin::{budget::Meter, endpoint::Endpoint},
+};
 
 /// The client for one endpoint.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub(crate) struct WireBody {
     first: Bytes,
     /// To have a request in flight, until S3's part of it is over.
     permit: Option<OwnedSemaphorePermit>,
+    /// Of a mount that has a budget.
+    meter: Option<Box<Meter>>,
 }
 
 enum Source {
@@ -111,7 +116,7 @@ pub(super) fn take(request: &mut Request<SdkBody>) -> Request<SdkBody> {
 
 impl WireBody {
     fn new(source: Source) -> Self {
-        Self { source, first: Bytes::new(), permit: None }
+        Self { source, first: Bytes::new(), permit: None, meter: None }
     }
 
     /// Has other connections go to another address of the host for a while, if there is one.
@@ -123,8 +128,16 @@ impl WireBody {
         }
     }
 
-    /// Holds the permit until the body has been read, or is dropped.
-    pub(in crate::origin) fn hold(&mut self, permit: Option<OwnedSemaphorePermit>) {
+    /// Holds the permit until the body has been read, or is dropped, and counts its bytes.
+    pub(in crate::origin) fn hold(
+        &mut self,
+        permit: Option<OwnedSemaphorePermit>,
+        meter: Option<Box<Meter>>,
+    ) {
+        self.meter = meter;
+        if let Some(meter) = &mut self.meter {
+            meter.add(self.first.len());
+        }
         if !self.source.is_end_stream() {
             self.permit = permit;
         }
@@ -213,8 +226,12 @@ impl Body for WireBody {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
         }
         let polled = this.source.poll_frame(cx);
+        if let (Some(meter), Poll::Ready(Some(Ok(frame)))) = (&mut this.meter, &polled) {
+            meter.add(frame.data_ref().map_or(0, Bytes::len));
+        }
         if this.source.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             this.permit = None;
+            this.meter = None;
         }
         polled
     }

@@ -14,6 +14,7 @@ fn files_of_the_guide_are_read() {
         ("credentials.md", include_str!("../../../guide/credentials.md")),
         ("encryption.md", include_str!("../../../guide/encryption.md")),
         ("headers.md", include_str!("../../../guide/headers.md")),
+        ("limits.md", include_str!("../../../guide/limits.md")),
         ("listings.md", include_str!("../../../guide/listings.md")),
         ("log_in.md", include_str!("../../../guide/log_in.md")),
         ("migration.md", include_str!("../../../guide/migration.md")),

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::config::file::table::{
-    CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
+    BudgetTable, CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, ForwardAuthTable, HedgeTable,
     LinkKeyTable, LinksTable, ListingTable, MountTable, OwnLinksTable, PresignedTable, RedirectTable,
     ReleasesTable, ReplicaTable, RetryTable, TransportTable, UsersTable, WebsiteTable, WritesTable,
@@ -60,6 +60,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.retry]`", known::<RetryTable>()),
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
         ("key of `[mount.hedge]`", known::<HedgeTable>()),
+        ("key of `[mount.budget]`", known::<BudgetTable>()),
         ("key of `[mount.replica]`", known::<ReplicaTable>()),
         ("key of `[mount.presigned]`", known::<PresignedTable>()),
         ("key of `[mount.website]`", known::<WebsiteTable>()),
