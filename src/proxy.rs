@@ -32,7 +32,7 @@ use crate::{
     cache::Invalidation,
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish, Wanted},
+    fetch::{Asks, Bucket, Fetch, Finish, Sources, Wanted},
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
     relay::Relay,
     request::{AskedMethod, Disposition, Methods, Query, ReadMethod, ReadRequest},
@@ -184,6 +184,7 @@ impl Claimed<'_, '_> {
         let finish = Finish {
             cors,
             downstream,
+            sources: if self.mount.0.hotlinks.is_some() { Sources::Some } else { Sources::Any },
             send_buffer: send_buffer.cloned(),
             #[cfg(feature = "s3-clients")]
             hides: self.mount.0.headers.has_more_for_s3_clients().then(|| self.mount.clone()),
@@ -192,6 +193,12 @@ impl Claimed<'_, '_> {
             ControlFlow::Break(admission) => return admission,
             ControlFlow::Continue(finish) => finish,
         };
+        if let (AskedMethod::Read(method), Some(rule)) = (asked, &self.mount.0.hotlinks)
+            && !rule.allows(request.uri(), request.headers())
+        {
+            let error = ProxyError::new(ProxyErrorKind::Hotlinked);
+            return Admission::Answered(finish.apply(self.mount.error_response(error, method, None)));
+        }
         if self.mount.0.links.is_endpoint(self.rest) {
             return self.link(request, asked, finish);
         }

@@ -9,6 +9,7 @@ mod decision;
 mod downstream;
 mod forward_auth;
 mod guard;
+mod hotlinks;
 mod own_links;
 mod random;
 mod selector;
@@ -30,6 +31,7 @@ pub use self::{
     decision::{Access, Denial, InvalidDenial},
     downstream::DownstreamCaching,
     forward_auth::{DecidesBy, ForwardAuth},
+    hotlinks::{Hotlinks, NoneGiven},
     own_links::{LinkKey, OwnLink, OwnLinkError, OwnLinks, Unlinked},
     selector::{CredentialSelector, RequestHead},
 };
@@ -37,5 +39,6 @@ pub(crate) use self::{
     credential_set::CacheShare,
     forward_auth::{Asker, client_fields},
     guard::{Guard, Passed, Verdict, VerdictFuture},
+    hotlinks::HotlinkRule,
     own_links::{Keyring, OwnLinkFault, Place},
 };

@@ -26,7 +26,7 @@ use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
 use crate::listing::Listing;
 use crate::{
-    access::{CredentialSet, ForwardAuth, OwnLinks},
+    access::{CredentialSet, ForwardAuth, Hotlinks, OwnLinks},
     cache::{Cache, CacheTtl, Heuristic, MountCache},
     credentials::CredentialsSource,
     links::LinkPolicy,
@@ -83,6 +83,7 @@ pub struct MountBuilder {
     own_links: Option<OwnLinks>,
     #[cfg(feature = "users")]
     users: Option<(Users, String)>,
+    hotlinks: Option<Hotlinks>,
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
@@ -158,6 +159,7 @@ impl MountBuilder {
             own_links: None,
             #[cfg(feature = "users")]
             users: None,
+            hotlinks: None,
             presigned: None,
             writes: None,
             website: None,

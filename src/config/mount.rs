@@ -12,7 +12,7 @@ use crate::clients::ClientKeys;
 #[cfg(feature = "listing")]
 use crate::listing::MountListing;
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching, Guard},
+    access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching, Guard, HotlinkRule},
     body::SendBuffer,
     cache::{Invalidation, Memory, MountCache},
     credentials::CredentialsSource,
@@ -72,6 +72,8 @@ pub(crate) struct MountParts {
     pub(crate) tallies: Tallies,
     pub(crate) replica: Option<Replica>,
     pub(crate) access: AccessRules,
+    /// Whose pages may embed objects.
+    pub(crate) hotlinks: Option<HotlinkRule>,
     /// For requests that their clients signed.
     pub(crate) presigned: Option<PresignedPolicy>,
     /// By which others read, too.

@@ -110,6 +110,8 @@ pub enum ProxyErrorKind {
     Resolver,
     /// 403, or the denial's own status: the mount's authorizer or selector turned the client away.
     Denied,
+    /// 403: a page of a site that may not embed objects of the mount asked for it ([`Hotlinks`](crate::access::Hotlinks)).
+    Hotlinked,
     /// 503: the mount's authorizer failed, or named a credential set that the mount does not have.
     Authorizer,
     /// 504: the client required a response from the cache alone, and there is none.
@@ -210,6 +212,7 @@ impl ProxyErrorKind {
             Self::Forbidden
             | Self::Archived
             | Self::Denied
+            | Self::Hotlinked
             | Self::ForeignLink
             | Self::ExpiredLink
             | Self::LinkRequired => StatusCode::FORBIDDEN,
@@ -274,6 +277,7 @@ impl ProxyErrorKind {
             Self::OriginTimeout => "origin_timeout",
             Self::Resolver => "bucket_unresolved",
             Self::Denied => "denied",
+            Self::Hotlinked => "hotlinked",
             Self::Authorizer => "authorizer_failed",
             Self::NotCached => "not_cached",
         }
@@ -313,6 +317,7 @@ impl ProxyErrorKind {
             Self::OriginTimeout => "the storage did not respond in time",
             Self::Resolver => "the storage is not known at the moment",
             Self::Denied => "the request is not allowed",
+            Self::Hotlinked => "pages of other sites may not embed this",
             Self::Authorizer => "access to the object cannot be checked at the moment",
             Self::NotCached => "the cache has no response to this request",
         }

@@ -25,6 +25,6 @@ mod through_cache;
 pub(crate) use self::{
     failure::from_origin_error,
     gate::Gate,
-    read::{Asks, Bucket, Elsewhere, Fetch, FetchFuture, Finish, Wanted},
+    read::{Asks, Bucket, Elsewhere, Fetch, FetchFuture, Finish, Sources, Wanted},
     resume::as_it_comes,
 };

@@ -16,7 +16,7 @@ use crate::{
     object::{BucketName, Edition, ObjectKey},
     origin::{Answer, Mismatch},
     request::{Disposition, Question, ReadRequest},
-    response::{CorsGrant, keep_private},
+    response::{CorsGrant, keep_private, vary_by_source},
     route::BucketResolver,
 };
 
@@ -52,10 +52,19 @@ pub(crate) struct Finish {
     /// For a mount with CORS.
     pub(crate) cors: Option<CorsGrant>,
     pub(crate) downstream: DownstreamCaching,
+    pub(crate) sources: Sources,
     pub(crate) send_buffer: Option<SendBuffer>,
     /// The mount, if its objects have fields that are for S3 clients alone.
     #[cfg(feature = "s3-clients")]
     pub(crate) hides: Option<Mount>,
+}
+
+/// Whether a response depends on the page that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sources {
+    Any,
+    /// A rule for hotlinks looks at it.
+    Some,
 }
 
 pub(crate) enum Bucket {
@@ -208,6 +217,7 @@ impl Default for Finish {
         Self {
             cors: None,
             downstream: DownstreamCaching::AsStored,
+            sources: Sources::Any,
             send_buffer: None,
             #[cfg(feature = "s3-clients")]
             hides: None,
@@ -219,6 +229,9 @@ impl Finish {
     pub(crate) fn apply(self, mut response: Response<ObjectBody>) -> Response<ObjectBody> {
         if let Some(cors) = self.cors {
             cors.apply(response.headers_mut());
+        }
+        if self.sources == Sources::Some {
+            vary_by_source(response.headers_mut());
         }
         #[cfg(feature = "s3-clients")]
         if let Some(mount) = self.hides {

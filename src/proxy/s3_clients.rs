@@ -98,7 +98,8 @@ impl Proxy {
     fn finish<B>(&self, request: &Request<B>, mount: &Mount) -> Finish {
         let cors = mount.0.cors.as_ref().map(|cors| cors.grant(request.headers()));
         let downstream = mount.0.access.downstream();
-        Finish { cors, downstream, send_buffer: self.send_buffer.clone(), hides: None }
+        let send_buffer = self.send_buffer.clone();
+        Finish { cors, downstream, send_buffer, ..Finish::default() }
     }
 }
 

@@ -12,6 +12,7 @@ mod error;
 mod headers;
 mod list;
 mod multipart;
+mod vary;
 
 pub(crate) use answers::Answers;
 pub use answers::{BadPathAnswer, DeniedAnswer, Fallback};
@@ -27,3 +28,4 @@ pub use error::ErrorFormat;
 pub(crate) use error::error_response;
 pub(crate) use headers::{HeaderPolicy, WEBSITE_REDIRECT};
 pub(crate) use multipart::{Boundary, Multipart};
+pub(crate) use vary::vary_by_source;

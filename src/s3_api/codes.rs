@@ -10,6 +10,7 @@ pub(super) fn code(kind: ProxyErrorKind) -> (S3ErrorCode, StatusCode) {
         ProxyErrorKind::NotFound => (S3ErrorCode::NoSuchKey, StatusCode::NOT_FOUND),
         ProxyErrorKind::Forbidden
         | ProxyErrorKind::Denied
+        | ProxyErrorKind::Hotlinked
         | ProxyErrorKind::ForeignLink
         | ProxyErrorKind::ExpiredLink
         | ProxyErrorKind::LinkRequired => (S3ErrorCode::AccessDenied, StatusCode::FORBIDDEN),

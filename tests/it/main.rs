@@ -15,6 +15,7 @@ mod diagnosis;
 mod differential;
 mod express;
 mod http_cache_suite;
+mod hotlinks;
 mod keys;
 mod links;
 mod listings;

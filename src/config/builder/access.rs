@@ -6,7 +6,9 @@ use crate::access::Users;
 #[cfg(feature = "s3-clients")]
 use crate::clients::ClientKeys;
 use crate::{
-    access::{Authorizer, CredentialSelector, CredentialSet, DownstreamCaching, ForwardAuth, Guard},
+    access::{
+        Authorizer, CredentialSelector, CredentialSet, DownstreamCaching, ForwardAuth, Guard, Hotlinks,
+    },
     config::PresignedRequests,
     credentials::CredentialsSource,
     error::{ConfigError, ConfigErrorKind},
@@ -67,6 +69,13 @@ impl MountBuilder {
     #[cfg(feature = "users")]
     pub fn users(mut self, users: &Users, realm: impl Into<String>) -> Self {
         self.users = Some((users.clone(), realm.into()));
+        self
+    }
+
+    /// The sites whose pages may embed objects; any by default. It is asked before the cache, for GET and HEAD, and not for
+    /// requests of [S3 clients](crate::guide::s3_clients). Responses then vary by the fields that it looks at.
+    pub fn hotlinks(mut self, hotlinks: Hotlinks) -> Self {
+        self.hotlinks = Some(hotlinks);
         self
     }
 

@@ -4,7 +4,7 @@ use aws_smithy_async::time::SharedTimeSource;
 
 use super::{BucketChoice, MountBuilder};
 use crate::{
-    access::CacheShare,
+    access::{CacheShare, Hotlinks},
     cache::{CacheTtl, FreshnessPolicy, MountCache},
     config::{AccessRules, BucketInPath, Linked, Mount, MountParts, PresignedRequests, Replica, own_links},
     credentials::{CredentialsSource, Signing},
@@ -55,6 +55,10 @@ impl MountBuilder {
         let cors =
             self.cors.as_ref().map(|cors| CorsPolicy::new(cors, methods.or(self.methods_of_s3_clients())));
         let cors = cors.transpose().map_err(invalid_cors)?;
+        let hotlinks = self.hotlinks.as_ref().map(Hotlinks::parse).transpose();
+        let hotlinks = hotlinks.map_err(|why| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("hotlinks: a host to allow: {why}"))
+        })?;
         let content_types = self.parse_content_types()?;
         let links = self.parse_links()?;
         // Neither an endpoint nor redirects to S3, whose links would outlive ours.
@@ -141,6 +145,7 @@ impl MountBuilder {
             tallies: Tallies::default(),
             replica,
             access: self.access.clone(),
+            hotlinks: hotlinks.clone(),
             presigned,
             own_links: None,
             writes,

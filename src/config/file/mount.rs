@@ -7,10 +7,11 @@ use super::{
     credentials::{self, NamedCredentials},
     links, log_in, resilience,
     source::Source,
-    table::{CacheControlRuleTable, CorsTable, MountTable, PresignedTable, Text},
+    table::{CacheControlRuleTable, CorsTable, HotlinksTable, MountTable, PresignedTable, Text},
     terms, transport, website, writes,
 };
 use crate::{
+    access::{Hotlinks, NoneGiven},
     config::{LinkAnswers, Mount, MountBuilder, PresignedRequests, UnsignedRequests},
     error::{ConfigError, ConfigErrorKind},
     object::{BucketName, InvalidBucketName},
@@ -81,6 +82,8 @@ pub(super) fn read(
 
     let cors = table.cors.as_ref().map(|table| cors(source, table)).transpose()?;
     let builder = set(builder, cors, MountBuilder::cors);
+    let hotlinks = table.hotlinks.as_ref().map(|table| hotlinks(source, table.get_ref())).transpose()?;
+    let builder = set(builder, hotlinks, MountBuilder::hotlinks);
     let builder = cache::of_mount(source, table, shared.cache, builder)?;
     let builder = answers(source, table, builder)?;
     let builder = links::of_mount(source, table, builder)?;
@@ -237,6 +240,11 @@ fn cors(source: &Source<'_>, table: &Spanned<CorsTable>) -> Result<Cors, ConfigE
         true => cors.allow_credentials(),
         false => cors,
     })
+}
+
+fn hotlinks(source: &Source<'_>, table: &HotlinksTable) -> Result<Hotlinks, ConfigError> {
+    let none_given = if table.none_given == Some(false) { NoneGiven::Refused } else { NoneGiven::Allowed };
+    Ok(Hotlinks::allow(source.list("allow", &table.allow)?).none_given(none_given))
 }
 
 fn answers(

@@ -80,6 +80,13 @@ pub(super) struct BudgetTable {
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct HotlinksTable {
+    pub(super) allow: Vec<Text>,
+    pub(super) none_given: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ReplicaTable {
     pub(super) bucket: Option<Text>,
     pub(super) region: Option<Text>,
@@ -284,6 +291,7 @@ pub(super) struct MountTable {
     pub(super) forward_response_headers: Vec<Text>,
     pub(super) metadata_headers: BTreeMap<String, Text>,
     pub(super) cors: Option<Spanned<CorsTable>>,
+    pub(super) hotlinks: Option<Spanned<HotlinksTable>>,
     pub(super) links: Option<Spanned<LinksTable>>,
     pub(super) content_type: Option<Text>,
     pub(super) content_types: BTreeMap<String, Text>,

@@ -19,6 +19,7 @@ use aws_credential_types::Credentials;
 use super::*;
 use crate::{
     BucketName, Cache, ConfigError, ConfigErrorKind, Cors, Mount, S3ProxyConfig, Transport,
+    access::{Hotlinks, NoneGiven},
     cache::{CacheTtl, ClientControl},
     credentials::CredentialsSource,
     resilience::{AbsentObject, Budget, CircuitBreaker, Hedging, ReplicaCache, RetryPolicy, UsedUpAnswer},
@@ -60,6 +61,7 @@ queue_timeout_ms = 250
 retry = { max_attempts = 3, first_pause_ms = 20, longest_pause_ms = 500, deadline_ms = 4000 }
 circuit_breaker = { failures = 7, interval_ms = 300 }
 budget = { requests = 1000, bytes = "2GiB", day_begins = "06:30", near = 80, answer = "429" }
+hotlinks = { allow = ["studio.example", "${FIELD}"], none_given = false }
 hedge = { quantile = 0.9, at_least_ms = 5, per_thousand = 20 }
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
@@ -221,6 +223,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
                     .near(80)
                     .answer(UsedUpAnswer::TooManyRequests),
             )
+            .hotlinks(Hotlinks::allow(["studio.example", "X-Artist"]).none_given(NoneGiven::Refused))
             .hedge(Hedging::default().quantile(0.9).at_least(Duration::from_millis(5)).per_thousand(20))
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),

@@ -10,7 +10,10 @@ use http::{
 use super::{ANY_HEADER, Cors, CredentialsMode, origins::AllowedOrigins};
 use crate::{
     request::Methods,
-    response::list::{joined, members},
+    response::{
+        list::{joined, members},
+        vary::vary_by,
+    },
 };
 
 /// The policy of a mount, with its field values ready to send.
@@ -252,7 +255,7 @@ impl AllowedHeaders {
 impl CorsGrant {
     /// Adds to a response what is granted, and that it varies by origin.
     pub(crate) fn apply(self, headers: &mut HeaderMap) {
-        vary_by_origin(headers);
+        vary_by(headers, &["Origin"], VARY_ORIGIN);
         let Self(Some(allowed)) = self else { return };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.origin);
         if allowed.credentials == CredentialsMode::Allowed {
@@ -261,21 +264,6 @@ impl CorsGrant {
         if let Some(names) = allowed.expose_headers {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
         }
-    }
-}
-
-/// Adds `Origin` to `Vary`, as one line: not every cache reads a second one. `*` says it all (RFC 9110 §12.5.5).
-fn vary_by_origin(headers: &mut HeaderMap) {
-    if !headers.contains_key(VARY) {
-        headers.insert(VARY, VARY_ORIGIN);
-        return;
-    }
-    let stored = || headers.get_all(VARY).iter().flat_map(members);
-    if stored().any(|member| member == b"*" || member.eq_ignore_ascii_case(b"origin")) {
-        return;
-    }
-    if let Some(merged) = joined(stored().chain([b"Origin".as_slice()])) {
-        headers.insert(VARY, merged);
     }
 }
 

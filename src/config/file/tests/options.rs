@@ -8,8 +8,9 @@ use super::*;
 use crate::config::file::table::{
     BudgetTable, CacheControlRuleTable, CacheHeuristicTable, CacheTable, CacheTtlTable, CircuitBreakerTable,
     CloudFrontTable, CorsTable, CredentialsTable, EncryptionTable, FileTable, ForwardAuthTable, HedgeTable,
-    LinkKeyTable, LinksTable, ListingTable, MountTable, OwnLinksTable, PresignedTable, RedirectTable,
-    ReleasesTable, ReplicaTable, RetryTable, TransportTable, UsersTable, WebsiteTable, WritesTable,
+    HotlinksTable, LinkKeyTable, LinksTable, ListingTable, MountTable, OwnLinksTable, PresignedTable,
+    RedirectTable, ReleasesTable, ReplicaTable, RetryTable, TransportTable, UsersTable, WebsiteTable,
+    WritesTable,
 };
 
 const OPTIONS: &str = include_str!("../../../guide/options.md");
@@ -61,6 +62,7 @@ fn the_tables_of_the_options_list_the_keys_of_the_reader_and_no_others() {
         ("key of `[mount.circuit_breaker]`", known::<CircuitBreakerTable>()),
         ("key of `[mount.hedge]`", known::<HedgeTable>()),
         ("key of `[mount.budget]`", known::<BudgetTable>()),
+        ("key of `[mount.hotlinks]`", known::<HotlinksTable>()),
         ("key of `[mount.replica]`", known::<ReplicaTable>()),
         ("key of `[mount.presigned]`", known::<PresignedTable>()),
         ("key of `[mount.website]`", known::<WebsiteTable>()),
