@@ -120,6 +120,10 @@ impl Proxy {
         }
     }
 
+    pub(crate) fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
     /// Decides at once whether the request is ours, and which object it names.
     pub(crate) fn admit<B>(&self, request: &Request<B>, stage: Stage) -> Admission {
         if let Some(pass) = self.pass_through(request) {
@@ -185,6 +189,7 @@ impl Claimed<'_, '_> {
             cors,
             downstream,
             sources: if self.mount.0.hotlinks.is_some() { Sources::Some } else { Sources::Any },
+            rate: self.mount.0.rate.clone(),
             send_buffer: send_buffer.cloned(),
             #[cfg(feature = "s3-clients")]
             hides: self.mount.0.headers.has_more_for_s3_clients().then(|| self.mount.clone()),

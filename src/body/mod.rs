@@ -4,11 +4,16 @@ mod bounded;
 mod exact;
 mod multipart;
 mod object;
+mod paced;
 mod response;
 mod rest;
 mod untold;
 
-pub use self::{bounded::SendBuffer, response::ResponseBody};
+pub use self::{
+    bounded::SendBuffer,
+    paced::{ByteRate, PacedBody},
+    response::ResponseBody,
+};
 pub(crate) use self::{
     exact::ExactBody,
     multipart::MultipartBody,

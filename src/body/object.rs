@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::{ExactBody, MultipartBody, UntoldBody, bounded::BoundedBody};
+use super::{ExactBody, MultipartBody, UntoldBody, bounded::BoundedBody, paced::PacedObject};
 use crate::{cache::Segments, error::BoxError, origin::Pace};
 
 /// A body that the proxy itself made.
@@ -22,6 +22,8 @@ pub(crate) enum ObjectBody {
     Multipart(Box<MultipartBody>),
     /// From the cache, at least in part.
     Segments(Box<Segments>),
+    /// One at the rate of its mount.
+    Paced(Box<PacedObject>),
     /// One that could hold much while its client is slow.
     Bounded(Box<BoundedBody>),
     /// One that broke off, until its error is told.
@@ -54,6 +56,7 @@ impl ObjectBody {
             Self::Exact(body) => body.poll_frame(pace, cx),
             Self::Multipart(body) => body.poll_frame(pace, cx),
             Self::Segments(body) => body.poll_data(pace, cx).map_ok(Frame::data).map_err(Into::into),
+            Self::Paced(body) => body.poll_frame(pace, cx),
             Self::Bounded(body) => body.poll_frame(cx),
             Self::Unmeasured(body) => body.poll_frame(pace, cx),
             Self::Broken(error) => return Poll::Ready(error.take().map(Err)),
@@ -75,6 +78,7 @@ impl ObjectBody {
             Self::Exact(body) => body.remaining() == 0,
             Self::Multipart(body) => body.remaining() == 0,
             Self::Segments(body) => body.remaining() == 0,
+            Self::Paced(body) => body.is_end_stream(),
             Self::Bounded(body) => body.body().is_end_stream(),
             Self::Unmeasured(body) => body.is_end_stream(),
             Self::Broken(error) => error.is_none(),
@@ -89,6 +93,7 @@ impl ObjectBody {
             Self::Exact(body) => SizeHint::with_exact(body.remaining()),
             Self::Multipart(body) => SizeHint::with_exact(body.remaining()),
             Self::Segments(body) => SizeHint::with_exact(body.remaining()),
+            Self::Paced(body) => body.size_hint(),
             Self::Bounded(body) => body.body().size_hint(),
             Self::Unmeasured(body) => body.size_hint(),
         }

@@ -84,6 +84,7 @@ pub struct MountBuilder {
     #[cfg(feature = "users")]
     users: Option<(Users, String)>,
     hotlinks: Option<Hotlinks>,
+    max_bytes_per_second: Option<u64>,
     presigned: Option<PresignedRequests>,
     writes: Option<Writes>,
     website: Option<Website>,
@@ -160,6 +161,7 @@ impl MountBuilder {
             #[cfg(feature = "users")]
             users: None,
             hotlinks: None,
+            max_bytes_per_second: None,
             presigned: None,
             writes: None,
             website: None,

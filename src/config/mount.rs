@@ -13,7 +13,7 @@ use crate::clients::ClientKeys;
 use crate::listing::MountListing;
 use crate::{
     access::{Authorizer, CredentialSelector, CredentialSetName, DownstreamCaching, Guard, HotlinkRule},
-    body::SendBuffer,
+    body::{ByteRate, SendBuffer},
     cache::{Invalidation, Memory, MountCache},
     credentials::CredentialsSource,
     error::{ConfigError, Tallies},
@@ -74,6 +74,8 @@ pub(crate) struct MountParts {
     pub(crate) access: AccessRules,
     /// Whose pages may embed objects.
     pub(crate) hotlinks: Option<HotlinkRule>,
+    /// Of all responses together.
+    pub(crate) rate: Option<ByteRate>,
     /// For requests that their clients signed.
     pub(crate) presigned: Option<PresignedPolicy>,
     /// By which others read, too.

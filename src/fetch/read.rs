@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, request};
 use super::{from_origin_error, gate::Gate, object::Object};
 use crate::{
     access::DownstreamCaching,
-    body::{ObjectBody, SendBuffer},
+    body::{ByteRate, ObjectBody, SendBuffer},
     cache::RequestControl,
     config::Mount,
     error::{Failure, ProxyError, ProxyErrorKind},
@@ -53,6 +53,8 @@ pub(crate) struct Finish {
     pub(crate) cors: Option<CorsGrant>,
     pub(crate) downstream: DownstreamCaching,
     pub(crate) sources: Sources,
+    /// Of a mount that has one.
+    pub(crate) rate: Option<ByteRate>,
     pub(crate) send_buffer: Option<SendBuffer>,
     /// The mount, if its objects have fields that are for S3 clients alone.
     #[cfg(feature = "s3-clients")]
@@ -218,6 +220,7 @@ impl Default for Finish {
             cors: None,
             downstream: DownstreamCaching::AsStored,
             sources: Sources::Any,
+            rate: None,
             send_buffer: None,
             #[cfg(feature = "s3-clients")]
             hides: None,
@@ -241,6 +244,11 @@ impl Finish {
             DownstreamCaching::Private => keep_private(response.headers_mut()),
             DownstreamCaching::AsStored => {}
         }
+        if let Some(rate) = self.rate {
+            let body = std::mem::take(response.body_mut());
+            *response.body_mut() = rate.pace(body);
+        }
+        // What waits for its time is not what a slow client leaves.
         if let Some(buffer) = self.send_buffer {
             let body = std::mem::take(response.body_mut());
             *response.body_mut() = buffer.bound(body);

@@ -99,7 +99,8 @@ impl Proxy {
         let cors = mount.0.cors.as_ref().map(|cors| cors.grant(request.headers()));
         let downstream = mount.0.access.downstream();
         let send_buffer = self.send_buffer.clone();
-        Finish { cors, downstream, send_buffer, ..Finish::default() }
+        let rate = mount.0.rate.clone();
+        Finish { cors, downstream, rate, send_buffer, ..Finish::default() }
     }
 }
 

@@ -4,7 +4,11 @@ use arc_swap::ArcSwap;
 use tower::Layer;
 
 use super::S3Proxy;
-use crate::{config::S3ProxyConfig, error::ProxyError, proxy::Proxy};
+use crate::{
+    config::{Mount, S3ProxyConfig},
+    error::ProxyError,
+    proxy::Proxy,
+};
 
 /// A layer that puts the mounts of a configuration in front of a service.
 ///
@@ -37,6 +41,11 @@ impl S3ProxyLayer {
     /// front spares the others the allocation.
     pub fn wants_client_address(&self) -> bool {
         self.proxy.load().wants_client_address()
+    }
+
+    /// The mounts that are served now.
+    pub fn mounts(&self) -> Vec<Mount> {
+        self.proxy.load().mounts().to_vec()
     }
 
     /// Whether requests can be served: each mount has credentials, and S3 responds for the bucket of each mount with a

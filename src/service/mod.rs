@@ -9,4 +9,4 @@ pub use self::{
     layer::S3ProxyLayer,
     s3_proxy::{NotFound, S3Proxy},
 };
-pub use crate::body::{ResponseBody, SendBuffer};
+pub use crate::body::{ByteRate, PacedBody, ResponseBody, SendBuffer};

@@ -29,6 +29,7 @@ mod policies;
 mod presigned;
 mod query;
 mod reloading;
+mod rates;
 mod resilience;
 mod roles;
 mod s3_clients;

@@ -11,7 +11,9 @@ use crate::{
     listen::{ListenArgs, parse_address},
     log::LogFormat,
     option::MountOption,
-    server::{ConstantField, Limits, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout},
+    server::{
+        ConstantField, Limits, RateArgs, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout,
+    },
     tls::TlsArgs,
 };
 
@@ -47,6 +49,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) rates: RateArgs,
 
     /// How the log on standard error is written; RUST_LOG sets its levels
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "The process")]
@@ -348,8 +353,9 @@ impl LimitArgs {
             .map_err(|why| format!("--send-buffer: {why}"))
     }
 
-    pub(crate) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self, rates: &RateArgs) -> Limits {
         Limits {
+            bytes_per_second: rates.max_bytes_per_second,
             per_address: self.max_connections_per_address,
             streams: self.max_streams,
             header_size: self.max_header_size,

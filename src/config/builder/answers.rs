@@ -51,6 +51,12 @@ impl MountBuilder {
         self
     }
 
+    /// How many bytes a second the mount sends, all responses together; without limit by default. At least 1 KiB.
+    pub fn max_bytes_per_second(mut self, bytes: u64) -> Self {
+        self.max_bytes_per_second = Some(bytes);
+        self
+    }
+
     /// The treatment of objects without a useful content type.
     pub fn content_type(mut self, fix: ContentTypeFix) -> Self {
         self.content_type = fix;

@@ -5,6 +5,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use super::{BucketChoice, MountBuilder};
 use crate::{
     access::{CacheShare, Hotlinks},
+    body::ByteRate,
     cache::{CacheTtl, FreshnessPolicy, MountCache},
     config::{AccessRules, BucketInPath, Linked, Mount, MountParts, PresignedRequests, Replica, own_links},
     credentials::{CredentialsSource, Signing},
@@ -58,6 +59,9 @@ impl MountBuilder {
         let hotlinks = self.hotlinks.as_ref().map(Hotlinks::parse).transpose();
         let hotlinks = hotlinks.map_err(|why| {
             ConfigError::new(ConfigErrorKind::InvalidValue, format!("hotlinks: a host to allow: {why}"))
+        })?;
+        let rate = self.max_bytes_per_second.map(ByteRate::new).transpose().map_err(|why| {
+            ConfigError::new(ConfigErrorKind::InvalidValue, format!("max_bytes_per_second: {why}"))
         })?;
         let content_types = self.parse_content_types()?;
         let links = self.parse_links()?;
@@ -146,6 +150,7 @@ impl MountBuilder {
             replica,
             access: self.access.clone(),
             hotlinks: hotlinks.clone(),
+            rate: rate.clone(),
             presigned,
             own_links: None,
             writes,

@@ -84,6 +84,9 @@ pub(super) fn read(
     let builder = set(builder, cors, MountBuilder::cors);
     let hotlinks = table.hotlinks.as_ref().map(|table| hotlinks(source, table.get_ref())).transpose()?;
     let builder = set(builder, hotlinks, MountBuilder::hotlinks);
+    let rate = table.max_bytes_per_second.as_ref();
+    let rate = rate.map(|size| cache::bytes(source, "max_bytes_per_second", size)).transpose()?;
+    let builder = set(builder, rate, MountBuilder::max_bytes_per_second);
     let builder = cache::of_mount(source, table, shared.cache, builder)?;
     let builder = answers(source, table, builder)?;
     let builder = links::of_mount(source, table, builder)?;

@@ -292,6 +292,7 @@ pub(super) struct MountTable {
     pub(super) metadata_headers: BTreeMap<String, Text>,
     pub(super) cors: Option<Spanned<CorsTable>>,
     pub(super) hotlinks: Option<Spanned<HotlinksTable>>,
+    pub(super) max_bytes_per_second: Option<Spanned<ByteSize>>,
     pub(super) links: Option<Spanned<LinksTable>>,
     pub(super) content_type: Option<Text>,
     pub(super) content_types: BTreeMap<String, Text>,

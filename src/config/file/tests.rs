@@ -62,6 +62,7 @@ retry = { max_attempts = 3, first_pause_ms = 20, longest_pause_ms = 500, deadlin
 circuit_breaker = { failures = 7, interval_ms = 300 }
 budget = { requests = 1000, bytes = "2GiB", day_begins = "06:30", near = 80, answer = "429" }
 hotlinks = { allow = ["studio.example", "${FIELD}"], none_given = false }
+max_bytes_per_second = "10MiB"
 hedge = { quantile = 0.9, at_least_ms = 5, per_thousand = 20 }
 default_cache_control = "max-age=60"
 override_cache_control = "max-age=30"
@@ -224,6 +225,7 @@ fn a_file_is_what_the_builder_makes_of_the_same_values() {
                     .answer(UsedUpAnswer::TooManyRequests),
             )
             .hotlinks(Hotlinks::allow(["studio.example", "X-Artist"]).none_given(NoneGiven::Refused))
+            .max_bytes_per_second(10 << 20)
             .hedge(Hedging::default().quantile(0.9).at_least(Duration::from_millis(5)).per_thousand(20))
             .cache_control_rule(
                 CacheControlRule::override_with("public, max-age=31536000, immutable").key("assets/**"),

@@ -60,7 +60,8 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         fields: args.response_header.into_iter().collect(),
         shutdown_delay: Duration::from_secs(args.shutdown_delay),
         drain_timeout: Duration::from_secs(args.drain_timeout),
-        limits: args.limits.limits(),
+        limits: args.limits.limits(&args.rates),
+        requests: args.rates.requests(),
         trusted: args.listen.trusted(),
         shares,
     };

@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use tower::Service;
 use tower_s3_proxy::{
     S3Proxy,
     access::ClientAddress,
-    service::{NotFound, ResponseBody, ResponseFuture},
+    service::{ByteRate, NotFound, PacedBody, ResponseBody, ResponseFuture},
 };
 
 use super::{
@@ -27,6 +28,7 @@ use super::{
     admission::{Seat, SeatKind},
     client_address::Origin,
     host, http2,
+    peer::Peer,
     request::{OpenBody, OpenRequest},
     role::Role,
     run::Shared,
@@ -41,9 +43,11 @@ pub(crate) struct Client {
     pub(crate) role: Role,
     pub(crate) activity: Arc<Activity>,
     pub(crate) seat: Arc<Seat>,
+    /// Of all responses of the connection together.
+    pub(crate) rate: Option<ByteRate>,
 }
 
-pub(crate) type Body = OpenBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
+pub(crate) type Body = OpenBody<PacedBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>>;
 
 type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
 
@@ -100,6 +104,16 @@ impl Client {
             return to_https(&request, port).into();
         }
         let behind = if self.origin.is_trusted { self.address(request.headers()) } else { None };
+        if let Some(rate) = &self.server.requests
+            && let Some(address) = behind.or(self.origin.peer)
+            && let Err(wait) = rate.admit(Peer::of(address))
+        {
+            self.server
+                .refusals
+                .rate
+                .tell("requests refused: an address has more than --max-requests-per-second");
+            return too_many_requests(wait).into();
+        }
         if !open.take_seat(&self.seat, behind) {
             self.server
                 .refusals
@@ -183,7 +197,9 @@ impl Future for Answering {
         };
         me.client.server.fields.apply(&mut answer);
         let open = me.open.take().expect("a future is not polled after it was ready");
-        Poll::Ready(Ok(answer.map(|body| OpenBody::new(body, open, http2::progress()))))
+        let rate = me.client.rate.as_ref();
+        let paced = |body| PacedBody::new(body, rate);
+        Poll::Ready(Ok(answer.map(|body| OpenBody::new(paced(body), open, http2::progress()))))
     }
 }
 
@@ -211,6 +227,13 @@ fn bad_request(fault: &str) -> Answer {
 fn unavailable(why: &str) -> Answer {
     let mut response = text(StatusCode::SERVICE_UNAVAILABLE, why.to_owned());
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// RFC 6585 §4.
+fn too_many_requests(wait: Duration) -> Answer {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "too many requests\n".to_owned());
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
     response
 }
 

@@ -17,7 +17,7 @@ use hyper_util::{
     server::graceful::GracefulConnection,
 };
 use tokio::{sync::watch::Receiver, task::unconstrained, time};
-use tower_s3_proxy::S3Proxy;
+use tower_s3_proxy::{S3Proxy, service::ByteRate};
 
 use super::{
     activity::Activity,
@@ -113,6 +113,7 @@ pub(crate) async fn serve(
         return tracing::debug!("connection closed: HTTP/2 beyond a limit of connections");
     }
     let kind = seat.kind;
+    let rate = server.limits.bytes_per_second.and_then(|bytes| ByteRate::new(bytes).ok());
     let client = Arc::new(Client {
         server: Arc::clone(&server),
         proxy,
@@ -120,6 +121,7 @@ pub(crate) async fn serve(
         role: role.clone(),
         activity: Arc::clone(&activity),
         seat,
+        rate,
     });
     let service = service_fn(move |request: Request<Incoming>| client.answer(request));
     let stream = TokioIo::new(stream);

@@ -12,6 +12,8 @@ pub(crate) struct Limits {
     /// The size of a request's head, in bytes.
     pub(crate) header_size: u32,
     pub(crate) timeouts: Timeouts,
+    /// Of one connection.
+    pub(crate) bytes_per_second: Option<u64>,
 }
 
 /// How long a state of a connection can last.

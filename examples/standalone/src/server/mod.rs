@@ -18,6 +18,7 @@ mod opening;
 mod peer;
 mod progress;
 mod proxy_protocol;
+mod rates;
 mod refusals;
 mod request;
 mod role;
@@ -33,6 +34,7 @@ pub(crate) use self::{
     files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
     listener::{Addressing, Binding, Listener, Place},
+    rates::RateArgs,
     role::Role,
     run::{Ended, Server},
 };

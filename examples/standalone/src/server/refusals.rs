@@ -12,6 +12,7 @@ pub(crate) struct Refusals {
     closed: ByLimit,
     gave_way: Told,
     pub(crate) request: Told,
+    pub(crate) rate: Told,
     ready: Throttled,
 }
 

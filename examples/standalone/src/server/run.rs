@@ -20,6 +20,7 @@ use super::{
     files::{Files, Shares},
     limits::Limits,
     listener::{Addressing, Binding},
+    rates::RequestRate,
     refusals::Refusals,
     sweep::Sweeps,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     pub(crate) drain_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) trusted: TrustedProxies,
+    pub(crate) requests: Option<RequestRate>,
     /// Of the files that the process can have open.
     pub(crate) shares: Shares,
 }
@@ -61,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) fields: ConstantFields,
     pub(crate) limits: Limits,
     pub(crate) trusted: TrustedProxies,
+    pub(crate) requests: Option<RequestRate>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
     pub(crate) sweeps: Sweeps,
@@ -109,7 +112,8 @@ impl Server {
     }
 
     fn share(self) -> Shared {
-        let Self { layer, ping_path, ready_path, admin, fields, limits, trusted, shares, .. } = self;
+        let Self { layer, ping_path, ready_path, admin, fields, limits, trusted, requests, shares, .. } =
+            self;
         let files = Files::new(shares.to_s3);
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, sweeps, http1) =
@@ -122,6 +126,7 @@ impl Server {
             fields,
             limits,
             trusted,
+            requests,
             admission,
             refusals,
             sweeps,

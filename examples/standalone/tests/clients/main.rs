@@ -10,6 +10,7 @@ mod listening;
 mod log;
 mod log_in;
 mod proxy;
+mod rates;
 mod reloading;
 mod requests;
 mod signals;
