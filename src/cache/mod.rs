@@ -22,8 +22,10 @@ mod sync;
 pub(crate) use self::folders::Folders;
 #[cfg(feature = "purge")]
 pub use self::remote::{
-    AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
+    AdminBody, AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
 };
+#[cfg(feature = "purge")]
+pub(crate) use self::remote::{WarmRun, Warmer};
 #[cfg(test)]
 pub(crate) use self::store::Marker;
 #[cfg(all(feature = "__internals", feature = "purge"))]

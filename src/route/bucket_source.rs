@@ -51,7 +51,7 @@ pub(crate) struct InvalidGlob(globset::Error);
 
 impl BucketSource {
     /// The bucket, if every request has the same.
-    #[cfg(feature = "s3-clients")]
+    #[cfg(any(feature = "purge", feature = "s3-clients"))]
     pub(crate) fn fixed(&self) -> Option<&BucketName> {
         match self {
             Self::Fixed(name) => Some(name),

@@ -6,7 +6,8 @@ use tower_s3_proxy::service::SendBuffer;
 use crate::{
     cache::{parse_bytes, parse_time},
     commands::{
-        check::CheckArgs, link::LinkArgs, policies::PoliciesArgs, presign::PresignArgs, user::UserArgs,
+        check::CheckArgs, link::LinkArgs, policies::PoliciesArgs, presign::PresignArgs, purge::PurgeArgs,
+        user::UserArgs, warm::WarmArgs,
     },
     listen::{ListenArgs, parse_address},
     log::LogFormat,
@@ -106,6 +107,10 @@ pub(crate) enum Command {
     ///
     /// The password is read from the terminal, or else from the first line of standard input.
     User(UserArgs),
+    /// Drop objects from the cache of a running instance
+    Purge(PurgeArgs),
+    /// Read objects into the cache of a running instance
+    Warm(WarmArgs),
 }
 
 /// What clients may do.

@@ -2,7 +2,7 @@ use std::{env, error::Error, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tower_s3_proxy::{
-    BucketName, Cache, ConfigError, Mount,
+    BucketName, Cache, ConfigError, Mount, S3ProxyLayer,
     cache::{AdminToken, CacheAdmin},
     warm::{WarmFailure, WarmReport, WarmTarget, Warming},
 };
@@ -60,6 +60,7 @@ fn tell(prefix: &str, report: &WarmReport, how_far: &str) {
 pub(crate) struct Admin {
     pub(crate) path: String,
     token: AdminToken,
+    layer: S3ProxyLayer,
     /// Of the cache that is in use.
     service: ArcSwap<CacheAdmin>,
 }
@@ -68,14 +69,17 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// `None` unless it is asked for.
-    pub(crate) fn of(args: &CacheArgs, cache: Option<&Cache>) -> Result<Option<Self>, Box<dyn Error>> {
+    pub(crate) fn of(
+        args: &CacheArgs,
+        cache: Option<&Cache>,
+        layer: &S3ProxyLayer,
+    ) -> Result<Option<Self>, Box<dyn Error>> {
         let Some(path) = &args.cache_admin_path else { return Ok(None) };
         let cache = cache.ok_or(NO_CACHE)?;
-        let token = env::var(TOKEN)
-            .map_err(|_| format!("--cache-admin-path needs the environment variable {TOKEN}, with the token that requests must carry"))?;
+        let token = token().map_err(|why| format!("--cache-admin-path: {why}"))?;
         let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
-        let service = ArcSwap::from_pointee(cache.admin(token.clone()));
-        Ok(Some(Self { path: path.clone(), token, service }))
+        let service = ArcSwap::from_pointee(service(cache, &token, layer));
+        Ok(Some(Self { path: path.clone(), token, layer: layer.clone(), service }))
     }
 
     pub(crate) fn service(&self) -> CacheAdmin {
@@ -84,8 +88,21 @@ impl Admin {
 
     /// Purges another cache from now on.
     pub(crate) fn turn_to(&self, cache: &Cache) {
-        self.service.store(Arc::new(cache.admin(self.token.clone())));
+        self.service.store(Arc::new(service(cache, &self.token, &self.layer)));
     }
+}
+
+/// It warms the mounts that are served at that time.
+fn service(cache: &Cache, token: &AdminToken, layer: &S3ProxyLayer) -> CacheAdmin {
+    let layer = layer.clone();
+    cache.admin(token.clone()).with_mounts(move || layer.mounts())
+}
+
+/// The token that the admin interface wants to see.
+pub(crate) fn token() -> Result<String, String> {
+    env::var(TOKEN).map_err(|_| {
+        format!("the environment variable {TOKEN} is not set: it has the token that requests must carry")
+    })
 }
 
 pub(crate) const NO_CACHE: &str =
@@ -123,6 +140,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use tower_s3_proxy::S3ProxyConfig;
 
     use super::*;
     use crate::{args::Args, mounts::MountArgs};
@@ -158,6 +176,7 @@ mod tests {
 
     #[test]
     fn flags_make_a_cache_or_say_what_they_lack() {
+        let layer = S3ProxyLayer::new(S3ProxyConfig::default());
         for (flags, outcome) in [
             (&[][..], Ok(false)),
             (&["--cache-size", "64MiB"], Ok(true)),
@@ -201,7 +220,7 @@ mod tests {
                 let mut settings = mounts.settings()?;
                 settings.set_default("", "bucket", "demo");
                 let file = settings.read(|_| None)?;
-                Admin::of(&args.cache, file.cache()).map_err(|why| why.to_string())?;
+                Admin::of(&args.cache, file.cache(), &layer).map_err(|why| why.to_string())?;
                 Ok(file.cache().is_some())
             });
             match (made, outcome) {

@@ -10,7 +10,7 @@ use tokio::runtime;
 use crate::{
     args::Command,
     command,
-    commands::{check, link, policies, presign, serve, user},
+    commands::{check, link, policies, presign, purge, serve, user, warm},
     log::Log,
 };
 
@@ -24,6 +24,8 @@ pub fn main() -> ExitCode {
         Some(Command::Presign(args)) => (block_on(None, presign::run(args)).map(|()| 0), 1),
         Some(Command::Link(args)) => (block_on(None, link::run(args)).map(|()| 0), 1),
         Some(Command::User(args)) => (block_on(None, user::run(args)).map(|()| 0), 1),
+        Some(Command::Purge(args)) => (block_on(None, purge::run(args)).map(|()| 0), 1),
+        Some(Command::Warm(args)) => (block_on(None, warm::run(args)).map(|()| 0), 1),
         None => (block_on(args.threads, serve::run(args, log.dropped())).map(|()| 0), 1),
     };
     // Before the last words: they come behind the log.

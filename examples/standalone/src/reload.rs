@@ -43,18 +43,14 @@ struct Current {
 impl Reloading {
     pub(crate) fn new(
         file: Option<ConfigPath>,
+        layer: S3ProxyLayer,
         config: S3ProxyConfig,
         send_buffer: SendBuffer,
         admin: Option<Arc<Admin>>,
     ) -> Self {
-        let layer = S3ProxyLayer::new(config.clone().send_buffer(send_buffer.clone()));
         let at_start = file.as_ref().map(ConfigPath::tables_of_start).unwrap_or_default();
         let current = Mutex::new(Current { _watching: watched::watch(&config), config, at_start });
         Self { file, layer, send_buffer, admin, current }
-    }
-
-    pub(crate) fn layer(&self) -> S3ProxyLayer {
-        self.layer.clone()
     }
 
     /// Reads the configuration again at each SIGHUP. Does not end.

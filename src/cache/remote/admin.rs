@@ -2,13 +2,14 @@ mod answer;
 mod guesses;
 mod order;
 mod token;
+mod warm;
 
 use std::{
     convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,17 +17,22 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::Service;
 
 use self::token::Denial;
-pub use self::token::{AdminToken, InvalidToken};
+pub(crate) use self::warm::{WarmRun, Warmer};
 use self::{
     answer::Answer,
     guesses::Guesses,
-    order::{Order, Place},
+    order::{Misorder, Order, Place},
+    warm::WarmPlace,
 };
-use super::{PurgeMode, Purger, event::S3Event};
+pub use self::{
+    token::{AdminToken, InvalidToken},
+    warm::AdminBody,
+};
+use super::{PurgeMode, PurgeTarget, Purger, event::S3Event};
 use crate::error::BoxError;
 
 /// A service that purges the cache over HTTP. Mount it where its users can reach it, and others cannot.
@@ -38,6 +44,10 @@ use crate::error::BoxError;
 /// | `POST /purge?all` | the same, for all buckets |
 /// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, for the objects that the event names |
 /// | `GET /stats` | the counters of the cache |
+/// | `POST /warm?bucket=…&prefix=…`, or `key=…` | lines of JSON with the progress, two a second; only [with mounts](Self::with_mounts) |
+///
+/// With mounts that have one bucket, `bucket` can be left out. A warming ends when its client closes the connection; four can be
+/// under way at a time.
 ///
 /// `&soft` makes a purge mark objects stale instead of dropping them
 /// ([`PurgeMode::Soft`](crate::cache::PurgeMode::Soft)). On `/purge`, `DELETE` and `PURGE` do the same as `POST`.
@@ -57,16 +67,18 @@ pub struct CacheAdmin(Arc<Inner>);
 struct Inner {
     token: AdminToken,
     purger: Arc<dyn Purger>,
-    stats: Box<dyn Fn() -> String + Send + Sync>,
-    guesses: Guesses,
+    stats: Arc<dyn Fn() -> String + Send + Sync>,
+    guesses: Arc<Guesses>,
+    warmer: Option<Arc<dyn Warmer>>,
+    warmings: Arc<AtomicUsize>,
 }
 
 /// The future of a [`CacheAdmin`]'s response.
 pub struct AdminFuture(Kind);
 
 enum Kind {
-    Ready(Option<Response<Full<Bytes>>>),
-    Later(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
+    Ready(Option<Response<AdminBody>>),
+    Later(Pin<Box<dyn Future<Output = Response<AdminBody>> + Send>>),
 }
 
 // === impl CacheAdmin ===
@@ -78,7 +90,26 @@ impl CacheAdmin {
         purger: Arc<dyn Purger>,
         stats: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { token, purger, stats: Box::new(stats), guesses: Guesses::default() }))
+        Self(Arc::new(Inner {
+            token,
+            purger,
+            stats: Arc::new(stats),
+            guesses: Arc::default(),
+            warmer: None,
+            warmings: Arc::default(),
+        }))
+    }
+
+    pub(crate) fn with_warmer(self, warmer: Arc<dyn Warmer>) -> Self {
+        let Inner { token, purger, stats, guesses, warmings, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            token: token.clone(),
+            purger: Arc::clone(purger),
+            stats: Arc::clone(stats),
+            guesses: Arc::clone(guesses),
+            warmer: Some(warmer),
+            warmings: Arc::clone(warmings),
+        }))
     }
 }
 
@@ -88,7 +119,7 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<AdminBody>;
     type Error = Infallible;
     type Future = AdminFuture;
 
@@ -116,6 +147,7 @@ where
                 Answer::Purged { objects: purged, subscribe_urls: Vec::new() }
             }
             Ok(Order::Stats) => Answer::Stats((self.0.stats)()),
+            Ok(Order::Warm(target)) => self.0.warm(target),
             Ok(Order::PurgeByEvent(mode)) => {
                 let inner = Arc::clone(&self.0);
                 return AdminFuture(Kind::Later(Box::pin(async move {
@@ -145,7 +177,17 @@ impl Inner {
         let place = Place::at(uri.path());
         let schemes = place.schemes();
         self.token.admit(headers, schemes).map_err(|denial| Answer::Denied(denial, schemes))?;
-        Order::parse(place, method, uri.query()).map_err(Answer::Misordered)
+        let only_bucket = || self.warmer.as_ref()?.only_bucket();
+        Order::parse(place, method, uri.query(), only_bucket).map_err(Answer::Misordered)
+    }
+
+    fn warm(&self, target: PurgeTarget) -> Answer {
+        let Some(warmer) = &self.warmer else { return Answer::Misordered(Misorder::NoSuchPath) };
+        let Some(place) = WarmPlace::take(&self.warmings) else { return Answer::TooManyWarmings };
+        match warmer.warm(target) {
+            Ok(run) => Answer::Warming(run, place),
+            Err(why) => Answer::NotWarmed(why),
+        }
     }
 
     fn purge_by_event(&self, json: &[u8], mode: PurgeMode) -> Answer {
@@ -192,7 +234,7 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 // === impl AdminFuture ===
 
 impl Future for AdminFuture {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
+    type Output = Result<Response<AdminBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {

@@ -3,8 +3,9 @@
 mod admin;
 mod event;
 
+pub(crate) use self::admin::{WarmRun, Warmer};
 pub use self::{
-    admin::{AdminFuture, AdminToken, CacheAdmin, InvalidToken},
+    admin::{AdminBody, AdminFuture, AdminToken, CacheAdmin, InvalidToken},
     event::{ChangedObject, InvalidEvent, S3Event},
 };
 use super::store::{PurgeMode, PurgeTarget, Purger};

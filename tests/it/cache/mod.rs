@@ -14,6 +14,7 @@ mod sizes;
 mod timed;
 mod unconfirmed;
 mod warm;
+mod warm_order;
 
 use bytes::Bytes;
 use demo_s3::DemoS3;

@@ -2,8 +2,10 @@ pub(crate) mod check;
 pub(crate) mod link;
 pub(crate) mod policies;
 pub(crate) mod presign;
+pub(crate) mod purge;
 pub(crate) mod serve;
 pub(crate) mod user;
+pub(crate) mod warm;
 
 use std::io::{self, ErrorKind, Write};
 

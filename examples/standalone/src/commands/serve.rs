@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tower_s3_proxy::Transport;
+use tower_s3_proxy::{S3ProxyLayer, Transport};
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::{
@@ -35,7 +35,8 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
     let mounts =
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
-    let admin = Admin::of(&args.cache, cache.as_ref())?.map(Arc::new);
+    let layer = S3ProxyLayer::new(config.clone().send_buffer(buffer.clone()));
+    let admin = Admin::of(&args.cache, cache.as_ref(), &layer)?.map(Arc::new);
     // Before clients are told the address, and can be in the middle of something.
     let (signals, hangups) = (Signals::listen()?, Hangups::listen()?);
     let file = args.source.config.clone().map(|path| ConfigPath { path, only: args.source.mount.clone() });
@@ -51,9 +52,9 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         let (bucket, mount) = single.ok_or("--warm needs the bucket that its keys are in: give --bucket")?;
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
-    let reloading = Arc::new(Reloading::new(file, config, buffer, admin.clone()));
+    let reloading = Arc::new(Reloading::new(file, layer.clone(), config, buffer, admin.clone()));
     let server = Server {
-        layer: reloading.layer(),
+        layer,
         ping_path: args.ping_path,
         ready_path: args.ready_path,
         admin,

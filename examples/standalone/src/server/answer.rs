@@ -20,6 +20,7 @@ use tower::Service;
 use tower_s3_proxy::{
     S3Proxy,
     access::ClientAddress,
+    cache::AdminBody,
     service::{ByteRate, NotFound, PacedBody, ResponseBody, ResponseFuture},
 };
 
@@ -47,9 +48,12 @@ pub(crate) struct Client {
     pub(crate) rate: Option<ByteRate>,
 }
 
-pub(crate) type Body = OpenBody<PacedBody<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>>;
+pub(crate) type Body = OpenBody<PacedBody<Either<ResponseBody<Empty<Bytes>>, Aside>>>;
 
-type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Full<Bytes>>>;
+type Answer = Response<Either<ResponseBody<Empty<Bytes>>, Aside>>;
+
+/// What does not come from a bucket: a text, or an answer of the cache's admin.
+type Aside = Either<Full<Bytes>, AdminBody>;
 
 pin_project! {
     /// A request until its answer.
@@ -128,7 +132,7 @@ impl Client {
             let answered = admin.service().call(request);
             let answer = async move {
                 let Ok(answer) = answered.await;
-                answer.map(Either::Right)
+                answer.map(|body| Either::Right(Either::Right(body)))
             };
             return Step::Aside { future: Box::pin(answer) };
         }
@@ -259,7 +263,7 @@ fn to_https<B>(request: &Request<B>, port: u16) -> Answer {
 const HTTPS_PORT: u16 = 443;
 
 fn text(status: StatusCode, text: String) -> Answer {
-    let mut response = Response::new(Either::Right(Full::from(text)));
+    let mut response = Response::new(Either::Right(Either::Left(Full::from(text))));
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -3,6 +3,7 @@
 // Allowed in tests by clippy.toml, which knows the test functions but not their helpers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod commands;
 mod connections;
 mod files;
 mod host;

@@ -1,23 +1,24 @@
 use std::error::Error as _;
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use http_body_util::Full;
 use serde_json::json;
 
 use super::{
+    AdminBody, WarmPlace, WarmRun,
     order::Misorder,
     token::{Denial, Schemes},
 };
 use crate::cache::InvalidEvent;
 
 /// Every possible response.
-#[derive(Debug)]
 pub(super) enum Answer {
-    Purged { objects: usize, subscribe_urls: Vec<String> },
+    Purged {
+        objects: usize,
+        subscribe_urls: Vec<String>,
+    },
     Stats(String),
     Denied(Denial, Schemes),
     Misordered(Misorder),
@@ -26,14 +27,18 @@ pub(super) enum Answer {
     EventTooSlow,
     EventBroken,
     TooManyGuesses,
+    Warming(WarmRun, WarmPlace),
+    /// The target is none of any mount.
+    NotWarmed(String),
+    TooManyWarmings,
 }
 
 // === impl Answer ===
 
 impl Answer {
-    pub(super) fn into_response(self, method: &Method) -> Response<Full<Bytes>> {
+    pub(super) fn into_response(self, method: &Method) -> Response<AdminBody> {
         let status = self.status();
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(AdminBody::default());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         match &self {
@@ -57,30 +62,42 @@ impl Answer {
             | Self::EventTooLong
             | Self::EventTooSlow
             | Self::EventBroken
-            | Self::TooManyGuesses => {}
+            | Self::TooManyGuesses
+            | Self::Warming(..)
+            | Self::NotWarmed(_)
+            | Self::TooManyWarmings => {}
         }
-        let body = self.into_body();
+        let body = match self {
+            Self::Warming(run, place) => {
+                headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/x-ndjson") });
+                headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+                *response.body_mut() = AdminBody::warming(run, place);
+                return response;
+            }
+            answer => answer.into_body(),
+        };
         headers.insert(CONTENT_TYPE, const { HeaderValue::from_static("application/json") });
         headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         if method != Method::HEAD {
-            *response.body_mut() = Full::from(body);
+            *response.body_mut() = AdminBody::from(body);
         }
         response
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Purged { .. } | Self::Stats(_) => StatusCode::OK,
+            Self::Purged { .. } | Self::Stats(_) | Self::Warming(..) => StatusCode::OK,
             Self::Denied(..) => StatusCode::UNAUTHORIZED,
             Self::Misordered(Misorder::NoSuchPath) => StatusCode::NOT_FOUND,
             Self::Misordered(Misorder::Method { .. }) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Misordered(Misorder::Query(_)) | Self::InvalidEvent(_) | Self::EventBroken => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Misordered(Misorder::Query(_))
+            | Self::InvalidEvent(_)
+            | Self::EventBroken
+            | Self::NotWarmed(_) => StatusCode::BAD_REQUEST,
             Self::EventTooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EventTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyGuesses | Self::TooManyWarmings => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -96,7 +113,9 @@ impl Answer {
             }
             Self::Denied(Denial::NoToken, _) => "a token is needed".to_owned(),
             Self::Denied(Denial::WrongToken, _) => "the token is wrong".to_owned(),
-            Self::Misordered(Misorder::NoSuchPath) => "the paths are /purge, /events and /stats".to_owned(),
+            Self::Misordered(Misorder::NoSuchPath) => {
+                "the paths are /purge, /events, /stats and /warm".to_owned()
+            }
             Self::Misordered(Misorder::Method { allowed }) => format!("only {allowed} is allowed here"),
             Self::Misordered(Misorder::Query(why)) => why.to_string(),
             Self::InvalidEvent(error) => match error.source() {
@@ -107,6 +126,10 @@ impl Answer {
             Self::EventTooSlow => "the event did not arrive in time".to_owned(),
             Self::EventBroken => "the event did not arrive whole".to_owned(),
             Self::TooManyGuesses => "too many wrong tokens".to_owned(),
+            // It has a body of its own.
+            Self::Warming(..) => String::new(),
+            Self::NotWarmed(why) => why,
+            Self::TooManyWarmings => "too many objects are being read already: try again later".to_owned(),
         };
         json!({ "error": error }).to_string()
     }

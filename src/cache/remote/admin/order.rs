@@ -15,6 +15,7 @@ pub(super) enum Order {
     /// The body names the objects.
     PurgeByEvent(PurgeMode),
     Stats,
+    Warm(PurgeTarget),
 }
 
 /// Why a request is not understood.
@@ -46,6 +47,7 @@ pub(super) enum Place {
     Purge,
     Events,
     Stats,
+    Warm,
     Nowhere,
 }
 
@@ -57,6 +59,7 @@ impl Place {
             "/purge" => Self::Purge,
             "/events" => Self::Events,
             "/stats" => Self::Stats,
+            "/warm" => Self::Warm,
             _ => Self::Nowhere,
         }
     }
@@ -65,7 +68,7 @@ impl Place {
     pub(super) fn schemes(self) -> Schemes {
         match self {
             Self::Events => Schemes::BearerOrBasic,
-            Self::Purge | Self::Stats | Self::Nowhere => Schemes::Bearer,
+            Self::Purge | Self::Stats | Self::Warm | Self::Nowhere => Schemes::Bearer,
         }
     }
 }
@@ -73,11 +76,17 @@ impl Place {
 // === impl Order ===
 
 impl Order {
-    pub(super) fn parse(place: Place, method: &Method, query: Option<&str>) -> Result<Self, Misorder> {
+    /// `only_bucket` is the bucket of requests that name none, if there is but one.
+    pub(super) fn parse(
+        place: Place,
+        method: &Method,
+        query: Option<&str>,
+        only_bucket: impl FnOnce() -> Option<BucketName>,
+    ) -> Result<Self, Misorder> {
         let (methods, allowed): (&[&str], _) = match place {
             // `PURGE` is the method of Varnish and nginx.
             Place::Purge => (&["POST", "DELETE", "PURGE"], "POST, DELETE, PURGE"),
-            Place::Events => (&["POST"], "POST"),
+            Place::Events | Place::Warm => (&["POST"], "POST"),
             Place::Stats => (&["GET", "HEAD"], "GET, HEAD"),
             Place::Nowhere => return Err(Misorder::NoSuchPath),
         };
@@ -88,10 +97,12 @@ impl Order {
         Ok(match place {
             Place::Purge => {
                 let mode = asked.mode()?;
-                Self::Purge(asked.target()?, mode)
+                Self::Purge(asked.target(only_bucket)?, mode)
             }
             Place::Events => Self::PurgeByEvent(asked.mode_alone()?),
             Place::Stats => Self::Stats,
+            Place::Warm if asked.soft.is_some() => return Err(BadQuery::Unknown("soft".to_owned()).into()),
+            Place::Warm => Self::Warm(asked.target(only_bucket)?),
             Place::Nowhere => return Err(Misorder::NoSuchPath),
         })
     }
@@ -143,11 +154,13 @@ impl<'q> Asked<'q> {
         }
     }
 
-    fn target(self) -> Result<PurgeTarget, BadQuery> {
+    fn target(self, only: impl FnOnce() -> Option<BucketName>) -> Result<PurgeTarget, BadQuery> {
         let all = flag("all", self.all.as_deref())?;
         let bucket = || -> Result<BucketName, BadQuery> {
-            let name = self.bucket.as_deref().ok_or(BadQuery::NoBucket)?;
-            BucketName::parse(name).map_err(BadQuery::Bucket)
+            match self.bucket.as_deref() {
+                Some(name) => BucketName::parse(name).map_err(BadQuery::Bucket),
+                None => only().ok_or(BadQuery::NoBucket),
+            }
         };
         match (self.key, self.prefix, all) {
             (Some(key), None, false) => Ok(PurgeTarget::Object {
@@ -226,7 +239,7 @@ mod tests {
     fn order(method: &str, target: &str) -> Result<Order, Misorder> {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Order::parse(Place::at(path), &method.parse().unwrap(), query)
+        Order::parse(Place::at(path), &method.parse().unwrap(), query, || None)
     }
 
     fn bucket() -> BucketName {

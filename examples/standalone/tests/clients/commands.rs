@@ -1,0 +1,59 @@
+//! Commands that ask a running instance.
+
+use std::process::{Command, Output};
+
+use crate::proxy::{LogReader, Proxy, get};
+
+/// The command, with this token, to its end.
+async fn run(proxy: &Proxy, token: &str, line: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+    let (name, rest) = line.split_first().unwrap();
+    command.arg(name).args(["--url", &format!("http://{}/_cache", proxy.address)]).args(rest);
+    command.env_clear();
+    if !token.is_empty() {
+        command.env("CACHE_ADMIN_TOKEN", token);
+    }
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_read_into_the_cache_and_dropped_from_it() {
+    let variables = ["CACHE_ADMIN_TOKEN=t0ken"];
+    let flags = ["--cache-size", "16MiB", "--cache-ttl", "5m", "--cache-admin-path", "/_cache"];
+    let proxy = Proxy::start_with_env(&variables, LogReader::Reads, &flags).await;
+    for (token, line, code, hint) in [
+        ("t0ken", &["warm", "small", "medium"][..], 0, "\"small\": 1 read, 0 were there, 5 B"),
+        ("t0ken", &["warm", "small"], 0, "0 read, 1 were there"),
+        ("t0ken", &["purge", "--key", "small.txt"], 0, "1 object purged"),
+        ("t0ken", &["purge", "--prefix", "", "--bucket", "media", "--soft"], 0, "1 object purged"),
+        ("t0ken", &["purge", "--all"], 0, "object"),
+        ("t0ken", &["warm", "--bucket", "other", "small"], 1, "does not serve the bucket other"),
+        ("t0ken", &["purge"], 2, "required"),
+        ("wrong", &["purge", "--all"], 1, "refuses the token"),
+        ("", &["warm", "small"], 1, "CACHE_ADMIN_TOKEN is not set"),
+    ] {
+        let output = run(&proxy, token, line).await;
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{line:?}: {told}");
+        assert!(told.contains(hint), "{line:?}: {told}");
+    }
+    run(&proxy, "t0ken", &["warm", "small"]).await;
+    let answer = proxy.ask(&get("/small.txt")).await;
+    assert!(answer.to_ascii_lowercase().contains("cache-status: tower-s3-proxy; hit"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_is_not_there_or_has_no_such_path_is_told() {
+    let proxy = Proxy::start(&[]).await;
+    for (url, hint) in [
+        (format!("http://{}/_cache", proxy.address), "--cache-admin-path"),
+        ("http://127.0.0.1:1/_cache".to_owned(), "is the proxy running there?"),
+        ("ftp://127.0.0.1/_cache".to_owned(), "must begin with http:// or https://"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+        command.args(["purge", "--all", "--url", &url]).env_clear().env("CACHE_ADMIN_TOKEN", "t");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains(hint), "{url}: {told}");
+    }
+}
