@@ -76,7 +76,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/login/{user}", get(log_in))
         .layer(S3ProxyLayer::new(media));
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
     println!("open http://127.0.0.1:3000, or try");
     println!("  curl -i http://127.0.0.1:3000/files/ada/notes.txt");
     println!("  curl -i http://127.0.0.1:3000/files/ada/notes.txt -H 'authorization: Bearer token-of-ada'");

@@ -24,7 +24,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let app = Router::new().route("/", get(home)).layer(S3ProxyLayer::new(media));
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
     println!("open http://127.0.0.1:3000");
     axum::serve(listener, app).await?;
     Ok(())

@@ -46,7 +46,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
 
     let app = axum::Router::new().fallback_service(S3Proxy::new(media));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
     println!("open http://127.0.0.1:3000/index.html");
     axum::serve(listener, app).await?;
     Ok(())

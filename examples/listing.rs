@@ -45,7 +45,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/", get(Html("<!DOCTYPE html><title>Files</title><a href=\"/log-in\">Log in as Ann</a>")))
         .route("/log-in", get(log_in))
         .layer(S3ProxyLayer::new(files));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
     println!("open http://127.0.0.1:3000");
     axum::serve(listener, app).await?;
     Ok(())

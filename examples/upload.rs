@@ -47,8 +47,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_state(media.clone());
     let media = Router::new().fallback_service(S3Proxy::new(media));
 
-    let app_listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    let media_listener = tokio::net::TcpListener::bind("127.0.0.1:3001").await?;
+    let app_listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
+    let media_listener = tokio::net::TcpListener::bind("127.0.0.1:3001")
+        .await
+        .map_err(|why| format!("127.0.0.1:3001: {why}"))?;
     println!("open {APP}");
     tokio::try_join!(axum::serve(app_listener, app), axum::serve(media_listener, media))?;
     Ok(())

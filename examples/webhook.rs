@@ -42,7 +42,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(S3ProxyLayer::new(media))
         .layer(TraceLayer::new_for_http());
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000")
+        .await
+        .map_err(|why| format!("127.0.0.1:3000: {why}"))?;
     println!(
         "open http://127.0.0.1:3000/media/index.html, then try\n\
          curl -H \"authorization: Bearer {shown}\" http://127.0.0.1:3000/_cache/stats\n\

@@ -160,7 +160,7 @@ impl Website {
 
     pub(super) fn check(&self, keys: &KeyMapping) -> Result<SitePolicy, ConfigError> {
         if self.source == SiteSource::Bucket && self.has_options() {
-            let message = "the website is that of the bucket's own configuration (from): leave out all options but refresh, or from";
+            let message = "the website is that of the bucket's own configuration (from): leave out all options but refresh_secs (refresh), or from";
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
         let names = self.index.clone().unwrap_or_else(|| vec![INDEX.to_owned()]);
@@ -187,8 +187,11 @@ impl Website {
             );
             return Err(ConfigError::new(ConfigErrorKind::Contradiction, message));
         }
-        let single_page =
-            self.single_page.as_deref().map(|key| in_path("the single page", key)).transpose()?;
+        let single_page = self
+            .single_page
+            .as_deref()
+            .map(|key| in_path("the single page (single_page)", key))
+            .transpose()?;
         Ok(SitePolicy {
             index: index.collect::<Result<_, _>>()?,
             clean_urls: if self.clean_urls { CleanUrls::Yes } else { CleanUrls::No },
@@ -216,8 +219,8 @@ impl Website {
         if self.releases.is_none() && !self.rules && self.source == SiteSource::Mount {
             return match self.refresh {
                 Some(_) => {
-                    let message = "a website is read again (refresh), and nothing of it changes by itself: give it releases or \
-                                   rules, or leave refresh out";
+                    let message = "a website is read again (refresh_secs, refresh), and nothing of it changes by itself: give it \
+                                   releases or rules, or leave that out";
                     Err(ConfigError::new(ConfigErrorKind::Contradiction, message))
                 }
                 None => Ok(None),
@@ -229,8 +232,9 @@ impl Website {
         };
         let refresh = self.refresh.unwrap_or(usual);
         if refresh < LEAST_REFRESH {
-            let message =
-                format!("a website is read again after {refresh:?}: give at least {LEAST_REFRESH:?}");
+            let message = format!(
+                "a website is read again after {refresh:?} (refresh_secs, refresh): give at least {LEAST_REFRESH:?}"
+            );
             return Err(ConfigError::new(ConfigErrorKind::InvalidValue, message));
         }
         let releases: Option<ReleasePolicy> =

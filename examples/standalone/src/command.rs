@@ -30,7 +30,7 @@ pub(crate) fn in_file(why: String) -> Error {
 
 /// The subcommands take the flags of serving, too, and leave aside what they do not need: the command line of a proxy
 /// becomes that of its check by one word.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let serving = Args::command();
     let all: Vec<_> = serving.get_arguments().cloned().collect();
     // The role of a policy is given by flags of its own.
@@ -49,6 +49,8 @@ fn with_flags(subcommand: Command, flags: Vec<Arg>) -> Command {
     // What the cache is made of counts only where `-o` says more of it.
     let subcommand = subcommand.mut_args(|own| match own.get_help_heading() {
         Some("The cache") => own.hide(true),
+        // It has nothing that could be tried.
+        Some("TLS") if own.get_id() == "redirect_http" => own.hide(true),
         _ => own,
     });
     subcommand.args(others)

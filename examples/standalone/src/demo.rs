@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use demo_s3::{DEMO_ACCESS_KEY, DEMO_SECRET_KEY, DemoS3};
 
@@ -47,18 +47,20 @@ impl Demo {
     }
 
     /// What to open and what to try at the URL of the proxy, and how a program of one's own reads the same bucket.
-    pub(crate) fn greeting(&self, url: &str) -> String {
+    pub(crate) fn greeting(&self, url: &str, certificate: Option<&Path>) -> String {
+        // One that no system trusts: of any other, the demo has no use.
+        let curl = certificate.map_or("curl".to_owned(), |file| format!("curl --cacert {}", file.display()));
         format!(
             "demo: an S3 server runs in this process, and the proxy in front of it\n\
              \n\
              open   {url}/   (a small website)\n       \
              {url}/images/   (a folder without a page of its own; also /media/ and /odd%20names/)\n\
              \n\
-             try    curl -i {url}/notes.txt\n       \
-             curl -i -r 0-99 {url}/media/clock.webm -o /dev/null -D -\n       \
-             curl -i {url}/notes.txt -H \"If-None-Match: $(curl -sI {url}/notes.txt | sed -n 's/^etag: //Ip' | tr -d '\\r')\"\n       \
-             curl -i {url}/no-such-file\n       \
-             curl {url}/media/?format=json\n\
+             try    {curl} -i {url}/notes.txt\n       \
+             {curl} -i -r 0-99 {url}/media/clock.webm -o /dev/null -D -\n       \
+             {curl} -i {url}/notes.txt -H \"If-None-Match: $({curl} -sI {url}/notes.txt | sed -n 's/^etag: //Ip' | tr -d '\\r')\"\n       \
+             {curl} -i {url}/no-such-file\n       \
+             {curl} {url}/media/?format=json\n\
              \n\
              S3     endpoint {}, bucket {BUCKET}, region {REGION}, path style\n       \
              access key {DEMO_ACCESS_KEY}, secret key {DEMO_SECRET_KEY}\n       \
@@ -79,13 +81,15 @@ mod tests {
     #[tokio::test]
     async fn the_greeting_and_the_guide_say_how_a_program_reads_the_demos_bucket() {
         let demo = Demo::start(None).await.unwrap();
-        let greeting = demo.greeting("http://127.0.0.1:8080");
+        let greeting = demo.greeting("http://127.0.0.1:8080", None);
         for said in
             [&demo.s3.endpoint(), "bucket demo", REGION, "path style", DEMO_ACCESS_KEY, DEMO_SECRET_KEY]
         {
             assert!(greeting.contains(said), "{said} in {greeting}");
         }
         assert!(greeting.contains("open   http://127.0.0.1:8080/"), "{greeting}");
+        let greeting = demo.greeting("https://127.0.0.1:8080", Some(Path::new("own.pem")));
+        assert_eq!(greeting.matches("curl").count(), greeting.matches("curl --cacert own.pem ").count());
         for said in [BUCKET, REGION, DEMO_ACCESS_KEY, DEMO_SECRET_KEY] {
             assert!(EMBEDDING.contains(&format!("\"{said}\"")), "{said} in the guide");
         }

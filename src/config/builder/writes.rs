@@ -19,7 +19,9 @@ impl MountBuilder {
         let Some(writes) = &self.writes else { return Ok(None) };
         let knows_who_asks = self.access.knows_who_asks();
         if writes.writers_are(Writers::Authorized) && !knows_who_asks {
-            let message = "anybody could write: give the mount an authorizer or a log-in, or say that anybody may (writers)";
+            let message = "anybody could write: if nobody else reaches the proxy, say that anybody may, by writers = \"anybody\" in \
+                           [mount.writes], -o writes.writers=anybody or Writers::Anybody; else give the mount a log-in \
+                           ([mount.users], [mount.forward_auth]), or an authorizer in a program";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
         }
         if writes.writers_are(Writers::Anybody) && knows_who_asks {

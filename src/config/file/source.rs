@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
     pub(super) fn parse_as<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(self.text).map_err(|why| {
             // Neither `why` nor its `Display`: they contain the source line, which may have a secret.
-            let message = unknown_key::explain(why.message()).unwrap_or_else(|| why.message().to_owned());
+            let message = unknown_key::explain(why.message()).unwrap_or_else(|| in_words(why.message()));
             let place = match (why.span(), self.places) {
                 (Some(span), Places::Lines) => {
                     let (line, column) = self.position(span.start);
@@ -153,6 +153,20 @@ fn kind_of(why: &ExpandError) -> ConfigErrorKind {
         ExpandError::Unset(_) => ConfigErrorKind::Missing,
         ExpandError::Malformed => ConfigErrorKind::File,
     }
+}
+
+/// The message without the names that Rust has for numbers.
+fn in_words(message: &str) -> String {
+    const NUMBERS: [(&str, &str); 6] = [
+        ("expected u8", "expected a whole number up to 255"),
+        ("expected u16", "expected a whole number up to 65535"),
+        ("expected u32", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected usize", "expected a whole number"),
+        ("expected f64", "expected a number"),
+    ];
+    let number = NUMBERS.iter().find_map(|(rust, words)| Some((message.strip_suffix(rust)?, words)));
+    number.map_or_else(|| message.to_owned(), |(begin, words)| format!("{begin}{words}"))
 }
 
 fn at(place: Option<String>, what: impl fmt::Display, separator: &str) -> String {

@@ -386,7 +386,7 @@ fn releases_that_cannot_be_are_refused() {
         ),
         (fixed(), releases(Releases::new("releases").keep(21)), InvalidValue, "at most 20"),
         (fixed(), plain().refresh(Duration::ZERO), InvalidValue, "at least 1s"),
-        (fixed(), Website::new().refresh(Duration::from_secs(9)), Contradiction, "leave refresh out"),
+        (fixed(), Website::new().refresh(Duration::from_secs(9)), Contradiction, "or leave that out"),
         (fixed().cache_bust_segment(true), plain(), Contradiction, "leave it out"),
         (Mount::bucket_from_path(["media-*"]), plain(), Contradiction, "a mount of one bucket"),
     ] {

@@ -1,6 +1,10 @@
 //! `check`: the way to the buckets, step by step.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    io::{self, Write},
+    time::Duration,
+};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tower_s3_proxy::{
@@ -15,6 +19,7 @@ use crate::{
     cache::parse_time,
     demo::Demo,
     mounts::MountArgs,
+    tls::TlsArgs,
 };
 
 /// The flags of the command.
@@ -53,6 +58,9 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     cache: CacheArgs,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// The exit code if nothing can be tried.
@@ -75,6 +83,11 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
     match args.json {
         true => super::print(&format!("{}\n", report.to_json()))?,
         false => super::print(&report.to_string())?,
+    }
+    // What clients meet has no step of its own: it is the process's, and no bucket's.
+    if let Err(why) = args.tls.check() {
+        let _ = writeln!(io::stderr(), "error: TLS towards clients: {why}");
+        return Ok(1);
     }
     Ok(match report.outcome() {
         Outcome::Fail => 1,

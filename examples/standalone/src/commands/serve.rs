@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         args.listen.bind(&args.tls, file.as_ref().map(|file| file.path.as_path()))?;
     match &demo {
         // Nobody has to read it.
-        Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&url))),
+        Some(demo) => drop(write!(io::stdout(), "{}", demo.greeting(&url, args.tls.certificate()))),
         None => drop(writeln!(io::stdout(), "serving {description} on {url}")),
     }
 

@@ -1,6 +1,9 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use super::files::TlsFiles;
+use super::{Tls, files::TlsFiles};
 use crate::listen::parse_address;
 
 /// TLS towards clients.
@@ -29,6 +32,16 @@ pub(crate) struct TlsArgs {
 // === impl TlsArgs ===
 
 impl TlsArgs {
+    /// The first certificate.
+    pub(crate) fn certificate(&self) -> Option<&Path> {
+        self.tls_cert.first().map(PathBuf::as_path)
+    }
+
+    /// Reads the files, as serving does.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.files()?.map_or(Ok(()), |files| Tls::load(files).map(drop))
+    }
+
     /// `None` for plain HTTP.
     pub(crate) fn files(&self) -> Result<Option<TlsFiles>, String> {
         let (certificates, keys) = (self.tls_cert.len(), self.tls_key.len());

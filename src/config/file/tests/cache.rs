@@ -44,7 +44,12 @@ fn a_cache_that_makes_no_sense_is_refused_with_its_line() {
             "line 5: [cache]: background_fill_threshold 101",
             "0 to 100",
         ),
-        ("size = \"8MiB\"\nbackground_fill_threshold = 256", File, "line 7, column 29: ", "expected u8"),
+        (
+            "size = \"8MiB\"\nbackground_fill_threshold = 256",
+            File,
+            "line 7, column 29: ",
+            "expected a whole number up to 255",
+        ),
         ("size = \"8MiB\"\nclients = \"yes\"", InvalidValue, "line 7: clients \"yes\": ", "\"ignored\""),
         ("size = \"8MiB\"\nttl = 1", File, "line 7, column 1: ", "unknown key `ttl`: expected one of `size`"),
         (

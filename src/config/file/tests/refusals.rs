@@ -32,8 +32,9 @@ fn what_is_no_configuration_is_refused_with_its_line() {
         ("prefix = 1", File, "line 4, column 10: ", "text in quotes"),
         ("metadata_headers = { \"ü\" = 1 }", File, "line 4, column 28: ", "text in quotes"),
         ("fips = \"yes\"", File, "line 4, column 8: ", "expected a boolean"),
-        ("transport.connect_timeout_ms = \"3s\"", File, "line 4, column 32: ", "expected u64"),
-        ("\ntransport.max_idle_connections = -1", File, "line 5, column 34: ", "expected usize"),
+        ("budget.near = 300", File, "line 4, column 15: ", "expected a whole number up to 255"),
+        ("transport.connect_timeout_ms = \"3s\"", File, "line 4, column 32: ", "expected a whole number"),
+        ("\ntransport.max_idle_connections = -1", File, "line 5, column 34: ", "expected a whole number"),
         (
             "connect_timeout_ms = 3000",
             File,
