@@ -6,8 +6,15 @@ use tower_s3_proxy::service::SendBuffer;
 use crate::{
     cache::{parse_bytes, parse_time},
     commands::{
-        check::CheckArgs, link::LinkArgs, policies::PoliciesArgs, presign::PresignArgs, purge::PurgeArgs,
-        user::UserArgs, warm::WarmArgs,
+        check::CheckArgs,
+        init::InitArgs,
+        link::LinkArgs,
+        manual::{CompletionsArgs, ManArgs},
+        policies::PoliciesArgs,
+        presign::PresignArgs,
+        purge::PurgeArgs,
+        user::UserArgs,
+        warm::WarmArgs,
     },
     listen::{ListenArgs, parse_address},
     log::LogFormat,
@@ -25,6 +32,13 @@ use crate::{
 /// files, web identity, or container and instance metadata, as with every AWS tool.
 #[derive(Debug, Parser)]
 #[command(name = "tower-s3-proxy", version, max_term_width = 110, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  tower-s3-proxy
+  tower-s3-proxy --bucket studio-media --region us-west-2 --cache-size 512MiB
+  tower-s3-proxy --bucket media --endpoint http://127.0.0.1:9000 --path-style
+  tower-s3-proxy init --bucket studio-media --region us-west-2
+  tower-s3-proxy check --config proxy.toml
+  tower-s3-proxy --config proxy.toml --listen :8080")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -96,10 +110,20 @@ pub(crate) enum Command {
     /// Exits with 0 if nothing fails, with 1 if something does, and with 2 if nothing could be tried. Reads at most one byte
     /// of one object, and writes nothing without --write-probe. Without --bucket, --bucket-from-path or --config it checks
     /// the bucket of the demo.
+    #[command(after_help = "Examples:
+  tower-s3-proxy check --bucket studio-media --region us-west-2
+  tower-s3-proxy check --config proxy.toml --json
+  tower-s3-proxy check --bucket studio-media --access read-write -o writes.writers=anybody --write-probe")]
     Check(CheckArgs),
     /// Print the policies of roles, buckets and keys that the mounts need
+    #[command(after_help = "Examples:
+  tower-s3-proxy policies --bucket studio-media --region us-west-2
+  tower-s3-proxy policies --config proxy.toml")]
     Policies(PoliciesArgs),
     /// Print a link to an object, which S3 itself answers for a while
+    #[command(after_help = "Examples:
+  tower-s3-proxy presign posters/a.jpg --bucket studio-media --region us-west-2 --expires 15m
+  tower-s3-proxy presign reports/2031.pdf --config proxy.toml --download")]
     Presign(PresignArgs),
     /// Print a link by which the proxy itself serves a folder or an object for a while
     Link(LinkArgs),
@@ -111,6 +135,12 @@ pub(crate) enum Command {
     Purge(PurgeArgs),
     /// Read objects into the cache of a running instance
     Warm(WarmArgs),
+    /// Write a configuration file to begin with
+    Init(InitArgs),
+    /// Print a script that completes the command line in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
 }
 
 /// What clients may do.

@@ -1,4 +1,6 @@
 pub(crate) mod check;
+pub(crate) mod init;
+pub(crate) mod manual;
 pub(crate) mod link;
 pub(crate) mod policies;
 pub(crate) mod presign;

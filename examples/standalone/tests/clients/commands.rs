@@ -57,3 +57,58 @@ async fn an_instance_that_is_not_there_or_has_no_such_path_is_told() {
         assert!(output.status.code() == Some(1) && told.contains(hint), "{url}: {told}");
     }
 }
+
+/// The output of the program, and what it says of errors.
+fn output(line: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+    let output = command.args(line).env_clear().output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn shells_and_manuals_are_told_of_every_command() {
+    let names = ["check", "policies", "presign", "purge", "warm", "init", "completions", "man"];
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, _) = output(&["completions", shell]);
+        assert_eq!(code, Some(0));
+        for name in names {
+            assert!(script.contains(name), "{shell}: {name}");
+        }
+        assert!(script.contains("max-requests-per-second"), "{shell}");
+    }
+    let (_, page, _) = output(&["man"]);
+    assert!(page.starts_with(".ie") || page.contains(".TH"), "{page}");
+    for name in names {
+        let (code, page, _) = output(&["man", name]);
+        assert!(code == Some(0) && page.contains(&format!("tower-s3-proxy-{name}")), "{name}: {page}");
+    }
+    let (code, _, told) = output(&["man", "chek"]);
+    assert!(code == Some(1) && told.contains("presign"), "{told}");
+}
+
+#[test]
+fn the_help_of_the_program_and_of_each_command_has_examples() {
+    for line in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["policies", "--help"],
+        &["presign", "--help"],
+        &["purge", "--help"],
+        &["warm", "--help"],
+        &["init", "--help"],
+        &["completions", "--help"],
+        &["man", "--help"],
+    ] {
+        let (_, help, _) = output(line);
+        let examples = help.split_once("Examples:\n").map(|(_, examples)| examples.lines().count());
+        assert!(examples.is_some_and(|count| count >= 2), "{line:?}: {help}");
+    }
+}
+
+#[test]
+fn a_check_tells_of_certificates_that_cannot_be_read() {
+    let flags = ["check", "--timeout", "1s", "--tls-cert", "no.pem", "--tls-key", "no.key"];
+    let (code, _, told) = output(&flags);
+    assert!(code == Some(1) && told.contains("--tls-cert no.pem"), "{told}");
+}
