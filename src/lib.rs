@@ -30,6 +30,7 @@
 //! |---|---|---|
 //! | `aws-config` | yes | the SDK's sources of credentials, like [`credentials::default_chain`] |
 //! | `diagnosis` | no | [each step of the way to a bucket](guide::diagnosis), tried and explained: `Mount::diagnose` |
+//! | `explain` | no | [why a request got its answer](guide::diagnosis): `explain::Explain` |
 //! | `listing` | no | [folders](guide::listings) as pages and as JSON: `listing::Listing` |
 //! | `policies` | no | [the policies](guide::policies) that a mount needs: `PolicyRequest` |
 //! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
@@ -41,6 +42,7 @@
 
 // In the order in which a request passes them. A stage imports only stages before it; CI checks that.
 pub mod error;
+mod explained;
 mod object;
 mod terms;
 mod route;
@@ -69,6 +71,8 @@ pub mod warm;
 #[cfg(feature = "s3-clients")]
 mod s3_api;
 mod proxy;
+#[cfg(feature = "explain")]
+pub mod explain;
 pub mod service;
 #[cfg(feature = "diagnosis")]
 pub mod diagnosis;

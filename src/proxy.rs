@@ -104,6 +104,10 @@ struct Named {
     disposition: Option<Disposition>,
 }
 
+/// The bucket, unless a function names it, and the object of a path.
+#[cfg(feature = "explain")]
+pub(crate) type NamedObject = (Option<crate::object::BucketName>, ObjectKey, Edition);
+
 // === impl Proxy ===
 
 impl Proxy {
@@ -122,6 +126,20 @@ impl Proxy {
 
     pub(crate) fn mounts(&self) -> &[Mount] {
         &self.mounts
+    }
+
+    /// What an explanation of a request is made of, besides its answer.
+    #[cfg(feature = "explain")]
+    pub(crate) fn told_of<B>(&self, request: &Request<B>) -> (Option<Mount>, Option<NamedObject>) {
+        let Some(claimed) = self.claim(request) else { return (None, None) };
+        let named = claimed.name(request).ok().map(|named| {
+            let bucket = match named.bucket {
+                Bucket::Named(name) => Some(name),
+                Bucket::Asked(..) => None,
+            };
+            (bucket, named.key, named.edition)
+        });
+        (Some(claimed.mount.clone()), named)
     }
 
     /// Decides at once whether the request is ours, and which object it names.

@@ -2,12 +2,13 @@
 
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED},
 };
 
 use crate::{
     body::ObjectBody,
     error::{Failure, ProxyError, ProxyErrorKind},
+    explained,
     object::Validators,
     request::{ByteRange, ReadMethod, ReadRequest, Resolved, Verdict},
     response::{Boundary, HeaderPolicy, Multipart},
@@ -106,7 +107,13 @@ pub(super) fn decide(read: &ReadRequest, fields: &HeaderMap) -> Result<Decided, 
     match read.conditions.evaluate(Validators::of(fields)) {
         Verdict::Proceed => Ok(Decided::Proceed),
         Verdict::NotModified => Ok(Decided::NotModified),
-        Verdict::Failed => Err(ProxyError::new(ProxyErrorKind::PreconditionFailed).into()),
+        Verdict::Failed => {
+            explained::note(|facts| {
+                facts.tag = fields.get(ETAG).cloned();
+                facts.last_modified = fields.get(LAST_MODIFIED).cloned();
+            });
+            Err(ProxyError::new(ProxyErrorKind::PreconditionFailed).into())
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     body::ExactBody,
     cache::{Fill, FillError, Found, Head},
     error::{Failure, ProxyErrorKind},
+    explained,
     object::State,
     origin::Pace,
     request::Purpose,
@@ -89,7 +90,7 @@ impl Filling {
         F: Future<Output = ()> + Send + 'static,
     {
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(work(self));
+            explained::spawn(&runtime, work(self));
         }
     }
 

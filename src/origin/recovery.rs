@@ -14,6 +14,7 @@ use super::{
     wire::Reuse,
 };
 use crate::{
+    explained,
     object::BucketName,
     request::{Question, ReadMethod},
 };
@@ -29,6 +30,7 @@ impl S3Origin {
         let Sent { answer, identity, place, at } = sent;
         let refusal =
             self.understand(target, question, &place, self.refusal(target.bucket, answer).await).await?;
+        refused_as(&refusal);
         if !self.learn(target.bucket, &refusal, &place, identity.as_ref(), at).await? {
             return Ok(Answer::Refused(refusal));
         }
@@ -38,6 +40,7 @@ impl S3Origin {
             StatusCode::NOT_MODIFIED => Answer::NotModified(answer),
             _ => {
                 let refusal = self.refusal(target.bucket, answer).await;
+                refused_as(&refusal);
                 Answer::Refused(self.understand(target, question, &place, refusal).await?)
             }
         })
@@ -129,6 +132,14 @@ impl S3Origin {
         self.explainer.learn(target.bucket, &refusal);
         Ok(refusal)
     }
+}
+
+fn refused_as(refusal: &Refusal) {
+    explained::note(|facts| {
+        if let Some(ask) = facts.asks.last_mut().filter(|_| !refusal.body.code.is_empty()) {
+            ask.code = Some(refusal.body.code.clone());
+        }
+    });
 }
 
 /// In bytes. S3's own have half of it at most.

@@ -23,6 +23,7 @@ use super::{
     wire::{Reuse, SdkClient, Wire, WireErrorKind},
 };
 use crate::{
+    explained::{self, Ask},
     object::{BucketName, ObjectKey, VersionId},
     request::{Purpose, Question},
     terms::{BucketTerms, TermFields},
@@ -217,6 +218,14 @@ impl S3Origin {
             match place.wire.send(endpoint, &mut request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
                 Err(error) => {
+                    explained::note(|facts| {
+                        facts.asks.push(self.asked(
+                            target,
+                            question,
+                            now,
+                            Err(crate::error::in_one_line(&error)),
+                        ));
+                    });
                     // No free connection says nothing of S3.
                     if error.kind != WireErrorKind::Overloaded {
                         self.turned(pass.failed(), target.bucket);
@@ -228,6 +237,11 @@ impl S3Origin {
                     return Err(OriginError::Wire(error));
                 }
                 Ok(mut answer) => {
+                    explained::note(|facts| {
+                        let asked = self.asked(target, question, now, Ok(answer.status().as_u16()));
+                        let request_id = answer.headers().get("x-amz-request-id").cloned();
+                        facts.asks.push(Ask { request_id, ..asked });
+                    });
                     if is_failure(answer.status()) {
                         answer.body().avoid_peer();
                         self.turned(pass.failed(), target.bucket);
@@ -239,6 +253,26 @@ impl S3Origin {
                     return Ok(Sent { answer, identity, place, at: now });
                 }
             }
+        }
+    }
+
+    /// A request of this time, for an explanation.
+    fn asked(
+        &self,
+        target: Target<'_>,
+        question: &Question,
+        at: SystemTime,
+        answer: Result<u16, String>,
+    ) -> Ask {
+        Ask {
+            method: question.method.as_str(),
+            bucket: target.bucket.to_string(),
+            key: target.key.as_str().to_owned(),
+            range: question.range.map(|range| range.header_value()),
+            took: self.now().duration_since(at).unwrap_or_default(),
+            answer,
+            request_id: None,
+            code: None,
         }
     }
 

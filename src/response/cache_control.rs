@@ -157,6 +157,28 @@ impl CacheControlPolicy {
         }
     }
 
+    /// Where the `Cache-Control` of such a response comes from, in words.
+    #[cfg(feature = "explain")]
+    pub(crate) fn origin_of(&self, key: &ObjectKey, edition: &Edition, headers: &HeaderMap) -> String {
+        let (value, content_type) = (headers.get(CACHE_CONTROL), headers.get(http::header::CONTENT_TYPE));
+        let mut fitting = (1..)
+            .zip(&self.rules)
+            .filter(|(_, rule)| rule.status.is_none() && rule.objects.fits(key, content_type));
+        if let Some((number, _)) = fitting.clone().find(|(_, rule)| rule.mode == Mode::Override) {
+            return format!("rule {number} of the mount, which overrides what S3 has");
+        }
+        match (value, fitting.next()) {
+            (None, _) => "nothing: neither S3 nor a rule has one".to_owned(),
+            (Some(value), _) if edition.is_immutable() && value == IMMUTABLE => {
+                "the version or the cache-bust segment in the URL".to_owned()
+            }
+            (Some(value), Some((number, rule))) if *value == rule.value => {
+                format!("rule {number} of the mount, for objects without one")
+            }
+            (Some(_), _) => "the object in S3".to_owned(),
+        }
+    }
+
     /// The value by the key alone, where neither the stored type nor the stored fields are known.
     pub(crate) fn on_key_alone(&self, key: &ObjectKey, edition: &Edition) -> Applies<'_> {
         let mut fitting =

@@ -1,5 +1,7 @@
 //! The layer, the service that it makes, and the types of their responses and futures.
 
+#[cfg(feature = "explain")]
+mod explaining;
 mod future;
 mod layer;
 mod s3_proxy;

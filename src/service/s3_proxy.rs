@@ -68,6 +68,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        #[cfg(feature = "explain")]
+        if let Some(asked) = crate::explain::Asked::of(&request) {
+            return ResponseFuture::fetch(super::explaining::explain(&self.proxy.load(), asked, request));
+        }
         respond(&self.proxy.load(), &mut self.inner, request, Stage::Unasked)
     }
 }

@@ -13,6 +13,7 @@ mod cors;
 mod cost;
 mod diagnosis;
 mod differential;
+mod explain;
 mod express;
 mod http_cache_suite;
 mod hotlinks;

@@ -7,6 +7,7 @@ use crate::{
     cache::{parse_bytes, parse_time},
     commands::{
         check::CheckArgs,
+        explain::ExplainArgs,
         init::InitArgs,
         link::LinkArgs,
         manual::{CompletionsArgs, ManArgs},
@@ -135,6 +136,8 @@ pub(crate) enum Command {
     Purge(PurgeArgs),
     /// Read objects into the cache of a running instance
     Warm(WarmArgs),
+    /// Tell why a request to a running instance got its answer
+    Explain(ExplainArgs),
     /// Write a configuration file to begin with
     Init(InitArgs),
     /// Print a script that completes the command line in a shell

@@ -7,6 +7,7 @@ mod cache;
 mod command;
 mod commands;
 mod demo;
+mod explain;
 mod http_client;
 mod inherited;
 mod listen;

@@ -10,7 +10,7 @@ use tokio::runtime;
 use crate::{
     args::Command,
     command,
-    commands::{check, init, link, manual, policies, presign, purge, serve, user, warm},
+    commands::{check, explain, init, link, manual, policies, presign, purge, serve, user, warm},
     log::Log,
 };
 
@@ -26,6 +26,7 @@ pub fn main() -> ExitCode {
         Some(Command::User(args)) => (block_on(None, user::run(args)).map(|()| 0), 1),
         Some(Command::Purge(args)) => (block_on(None, purge::run(args)).map(|()| 0), 1),
         Some(Command::Warm(args)) => (block_on(None, warm::run(args)).map(|()| 0), 1),
+        Some(Command::Explain(args)) => (block_on(None, explain::run(args)).map(|()| 0), 1),
         Some(Command::Init(args)) => (init::run(&args).map(|()| 0), 1),
         Some(Command::Completions(args)) => (manual::complete(&args, command::command()).map(|()| 0), 1),
         Some(Command::Man(args)) => (manual::page(&args, &command::command()).map(|()| 0), 1),

@@ -1,4 +1,5 @@
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod link;

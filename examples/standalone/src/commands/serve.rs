@@ -12,6 +12,7 @@ use crate::{
     args::Args,
     cache::{self, Admin},
     demo::Demo,
+    explain,
     listen::Bound,
     log::Log,
     mounts::{MountArgs, Served},
@@ -63,6 +64,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         drain_timeout: Duration::from_secs(args.drain_timeout),
         limits: args.limits.limits(&args.rates),
         requests: args.rates.requests(),
+        explain: explain::token()?,
         trusted: args.listen.trusted(),
         shares,
     };

@@ -34,6 +34,7 @@ use super::{
     role::Role,
     run::Shared,
 };
+use crate::explain;
 
 /// The client at the other end of a connection, and what its requests share.
 #[derive(Debug)]
@@ -135,6 +136,9 @@ impl Client {
                 answer.map(|body| Either::Right(Either::Right(body)))
             };
             return Step::Aside { future: Box::pin(answer) };
+        }
+        if let Some(token) = &self.server.explain {
+            explain::mark(token, &mut request);
         }
         if self.server.layer.wants_client_address() {
             self.introduce(&mut request);

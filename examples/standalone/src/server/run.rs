@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet, time};
 use tower::Layer;
-use tower_s3_proxy::{S3Proxy, S3ProxyLayer, service::NotFound};
+use tower_s3_proxy::{S3Proxy, S3ProxyLayer, explain::ExplainToken, service::NotFound};
 
 use super::{
     admission::{Admission, Limit, Refusal, Seat, SeatKind},
@@ -40,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     pub(crate) trusted: TrustedProxies,
     pub(crate) requests: Option<RequestRate>,
+    /// Whoever shows it gets explanations.
+    pub(crate) explain: Option<ExplainToken>,
     /// Of the files that the process can have open.
     pub(crate) shares: Shares,
 }
@@ -64,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) trusted: TrustedProxies,
     pub(crate) requests: Option<RequestRate>,
+    pub(crate) explain: Option<ExplainToken>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
     pub(crate) sweeps: Sweeps,
@@ -112,8 +115,19 @@ impl Server {
     }
 
     fn share(self) -> Shared {
-        let Self { layer, ping_path, ready_path, admin, fields, limits, trusted, requests, shares, .. } =
-            self;
+        let Self {
+            layer,
+            ping_path,
+            ready_path,
+            admin,
+            fields,
+            limits,
+            trusted,
+            requests,
+            explain,
+            shares,
+            ..
+        } = self;
         let files = Files::new(shares.to_s3);
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, sweeps, http1) =
@@ -127,6 +141,7 @@ impl Server {
             limits,
             trusted,
             requests,
+            explain,
             admission,
             refusals,
             sweeps,

@@ -68,7 +68,7 @@ fn output(line: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn shells_and_manuals_are_told_of_every_command() {
-    let names = ["check", "policies", "presign", "purge", "warm", "init", "completions", "man"];
+    let names = ["check", "policies", "presign", "purge", "warm", "explain", "init", "completions", "man"];
     for shell in ["bash", "zsh", "fish"] {
         let (code, script, _) = output(&["completions", shell]);
         assert_eq!(code, Some(0));
@@ -96,6 +96,7 @@ fn the_help_of_the_program_and_of_each_command_has_examples() {
         &["presign", "--help"],
         &["purge", "--help"],
         &["warm", "--help"],
+        &["explain", "--help"],
         &["init", "--help"],
         &["completions", "--help"],
         &["man", "--help"],
@@ -111,4 +112,58 @@ fn a_check_tells_of_certificates_that_cannot_be_read() {
     let flags = ["check", "--timeout", "1s", "--tls-cert", "no.pem", "--tls-key", "no.key"];
     let (code, _, told) = output(&flags);
     assert!(code == Some(1) && told.contains("--tls-cert no.pem"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_explained_to_whoever_has_the_token_and_to_nobody_else() {
+    let proxy = Proxy::start_with_env(&["EXPLAIN_TOKEN=t0ken"], LogReader::Reads, &[]).await;
+    let url = format!("http://{}/small.txt", proxy.address);
+    let run = |token: &'static str, line: Vec<String>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"));
+        command.arg("explain").args(line).env_clear();
+        if !token.is_empty() {
+            command.env("EXPLAIN_TOKEN", token);
+        }
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let range = || ["-H", "Range: bytes=1-2"].map(str::to_owned);
+    for (token, line, code, hints) in [
+        (
+            "t0ken",
+            vec![url.clone()],
+            0,
+            &[
+                "answer         200",
+                "key            small.txt",
+                "the mount has no cache",
+                "s3             GET media/small.txt",
+            ][..],
+        ),
+        (
+            "t0ken",
+            [vec![url.clone()], range().to_vec()].concat(),
+            0,
+            &["range          bytes=1-2 — served: bytes 1-2/5"],
+        ),
+        ("t0ken", vec![url.replace("small", "none")], 0, &["answer         404 not_found", "404 NoSuchKey"]),
+        ("t0ken", vec![url.clone(), "--json".to_owned()], 0, &["\"key\":\"small.txt\""]),
+        ("wrong", vec![url.clone()], 1, &["explains nothing"]),
+        ("", vec![url.clone()], 1, &["EXPLAIN_TOKEN is not set"]),
+    ] {
+        let output = run(token, line.clone()).await.unwrap();
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{line:?}: {told}");
+        for hint in hints {
+            assert!(told.contains(hint), "{line:?} {hint}: {told}");
+        }
+    }
+    let answer = proxy
+        .ask("GET /small.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Explain: wrong\r\n\r\n")
+        .await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    let silent = Proxy::start(&[]).await;
+    let answer = silent
+        .ask("GET /small.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Explain: t0ken\r\n\r\n")
+        .await;
+    assert!(answer.ends_with("hello"), "without a token nothing is explained: {answer}");
 }
