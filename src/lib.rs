@@ -32,6 +32,7 @@
 //! | `diagnosis` | no | [each step of the way to a bucket](guide::diagnosis), tried and explained: `Mount::diagnose` |
 //! | `explain` | no | [why a request got its answer](guide::diagnosis): `explain::Explain` |
 //! | `listing` | no | [folders](guide::listings) as pages and as JSON: `listing::Listing` |
+//! | `metrics` | no | [counts of requests, bytes and times](guide::observability) for the program's recorder: `metrics::describe` |
 //! | `policies` | no | [the policies](guide::policies) that a mount needs: `PolicyRequest` |
 //! | `purge` | no | [purging the cache](guide::cache) by S3's events and over HTTP: `S3Event`, `CacheAdmin` |
 //! | `s3-clients` | no | [S3 clients](guide::s3_clients) with keys of the proxy's own: `clients::ClientKeys` |
@@ -43,6 +44,7 @@
 // In the order in which a request passes them. A stage imports only stages before it; CI checks that.
 pub mod error;
 mod explained;
+mod meter;
 mod object;
 mod terms;
 mod route;
@@ -102,6 +104,15 @@ pub mod encryption {
     pub use crate::terms::{
         CustomerKey, Encryption, InvalidCustomerKey, InvalidKmsKeyArn, KmsEncryption, KmsKeyArn,
     };
+}
+
+/// Counts of requests, bytes and times, for the program's recorder of [`metrics`](https://docs.rs/metrics). See the
+/// [guide](guide::observability).
+///
+/// The recorder must be installed before the mounts are built: they take their counters from it.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use crate::meter::describe;
 }
 
 /// Mounts as websites.

@@ -5,6 +5,8 @@ mod listing;
 mod pass_through;
 mod presigned;
 mod readiness;
+#[cfg(feature = "metrics")]
+mod report;
 mod site;
 mod writes;
 #[cfg(feature = "s3-clients")]
@@ -33,6 +35,7 @@ use crate::{
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
     fetch::{Asks, Bucket, Fetch, Finish, Sources, Wanted},
+    meter::Begun,
     object::{CacheBust, Edition, InvalidKey, ObjectKey},
     relay::Relay,
     request::{AskedMethod, Disposition, Methods, Query, ReadMethod, ReadRequest},
@@ -90,6 +93,12 @@ pub(crate) enum Stage {
     Passed,
 }
 
+/// The outcome of a request, and its meter.
+pub(crate) struct Admitted {
+    pub(crate) admission: Admission,
+    pub(crate) begun: Begun,
+}
+
 /// A request that a mount claims, and the rest of its path after the mount.
 struct Claimed<'m, 'r> {
     mount: &'m Mount,
@@ -143,16 +152,20 @@ impl Proxy {
     }
 
     /// Decides at once whether the request is ours, and which object it names.
-    pub(crate) fn admit<B>(&self, request: &Request<B>, stage: Stage) -> Admission {
+    pub(crate) fn admit<B>(&self, request: &Request<B>, stage: Stage) -> Admitted {
+        let claimed = self.claim(request);
+        let begun = claimed.as_ref().map(|claimed| claimed.mount.0.origin.meter().begin(request.method()));
+        let begun = begun.unwrap_or_default();
         if let Some(pass) = self.pass_through(request) {
-            return Admission::PassThrough(pass);
+            return Admitted { admission: Admission::PassThrough(pass), begun };
         }
         #[cfg(feature = "s3-clients")]
         if let Some(admission) = self.s3_client(request) {
-            return admission;
+            return Admitted { admission, begun };
         }
-        self.claim(request)
-            .map_or(Admission::NotOurs, |claimed| claimed.admit(request, stage, self.send_buffer.as_ref()))
+        let admission = claimed
+            .map_or(Admission::NotOurs, |claimed| claimed.admit(request, stage, self.send_buffer.as_ref()));
+        Admitted { admission, begun }
     }
 
     /// The mount that claims the request.
@@ -464,7 +477,7 @@ mod tests {
 
     /// The outcome of a request, in words.
     fn told(proxy: &Proxy, request: &Request<()>) -> String {
-        match proxy.admit(request, Stage::Unasked) {
+        match proxy.admit(request, Stage::Unasked).admission {
             Admission::NotOurs => "inner".to_owned(),
             Admission::Guarded(_) => "guarded".to_owned(),
             Admission::PassThrough(_) => "passed through".to_owned(),
@@ -517,7 +530,7 @@ mod tests {
                 assert_eq!(told(proxy, &request), expected, "{method} {uri} {fields:?}");
             }
         }
-        let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]), Stage::Unasked);
+        let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]), Stage::Unasked).admission;
         let Admission::Answered(response) = allowed else { panic!("it is answered") };
         assert_eq!(response.headers()[ALLOW_FIELD], "GET, HEAD, OPTIONS");
     }

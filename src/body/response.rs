@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::ObjectBody;
-use crate::{error::BoxError, origin::Pace};
+use crate::{error::BoxError, meter::BodyMeter, origin::Pace};
 
 pin_project! {
     /// The body of a response: the inner service's own, or an object.
@@ -26,7 +26,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Object { body: ObjectBody },
+        Object { body: ObjectBody, meter: BodyMeter },
     }
 }
 
@@ -37,8 +37,23 @@ impl<B> ResponseBody<B> {
         Self { kind: Kind::Inner { body } }
     }
 
+    /// One that is not counted.
     pub(crate) fn object(body: ObjectBody) -> Self {
-        Self { kind: Kind::Object { body } }
+        Self::measured(body, BodyMeter::default())
+    }
+
+    pub(crate) fn measured(body: ObjectBody, meter: BodyMeter) -> Self {
+        Self { kind: Kind::Object { body, meter } }
+    }
+
+    /// The mount whose response it is, as metrics name it: its path, behind its host if it has one. `None` if it is the inner
+    /// service's.
+    #[cfg(feature = "metrics")]
+    pub fn mount(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Inner { .. } => None,
+            Kind::Object { meter, .. } => meter.mount(),
+        }
     }
 }
 
@@ -63,21 +78,27 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProjection::Inner { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProjection::Object { body } => body.poll_frame(Pace::Full, cx),
+            KindProjection::Object { body, meter } => {
+                let polled = body.poll_frame(Pace::Full, cx);
+                if let Poll::Ready(Some(Ok(frame))) = &polled {
+                    meter.sent(frame.data_ref().map_or(0, Bytes::len));
+                }
+                polled
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Object { body } => body.is_end_stream(),
+            Kind::Object { body, .. } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Object { body } => body.size_hint(),
+            Kind::Object { body, .. } => body.size_hint(),
         }
     }
 }
@@ -86,7 +107,7 @@ impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Inner { .. } => f.write_str("ResponseBody::Inner"),
-            Kind::Object { body } => f.debug_tuple("ResponseBody").field(body).finish(),
+            Kind::Object { body, .. } => f.debug_tuple("ResponseBody").field(body).finish(),
         }
     }
 }

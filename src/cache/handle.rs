@@ -60,6 +60,9 @@ pub(super) struct Shared {
     #[cfg(feature = "listing")]
     pub(super) folders: Arc<super::Folders>,
     scopes: AtomicU32,
+    /// What the recorder knows of the counters.
+    #[cfg(feature = "metrics")]
+    pub(super) told: crate::meter::Totals,
 }
 
 /// The time and the epoch of a request to S3.
@@ -236,6 +239,8 @@ impl CacheBuilder {
             #[cfg(feature = "listing")]
             folders: Arc::default(),
             scopes: AtomicU32::new(0),
+            #[cfg(feature = "metrics")]
+            told: crate::meter::Totals::default(),
         })))
     }
 }

@@ -10,6 +10,8 @@ mod fill;
 mod folders;
 mod handle;
 mod invalidation;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod mount_cache;
 #[cfg(feature = "purge")]
 mod remote;
@@ -20,6 +22,8 @@ mod sync;
 
 #[cfg(feature = "listing")]
 pub(crate) use self::folders::Folders;
+#[cfg(feature = "metrics")]
+pub(crate) use self::metrics::report;
 #[cfg(feature = "purge")]
 pub use self::remote::{
     AdminBody, AdminFuture, AdminToken, CacheAdmin, ChangedObject, InvalidEvent, InvalidToken, S3Event,
@@ -49,3 +53,4 @@ pub use self::{
     rules::{CacheTtl, ClientControl},
     store::{CacheSnapshot, PurgeMode, PurgeTarget},
 };
+pub use crate::meter::CacheUse;

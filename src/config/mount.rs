@@ -19,7 +19,7 @@ use crate::{
     error::{ConfigError, Tallies},
     links::Links,
     object::{BucketName, ObjectKey},
-    origin::{BudgetSnapshot, OriginSnapshot, S3Origin},
+    origin::{BudgetSnapshot, HeldCredentials, OriginSnapshot, S3Origin},
     request::{Methods, QueryPolicy},
     response::{Answers, CacheControlPolicy, ContentTypes, CorsPolicy, Fallback, HeaderPolicy},
     route::{BucketResolver, BucketSource, HostName, KeyMapping, MountPath},
@@ -226,7 +226,22 @@ impl Mount {
 
     /// What it met with S3 since it was built.
     pub fn origin(&self) -> OriginSnapshot {
-        self.0.origin.resilience.counters.snapshot()
+        let Self(parts) = self;
+        OriginSnapshot {
+            is_open: parts.origin.is_left_alone(),
+            ..parts.origin.resilience.counters.snapshot()
+        }
+    }
+
+    /// How old the credentials at hand are, and how long they are valid. `None` if none were needed yet, or the bucket is
+    /// public.
+    pub fn held_credentials(&self) -> Option<HeldCredentials> {
+        self.0.origin.held_credentials()
+    }
+
+    /// The path, behind the host if it has one: its name in metrics and logs.
+    pub fn label(&self) -> String {
+        format!("{}{}", self.0.host.as_ref().map_or("", HostName::as_str), self.0.path)
     }
 
     /// What it has spent of its budget on this day; `None` if it has no [budget](crate::MountBuilder::budget).

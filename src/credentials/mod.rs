@@ -66,3 +66,4 @@ pub use self::{
     role_arn::{InvalidRoleArn, RoleArn},
     source::{CredentialsSource, fixed, from_fn},
 };
+pub use crate::origin::HeldCredentials;

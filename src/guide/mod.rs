@@ -17,6 +17,7 @@
 //! | [cache] | what is kept, warming, purging, `Cache-Status`, memory |
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
+//! | [observability] | metrics, the access log |
 //! | [options] | every option: key, method, flag, default |
 //! | [migration] | from another proxy: what its options are here |
 //! | [website_modes] | S3's website endpoint and other proxies, request by request and option by option |
@@ -81,6 +82,12 @@ pub mod access {}
 /// [`OwnLinks`](crate::access::OwnLinks), [`OwnLink`](crate::access::OwnLink),
 /// [`MountBuilder::own_links`](crate::MountBuilder::own_links), [`Mount::own_link`](crate::Mount::own_link).
 pub mod log_in {}
+#[doc = include_str!("observability.md")]
+///
+/// In the reference: [`S3ProxyLayer::mounts`](crate::S3ProxyLayer::mounts), [`Mount::origin`](crate::Mount::origin),
+/// [`Mount::held_credentials`](crate::Mount::held_credentials), [`Cache::snapshot`](crate::Cache::snapshot),
+/// [`CacheUse`](crate::cache::CacheUse).
+pub mod observability {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("keys.md")]

@@ -28,11 +28,23 @@ pub(crate) struct CredentialCache(Arc<Shared>);
 pub(crate) struct Identity {
     generation: u64,
     credentials: Credentials,
+    /// When the provider returned them for the first time.
+    since: Instant,
     /// Until then they are tried even if they have expired.
     tried_until: Option<Instant>,
     /// How long before the expiry a new set is fetched in the background.
     window: Duration,
     refresh_after: Option<SystemTime>,
+}
+
+/// How old credentials are, and how long they are valid. See [`Mount::held_credentials`](crate::Mount::held_credentials).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldCredentials {
+    /// Since their provider returned them.
+    pub age: Duration,
+    /// `None` if they do not expire; zero if they have.
+    pub time_to_expiry: Option<Duration>,
 }
 
 struct Shared {
@@ -82,6 +94,14 @@ impl CredentialCache {
     /// The current credentials, if they are valid now.
     pub(crate) fn at_hand(&self) -> Option<Arc<Identity>> {
         self.current(self.0.clock.now())
+    }
+
+    /// What is held, whether it is valid or not. Fetches nothing.
+    pub(crate) fn held(&self) -> Option<HeldCredentials> {
+        let identity = self.0.current.load();
+        let identity = identity.as_ref()?;
+        let time_to_expiry = identity.life_left(self.0.clock.now());
+        Some(HeldCredentials { age: identity.since.elapsed(), time_to_expiry })
     }
 
     /// New credentials, by one fetch that all waiting requests share.
@@ -238,43 +258,47 @@ fn same_keys(one: &Credentials, other: &Credentials) -> bool {
 impl Identity {
     #[cfg(any(test, feature = "__internals"))]
     pub(crate) fn new(generation: u64, credentials: Credentials) -> Self {
-        Self { generation, credentials, tried_until: None, window: Duration::ZERO, refresh_after: None }
+        let (since, window) = (Instant::now(), Duration::ZERO);
+        Self { generation, credentials, since, tried_until: None, window, refresh_after: None }
     }
 
     fn loaded(generation: u64, credentials: Credentials, now: SystemTime, policy: RefreshPolicy) -> Self {
+        let since = Instant::now();
         let Some(expiry) = credentials.expiry() else {
             let window = Duration::ZERO;
-            return Self { generation, credentials, tried_until: None, window, refresh_after: None };
+            return Self { generation, credentials, since, tried_until: None, window, refresh_after: None };
         };
         let Ok(life) = expiry.duration_since(now) else {
-            return Self::expired(generation, credentials);
+            return Self::expired(generation, credentials, since);
         };
         let window = policy.window(life, fastrand::f64());
         let refresh_after = expiry.checked_sub(window);
-        Self { generation, credentials, tried_until: None, window, refresh_after }
+        Self { generation, credentials, since, tried_until: None, window, refresh_after }
     }
 
     /// Credentials that have already expired by our clock. If the clock is wrong, S3's response to them will correct
     /// it. So the time for which they are tried does not depend on the clock.
-    fn expired(generation: u64, credentials: Credentials) -> Self {
+    fn expired(generation: u64, credentials: Credentials, since: Instant) -> Self {
         tracing::warn!(expiry = ?credentials.expiry(), "the provider returned credentials that have expired");
         let tried_until = Some(Instant::now() + TRIED_FOR);
-        Self { generation, credentials, tried_until, window: Duration::ZERO, refresh_after: None }
+        Self { generation, credentials, since, tried_until, window: Duration::ZERO, refresh_after: None }
     }
 
     /// The same credentials again, from a provider that keeps them until they expire, or from a metadata service that
     /// cannot get others. Its last ones usually stay valid beyond their expiry ("static stability"). The next attempt
     /// waits for the pause.
     fn again(old: &Self, now: SystemTime, pause: Duration) -> Self {
-        let Self { generation, window, .. } = *old;
+        let Self { generation, since, window, .. } = *old;
         let credentials = old.credentials.clone();
         let Some(expiry) = credentials.expiry() else {
-            return Self { generation, credentials, tried_until: None, window, refresh_after: None };
+            return Self { generation, credentials, since, tried_until: None, window, refresh_after: None };
         };
-        let Ok(left) = expiry.duration_since(now) else { return Self::expired(generation, credentials) };
+        let Ok(left) = expiry.duration_since(now) else {
+            return Self::expired(generation, credentials, since);
+        };
         let tried_until = Instant::now().checked_add(left + TRIED_FOR);
         let refresh_after = expiry.checked_sub(window).map(|due| due.max(now + pause));
-        Self { generation, credentials, tried_until, window, refresh_after }
+        Self { generation, credentials, since, tried_until, window, refresh_after }
     }
 
     pub(crate) fn generation(&self) -> u64 {

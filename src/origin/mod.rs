@@ -62,6 +62,7 @@ pub(crate) use self::{
 };
 pub use self::{
     budget::{Budget, BudgetSnapshot, UsedUpAnswer},
+    credentials::HeldCredentials,
     resilience::{CircuitBreaker, Hedging, OriginSnapshot, RetryPolicy},
     transport::{Transport, TransportBuilder},
 };

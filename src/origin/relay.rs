@@ -16,6 +16,7 @@ use super::{
     wire::{Reuse, WireError, WireErrorKind},
 };
 use crate::{
+    meter::{Operation, Outcome},
     object::BucketName,
     request::{Purpose, ReadMethod},
 };
@@ -63,10 +64,17 @@ impl S3Origin {
         let pass = place.breaker.admit().map_err(|left| self.left_alone(left))?;
         let permit = self.in_flight.begin(Purpose::Begin).await.map_err(OriginError::Overload)?;
         self.spend(bucket, Purpose::Begin)?;
+        let asking = self.meter().ask(Operation::of_object(request.method()));
+        let mut request = request;
+        request.body_mut().measure(self.meter());
         let result = match ReadMethod::try_from(request.method()) {
             Ok(_) => relay_read(place, request).await,
             Err(()) => place.wire.upload(&place.endpoint, request).await,
         };
+        asking.ended(match &result {
+            Ok(answer) => Outcome::answered(answer.status()),
+            Err(error) => error.outcome(),
+        });
         let turn = match &result {
             Ok(answer) if is_failure(answer.status()) => pass.failed(),
             Ok(_) => pass.succeeded(),
@@ -76,7 +84,8 @@ impl S3Origin {
         };
         self.turned(turn, bucket);
         let mut answer = result.map_err(OriginError::Wire)?;
-        answer.body_mut().hold(Some(permit), self.meter());
+        answer.body_mut().measure(self.meter());
+        answer.body_mut().hold(Some(permit), self.byte_count());
         Ok(answer)
     }
 }

@@ -12,10 +12,10 @@ use http::{
 };
 
 use super::{
-    Addressing, CredentialCache, EndpointUrl, Identity, OriginClock, OriginError, Pools, Refusal, Timestamp,
-    WireBody,
+    Addressing, CredentialCache, EndpointUrl, HeldCredentials, Identity, OriginClock, OriginError, Pools,
+    Refusal, Timestamp, WireBody,
     absent_keys::AbsentKeys,
-    budget::{Level, Meter},
+    budget::{ByteCount, Level},
     endpoint::{AuthScheme, Endpoint, EndpointError},
     in_flight::InFlight,
     recovery::Explainer,
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     explained::{self, Ask},
+    meter::{Meter, Operation, Outcome},
     object::{BucketName, ObjectKey, VersionId},
     request::{Purpose, Question},
     terms::{BucketTerms, TermFields},
@@ -118,6 +119,11 @@ impl S3Origin {
             lacks_if_match: AtomicBool::new(false),
             places: RwLock::default(),
         }
+    }
+
+    /// The meter of its mount.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.resilience.meter
     }
 
     /// The access key that signs; `None` if nothing is signed.
@@ -215,6 +221,7 @@ impl S3Origin {
             let endpoint = &place.endpoint;
             let mut request =
                 endpoint.request(question, path_and_query, identity.as_deref(), &self.term_fields, &at)?;
+            let asking = self.meter().ask(Operation::of_object(request.method()));
             match place.wire.send(endpoint, &mut request, reuse).await {
                 Err(error) if error.kind == WireErrorKind::Stale => reuse = Reuse::Fresh,
                 Err(error) => {
@@ -226,6 +233,7 @@ impl S3Origin {
                             Err(crate::error::in_one_line(&error)),
                         ));
                     });
+                    asking.ended(error.outcome());
                     // No free connection says nothing of S3.
                     if error.kind != WireErrorKind::Overloaded {
                         self.turned(pass.failed(), target.bucket);
@@ -242,6 +250,7 @@ impl S3Origin {
                         let request_id = answer.headers().get("x-amz-request-id").cloned();
                         facts.asks.push(Ask { request_id, ..asked });
                     });
+                    asking.ended(Outcome::answered(answer.status()));
                     if is_failure(answer.status()) {
                         answer.body().avoid_peer();
                         self.turned(pass.failed(), target.bucket);
@@ -249,7 +258,8 @@ impl S3Origin {
                         self.turned(pass.succeeded(), target.bucket);
                     }
                     mend_length(answer.headers_mut());
-                    answer.body_mut().hold(permit, self.meter());
+                    answer.body_mut().measure(self.meter());
+                    answer.body_mut().hold(permit, self.byte_count());
                     return Ok(Sent { answer, identity, place, at: now });
                 }
             }
@@ -297,8 +307,19 @@ impl S3Origin {
     }
 
     /// Counts the bytes of a body. Boxed: most mounts have no budget.
-    pub(super) fn meter(&self) -> Option<Box<Meter>> {
-        self.resilience.spending.as_ref().map(|spending| Box::new(spending.meter()))
+    pub(super) fn byte_count(&self) -> Option<Box<ByteCount>> {
+        self.resilience.spending.as_ref().map(|spending| Box::new(spending.byte_count()))
+    }
+
+    /// Whether the circuit breaker of any bucket is open.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.values().any(|place| place.breaker.is_open())
+    }
+
+    /// The credentials at hand; `None` if there are none yet, or nothing is signed.
+    pub(crate) fn held_credentials(&self) -> Option<HeldCredentials> {
+        self.credentials.as_ref()?.held()
     }
 
     pub(super) fn left_alone(&self, until_probe: Duration) -> OriginError {

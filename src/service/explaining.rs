@@ -41,7 +41,7 @@ fn answer<B>(proxy: &Arc<Proxy>, mut request: Request<B>, stage: Stage) -> Answe
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let answering: FetchFuture = match proxy.admit(&request, stage) {
+    let answering: FetchFuture = match proxy.admit(&request, stage).admission {
         Admission::NotOurs | Admission::Changing(_) => return Box::pin(std::future::ready(None)),
         Admission::Guarded(guarded) => {
             let (asking, proxy) = (guarded.run(), Arc::clone(proxy));

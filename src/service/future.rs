@@ -19,6 +19,7 @@ use crate::{
     cache::Invalidation,
     error::BoxError,
     fetch::FetchFuture,
+    meter::{Begun, BodyMeter},
     proxy::{GuardFuture, Proxy, Stage, is_missing},
 };
 
@@ -48,11 +49,11 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         Inner { #[pin] future: S::Future, invalidation: Option<Box<Invalidation>> },
-        Ready { response: Option<Response<ObjectBody>> },
-        Fetch { fetch: FetchFuture, or_inner: Option<Box<(S, Request<ReqBody>)>> },
-        Guarded { asking: GuardFuture, held: Option<Box<Held<S, ReqBody>>> },
+        Guarded { asking: GuardFuture, held: Option<Box<Held<S, ReqBody>>>, begun: Begun },
         // Boxed: it holds such a future.
         Dressed { inner: Pin<Box<ResponseFuture<S, ReqBody>>>, passed: Option<Box<Passed>> },
+        Ready { response: Option<Response<ObjectBody>>, meter: BodyMeter },
+        Fetch { fetch: FetchFuture, or_inner: Option<Box<(S, Request<ReqBody>)>>, begun: Begun },
     }
 }
 
@@ -70,21 +71,38 @@ where
         Self { kind: Kind::Inner { future, invalidation: Some(invalidation) } }
     }
 
-    pub(crate) fn ready(response: Response<ObjectBody>) -> Self {
-        Self { kind: Kind::Ready { response: Some(response) } }
+    pub(crate) fn ready(response: Response<ObjectBody>, begun: Begun) -> Self {
+        Self { kind: Kind::ready(response, begun) }
     }
 
-    pub(crate) fn fetch(fetch: FetchFuture) -> Self {
-        Self { kind: Kind::Fetch { fetch, or_inner: None } }
+    pub(crate) fn fetch(fetch: FetchFuture, begun: Begun) -> Self {
+        Self { kind: Kind::Fetch { fetch, or_inner: None, begun } }
     }
 
-    pub(crate) fn guarded(asking: GuardFuture, held: Box<Held<S, ReqBody>>) -> Self {
-        Self { kind: Kind::Guarded { asking, held: Some(held) } }
+    pub(crate) fn guarded(asking: GuardFuture, held: Box<Held<S, ReqBody>>, begun: Begun) -> Self {
+        Self { kind: Kind::Guarded { asking, held: Some(held), begun } }
     }
 
     /// `inner` was polled ready.
-    pub(crate) fn fetch_or_inner(fetch: FetchFuture, inner: S, request: Request<ReqBody>) -> Self {
-        Self { kind: Kind::Fetch { fetch, or_inner: Some(Box::new((inner, request))) } }
+    pub(crate) fn fetch_or_inner(
+        fetch: FetchFuture,
+        begun: Begun,
+        inner: S,
+        request: Request<ReqBody>,
+    ) -> Self {
+        Self { kind: Kind::Fetch { fetch, or_inner: Some(Box::new((inner, request))), begun } }
+    }
+}
+
+// === impl Kind ===
+
+impl<S, ReqBody> Kind<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn ready(response: Response<ObjectBody>, begun: Begun) -> Self {
+        let meter = begun.answered(response.status(), response.headers());
+        Self::Ready { response: Some(response), meter }
     }
 }
 
@@ -105,22 +123,23 @@ where
                     }
                     return Poll::Ready(answer.map(|r| r.map(ResponseBody::inner)));
                 }
-                KindProjection::Ready { response } => {
+                KindProjection::Ready { response, meter } => {
                     let response = response.take().expect("a future is not polled after it was ready");
-                    return Poll::Ready(Ok(response.map(ResponseBody::object)));
+                    let meter = std::mem::take(meter);
+                    return Poll::Ready(Ok(response.map(|body| ResponseBody::measured(body, meter))));
                 }
-                KindProjection::Fetch { fetch, or_inner } => {
+                KindProjection::Fetch { fetch, or_inner, begun } => {
                     let response = ready!(fetch.as_mut().poll(cx));
                     match or_inner.take() {
                         Some(inner) if is_missing(&response) => {
                             let (mut service, request) = *inner;
                             Kind::Inner { future: service.call(request), invalidation: None }
                         }
-                        _ => Kind::Ready { response: Some(response) },
+                        _ => Kind::ready(response, std::mem::take(begun)),
                     }
                 }
-                KindProjection::Guarded { asking, held } => match ready!(asking.as_mut().poll(cx)) {
-                    Err(response) => Kind::Ready { response: Some(*response) },
+                KindProjection::Guarded { asking, held, begun } => match ready!(asking.as_mut().poll(cx)) {
+                    Err(response) => Kind::ready(*response, std::mem::take(begun)),
                     Ok(passed) => {
                         let held = held.take().expect("a future is not polled after it was ready");
                         held.respond(passed)

@@ -43,7 +43,7 @@ impl S3ProxyLayer {
         self.proxy.load().wants_client_address()
     }
 
-    /// The mounts that are served now.
+    /// The mounts that are served now, in the order in which they are tried.
     pub fn mounts(&self) -> Vec<Mount> {
         self.proxy.load().mounts().to_vec()
     }
@@ -58,6 +58,13 @@ impl S3ProxyLayer {
     /// The error that a request to the first mount that is not ready would get.
     pub async fn ready(&self) -> Result<(), ProxyError> {
         self.proxy.load_full().ready().await
+    }
+
+    /// Tells the recorder what is read rather than counted: circuit breakers, credentials, and the state of caches. To be called
+    /// before the recorder is read, or every few seconds.
+    #[cfg(feature = "metrics")]
+    pub fn report_metrics(&self) {
+        self.proxy.load().report();
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
     body::ResponseBody,
     config::S3ProxyConfig,
     error::BoxError,
-    proxy::{Admission, Proxy, Stage},
+    meter::Begun,
+    proxy::{Admission, Admitted, Proxy, Stage},
 };
 
 /// The service that [`S3ProxyLayer`](crate::S3ProxyLayer) makes: it answers the requests that its mounts claim, and
@@ -70,7 +71,10 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         #[cfg(feature = "explain")]
         if let Some(asked) = crate::explain::Asked::of(&request) {
-            return ResponseFuture::fetch(super::explaining::explain(&self.proxy.load(), asked, request));
+            return ResponseFuture::fetch(
+                super::explaining::explain(&self.proxy.load(), asked, request),
+                Begun::default(),
+            );
         }
         respond(&self.proxy.load(), &mut self.inner, request, Stage::Unasked)
     }
@@ -92,29 +96,34 @@ where
         let clone = inner.clone();
         std::mem::replace(inner, clone)
     };
-    match proxy.admit(&request, stage) {
+    let Admitted { admission, begun } = proxy.admit(&request, stage);
+    match admission {
         Admission::NotOurs => ResponseFuture::inner(inner.call(request)),
         Admission::Changing(invalidation) => ResponseFuture::changing(inner.call(request), invalidation),
-        Admission::Answered(response) => ResponseFuture::ready(response),
+        Admission::Answered(response) => ResponseFuture::ready(response, begun),
         Admission::Guarded(guarded) => {
-            ResponseFuture::guarded(guarded.run(), Held::new(Arc::clone(proxy), take(inner), request))
+            ResponseFuture::guarded(guarded.run(), Held::new(Arc::clone(proxy), take(inner), request), begun)
         }
-        Admission::PassThrough(pass) => ResponseFuture::fetch(pass.run(request)),
-        Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body())),
-        Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body())),
-        Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run()),
-        Admission::Link(fetch) => ResponseFuture::fetch(fetch.run()),
-        Admission::Visit(visit) => ResponseFuture::fetch(visit.run()),
-        Admission::VisitOrInner(visit) => ResponseFuture::fetch_or_inner(visit.run(), take(inner), request),
+        Admission::PassThrough(pass) => ResponseFuture::fetch(pass.run(request), begun),
+        Admission::Relay(relay) => ResponseFuture::fetch(relay.run(request.into_body()), begun),
+        Admission::Write(write) => ResponseFuture::fetch(write.run(request.into_body()), begun),
+        Admission::Fetch(fetch) => ResponseFuture::fetch(fetch.run(), begun),
+        Admission::Link(fetch) => ResponseFuture::fetch(fetch.run(), begun),
+        Admission::Visit(visit) => ResponseFuture::fetch(visit.run(), begun),
+        Admission::VisitOrInner(visit) => {
+            ResponseFuture::fetch_or_inner(visit.run(), begun, take(inner), request)
+        }
         #[cfg(feature = "listing")]
-        Admission::Browse(browse) => ResponseFuture::fetch(browse.run()),
+        Admission::Browse(browse) => ResponseFuture::fetch(browse.run(), begun),
         #[cfg(feature = "listing")]
         Admission::BrowseOrInner(browse) => {
-            ResponseFuture::fetch_or_inner(browse.run(), take(inner), request)
+            ResponseFuture::fetch_or_inner(browse.run(), begun, take(inner), request)
         }
         #[cfg(feature = "s3-clients")]
-        Admission::S3Client(call) => ResponseFuture::fetch(call.run(request)),
-        Admission::FetchOrInner(fetch) => ResponseFuture::fetch_or_inner(fetch.run(), take(inner), request),
+        Admission::S3Client(call) => ResponseFuture::fetch(call.run(request), begun),
+        Admission::FetchOrInner(fetch) => {
+            ResponseFuture::fetch_or_inner(fetch.run(), begun, take(inner), request)
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod log_in;
 mod log;
 mod logging;
 mod lying;
+mod metrics;
 mod moto;
 mod origin_limits;
 mod policies;

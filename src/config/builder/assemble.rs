@@ -11,6 +11,7 @@ use crate::{
     credentials::{CredentialsSource, Signing},
     error::{ConfigError, ConfigErrorKind, Tallies},
     links::LinkPolicy,
+    meter::Meter,
     object::BucketName,
     origin::{
         Addressing, AuthScheme, ConnectTo, CredentialCache, EndpointUrl, Hedging, InFlight, InFlightLimits,
@@ -68,7 +69,8 @@ impl MountBuilder {
         // Neither an endpoint nor redirects to S3, whose links would outlive ours.
         let plain_links = LinkPolicy::new().parse()?;
         self.check_in_flight()?;
-        let ingredients = self.ingredients()?;
+        let name = format!("{}{path}", host.as_ref().map_or("", HostName::as_str));
+        let ingredients = self.ingredients(Meter::new(name))?;
         self.terms.check(&self.addressing.region)?;
         let own_credentials = &self.own_credentials()?;
         let origin = ingredients.origin(own_credentials);
@@ -346,7 +348,7 @@ impl MountBuilder {
     }
 
     /// The parts that the origins of a mount share, whatever their credentials.
-    fn ingredients(&self) -> Result<Ingredients, ConfigError> {
+    fn ingredients(&self, meter: Meter) -> Result<Ingredients, ConfigError> {
         if self.addressing.region.is_empty() {
             let message = "the region is missing: give the bucket's, like \"us-west-2\" (any for most S3-compatible servers)";
             return Err(ConfigError::new(ConfigErrorKind::Missing, message));
@@ -360,12 +362,12 @@ impl MountBuilder {
             continue_timeout: self.transport.response_timeout(),
             ..self.in_flight
         });
-        let resilience = Arc::new(self.resilience()?);
+        let resilience = Arc::new(self.resilience(meter)?);
         let terms = self.terms.of_bucket.clone();
         Ok(Ingredients { addressing, client, in_flight, resilience, clock, terms })
     }
 
-    fn resilience(&self) -> Result<Resilience, ConfigError> {
+    fn resilience(&self, meter: Meter) -> Result<Resilience, ConfigError> {
         self.retry.check()?;
         let retry = match self.replica {
             Some(_) => self.retry.clone().beside_a_replica(),
@@ -375,7 +377,8 @@ impl MountBuilder {
         self.hedging.as_ref().map_or(Ok(()), Hedging::check)?;
         self.replica.as_ref().map_or(Ok(()), Replica::check)?;
         let spending = self.budget.as_ref().map(Spending::new).transpose()?;
-        Ok(Resilience::new(retry, self.circuit_breaker.clone(), self.hedging.clone()).spending(spending))
+        Ok(Resilience::new(retry, self.circuit_breaker.clone(), self.hedging.clone(), meter)
+            .spending(spending))
     }
 
     fn client(&self, addressing: &Addressing) -> Result<WireClient, ConfigError> {

@@ -11,4 +11,4 @@ pub use self::{
     policy::{Budget, UsedUpAnswer},
     spending::BudgetSnapshot,
 };
-pub(super) use self::{sdk_calls::CountCalls, spending::Meter};
+pub(super) use self::{sdk_calls::CountCalls, spending::ByteCount};

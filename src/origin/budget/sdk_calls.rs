@@ -50,7 +50,7 @@ impl Intercept for CountCalls {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let (Some(spending), Some(body)) = (&self.resilience.spending, context.response().body().bytes()) {
-            spending.meter().add(body.len());
+            spending.byte_count().add(body.len());
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(crate) struct UsedUp {
 
 /// Counts the bytes of a body.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct ByteCount {
     account: Arc<Account>,
     /// Those that the account has not been told of.
     pending: u64,
@@ -96,8 +96,8 @@ impl Spending {
     }
 
     /// For a body that S3 sends.
-    pub(crate) fn meter(&self) -> Meter {
-        Meter { account: Arc::clone(&self.account), pending: 0 }
+    pub(crate) fn byte_count(&self) -> ByteCount {
+        ByteCount { account: Arc::clone(&self.account), pending: 0 }
     }
 
     pub(crate) fn snapshot(&self, now: SystemTime) -> BudgetSnapshot {
@@ -145,9 +145,9 @@ impl Spending {
     }
 }
 
-// === impl Meter ===
+// === impl ByteCount ===
 
-impl Meter {
+impl ByteCount {
     pub(crate) fn add(&mut self, bytes: usize) {
         self.pending = self.pending.saturating_add(bytes as u64);
         if self.pending >= TOLD_AFTER {
@@ -162,7 +162,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for ByteCount {
     fn drop(&mut self) {
         self.tell();
     }
@@ -220,7 +220,7 @@ mod tests {
         let spending = Spending::new(&Budget::default().bytes(1_000_000)).unwrap();
         let bytes = || spending.snapshot(at(5, 0)).bytes;
         assert_eq!(bytes(), 0);
-        let mut meter = spending.meter();
+        let mut meter = spending.byte_count();
         for (add, told) in [(100_000, 0), (100_000, 0), (100_000, 300_000), (100_000, 300_000)] {
             meter.add(add);
             assert_eq!(bytes(), told);
@@ -228,7 +228,7 @@ mod tests {
         drop(meter);
         assert_eq!(bytes(), 400_000);
         assert_eq!(spending.check(at(5, 0)), Ok(()));
-        spending.meter().add(600_000);
+        spending.byte_count().add(600_000);
         assert_eq!(spending.level(at(5, 0)), Level::UsedUp);
         assert!(spending.admit(at(5, 0), Purpose::Begin, &bucket()).is_err());
         assert!(spending.check(at(5, 0)).is_err());

@@ -54,10 +54,15 @@ impl Breaker {
     ///
     /// How long it is until the next probe.
     pub(in crate::origin) fn admit(&self) -> Result<Pass<'_>, Duration> {
-        if self.failures.load(Ordering::Relaxed) < self.policy.failures {
+        if !self.is_open() {
             return Ok(Pass { breaker: self, is_probe: false });
         }
         self.admit_probe(Instant::now())
+    }
+
+    /// Whether requests are refused.
+    pub(in crate::origin) fn is_open(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= self.policy.failures
     }
 
     fn admit_probe(&self, now: Instant) -> Result<Pass<'_>, Duration> {

@@ -20,6 +20,8 @@ pub struct OriginSnapshot {
     pub opened: u64,
     /// Requests that an open circuit breaker refused.
     pub refused: u64,
+    /// Whether a circuit breaker is open now.
+    pub is_open: bool,
 }
 
 /// Counts for an [`OriginSnapshot`].
@@ -49,6 +51,7 @@ impl Counters {
             failed_over: count(&self.failed_over),
             opened: count(&self.opened),
             refused: count(&self.refused),
+            is_open: false,
         }
     }
 
@@ -114,6 +117,7 @@ mod tests {
             failed_over: 6,
             opened: 7,
             refused: 8,
+            is_open: false,
         };
         assert_eq!(counters.snapshot(), expected);
     }

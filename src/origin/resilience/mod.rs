@@ -19,6 +19,7 @@ pub use self::{
     policy::{CircuitBreaker, Hedging, RetryPolicy},
 };
 use super::budget::Spending;
+use crate::meter::Meter;
 
 /// The policies of a mount, and what it counts by them. Its credential sets share them.
 #[derive(Debug)]
@@ -30,12 +31,18 @@ pub(crate) struct Resilience {
     pub(crate) counters: Counters,
     /// Of a mount that has a budget.
     pub(crate) spending: Option<Spending>,
+    pub(crate) meter: Meter,
 }
 
 // === impl Resilience ===
 
 impl Resilience {
-    pub(crate) fn new(retry: RetryPolicy, breaker: CircuitBreaker, hedging: Option<Hedging>) -> Self {
+    pub(crate) fn new(
+        retry: RetryPolicy,
+        breaker: CircuitBreaker,
+        hedging: Option<Hedging>,
+        meter: Meter,
+    ) -> Self {
         let hedges = hedging.map(Hedges::new);
         Self {
             retry,
@@ -44,6 +51,7 @@ impl Resilience {
             budget: Budget::default(),
             counters: Counters::default(),
             spending: None,
+            meter,
         }
     }
 
@@ -97,7 +105,7 @@ mod tests {
     #[test]
     fn a_body_goes_on_here_while_there_are_attempts() {
         let retry = RetryPolicy::default().max_attempts(3);
-        let resilience = Resilience::new(retry, CircuitBreaker::default(), None);
+        let resilience = Resilience::new(retry, CircuitBreaker::default(), None, Meter::new(String::new()));
         for (breaks, here) in [(1, Ok(())), (2, Ok(())), (3, Err(0)), (5, Err(2))] {
             assert_eq!(resilience.may_go_on(breaks), here, "{breaks}");
         }
@@ -105,7 +113,12 @@ mod tests {
 
     #[test]
     fn a_body_goes_on_at_once_and_then_after_a_pause() {
-        let resilience = Resilience::new(RetryPolicy::default(), CircuitBreaker::default(), None);
+        let resilience = Resilience::new(
+            RetryPolicy::default(),
+            CircuitBreaker::default(),
+            None,
+            Meter::new(String::new()),
+        );
         for (breaks, longest) in
             [(0, 0), (1, 0), (2, 50), (3, 100)].map(|(n, ms)| (n, Duration::from_millis(ms)))
         {
@@ -118,7 +131,12 @@ mod tests {
 
     #[test]
     fn reads_that_never_got_to_s3_do_not_fill_the_budget() {
-        let resilience = Resilience::new(RetryPolicy::default(), CircuitBreaker::default(), None);
+        let resilience = Resilience::new(
+            RetryPolicy::default(),
+            CircuitBreaker::default(),
+            None,
+            Meter::new(String::new()),
+        );
         while resilience.may_repeat() {}
         for _ in 0..1000 {
             resilience.answered_at_once(false);

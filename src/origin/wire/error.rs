@@ -1,6 +1,6 @@
 use std::{fmt, net::SocketAddr};
 
-use crate::error::BoxError;
+use crate::{error::BoxError, meter::Outcome};
 
 /// Why a request got no response.
 #[derive(Debug)]
@@ -30,6 +30,17 @@ pub(crate) enum WireErrorKind {
 impl WireError {
     pub(in crate::origin) fn new(kind: WireErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, peer: None, source: source.into() }
+    }
+
+    /// As it is counted.
+    pub(in crate::origin) fn outcome(&self) -> Outcome {
+        match self.kind {
+            WireErrorKind::Connect => Outcome::Unreachable,
+            WireErrorKind::Overloaded => Outcome::Overload,
+            WireErrorKind::Timeout => Outcome::Timeout,
+            WireErrorKind::Stale | WireErrorKind::Broken => Outcome::Broken,
+            WireErrorKind::Unfinished => Outcome::Abandoned,
+        }
     }
 
     pub(super) fn of(self, peer: SocketAddr) -> Self {

@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     error::BoxError,
-    origin::{budget::Meter, endpoint::Endpoint},
+    meter::Meter,
+    origin::{budget::ByteCount, endpoint::Endpoint},
 };
 
 /// The client for one endpoint.
@@ -42,7 +43,9 @@ pub(crate) struct WireBody {
     /// To have a request in flight, until S3's part of it is over.
     permit: Option<OwnedSemaphorePermit>,
     /// Of a mount that has a budget.
-    meter: Option<Box<Meter>>,
+    byte_count: Option<Box<ByteCount>>,
+    /// Of the mount that reads it.
+    meter: Option<Meter>,
 }
 
 enum Source {
@@ -116,7 +119,7 @@ pub(super) fn take(request: &mut Request<SdkBody>) -> Request<SdkBody> {
 
 impl WireBody {
     fn new(source: Source) -> Self {
-        Self { source, first: Bytes::new(), permit: None, meter: None }
+        Self { source, first: Bytes::new(), permit: None, byte_count: None, meter: None }
     }
 
     /// Has other connections go to another address of the host for a while, if there is one.
@@ -132,15 +135,21 @@ impl WireBody {
     pub(in crate::origin) fn hold(
         &mut self,
         permit: Option<OwnedSemaphorePermit>,
-        meter: Option<Box<Meter>>,
+        byte_count: Option<Box<ByteCount>>,
     ) {
-        self.meter = meter;
-        if let Some(meter) = &mut self.meter {
-            meter.add(self.first.len());
+        self.byte_count = byte_count;
+        if let Some(count) = &mut self.byte_count {
+            count.add(self.first.len());
         }
         if !self.source.is_end_stream() {
             self.permit = permit;
         }
+    }
+
+    /// Counts its bytes from now on, and those that have come already.
+    pub(in crate::origin) fn measure(&mut self, meter: &Meter) {
+        meter.received(self.first.len());
+        self.meter = Some(meter.clone());
     }
 
     /// The whole body, if it came with the head and has this length: then its connection has gone back.
@@ -226,11 +235,15 @@ impl Body for WireBody {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
         }
         let polled = this.source.poll_frame(cx);
-        if let (Some(meter), Poll::Ready(Some(Ok(frame)))) = (&mut this.meter, &polled) {
-            meter.add(frame.data_ref().map_or(0, Bytes::len));
+        if let (Some(count), Poll::Ready(Some(Ok(frame)))) = (&mut this.byte_count, &polled) {
+            count.add(frame.data_ref().map_or(0, Bytes::len));
+        }
+        if let (Poll::Ready(Some(Ok(frame))), Some(meter)) = (&polled, &this.meter) {
+            meter.received(frame.data_ref().map_or(0, Bytes::len));
         }
         if this.source.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             this.permit = None;
+            this.byte_count = None;
             this.meter = None;
         }
         polled

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::error::BoxError;
+use crate::{error::BoxError, meter::Meter};
 
 /// The body of a request, which goes on to S3 as its client sends it.
 pub(crate) struct Upload {
@@ -24,6 +24,8 @@ pub(crate) struct Upload {
     /// In bytes, if the client has told it.
     left: Option<u64>,
     sent: Arc<Sent>,
+    /// Of the mount that sends it.
+    meter: Option<Meter>,
 }
 
 type ClientBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
@@ -57,7 +59,12 @@ impl Upload {
         let (left, is_over) = (body.size_hint().exact(), body.is_end_stream());
         let sent = Sent::new(is_over);
         let body = Box::pin(http_body_util::BodyExt::map_err(body, Into::into));
-        Self { body: Mutex::new(body), left, sent: Arc::new(sent) }
+        Self { body: Mutex::new(body), left, sent: Arc::new(sent), meter: None }
+    }
+
+    /// Counts its bytes.
+    pub(in crate::origin) fn measure(&mut self, meter: &Meter) {
+        self.meter = Some(meter.clone());
     }
 
     pub(crate) fn sent(&self) -> Arc<Sent> {
@@ -81,6 +88,9 @@ impl Body for Upload {
         let frame = ready!(polled);
         if let (Some(left), Some(Ok(frame))) = (&mut this.left, &frame) {
             *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+        }
+        if let (Some(meter), Some(Ok(frame))) = (&this.meter, &frame) {
+            meter.sent_to_s3(frame.data_ref().map_or(0, Bytes::len));
         }
         this.sent.note(frame.is_none() || this.left == Some(0) || body.is_end_stream());
         Poll::Ready(frame)
