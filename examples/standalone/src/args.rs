@@ -19,6 +19,7 @@ use crate::{
     },
     listen::{ListenArgs, parse_address},
     log::LogFormat,
+    metrics::MetricsArgs,
     option::MountOption,
     server::{
         ConstantField, Limits, RateArgs, Timeouts, parse_count, parse_field, parse_header_size, parse_timeout,
@@ -68,6 +69,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) rates: RateArgs,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 
     /// How the log on standard error is written; RUST_LOG sets its levels
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "The process")]
@@ -454,7 +458,7 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 20] = [
+    const OTHERS: [&str; 21] = [
         "--cache-admin-path",
         "--client-address-field",
         "--config",
@@ -462,6 +466,7 @@ mod tests {
         "--drain-timeout",
         "--listen",
         "--log-format",
+        "--metrics-listen",
         "--ping-path",
         "--proxy-protocol",
         "--ready-path",

@@ -12,6 +12,7 @@ mod http_client;
 mod inherited;
 mod listen;
 mod log;
+mod metrics;
 mod mounts;
 mod option;
 mod program;

@@ -29,6 +29,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
     let shares = Shares::of(raise_file_limit(), asked);
     shares.tell(asked);
     Transport::limit_open_connections(shares.to_s3)?;
+    let metrics = args.metrics.start()?;
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(args.demo_s3).await?),
         false => None,
@@ -69,6 +70,9 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         shares,
     };
     tokio::spawn(reloading.at_hangups(hangups));
+    if let Some((metrics, listener)) = metrics {
+        metrics.serve(listener, server.layer.clone());
+    }
     match server.run(bindings, signals).await {
         Ended::Drained => Ok(()),
         Ended::Cut => Err("requests in flight were cut off".into()),

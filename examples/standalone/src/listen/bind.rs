@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::ListenAddress;
 use crate::{
     inherited::Sockets,
-    server::{Addressing, Binding, Listener, Role},
+    server::{Addressing, Binding, Listener, Role, listen_tcp},
     tls::{Tls, TlsFiles},
 };
 
@@ -93,7 +93,7 @@ impl Bound {
 impl ListenerSettings {
     fn open(&self, inherited: &mut Sockets) -> Result<Vec<Listener>, String> {
         let opened = match &self.address {
-            ListenAddress::Tcp(address) => Listener::tcp(*address).map(|listener| vec![listener]),
+            ListenAddress::Tcp(address) => listen_tcp(*address).map(|listener| vec![Listener::Tcp(listener)]),
             ListenAddress::Unix(path) => Listener::unix(path, self.mode).map(|listener| vec![listener]),
             ListenAddress::Systemd(name) => inherited.take(name.as_deref()),
         };

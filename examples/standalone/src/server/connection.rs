@@ -28,7 +28,7 @@ use super::{
     http2::RequestTasks,
     limits::Limits,
     listener::Addressing,
-    opening::Opening,
+    opening::{Opening, Unopened},
     proxy_protocol,
     role::Role,
     run::Shared,
@@ -83,6 +83,7 @@ pub(crate) async fn serve(
     (server, proxy): (Arc<Shared>, S3Proxy),
     mut drain: Receiver<()>,
 ) {
+    let _open = server.meters.connection();
     accepted.socket.set_no_delay();
     if accepted.addressing == Addressing::ProxyProtocol
         && let Err(why) = Box::pin(accepted.read_address(&server)).await
@@ -103,6 +104,11 @@ pub(crate) async fn serve(
         reason = activity.closed() => return tracing::debug!("connection closed: {reason}"),
         _ = drain.changed() => return,
     };
+    match &opened {
+        Err(Unopened::Undetected(_)) => {}
+        opened if role.tls().is_some() => server.meters.handshake(opened.is_ok()),
+        _ => {}
+    }
     let (protocol, stream) = match opened {
         Ok(opened) => opened,
         Err(why) => return tracing::debug!("connection closed: {why}"),

@@ -47,21 +47,21 @@ pub(crate) enum Place {
 /// client's SYN is dropped, and repeated after a second.
 const BACKLOG: u32 = 4096;
 
+/// Listens at the address.
+pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Else a restart had to wait for the connections of the last run to leave TIME-WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 // === impl Listener ===
 
 impl Listener {
-    /// Listens at the address.
-    pub(crate) fn tcp(address: SocketAddr) -> io::Result<Self> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        // Else a restart had to wait for the connections of the last run to leave TIME-WAIT.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG).map(Self::Tcp)
-    }
-
     /// Listens at a socket file with these permissions, in place of one that nobody listens at any more.
     pub(crate) fn unix(path: &Path, mode: u32) -> io::Result<Self> {
         if let Ok(found) = fs::symlink_metadata(path) {

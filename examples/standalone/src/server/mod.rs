@@ -14,6 +14,7 @@ mod http2;
 mod limits;
 mod linger;
 mod listener;
+mod meters;
 mod opening;
 mod peer;
 mod progress;
@@ -33,7 +34,8 @@ pub(crate) use self::{
     constant_fields::{ConstantField, parse_field},
     files::{Shares, raise_file_limit},
     limits::{Limits, Timeouts, parse_count, parse_header_size, parse_timeout},
-    listener::{Addressing, Binding, Listener, Place},
+    listener::{Addressing, Binding, Listener, Place, listen_tcp},
+    meters::describe_metrics,
     rates::RateArgs,
     role::Role,
     run::{Ended, Server},

@@ -1,12 +1,16 @@
 use std::time::Instant;
 
+use metrics::Counter;
 use tower_s3_proxy::ProxyError;
 
-use super::admission::{Limit, Refusal};
+use super::{
+    admission::{Limit, Refusal},
+    meters,
+};
 use crate::throttled::Throttled;
 
-/// What clients are refused for lack of room, as the log has it.
-#[derive(Debug, Default)]
+/// What clients are refused for lack of room, as the log has it, and the metrics.
+#[derive(Debug)]
 pub(crate) struct Refusals {
     reserve: ByLimit,
     closed: ByLimit,
@@ -17,17 +21,30 @@ pub(crate) struct Refusals {
 }
 
 /// One line for each limit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ByLimit {
     all: Told,
     address: Told,
 }
 
 /// One line of them.
-#[derive(Debug, Default)]
-pub(crate) struct Told(Throttled);
+#[derive(Debug)]
+pub(crate) struct Told(Throttled, Counter);
 
 // === impl Refusals ===
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            reserve: ByLimit::new("connections_reserve", "address_connections_reserve"),
+            closed: ByLimit::new("connections", "address_connections"),
+            gave_way: Told::new("gave_way"),
+            request: Told::new("requests"),
+            rate: Told::new("request_rate"),
+            ready: Throttled::default(),
+        }
+    }
+}
 
 impl Refusals {
     /// Tells of a connection beyond a limit.
@@ -76,6 +93,10 @@ impl Refusals {
 // === impl ByLimit ===
 
 impl ByLimit {
+    fn new(all: &'static str, address: &'static str) -> Self {
+        Self { all: Told::new(all), address: Told::new(address) }
+    }
+
     fn of(&self, limit: Limit) -> &Told {
         match limit {
             Limit::All => &self.all,
@@ -87,7 +108,13 @@ impl ByLimit {
 // === impl Told ===
 
 impl Told {
+    /// Counted by this reason.
+    fn new(reason: &'static str) -> Self {
+        Self(Throttled::default(), meters::refusals(reason))
+    }
+
     pub(crate) fn tell(&self, what: &str) {
+        self.1.increment(1);
         if let Some(count) = self.0.count(Instant::now()) {
             tracing::warn!(count, "{what}");
         }

@@ -20,6 +20,7 @@ use super::{
     files::{Files, Shares},
     limits::Limits,
     listener::{Addressing, Binding},
+    meters::Meters,
     rates::RequestRate,
     refusals::Refusals,
     sweep::Sweeps,
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) explain: Option<ExplainToken>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
+    pub(crate) meters: Meters,
     pub(crate) sweeps: Sweeps,
     pub(crate) http1: Http1,
     /// Whether a signal has come: it is not ready any more.
@@ -132,6 +134,7 @@ impl Server {
         let admission = Arc::new(Admission::new(shares.clients, limits.per_address, files));
         let (refusals, sweeps, http1) =
             (Refusals::default(), Sweeps::new(limits.timeouts), Http1::new(&limits));
+        let meters = Meters::default();
         Shared {
             layer,
             ping_path,
@@ -144,6 +147,7 @@ impl Server {
             explain,
             admission,
             refusals,
+            meters,
             sweeps,
             http1,
             is_stopping: AtomicBool::new(false),

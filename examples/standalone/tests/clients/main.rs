@@ -10,6 +10,7 @@ mod host;
 mod listening;
 mod log;
 mod log_in;
+mod metrics;
 mod proxy;
 mod rates;
 mod reloading;
