@@ -4,6 +4,7 @@ use clap::{ArgGroup, Parser, Subcommand};
 use tower_s3_proxy::service::SendBuffer;
 
 use crate::{
+    access_log::AccessLogArgs,
     cache::{parse_bytes, parse_time},
     commands::{
         check::CheckArgs,
@@ -72,6 +73,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub(crate) access_log: AccessLogArgs,
 
     /// How the log on standard error is written; RUST_LOG sets its levels
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "The process")]
@@ -458,7 +462,9 @@ mod tests {
     const LIMITS: &str = include_str!("../../../src/guide/limits.md");
 
     /// The flags of the process, and of its tasks besides serving mounts.
-    const OTHERS: [&str; 21] = [
+    const OTHERS: [&str; 23] = [
+        "--access-log",
+        "--access-log-format",
         "--cache-admin-path",
         "--client-address-field",
         "--config",

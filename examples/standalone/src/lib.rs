@@ -2,6 +2,7 @@
 //!
 //! [`main`] is the whole program. The binary `tower-s3-proxy` and the example `standalone` of the library call it.
 
+mod access_log;
 mod args;
 mod cache;
 mod command;

@@ -30,6 +30,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
     shares.tell(asked);
     Transport::limit_open_connections(shares.to_s3)?;
     let metrics = args.metrics.start()?;
+    let access_log = args.access_log.open()?;
     let demo = match args.source.is_demo() {
         true => Some(Demo::start(args.demo_s3).await?),
         false => None,
@@ -68,6 +69,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         explain: explain::token()?,
         trusted: args.listen.trusted(),
         shares,
+        access_log,
     };
     tokio::spawn(reloading.at_hangups(hangups));
     if let Some((metrics, listener)) = metrics {

@@ -34,7 +34,10 @@ use super::{
     role::Role,
     run::Shared,
 };
-use crate::explain;
+use crate::{
+    access_log::{Ending, Entry},
+    explain,
+};
 
 /// The client at the other end of a connection, and what its requests share.
 #[derive(Debug)]
@@ -84,7 +87,12 @@ pin_project! {
 
 impl Client {
     pub(crate) fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Answering {
-        let open = Some(OpenRequest::begin(Arc::clone(&self.activity)));
+        let log = self
+            .server
+            .access_log
+            .as_ref()
+            .map(|log| Entry::begin(log, self.address(request.headers()), &request));
+        let open = Some(OpenRequest::begin(Arc::clone(&self.activity), log));
         self.activity.set_body(!request.body().is_end_stream());
         Answering { client: Arc::clone(self), open, step: Step::Asked { request: Some(request) } }
     }
@@ -204,7 +212,17 @@ impl Future for Answering {
             me.step.set(next);
         };
         me.client.server.fields.apply(&mut answer);
-        let open = me.open.take().expect("a future is not polled after it was ready");
+        let mut open = me.open.take().expect("a future is not polled after it was ready");
+        if let Some(log) = &mut open.log {
+            let mount = match answer.body() {
+                Either::Left(body) => body.mount(),
+                Either::Right(_) => None,
+            };
+            log.answered(&answer, mount);
+            if answer.body().is_end_stream() {
+                log.ended(Ending::Complete);
+            }
+        }
         let rate = me.client.rate.as_ref();
         let paced = |body| PacedBody::new(body, rate);
         Poll::Ready(Ok(answer.map(|body| OpenBody::new(paced(body), open, http2::progress()))))

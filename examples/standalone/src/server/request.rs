@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -13,6 +14,7 @@ use super::{
     admission::{Order, Seat, StreamSeat},
     progress::{Counted, Progress},
 };
+use crate::access_log::{Ending, Entry};
 
 /// A request in flight: from its head until its response was handed to the server, or is given up.
 #[derive(Debug)]
@@ -22,14 +24,16 @@ pub(crate) struct OpenRequest {
     others: u64,
     /// Its place, if it is not the first of its connection.
     seat: Option<StreamSeat>,
+    /// Its line in the access log, which is written with the end of this.
+    pub(crate) log: Option<Box<Entry>>,
 }
 
 // === impl OpenRequest ===
 
 impl OpenRequest {
-    pub(crate) fn begin(activity: Arc<Activity>) -> Self {
+    pub(crate) fn begin(activity: Arc<Activity>, log: Option<Box<Entry>>) -> Self {
         let others = activity.begin();
-        Self { activity, others, seat: None }
+        Self { activity, others, seat: None, log }
     }
 
     /// Makes sure that there is a place for it. The first request of a connection has the connection's, unless that has many
@@ -89,15 +93,29 @@ impl<B: Body> Body for OpenBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let me = self.project();
+        let mut me = self.project();
         let progress = me.progress.as_ref();
         if !*me.has_ended
-            && let Some(frame) = ready!(me.body.poll_frame(cx))
+            && let Some(frame) = ready!(me.body.as_mut().poll_frame(cx))
         {
+            if let Some(log) = &mut me.request.log {
+                match &frame {
+                    Ok(frame) => log.sent(frame.data_ref().map_or(0, Buf::remaining)),
+                    Err(_) => log.ended(Ending::Failed),
+                }
+                // Then a server asks for no more.
+                if me.body.is_end_stream() && frame.is_ok() {
+                    log.ended(Ending::Complete);
+                }
+            }
             let count = |data| Counted::new(data, progress);
             return Poll::Ready(Some(frame.map(|frame| frame.map_data(count))));
         }
-        *me.has_ended = true;
+        if !std::mem::replace(me.has_ended, true)
+            && let Some(log) = &mut me.request.log
+        {
+            log.ended(Ending::Complete);
+        }
         progress.map_or(Poll::Ready(()), |progress| progress.poll_taken(cx)).map(|()| None)
     }
 
@@ -114,7 +132,7 @@ impl<B: Body> Body for OpenBody<B> {
 mod tests {
     use std::task::Waker;
 
-    use bytes::{Buf, Bytes};
+    use bytes::Bytes;
     use http_body_util::{Full, channel::Channel};
 
     use super::*;
@@ -129,7 +147,7 @@ mod tests {
     async fn a_request_is_open_until_its_body_is_dropped() {
         let activity = Arc::new(Activity::default());
         let open = || activity.seen().requests.open();
-        let request = OpenRequest::begin(Arc::clone(&activity));
+        let request = OpenRequest::begin(Arc::clone(&activity), None);
         assert_eq!(open(), 1);
         let (mut sender, body) = Channel::<Bytes>::new(1);
         let mut body = OpenBody::new(Box::pin(body), request, None);
@@ -139,7 +157,7 @@ mod tests {
         assert_eq!(open(), 1);
         drop(body);
         assert_eq!(open(), 0, "dropped while it waits");
-        drop(OpenRequest::begin(Arc::clone(&activity)));
+        drop(OpenRequest::begin(Arc::clone(&activity), None));
         assert_eq!(open(), 0, "without an answer");
     }
 
@@ -148,7 +166,7 @@ mod tests {
         for (size, waits) in [(10, false), (16 * 1024, false), (16 * 1024 + 1, true)] {
             for progress in [None, Some(Arc::default())] {
                 let waits = waits && progress.is_some();
-                let request = OpenRequest::begin(Arc::default());
+                let request = OpenRequest::begin(Arc::default(), None);
                 let mut body = OpenBody::new(Full::new(Bytes::from(vec![0; size])), request, progress);
                 let Poll::Ready(Some(mut data)) = poll(&mut body) else { panic!("no data") };
                 assert_eq!(body.is_end_stream(), !waits, "{size}");

@@ -25,7 +25,7 @@ use super::{
     refusals::Refusals,
     sweep::Sweeps,
 };
-use crate::{cache::Admin, inherited::State, signals::Signals, throttled::Throttled};
+use crate::{access_log::AccessLog, cache::Admin, inherited::State, signals::Signals, throttled::Throttled};
 
 /// What connections are served with.
 pub(crate) struct Server {
@@ -45,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) explain: Option<ExplainToken>,
     /// Of the files that the process can have open.
     pub(crate) shares: Shares,
+    pub(crate) access_log: Option<Arc<AccessLog>>,
 }
 
 /// How serving ended.
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) refusals: Refusals,
     pub(crate) meters: Meters,
+    pub(crate) access_log: Option<Arc<AccessLog>>,
     pub(crate) sweeps: Sweeps,
     pub(crate) http1: Http1,
     /// Whether a signal has come: it is not ready any more.
@@ -127,6 +129,7 @@ impl Server {
             trusted,
             requests,
             explain,
+            access_log,
             shares,
             ..
         } = self;
@@ -140,6 +143,7 @@ impl Server {
             ping_path,
             ready_path,
             admin,
+            access_log,
             fields,
             limits,
             trusted,

@@ -7,6 +7,7 @@ mod commands;
 mod connections;
 mod files;
 mod host;
+mod access_log;
 mod listening;
 mod log;
 mod log_in;
