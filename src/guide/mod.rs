@@ -17,7 +17,7 @@
 //! | [cache] | what is kept, warming, purging, `Cache-Status`, memory |
 //! | [encryption] | KMS, customer keys, and the other terms of a bucket |
 //! | [errors] | every status, ids, the log |
-//! | [observability] | metrics, the access log |
+//! | [observability] | metrics, a dashboard, the access log |
 //! | [options] | every option: key, method, flag, default |
 //! | [migration] | from another proxy: what its options are here |
 //! | [website_modes] | S3's website endpoint and other proxies, request by request and option by option |
