@@ -7,7 +7,7 @@ use tower_s3_proxy::{
     warm::{WarmFailure, WarmReport, WarmTarget, Warming},
 };
 
-use crate::args::CacheArgs;
+use crate::{args::CacheArgs, reload::ReloadRequests};
 
 /// Starts to read these prefixes into the cache. The proxy answers requests meanwhile.
 pub(crate) fn warm(bucket: &BucketName, mount: &Mount, prefixes: Vec<String>) -> Result<(), ConfigError> {
@@ -61,6 +61,7 @@ pub(crate) struct Admin {
     pub(crate) path: String,
     token: AdminToken,
     layer: S3ProxyLayer,
+    reloads: ReloadRequests,
     /// Of the cache that is in use.
     service: ArcSwap<CacheAdmin>,
 }
@@ -73,13 +74,14 @@ impl Admin {
         args: &CacheArgs,
         cache: Option<&Cache>,
         layer: &S3ProxyLayer,
+        reloads: ReloadRequests,
     ) -> Result<Option<Self>, Box<dyn Error>> {
         let Some(path) = &args.cache_admin_path else { return Ok(None) };
         let cache = cache.ok_or(NO_CACHE)?;
         let token = token().map_err(|why| format!("--cache-admin-path: {why}"))?;
         let token = AdminToken::new(token).map_err(|why| format!("{TOKEN}: {why}"))?;
-        let service = ArcSwap::from_pointee(service(cache, &token, layer));
-        Ok(Some(Self { path: path.clone(), token, layer: layer.clone(), service }))
+        let service = ArcSwap::from_pointee(service(cache, &token, layer, &reloads));
+        Ok(Some(Self { path: path.clone(), token, layer: layer.clone(), reloads, service }))
     }
 
     pub(crate) fn service(&self) -> CacheAdmin {
@@ -88,14 +90,18 @@ impl Admin {
 
     /// Purges another cache from now on.
     pub(crate) fn turn_to(&self, cache: &Cache) {
-        self.service.store(Arc::new(service(cache, &self.token, &self.layer)));
+        self.service.store(Arc::new(service(cache, &self.token, &self.layer, &self.reloads)));
     }
 }
 
 /// It warms the mounts that are served at that time.
-fn service(cache: &Cache, token: &AdminToken, layer: &S3ProxyLayer) -> CacheAdmin {
-    let layer = layer.clone();
-    cache.admin(token.clone()).with_mounts(move || layer.mounts())
+fn service(cache: &Cache, token: &AdminToken, layer: &S3ProxyLayer, reloads: &ReloadRequests) -> CacheAdmin {
+    let (layer, reloads) = (layer.clone(), reloads.clone());
+    let admin = cache.admin(token.clone()).with_mounts(move || layer.mounts());
+    admin.with_reload(move || {
+        let asking = reloads.clone().ask();
+        async move { Ok(asking.await?) }
+    })
 }
 
 /// The token that the admin interface wants to see.
@@ -220,7 +226,8 @@ mod tests {
                 let mut settings = mounts.settings()?;
                 settings.set_default("", "bucket", "demo");
                 let file = settings.read(|_| None)?;
-                Admin::of(&args.cache, file.cache(), &layer).map_err(|why| why.to_string())?;
+                Admin::of(&args.cache, file.cache(), &layer, ReloadRequests::new().0)
+                    .map_err(|why| why.to_string())?;
                 Ok(file.cache().is_some())
             });
             match (made, outcome) {

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    task::JoinSet,
+};
 use toml::Table;
 use tower_s3_proxy::{S3ProxyConfig, S3ProxyLayer, service::SendBuffer};
 
@@ -23,6 +26,13 @@ pub(crate) struct Reloading {
     admin: Option<Arc<Admin>>,
     current: Mutex<Current>,
 }
+
+/// By which others have the configuration read again.
+#[derive(Debug, Clone)]
+pub(crate) struct ReloadRequests(mpsc::Sender<oneshot::Sender<Result<(), String>>>);
+
+/// The other end.
+pub(crate) type ReloadQueue = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
 
 /// A file, and the one mount of it to use, if not all.
 #[derive(Debug, Clone)]
@@ -53,20 +63,28 @@ impl Reloading {
         Self { file, layer, send_buffer, admin, current }
     }
 
-    /// Reads the configuration again at each SIGHUP. Does not end.
-    pub(crate) async fn at_hangups(self: Arc<Self>, mut hangups: Hangups) {
+    /// Reads the configuration again at each SIGHUP and each request. Does not end.
+    pub(crate) async fn when_asked(self, mut hangups: Hangups, mut requests: ReloadQueue) {
         loop {
-            hangups.next().await;
+            let client = tokio::select! {
+                () = hangups.next() => None,
+                Some(client) = requests.recv() => Some(client),
+            };
             State::Reloading.tell();
-            if let Err(why) = self.reload().await {
-                tracing::error!("SIGHUP: the configuration stays as it is: {why}");
+            let outcome = self.reload().await;
+            if let Err(why) = &outcome {
+                tracing::error!("the configuration stays as it is: {why}");
             }
             State::Ready.tell();
+            if let Some(client) = client {
+                // It may have gone meanwhile.
+                let _ = client.send(outcome);
+            }
         }
     }
 
     /// Serves what the file says now. An error changes nothing.
-    pub(crate) async fn reload(&self) -> Result<(), String> {
+    async fn reload(&self) -> Result<(), String> {
         let Some(file) = &self.file else {
             return Err(
                 "there is no file to read again: flags say what to serve, and --config FILE would".to_owned()
@@ -94,6 +112,22 @@ impl Reloading {
         current._watching = watched::watch(&config);
         current.config = config;
         Ok(())
+    }
+}
+
+// === impl ReloadRequests ===
+
+impl ReloadRequests {
+    pub(crate) fn new() -> (Self, ReloadQueue) {
+        let (requests, queue) = mpsc::channel(1);
+        (Self(requests), queue)
+    }
+
+    /// Has it read again, and waits for the outcome.
+    pub(crate) async fn ask(self) -> Result<(), String> {
+        let (answer, outcome) = oneshot::channel();
+        self.0.send(answer).await.map_err(|_| "the program ends".to_owned())?;
+        outcome.await.map_err(|_| "the program ends".to_owned())?
     }
 }
 

@@ -45,6 +45,7 @@ use crate::error::BoxError;
 /// | `POST /events`, the body an [`S3Event`] of at most 256 KiB | the same, for the objects that the event names |
 /// | `GET /stats` | the counters of the cache |
 /// | `POST /warm?bucket=…&prefix=…`, or `key=…` | lines of JSON with the progress, two a second; only [with mounts](Self::with_mounts) |
+/// | `POST /reload` | `{"reloaded":true}`, or 409 with the reason; only [with a function](Self::with_reload) |
 ///
 /// With mounts that have one bucket, `bucket` can be left out. A warming ends when its client closes the connection; four can be
 /// under way at a time.
@@ -64,6 +65,7 @@ use crate::error::BoxError;
 #[derive(Clone)]
 pub struct CacheAdmin(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     token: AdminToken,
     purger: Arc<dyn Purger>,
@@ -71,7 +73,11 @@ struct Inner {
     guesses: Arc<Guesses>,
     warmer: Option<Arc<dyn Warmer>>,
     warmings: Arc<AtomicUsize>,
+    reload: Option<Arc<Reload>>,
 }
+
+/// Serves another configuration from now on.
+type Reload = dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>> + Send + Sync;
 
 /// The future of a [`CacheAdmin`]'s response.
 pub struct AdminFuture(Kind);
@@ -97,19 +103,24 @@ impl CacheAdmin {
             guesses: Arc::default(),
             warmer: None,
             warmings: Arc::default(),
+            reload: None,
         }))
     }
 
     pub(crate) fn with_warmer(self, warmer: Arc<dyn Warmer>) -> Self {
-        let Inner { token, purger, stats, guesses, warmings, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            token: token.clone(),
-            purger: Arc::clone(purger),
-            stats: Arc::clone(stats),
-            guesses: Arc::clone(guesses),
-            warmer: Some(warmer),
-            warmings: Arc::clone(warmings),
-        }))
+        Self(Arc::new(Inner { warmer: Some(warmer), ..Inner::clone(&self.0) }))
+    }
+
+    /// Takes `POST /reload`, too, and calls this function, which reads the program's configuration again and
+    /// [reloads the layer](crate::S3ProxyLayer::reload). Its error is the client's answer.
+    #[must_use]
+    pub fn with_reload<F, Fut>(self, reload: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        let reload: Arc<Reload> = Arc::new(move || Box::pin(reload()));
+        Self(Arc::new(Inner { reload: Some(reload), ..Inner::clone(&self.0) }))
     }
 }
 
@@ -148,6 +159,19 @@ where
             }
             Ok(Order::Stats) => Answer::Stats((self.0.stats)()),
             Ok(Order::Warm(target)) => self.0.warm(target),
+            Ok(Order::Reload) => match &self.0.reload {
+                Some(reload) => {
+                    let reloading = reload();
+                    return AdminFuture(Kind::Later(Box::pin(async move {
+                        let answer = match reloading.await {
+                            Ok(()) => Answer::Reloaded,
+                            Err(why) => Answer::NotReloaded(why.to_string()),
+                        };
+                        answer.into_response(&method)
+                    })));
+                }
+                None => Answer::Misordered(Misorder::NoSuchPath),
+            },
             Ok(Order::PurgeByEvent(mode)) => {
                 let inner = Arc::clone(&self.0);
                 return AdminFuture(Kind::Later(Box::pin(async move {

@@ -17,7 +17,9 @@ use tower_s3_proxy::{
 use crate::{
     args::{CacheArgs, CredentialsArgs, SourceArgs},
     cache::parse_time,
+    command,
     demo::Demo,
+    listen,
     mounts::MountArgs,
     tls::TlsArgs,
 };
@@ -85,8 +87,8 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
         false => super::print(&report.to_string())?,
     }
     // What clients meet has no step of its own: it is the process's, and no bucket's.
-    if let Err(why) = args.tls.check() {
-        let _ = writeln!(io::stderr(), "error: TLS towards clients: {why}");
+    if let Err(why) = args.of_process() {
+        let _ = writeln!(io::stderr(), "error: {why}");
         return Ok(1);
     }
     Ok(match report.outcome() {
@@ -96,6 +98,16 @@ pub(crate) async fn run(args: CheckArgs) -> Result<u8, Box<dyn Error>> {
 }
 
 impl CheckArgs {
+    /// What is not of the mounts: certificates, and the tables `[server]` and `[[listen]]` of the file.
+    fn of_process(&self) -> Result<(), String> {
+        self.tls.check().map_err(|why| format!("TLS towards clients: {why}"))?;
+        let Some(path) = &self.source.config else { return Ok(()) };
+        let serving = ["tower-s3-proxy".as_ref(), "--config".as_ref(), path.as_os_str()];
+        command::parse(serving)
+            .map_err(|why| why.to_string().trim_start_matches("error: ").trim_end().to_owned())?;
+        listen::check(path)
+    }
+
     async fn options(&self) -> Result<Options, Box<dyn Error>> {
         let mut options = Options::new().time_limit(self.timeout);
         if let Some(key) = &self.canary {

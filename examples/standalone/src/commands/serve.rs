@@ -16,7 +16,7 @@ use crate::{
     listen::Bound,
     log::Log,
     mounts::{MountArgs, Served},
-    reload::{ConfigPath, Reloading},
+    reload::{ConfigPath, ReloadRequests, Reloading},
     server::{Ended, Server, Shares, raise_file_limit},
     signals::{Hangups, Signals},
 };
@@ -39,7 +39,8 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         MountArgs { source: &args.source, credentials: &args.credentials, cache: &args.cache, writes: None };
     let Served { config, cache, single, description } = mounts.load(demo.as_ref()).await?;
     let layer = S3ProxyLayer::new(config.clone().send_buffer(buffer.clone()));
-    let admin = Admin::of(&args.cache, cache.as_ref(), &layer)?.map(Arc::new);
+    let (reloads, queue) = ReloadRequests::new();
+    let admin = Admin::of(&args.cache, cache.as_ref(), &layer, reloads)?.map(Arc::new);
     // Before clients are told the address, and can be in the middle of something.
     let (signals, hangups) = (Signals::listen()?, Hangups::listen()?);
     let file = args.source.config.clone().map(|path| ConfigPath { path, only: args.source.mount.clone() });
@@ -55,7 +56,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         let (bucket, mount) = single.ok_or("--warm needs the bucket that its keys are in: give --bucket")?;
         cache::warm(&bucket, &mount, args.cache.warm)?;
     }
-    let reloading = Arc::new(Reloading::new(file, layer.clone(), config, buffer, admin.clone()));
+    let reloading = Reloading::new(file, layer.clone(), config, buffer, admin.clone());
     let server = Server {
         layer,
         ping_path: args.ping_path,
@@ -71,7 +72,7 @@ pub(crate) async fn run(args: Args, dropped_lines: ErrorCounter) -> Result<(), B
         shares,
         access_log,
     };
-    tokio::spawn(reloading.at_hangups(hangups));
+    tokio::spawn(reloading.when_asked(hangups, queue));
     if let Some((metrics, listener)) = metrics {
         metrics.serve(listener, server.layer.clone());
     }

@@ -13,7 +13,7 @@ pub(crate) use self::{
 use self::{bind::ListenerSettings, table::listen_tables};
 use crate::{
     server::{AddressField, TrustedProxies, TrustedProxy},
-    tls::TlsArgs,
+    tls::{Tls, TlsArgs},
 };
 
 /// Where clients connect, and how they are known.
@@ -54,10 +54,7 @@ impl ListenArgs {
     /// Listens everywhere. A file can have the tables `[[listen]]`, which come in place of the flags.
     pub(crate) fn bind(&self, tls: &TlsArgs, file: Option<&Path>) -> Result<Bound, String> {
         let of_file = match file {
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-                listen_tables(&text).map_err(|why| format!("{}: {why}", path.display()))?
-            }
+            Some(path) => tables_of(path)?,
             None => Vec::new(),
         };
         Bound::to(if of_file.is_empty() { self.settings(tls)? } else { of_file })
@@ -83,6 +80,18 @@ impl ListenArgs {
         });
         Ok(settings.chain(redirect).collect())
     }
+}
+
+/// Reads the tables `[[listen]]` of a file, and the certificates that they name, and listens nowhere.
+pub(crate) fn check(path: &Path) -> Result<(), String> {
+    let mut files = tables_of(path)?.into_iter().filter_map(|settings| settings.tls);
+    files.try_for_each(|files| Tls::load(files).map(drop))
+}
+
+fn tables_of(path: &Path) -> Result<Vec<ListenerSettings>, String> {
+    let in_file = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let text = fs::read_to_string(path).map_err(|why| in_file(&why))?;
+    listen_tables(&text).map_err(|why| in_file(&why))
 }
 
 fn parse_mode(text: &str) -> Result<u32, String> {

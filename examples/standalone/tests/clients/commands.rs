@@ -114,6 +114,22 @@ fn a_check_tells_of_certificates_that_cannot_be_read() {
     assert!(code == Some(1) && told.contains("--tls-cert no.pem"), "{told}");
 }
 
+#[test]
+fn a_check_reads_the_tables_of_the_process_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proxy.toml");
+    let mount = "[[mount]]\nbucket = \"media\"\nendpoint_url = \"http://127.0.0.1:1\"\nanonymous = true\n";
+    for (tables, hint) in [
+        ("[server]\nmax_conections = 1", "line 2: [server] has no key `max_conections`"),
+        ("[[listen]]\naddress = \"8080\"", "line 2: [[listen]]: address \"8080\": give ADDRESS:PORT"),
+        ("[[listen]]\naddress = \":1\"\ntls_cert = \"no.pem\"\ntls_key = \"no.key\"", "no.pem: No such file"),
+    ] {
+        std::fs::write(&path, format!("{tables}\n{mount}")).unwrap();
+        let (code, _, told) = output(&["check", "--timeout", "1s", "--config", path.to_str().unwrap()]);
+        assert!(code == Some(1) && told.contains(hint), "{tables}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_explained_to_whoever_has_the_token_and_to_nobody_else() {
     let proxy = Proxy::start_with_env(&["EXPLAIN_TOKEN=t0ken"], LogReader::Reads, &[]).await;

@@ -38,6 +38,9 @@ pub(crate) enum LogReader {
 /// Of the bucket.
 pub(crate) const KEYS: (&str, &str) = ("AKIDREADER", "a-secret");
 
+/// Of the admin interface.
+pub(crate) const ADMIN_TOKEN: &str = "a-token-that-nobody-guesses";
+
 /// More than both ends of a connection hold.
 pub(crate) const LARGE: usize = 24 * 1024 * 1024;
 
@@ -108,7 +111,11 @@ impl Proxy {
 
     async fn run(mut command: Command, reader: LogReader, s3: DemoS3) -> Self {
         let (key, secret) = KEYS;
-        command.env_clear().envs([("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)]);
+        command.env_clear().envs([
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("CACHE_ADMIN_TOKEN", ADMIN_TOKEN),
+        ]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));

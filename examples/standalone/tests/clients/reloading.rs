@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     listening::mount,
-    proxy::{Proxy, get},
+    proxy::{ADMIN_TOKEN, Proxy, get},
 };
 
 fn file(url: &str, mount_lines: &str, server: &str) -> String {
@@ -77,4 +77,27 @@ async fn before_it_stops_the_proxy_is_not_ready_and_answers() {
     // Whoever does not want to wait.
     proxy.signal("TERM");
     assert_eq!(proxy.exit().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_interface_reads_the_file_again_and_says_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proxy.toml");
+    let text = |url: &str, mount: &str| file(url, mount, "cache_admin_path = \"/_cache\"");
+    let proxy = Proxy::start_from(&path, |url| text(url, "")).await;
+    let url = proxy.s3().endpoint();
+    let reload = async |token: &str| {
+        let fields = format!("Authorization: Bearer {token}\r\nContent-Length: 0\r\nConnection: close\r\n");
+        proxy.ask(&format!("POST /_cache/reload HTTP/1.1\r\nHost: a\r\n{fields}\r\n")).await
+    };
+    std::fs::write(&path, text(&url, "path = \"/media\"")).unwrap();
+    assert!(reload("guess").await.starts_with("HTTP/1.1 401"));
+    assert!(proxy.ask(&get("/media/small.txt")).await.starts_with("HTTP/1.1 404"));
+    let answer = reload(ADMIN_TOKEN).await;
+    assert!(answer.ends_with("{\"reloaded\":true}"), "{answer}");
+    assert!(proxy.ask(&get("/media/small.txt")).await.ends_with("hello"));
+    std::fs::write(&path, text(&url, "path = 7")).unwrap();
+    let answer = reload(ADMIN_TOKEN).await;
+    assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("must be text in quotes"), "{answer}");
+    assert!(proxy.ask(&get("/media/small.txt")).await.ends_with("hello"));
 }

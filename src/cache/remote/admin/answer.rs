@@ -31,6 +31,9 @@ pub(super) enum Answer {
     /// The target is none of any mount.
     NotWarmed(String),
     TooManyWarmings,
+    Reloaded,
+    /// Everything is as before.
+    NotReloaded(String),
 }
 
 // === impl Answer ===
@@ -65,7 +68,9 @@ impl Answer {
             | Self::TooManyGuesses
             | Self::Warming(..)
             | Self::NotWarmed(_)
-            | Self::TooManyWarmings => {}
+            | Self::TooManyWarmings
+            | Self::Reloaded
+            | Self::NotReloaded(_) => {}
         }
         let body = match self {
             Self::Warming(run, place) => {
@@ -87,7 +92,7 @@ impl Answer {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Purged { .. } | Self::Stats(_) | Self::Warming(..) => StatusCode::OK,
+            Self::Purged { .. } | Self::Stats(_) | Self::Warming(..) | Self::Reloaded => StatusCode::OK,
             Self::Denied(..) => StatusCode::UNAUTHORIZED,
             Self::Misordered(Misorder::NoSuchPath) => StatusCode::NOT_FOUND,
             Self::Misordered(Misorder::Method { .. }) => StatusCode::METHOD_NOT_ALLOWED,
@@ -95,6 +100,7 @@ impl Answer {
             | Self::InvalidEvent(_)
             | Self::EventBroken
             | Self::NotWarmed(_) => StatusCode::BAD_REQUEST,
+            Self::NotReloaded(_) => StatusCode::CONFLICT,
             Self::EventTooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EventTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyGuesses | Self::TooManyWarmings => StatusCode::TOO_MANY_REQUESTS,
@@ -104,6 +110,8 @@ impl Answer {
     fn into_body(self) -> String {
         let error = match self {
             Self::Stats(json) => return json,
+            Self::Reloaded => return json!({ "reloaded": true }).to_string(),
+            Self::NotReloaded(why) => why,
             Self::Purged { objects, subscribe_urls } => {
                 let mut body = json!({ "purged": objects });
                 if let (Some(body), false) = (body.as_object_mut(), subscribe_urls.is_empty()) {
@@ -114,7 +122,7 @@ impl Answer {
             Self::Denied(Denial::NoToken, _) => "a token is needed".to_owned(),
             Self::Denied(Denial::WrongToken, _) => "the token is wrong".to_owned(),
             Self::Misordered(Misorder::NoSuchPath) => {
-                "the paths are /purge, /events, /stats and /warm".to_owned()
+                "the paths are /purge, /events, /stats, /warm and /reload".to_owned()
             }
             Self::Misordered(Misorder::Method { allowed }) => format!("only {allowed} is allowed here"),
             Self::Misordered(Misorder::Query(why)) => why.to_string(),

@@ -16,6 +16,7 @@ pub(super) enum Order {
     PurgeByEvent(PurgeMode),
     Stats,
     Warm(PurgeTarget),
+    Reload,
 }
 
 /// Why a request is not understood.
@@ -48,6 +49,7 @@ pub(super) enum Place {
     Events,
     Stats,
     Warm,
+    Reload,
     Nowhere,
 }
 
@@ -60,6 +62,7 @@ impl Place {
             "/events" => Self::Events,
             "/stats" => Self::Stats,
             "/warm" => Self::Warm,
+            "/reload" => Self::Reload,
             _ => Self::Nowhere,
         }
     }
@@ -68,7 +71,7 @@ impl Place {
     pub(super) fn schemes(self) -> Schemes {
         match self {
             Self::Events => Schemes::BearerOrBasic,
-            Self::Purge | Self::Stats | Self::Warm | Self::Nowhere => Schemes::Bearer,
+            Self::Purge | Self::Stats | Self::Warm | Self::Reload | Self::Nowhere => Schemes::Bearer,
         }
     }
 }
@@ -86,7 +89,7 @@ impl Order {
         let (methods, allowed): (&[&str], _) = match place {
             // `PURGE` is the method of Varnish and nginx.
             Place::Purge => (&["POST", "DELETE", "PURGE"], "POST, DELETE, PURGE"),
-            Place::Events | Place::Warm => (&["POST"], "POST"),
+            Place::Events | Place::Warm | Place::Reload => (&["POST"], "POST"),
             Place::Stats => (&["GET", "HEAD"], "GET, HEAD"),
             Place::Nowhere => return Err(Misorder::NoSuchPath),
         };
@@ -101,8 +104,11 @@ impl Order {
             }
             Place::Events => Self::PurgeByEvent(asked.mode_alone()?),
             Place::Stats => Self::Stats,
-            Place::Warm if asked.soft.is_some() => return Err(BadQuery::Unknown("soft".to_owned()).into()),
+            Place::Warm | Place::Reload if asked.soft.is_some() => {
+                return Err(BadQuery::Unknown("soft".to_owned()).into());
+            }
             Place::Warm => Self::Warm(asked.target(only_bucket)?),
+            Place::Reload => asked.mode_alone().map(|_| Self::Reload)?,
             Place::Nowhere => return Err(Misorder::NoSuchPath),
         })
     }
