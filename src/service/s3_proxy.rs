@@ -17,7 +17,6 @@ use crate::{
     body::ResponseBody,
     config::S3ProxyConfig,
     error::BoxError,
-    meter::Begun,
     proxy::{Admission, Admitted, Proxy, Stage},
 };
 
@@ -73,7 +72,7 @@ where
         if let Some(asked) = crate::explain::Asked::of(&request) {
             return ResponseFuture::fetch(
                 super::explaining::explain(&self.proxy.load(), asked, request),
-                Begun::default(),
+                crate::meter::Begun::default(),
             );
         }
         respond(&self.proxy.load(), &mut self.inner, request, Stage::Unasked)

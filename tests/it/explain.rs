@@ -4,7 +4,12 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Empty;
 use serde_json::{Value, json};
-use tower_s3_proxy::{Cache, Mount, S3Proxy, access::Hotlinks, explain::Explain, response::CacheControlRule};
+use tower_s3_proxy::{
+    Cache, Mount, S3Proxy,
+    access::{Hotlinks, Users},
+    explain::Explain,
+    response::CacheControlRule,
+};
 
 use crate::support::{BUCKET, ask, bucket, get, mount, request, s3, sdk};
 
@@ -163,4 +168,18 @@ async fn an_s3_that_cannot_be_reached_is_told_with_each_attempt() {
     assert_eq!(told["s3"].as_array().unwrap().len(), 3, "{told:#}");
     assert_eq!(told["retries"], 2);
     assert!(told["s3"][0]["error"].as_str().unwrap().contains("refused"), "{told:#}");
+}
+
+#[tokio::test]
+async fn an_explanation_tells_of_the_log_in_and_does_not_go_around_it() {
+    let s3 = s3().await;
+    s3.store().put(BUCKET, "a.txt", Bytes::from_static(b"hello"));
+    let users = Users::parse(&Users::line("ada", "correct horse").unwrap()).unwrap();
+    let service = S3Proxy::new(mount(&s3).users(&users, "media").build().unwrap());
+    let ada = [("authorization", "Basic YWRhOmNvcnJlY3QgaG9yc2U=")];
+    for (fields, status, asked) in [(&[][..], 401, 0), (&ada, 200, 1)] {
+        let told = explained(&service, "/a.txt", fields).await;
+        assert_eq!(told.pointer("/answer/status"), Some(&json!(status)), "{told}");
+        assert_eq!(s3.log().len(), asked, "{told}");
+    }
 }
