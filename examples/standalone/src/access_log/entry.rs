@@ -1,45 +1,31 @@
 use std::{
     net::IpAddr,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{REFERER, USER_AGENT},
-};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use tower_s3_proxy::cache::CacheUse;
 
-use super::AccessLog;
+use super::{AccessLog, format::Format, moment::Moment};
 
 /// What is known of a request. Its line is written when this is dropped, whatever has become of it.
+///
+/// Each part is text as soon as it is known: nothing of the head is kept, and the line is formatted once.
 #[derive(Debug)]
 pub(crate) struct Entry {
     log: Arc<AccessLog>,
     since: Instant,
-    pub(super) begun: SystemTime,
-    pub(super) client: Option<IpAddr>,
-    pub(super) method: Method,
-    pub(super) target: Uri,
-    pub(super) version: Version,
-    pub(super) referer: Option<HeaderValue>,
-    pub(super) agent: Option<HeaderValue>,
+    /// In the order in which they become known: the opening, the fields, the identifier that S3 gave.
+    text: Vec<u8>,
+    opening_end: usize,
+    fields_end: usize,
+    is_head: bool,
     /// `None` while there is no response.
-    pub(super) answer: Option<Answered>,
+    status: Option<StatusCode>,
     /// Of the body, handed to the connection.
-    pub(super) bytes: u64,
-    pub(super) ending: Ending,
-    pub(super) total: Duration,
-}
-
-/// The head of the response.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) status: StatusCode,
-    pub(super) cache: CacheUse,
-    pub(super) mount: Option<String>,
-    pub(super) s3_request_id: Option<HeaderValue>,
-    pub(super) first_byte: Duration,
+    bytes: u64,
+    ending: Ending,
 }
 
 /// How a response ended.
@@ -52,38 +38,50 @@ pub(crate) enum Ending {
     Failed,
 }
 
+/// In bytes: most lines are shorter.
+const USUAL: usize = 512;
+
+/// Of a client that left before there was a response, as nginx has it.
+const NO_ANSWER: u16 = 499;
+
+const S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
 // === impl Entry ===
 
 impl Entry {
     pub(crate) fn begin<B>(log: &Arc<AccessLog>, client: Option<IpAddr>, request: &Request<B>) -> Box<Self> {
-        let field = |name| request.headers().get(name).cloned();
+        let since = Instant::now();
+        let format = log.format();
+        let mut text = Vec::with_capacity(USUAL);
+        Moment::at(since, |moment| format.opening(moment, client, request, &mut text));
+        let opening_end = text.len();
+        format.request_fields(request.headers(), &mut text);
         Box::new(Self {
             log: Arc::clone(log),
-            since: Instant::now(),
-            begun: SystemTime::now(),
-            client,
-            method: request.method().clone(),
-            target: request.uri().clone(),
-            version: request.version(),
-            referer: field(REFERER),
-            agent: field(USER_AGENT),
-            answer: None,
+            since,
+            opening_end,
+            fields_end: text.len(),
+            text,
+            is_head: *request.method() == Method::HEAD,
+            status: None,
             bytes: 0,
             ending: Ending::CutOff,
-            total: Duration::ZERO,
         })
     }
 
     /// The head of the response is there; it is of this mount.
     pub(crate) fn answered<B>(&mut self, response: &Response<B>, mount: Option<&str>) {
-        self.answer = Some(Answered {
-            status: response.status(),
-            cache: CacheUse::of(response.headers()),
-            mount: mount.map(str::to_owned),
-            s3_request_id: response.headers().get("x-amz-request-id").cloned(),
-            first_byte: self.since.elapsed(),
-        });
-        if self.method == Method::HEAD {
+        let (format, text) = (self.log.format(), &mut self.text);
+        self.status = Some(response.status());
+        if format != Format::Common {
+            let headers = response.headers();
+            format.answer(mount, CacheUse::of(headers), self.since.elapsed(), text);
+            self.fields_end = text.len();
+            if let Some(id) = headers.get(S3_REQUEST_ID) {
+                format.s3_request_id(id, text);
+            }
+        }
+        if self.is_head {
             // Nobody takes its body.
             self.ending = Ending::Complete;
         }
@@ -98,11 +96,35 @@ impl Entry {
             self.ending = ending;
         }
     }
+
+    fn write(&mut self) -> Option<()> {
+        let (format, text) = (self.log.format(), &mut self.text);
+        if self.status.is_none() {
+            format.no_answer(text);
+            self.fields_end = text.len();
+        }
+        // Behind what is known already, so that the log only copies while it holds its lock.
+        let id_end = text.len();
+        format.outcome(self.status.map_or(NO_ANSWER, |status| status.as_u16()), self.bytes, text);
+        let outcome_end = text.len();
+        let total = if format == Format::Common { Duration::ZERO } else { self.since.elapsed() };
+        format.end(total, self.ending, text);
+        let part = |range: std::ops::Range<usize>| self.text.get(range);
+        self.log.write(&[
+            part(0..self.opening_end)?,
+            part(id_end..outcome_end)?,
+            part(self.opening_end..self.fields_end)?,
+            part(outcome_end..self.text.len())?,
+            part(self.fields_end..id_end)?,
+            format.close(),
+        ]);
+        Some(())
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.total = self.since.elapsed();
-        self.log.write(self);
+        // The marks are within the text.
+        let _ = self.write();
     }
 }

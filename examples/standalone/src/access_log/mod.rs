@@ -3,7 +3,9 @@
 mod args;
 mod entry;
 mod format;
+mod moment;
 mod redact;
+mod text;
 mod writer;
 
 pub(crate) use self::{

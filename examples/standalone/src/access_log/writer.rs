@@ -13,7 +13,7 @@ use std::{
 
 use metrics::{Counter, Unit, counter, describe_counter};
 
-use super::{Entry, format::Format};
+use super::format::Format;
 
 /// Takes lines, and hands them to a thread that writes many at once: a system call for each, and the wake-up of a thread for each,
 /// would cost more than all else about a line.
@@ -80,18 +80,23 @@ impl AccessLog {
         Ok(Self { format, waiting, dropped: counter!(DROPPED), writer: Some(writer) })
     }
 
-    /// Waits for nobody.
-    pub(super) fn write(&self, entry: &Entry) {
-        let line = self.format.line(entry);
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Takes a line, which is these parts one behind the other. Waits for nobody.
+    pub(super) fn write(&self, line: &[&[u8]]) {
         let mut lines = self.waiting.lock();
-        if lines.bytes.len() + line.len() > MOST {
+        if lines.bytes.len() + line.iter().map(|part| part.len()).sum::<usize>() > MOST {
             drop(lines);
             self.dropped.increment(1);
             self.waiting.dropped.fetch_add(1, Relaxed);
             return;
         }
         let before = lines.bytes.len();
-        lines.bytes.extend_from_slice(line.as_bytes());
+        for part in line {
+            lines.bytes.extend_from_slice(part);
+        }
         let is_enough = before < ENOUGH && lines.bytes.len() >= ENOUGH;
         drop(lines);
         if is_enough {
@@ -114,7 +119,7 @@ impl Drop for AccessLog {
 
 impl Waiting {
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        // No holder of the lock can leave half a line.
+        // No holder of the lock can leave half a line: only memory can run out there, which ends the process.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
