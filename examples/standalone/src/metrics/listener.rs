@@ -27,7 +27,6 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(3600);
 impl Metrics {
     /// Answers until the process ends.
     pub(crate) fn serve(self, listener: TcpListener, layer: S3ProxyLayer) {
-        tokio::spawn(Self::keep_up(self.handle()));
         tokio::spawn(accept(listener, Arc::new((self, layer))));
     }
 }

@@ -1,6 +1,7 @@
 //! Metrics for Prometheus, on a listener of their own: what is for operators is not for clients.
 
 mod args;
+mod histograms;
 mod listener;
 mod recorder;
 
