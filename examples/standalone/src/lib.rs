@@ -7,6 +7,7 @@ mod args;
 mod cache;
 mod command;
 mod commands;
+mod config_text;
 mod demo;
 mod explain;
 mod http_client;

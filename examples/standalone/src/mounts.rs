@@ -9,6 +9,7 @@ use tower_s3_proxy::{
 
 use crate::{
     args::{AccessArg, CacheArgs, CredentialsArgs, SourceArgs},
+    config_text,
     demo::Demo,
     settings::Settings,
 };
@@ -109,7 +110,7 @@ pub(crate) async fn from_file(
     before: Option<&S3ProxyConfig>,
 ) -> Result<Served, Box<dyn Error>> {
     let in_file = |why| format!("{}: {why}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let text = config_text::read(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let parsed = match before {
         Some(before) => ConfigFile::parse_after(&text, before),
         None => ConfigFile::parse(&text),

@@ -11,6 +11,7 @@ use tower_s3_proxy::{S3ProxyConfig, S3ProxyLayer, service::SendBuffer};
 
 use crate::{
     cache::{Admin, NO_CACHE},
+    config_text,
     inherited::State,
     mounts,
     signals::Hangups,
@@ -135,7 +136,7 @@ impl ReloadRequests {
 
 impl ConfigPath {
     fn tables_of_start(&self) -> [Option<toml::Value>; 2] {
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let text = config_text::read(&self.path).unwrap_or_default();
         let mut table: Table = toml::from_str(&text).unwrap_or_default();
         [table.remove("server"), table.remove("listen")]
     }

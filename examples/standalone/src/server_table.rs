@@ -1,6 +1,6 @@
 //! The table `[server]` of the file: the flags of the process, as keys.
 
-use std::{collections::BTreeMap, env, ffi::OsString, fs, path::Path};
+use std::{collections::BTreeMap, env, ffi::OsString, path::Path};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command, Error, error::ContextKind, error::ContextValue, parser::ValueSource,
@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use toml::{Spanned, Value};
 use tower_s3_proxy::ConfigFile;
 
-use crate::command::in_file;
+use crate::{command::in_file, config_text};
 
 /// The flags that a file gives, each with the line of its key.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl ServerTable {
     /// The flags that the file gives and the command line does not.
     pub(crate) fn read(command: &Command, path: &Path, given: &ArgMatches) -> Result<Self, String> {
         // That the file is not there, or is no TOML, is told where the mounts are read.
-        let Ok(text) = fs::read_to_string(path) else { return Ok(Self::default()) };
+        let Ok(text) = config_text::read(path) else { return Ok(Self::default()) };
         let Ok(file) = toml::from_str::<FileTable>(&text) else { return Ok(Self::default()) };
         let is_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
         let mut flags = Vec::new();
@@ -146,14 +146,13 @@ pub(crate) fn line_of(text: &str, offset: usize) -> usize {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
     use crate::{args::Args, command};
 
     /// The arguments of a command line with a file of this text.
     fn parsed(text: &str, flags: &[&str]) -> Result<Args, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.toml");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let config = format!("--config={}", path.display());
         let line = ["tower-s3-proxy", config.as_str()].into_iter().chain(flags.iter().copied());
         command::parse(line).map_err(|why| {

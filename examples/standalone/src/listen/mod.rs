@@ -4,7 +4,7 @@ mod address;
 mod bind;
 mod table;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 pub(crate) use self::{
     address::{ListenAddress, parse_address},
@@ -12,6 +12,7 @@ pub(crate) use self::{
 };
 use self::{bind::ListenerSettings, table::listen_tables};
 use crate::{
+    config_text,
     server::{AddressField, TrustedProxies, TrustedProxy},
     tls::{Tls, TlsArgs},
 };
@@ -90,7 +91,7 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
 
 fn tables_of(path: &Path) -> Result<Vec<ListenerSettings>, String> {
     let in_file = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let text = fs::read_to_string(path).map_err(|why| in_file(&why))?;
+    let text = config_text::read(path).map_err(|why| in_file(&why))?;
     listen_tables(&text).map_err(|why| in_file(&why))
 }
 

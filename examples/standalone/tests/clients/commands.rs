@@ -130,6 +130,16 @@ fn a_check_reads_the_tables_of_the_process_too() {
     }
 }
 
+#[test]
+fn a_configuration_can_come_from_a_pipe() {
+    let text = "[server]\nthreads = 1\n[[listen]]\naddress = \"8080\"\n[[mount]]\nbucket = \"media\"\nendpoint_url = \"http://127.0.0.1:1\"\nanonymous = true\n";
+    let script = format!("exec '{}' --config <(printf '%s' '{text}')", env!("CARGO_BIN_EXE_tower-s3-proxy"));
+    let output = Command::new("bash").args(["-c", &script]).env_clear().output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    // The mounts and [server] were read before.
+    assert!(told.contains("line 4: [[listen]]: address \"8080\": give ADDRESS:PORT"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_explained_to_whoever_has_the_token_and_to_nobody_else() {
     let proxy = Proxy::start_with_env(&["EXPLAIN_TOKEN=t0ken"], LogReader::Reads, &[]).await;
