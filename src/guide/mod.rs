@@ -82,6 +82,8 @@ pub mod access {}
 /// [`OwnLinks`](crate::access::OwnLinks), [`OwnLink`](crate::access::OwnLink),
 /// [`MountBuilder::own_links`](crate::MountBuilder::own_links), [`Mount::own_link`](crate::Mount::own_link).
 pub mod log_in {}
+
+#[doc = include_str!("links.md")]
 #[doc = include_str!("observability.md")]
 ///
 /// In the reference: [`S3ProxyLayer::mounts`](crate::S3ProxyLayer::mounts), [`Mount::origin`](crate::Mount::origin),

@@ -10,7 +10,7 @@ use tower_s3_proxy::{
     Cache, RetryPolicy, S3ProxyConfig, S3ProxyLayer, credentials::Credentials, service::NotFound,
 };
 
-use crate::support::{BUCKET, ask, get, mount, request, s3};
+use crate::support::{BUCKET, ask, get, is_cached, mount, request, s3};
 
 /// The value of a series; 0 if there is none.
 fn value(text: &str, series: &str) -> f64 {
@@ -20,6 +20,10 @@ fn value(text: &str, series: &str) -> f64 {
 
 #[tokio::test]
 async fn requests_are_counted_by_mount_method_status_and_use_of_the_cache() {
+    // It compares a mount with a cache and one without.
+    if is_cached() {
+        return;
+    }
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     let _recording = metrics::set_default_local_recorder(&recorder);
