@@ -67,10 +67,7 @@ async fn a_socket_file_of_a_running_program_is_left_alone() {
     let socket = folder.path().join("p.sock");
     let address = format!("unix:{}", socket.display());
     let first = Proxy::start(&["--listen", &address]).await;
-    let second = std::process::Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"))
-        .args(["--listen", &address])
-        .output()
-        .unwrap();
+    let second = output(&address);
     let told = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && told.contains("address in use"), "{told}");
     let answer = ask(UnixStream::connect(&socket).await.unwrap(), &get("/ping")).await;
@@ -78,10 +75,7 @@ async fn a_socket_file_of_a_running_program_is_left_alone() {
     drop(first);
     let is_file = folder.path().join("text");
     std::fs::write(&is_file, "text").unwrap();
-    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_tower-s3-proxy"))
-        .args(["--listen", &format!("unix:{}", is_file.display())])
-        .output()
-        .unwrap();
+    let refused = output(&format!("unix:{}", is_file.display()));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("there is a file that is no socket"));
     assert_eq!(std::fs::read_to_string(&is_file).unwrap(), "text");
 }
@@ -160,6 +154,12 @@ async fn sockets_that_systemd_hands_over_are_listened_at() {
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let length = manager.recv(&mut state).unwrap();
     assert_eq!(&state[..length], b"STOPPING=1\n");
+}
+
+/// What comes of a program that is to listen there, and would serve for ever if it could.
+fn output(address: &str) -> std::process::Output {
+    let program = env!("CARGO_BIN_EXE_tower-s3-proxy");
+    std::process::Command::new("timeout").args(["10", program, "--listen", address]).output().unwrap()
 }
 
 struct Running(std::process::Child);
