@@ -74,6 +74,10 @@ const WINDOW: u32 = 65_535;
 /// An HTTP/2 client that says nothing is asked whether it is there so often, and must answer as fast.
 const PING: Duration = Duration::from_secs(20);
 
+/// What a client that has connected gets to send its first request when the server drains: its request is on the way, and
+/// nothing tells it of the end. A browser that has connected in advance sends none.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 /// What a client gets to take the end of its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -81,7 +85,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(
     mut accepted: Accepted,
     (server, proxy): (Arc<Shared>, S3Proxy),
-    mut drain: Receiver<()>,
+    drain: Receiver<()>,
 ) {
     let _open = server.meters.connection();
     accepted.socket.set_no_delay();
@@ -102,7 +106,7 @@ pub(crate) async fn serve(
     let opened = tokio::select! {
         opened = opening.open(socket) => opened,
         reason = activity.closed() => return tracing::debug!("connection closed: {reason}"),
-        _ = drain.changed() => return,
+        () = first_request_overdue(drain.clone()) => return,
     };
     match &opened {
         Err(Unopened::Undetected(_)) => {}
@@ -137,13 +141,13 @@ pub(crate) async fn serve(
                 SeatKind::Regular => &server.http1.regular,
                 SeatKind::Reserved(_) => &server.http1.reserved,
             };
-            watched(pin!(http1.serve_connection(stream, service)), &activity, drain).await
+            watched(pin!(http1.serve_connection(stream, service)), protocol, &activity, drain).await
         }
         Protocol::Http2 => {
             let tasks = RequestTasks::new(Arc::clone(&activity), timeouts.write);
             // Boxed: it is large, and rare without TLS.
             let mut connection = Box::pin(http2(&server.limits, tasks).serve_connection(stream, service));
-            watched(connection.as_mut(), &activity, drain).await
+            watched(connection.as_mut(), protocol, &activity, drain).await
         }
     };
     match end {
@@ -175,15 +179,26 @@ impl Accepted {
     }
 }
 
+/// Waits until the server drains, and a client that had connected before could have sent its first request.
+async fn first_request_overdue(mut drain: Receiver<()>) {
+    drop(drain.changed().await);
+    time::sleep(FIRST_REQUEST).await;
+}
+
 /// Drives a connection to its end, or until its time is over.
-async fn watched<C>(mut connection: Pin<&mut C>, activity: &Activity, drain: Receiver<()>) -> End
+async fn watched<C>(
+    mut connection: Pin<&mut C>,
+    protocol: Protocol,
+    activity: &Activity,
+    drain: Receiver<()>,
+) -> End
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    let mut drained = pin!(unconstrained({
-        let mut drain = drain.clone();
-        async move { drop(drain.changed().await) }
-    }));
+    let mut overdue = pin!(unconstrained(first_request_overdue(drain.clone())));
+    // Over HTTP/1, hyper closes a connection without a request at once. Over HTTP/2 GOAWAY leaves the client its time
+    // (RFC 9113 §6.8).
+    let has_begun = || protocol == Protocol::Http2 || activity.seen().requests.begun() > 0;
     let mut is_draining = false;
     // Neither the watch nor the drain is asked with each piece of a response: they have the task's waker, and what they are
     // asked instead is the load of one number.
@@ -192,9 +207,11 @@ where
         if !registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             registered = Some(cx.waker().clone());
             activity.register(cx.waker());
-            is_draining = is_draining || drained.as_mut().poll(cx).is_ready();
-            if is_draining {
-                connection.as_mut().graceful_shutdown();
+            if !is_draining {
+                is_draining = overdue.as_mut().poll(cx).is_ready();
+                if is_draining {
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         }
         if let Some(reason) = activity.verdict() {
@@ -202,8 +219,10 @@ where
         }
         // An error: the server is gone.
         if !is_draining && drain.has_changed().unwrap_or(true) {
-            is_draining = true;
-            connection.as_mut().graceful_shutdown();
+            is_draining = has_begun() || overdue.as_mut().poll(cx).is_ready();
+            if is_draining {
+                connection.as_mut().graceful_shutdown();
+            }
         }
         connection.as_mut().poll(cx).map(End::Done)
     })

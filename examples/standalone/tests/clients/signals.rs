@@ -52,3 +52,22 @@ async fn requests_that_do_not_end_in_time_are_cut_off_and_told() {
     proxy.logs("cut off").await;
     drop(connection);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_connected_before_the_stop_is_answered() {
+    let mut proxy = Proxy::start(&[]).await;
+    let mut connections = [proxy.connect().await, proxy.connect().await];
+    // The first bytes tell the protocol: this one is past them.
+    connections[1].write_all(b"GET /ping HT").await.unwrap();
+    assert!(proxy.ask(&get("/ping")).await.starts_with("HTTP/1.1 200"), "both are accepted by now");
+    proxy.signal("TERM");
+    while TcpStream::connect(proxy.address).await.is_ok() {}
+    let requests = [get("/ping"), "TP/1.1\r\nhost: proxy\r\nconnection: close\r\n\r\n".to_owned()];
+    for (connection, request) in connections.iter_mut().zip(requests) {
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        connection.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response:?}");
+    }
+    assert_eq!(proxy.exit().await.code(), Some(0));
+}
