@@ -5,7 +5,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode};
-use metrics::{Counter, Histogram, SharedString, counter, gauge, histogram};
+use metrics::{Counter, Histogram, SharedString, counter, gauge, histogram, with_recorder};
 
 use super::{CacheUse, Operation, Outcome, Totals, families as names};
 
@@ -15,6 +15,8 @@ pub(crate) struct Meter(Arc<Handles>);
 
 struct Handles {
     mount: SharedString,
+    /// Whether the program has a recorder: without one, nobody has to look at a clock.
+    is_recorded: OnceLock<bool>,
     /// By method, status and use of the cache.
     requests: Box<[OnceLock<Counter>]>,
     /// By use of the cache.
@@ -31,7 +33,7 @@ struct Handles {
 
 /// A request that has begun. By default that of no mount, which is not counted.
 #[derive(Default)]
-pub(crate) struct Begun(Option<(Meter, MethodLabel, Instant)>);
+pub(crate) struct Begun(Option<(Meter, MethodLabel, Since)>);
 
 /// Counts the bytes of a response's body.
 #[derive(Default)]
@@ -42,8 +44,11 @@ pub(crate) struct BodyMeter(Option<Meter>);
 pub(crate) struct Asking {
     meter: Meter,
     operation: Operation,
-    since: Instant,
+    since: Since,
 }
+
+/// When something began, if that is recorded.
+type Since = Option<Instant>;
 
 #[derive(Debug, Clone, Copy)]
 struct MethodLabel(usize);
@@ -93,6 +98,7 @@ impl Meter {
         let handles = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
         Self(Arc::new(Handles {
             mount: SharedString::from(Arc::<str>::from(mount)),
+            is_recorded: OnceLock::new(),
             requests: handles(METHODS.len() * STATUSES.len() * CacheUse::COUNT),
             first_byte: Default::default(),
             sent: OnceLock::new(),
@@ -110,11 +116,18 @@ impl Meter {
     }
 
     pub(crate) fn begin(&self, method: &Method) -> Begun {
-        Begun(Some((self.clone(), MethodLabel::of(method), Instant::now())))
+        Begun(Some((self.clone(), MethodLabel::of(method), self.since())))
     }
 
     pub(crate) fn ask(&self, operation: Operation) -> Asking {
-        Asking { meter: self.clone(), operation, since: Instant::now() }
+        Asking { meter: self.clone(), operation, since: self.since() }
+    }
+
+    /// Now. It is asked with the first request whether there is a recorder, as each handle is made with its first use. A
+    /// recorder that keeps nothing, not even where it records to, is the one that `metrics` has until the program has its own.
+    fn since(&self) -> Since {
+        let is_recorded = || with_recorder(|recorder| size_of_val(recorder) > 0);
+        self.0.is_recorded.get_or_init(is_recorded).then(Instant::now)
     }
 
     /// Bytes came from S3.
@@ -193,7 +206,9 @@ impl Begun {
     /// The head of the response is there.
     pub(crate) fn answered(self, status: StatusCode, headers: &HeaderMap) -> BodyMeter {
         BodyMeter(self.0.map(|(meter, method, since)| {
-            meter.answered(method, since, status, CacheUse::of(headers));
+            if let Some(since) = since {
+                meter.answered(method, since, status, CacheUse::of(headers));
+            }
             meter
         }))
     }
@@ -219,6 +234,7 @@ impl BodyMeter {
 impl Asking {
     pub(crate) fn ended(self, outcome: Outcome) {
         let Self { meter, operation: Operation(operation), since } = self;
+        let Some(since) = since else { return };
         let handles = &*meter.0;
         let name = Operation::NAMES.get(operation).copied().unwrap_or("Other");
         if let Some(handle) = handles.s3_requests.get(operation * Outcome::COUNT + outcome as usize) {
