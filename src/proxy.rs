@@ -1,7 +1,9 @@
+mod claimed;
 mod guarded;
 mod links;
 #[cfg(feature = "listing")]
 mod listing;
+mod naming;
 mod pass_through;
 mod presigned;
 mod readiness;
@@ -12,15 +14,13 @@ mod writes;
 #[cfg(feature = "s3-clients")]
 mod s3_clients;
 
-use std::ops::ControlFlow;
-
-use http::{HeaderMap, Request, Response, StatusCode, header::ALLOW as ALLOW_FIELD, request};
+use http::{Request, Response};
 
 #[cfg(feature = "listing")]
 pub(crate) use self::listing::Browse;
-use self::readiness::Readiness;
 #[cfg(feature = "s3-clients")]
 use self::s3_clients::S3Clients;
+use self::{claimed::Claimed, readiness::Readiness};
 pub(crate) use self::{
     guarded::{GuardFuture, Guarded},
     links::LinkFetch,
@@ -34,15 +34,15 @@ use crate::{
     cache::Invalidation,
     config::{Mount, S3ProxyConfig},
     error::{ProxyError, ProxyErrorKind},
-    fetch::{Asks, Bucket, Fetch, Finish, Sources, Wanted},
+    fetch::Fetch,
     meter::Begun,
-    object::{CacheBust, Edition, InvalidKey, ObjectKey},
     relay::Relay,
-    request::{AskedMethod, Disposition, Methods, Query, ReadMethod, ReadRequest},
-    response::Fallback,
-    route::{BucketSource, split_bucket},
-    terms::CUSTOMER_KEY,
     write::Write,
+};
+#[cfg(feature = "explain")]
+use crate::{
+    fetch::Bucket,
+    object::{BucketName, Edition, ObjectKey},
 };
 
 /// The state that the services of a layer share.
@@ -99,23 +99,9 @@ pub(crate) struct Admitted {
     pub(crate) begun: Begun,
 }
 
-/// A request that a mount claims, and the rest of its path after the mount.
-struct Claimed<'m, 'r> {
-    mount: &'m Mount,
-    rest: &'r str,
-}
-
-/// The object that a request names.
-struct Named {
-    bucket: Bucket,
-    key: ObjectKey,
-    edition: Edition,
-    disposition: Option<Disposition>,
-}
-
 /// The bucket, unless a function names it, and the object of a path.
 #[cfg(feature = "explain")]
-pub(crate) type NamedObject = (Option<crate::object::BucketName>, ObjectKey, Edition);
+pub(crate) type NamedObject = (Option<BucketName>, ObjectKey, Edition);
 
 // === impl Proxy ===
 
@@ -193,255 +179,10 @@ impl Proxy {
     }
 }
 
-// === impl Claimed ===
-
-impl<'m, 'r> Claimed<'m, 'r> {
-    /// The same for the mount as those see it who have a link, if the path has a token.
-    fn by_link(self, linked: &'m Mount, path: &'r str) -> Self {
-        match linked.0.path.strip(path) {
-            Some(rest) => Self { mount: linked, rest },
-            None => self,
-        }
-    }
-}
-
-impl Claimed<'_, '_> {
-    fn admit<B>(self, request: &Request<B>, stage: Stage, send_buffer: Option<&SendBuffer>) -> Admission {
-        let asked = AskedMethod::from(request.method());
-        let cors = self.mount.0.cors.as_ref();
-        if asked == AskedMethod::Options
-            && let Some(fields) = cors.and_then(|cors| cors.preflight(request.headers()))
-        {
-            return Admission::Answered(preflight(self.mount, fields));
-        }
-        let cors = cors.map(|cors| cors.grant(request.headers()));
-        let downstream = self.mount.0.access.downstream();
-        let finish = Finish {
-            cors,
-            downstream,
-            sources: if self.mount.0.hotlinks.is_some() { Sources::Some } else { Sources::Any },
-            rate: self.mount.0.rate.clone(),
-            send_buffer: send_buffer.cloned(),
-            #[cfg(feature = "s3-clients")]
-            hides: self.mount.0.headers.has_more_for_s3_clients().then(|| self.mount.clone()),
-        };
-        let finish = match self.guard(request, stage, finish) {
-            ControlFlow::Break(admission) => return admission,
-            ControlFlow::Continue(finish) => finish,
-        };
-        if let (AskedMethod::Read(method), Some(rule)) = (asked, &self.mount.0.hotlinks)
-            && !rule.allows(request.uri(), request.headers())
-        {
-            let error = ProxyError::new(ProxyErrorKind::Hotlinked);
-            return Admission::Answered(finish.apply(self.mount.error_response(error, method, None)));
-        }
-        if self.mount.0.links.is_endpoint(self.rest) {
-            return self.link(request, asked, finish);
-        }
-        let finish = match self.signed(request, asked, finish) {
-            ControlFlow::Break(admission) => return admission,
-            ControlFlow::Continue(finish) => finish,
-        };
-        let finish = match self.write(request, finish) {
-            ControlFlow::Break(admission) => return admission,
-            ControlFlow::Continue(finish) => finish,
-        };
-        match asked {
-            AskedMethod::Read(method) => self.read(request, method, finish),
-            AskedMethod::Options | AskedMethod::NotAllowed if self.falls_back() => {
-                self.invalidation(request).map_or(Admission::NotOurs, Admission::Changing)
-            }
-            AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
-            AskedMethod::NotAllowed => {
-                Admission::Answered(finish.apply(self.mount.method_not_allowed(self.mount.methods())))
-            }
-        }
-    }
-
-    /// A request to the endpoint of links.
-    fn link<B>(&self, request: &Request<B>, asked: AskedMethod, finish: Finish) -> Admission {
-        match asked {
-            AskedMethod::Read(method) => self.mount.link(request, method, finish),
-            AskedMethod::Options => Admission::Answered(finish.apply(options(self.mount))),
-            AskedMethod::NotAllowed => {
-                Admission::Answered(finish.apply(self.mount.method_not_allowed(self.mount.methods())))
-            }
-        }
-    }
-
-    fn read<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
-        #[cfg(feature = "listing")]
-        if self.mount.0.listing.is_some() {
-            return self.browse(request, method, finish);
-        }
-        self.read_object(request, method, finish)
-    }
-
-    fn read_object<B>(&self, request: &Request<B>, method: ReadMethod, finish: Finish) -> Admission {
-        if let Some(site) = &self.mount.0.website {
-            return self.visit(request, method, site, finish);
-        }
-        let named = match self.name(request) {
-            Ok(named) => named,
-            // The parameter, or the key, may be for the inner service.
-            Err(ProxyErrorKind::NotFound | ProxyErrorKind::BadQuery | ProxyErrorKind::CustomerKey)
-                if self.falls_back() =>
-            {
-                return Admission::NotOurs;
-            }
-            Err(kind) => {
-                let response = self.mount.error_response(ProxyError::new(kind), method, None);
-                return Admission::Answered(finish.apply(response));
-            }
-        };
-        self.read_named(request, method, named, finish)
-    }
-
-    fn read_named<B>(
-        &self,
-        request: &Request<B>,
-        method: ReadMethod,
-        named: Named,
-        finish: Finish,
-    ) -> Admission {
-        let Named { bucket, key, edition, disposition } = named;
-        let gate = self.mount.gate(|| head_of(request));
-        let mount = match self.mount.select(request) {
-            Ok(mount) => mount.clone(),
-            Err(failure) => return self.answer(finish, self.mount.refuse(failure, method, &key)),
-        };
-        let read = ReadRequest::new(method, request.headers());
-        let asks = Asks::new(&mount, request.headers());
-        let wanted = Wanted { read, disposition, asks };
-        let fetch = Fetch { mount, bucket, key, edition, wanted, gate, finish };
-        if let Some(response) = fetch.recall_at_once() {
-            return self.answer(fetch.finish, response);
-        }
-        match self.mount.0.answers.fallback {
-            Fallback::None => Admission::Fetch(fetch),
-            Fallback::Inner => Admission::FetchOrInner(fetch),
-        }
-    }
-
-    /// The object that the request names, or the kind of error to respond with.
-    fn name<B>(&self, request: &Request<B>) -> Result<Named, ProxyErrorKind> {
-        let (bucket, key, bust) = self.mount.name(self.rest, || head_of(request))?;
-        let query = Query::parse(request.uri().query(), self.mount.0.query)?;
-        refuse_customer_key(request.headers())?;
-        let Query { version, disposition } = query;
-        Ok(Named { bucket, key, edition: Edition { version, bust }, disposition })
-    }
-
-    /// A response about an object, unless the inner service gives it.
-    fn answer(&self, finish: Finish, response: Response<ObjectBody>) -> Admission {
-        if self.falls_back() && is_missing(&response) {
-            return Admission::NotOurs;
-        }
-        Admission::Answered(finish.apply(response))
-    }
-
-    fn falls_back(&self) -> bool {
-        self.mount.0.answers.fallback == Fallback::Inner
-    }
-
-    /// The invalidation that a request to the inner service can cause; `None` if it changes nothing.
-    fn invalidation<B>(&self, request: &Request<B>) -> Option<Box<Invalidation>> {
-        let memory = self.mount.0.memory()?;
-        let (bucket, key, _) = self.mount.name(self.rest, || head_of(request)).ok()?;
-        let bucket = match bucket {
-            Bucket::Named(name) => Some(name),
-            Bucket::Asked(..) => None,
-        };
-        Invalidation::of(request.method(), memory, bucket, key).map(Box::new)
-    }
-}
-
 /// Whether a response says that there is no such object. A denial with 404 does not: it is final.
 pub(crate) fn is_missing<B>(response: &Response<B>) -> bool {
     let error = response.extensions().get::<ProxyError>();
     error.is_some_and(|error| error.kind() == ProxyErrorKind::NotFound)
-}
-
-// === impl Mount ===
-
-impl Mount {
-    /// The object that the rest of a path names, or the kind of error to respond with; `head` is the request's.
-    fn name(
-        &self,
-        rest: &str,
-        head: impl FnOnce() -> request::Parts,
-    ) -> Result<(Bucket, ObjectKey, Option<CacheBust>), ProxyErrorKind> {
-        let (bucket, rest) = self.bucket_of(rest, head).ok_or(ProxyErrorKind::NotFound)?;
-        let name = self.0.keys.name(rest);
-        if name.as_ref().is_ok_and(|(key, _)| key.as_str() == SOAP) && self.0.origin.is_aws() {
-            return Err(ProxyErrorKind::NotFound);
-        }
-        let (key, bust) = name.map_err(|why| match why {
-            InvalidKey::Empty => ProxyErrorKind::NotFound,
-            InvalidKey::TooLong
-            | InvalidKey::NotUtf8
-            | InvalidKey::BadEscape
-            | InvalidKey::DotSegment
-            | InvalidKey::Nul => self.0.answers.bad_path.kind(),
-        })?;
-        Ok((bucket, key, bust))
-    }
-
-    /// The bucket of the rest of a path, and what is behind its name there; `None` if the path names none.
-    fn bucket_of<'r>(
-        &self,
-        rest: &'r str,
-        head: impl FnOnce() -> request::Parts,
-    ) -> Option<(Bucket, &'r str)> {
-        Some(match &self.0.bucket {
-            BucketSource::Fixed(name) => (Bucket::Named(name.clone()), rest),
-            BucketSource::FromPath(allowed) => {
-                let (name, rest) = split_bucket(allowed, rest)?;
-                (Bucket::Named(name), rest)
-            }
-            BucketSource::Resolver(resolver) => (Bucket::Asked(resolver.clone(), Box::new(head())), rest),
-        })
-    }
-
-    fn method_not_allowed(&self, allowed: Methods) -> Response<ObjectBody> {
-        let error = ProxyError::new(ProxyErrorKind::MethodNotAllowed);
-        let mut response = self.error_response(error, ReadMethod::Get, None);
-        response.headers_mut().insert(ALLOW_FIELD, allowed.allow());
-        response
-    }
-}
-
-/// On AWS this path is not an object but the endpoint of the old SOAP interface.
-const SOAP: &str = "soap";
-
-/// A client that sends a key means an object that only this key decrypts. If the field were ignored, the client would
-/// be answered from memory, or get an error of S3 for lack of the very key that it sent.
-fn refuse_customer_key(headers: &HeaderMap) -> Result<(), ProxyErrorKind> {
-    if headers.contains_key(CUSTOMER_KEY) { Err(ProxyErrorKind::CustomerKey) } else { Ok(()) }
-}
-
-fn options(mount: &Mount) -> Response<ObjectBody> {
-    let mut response = Response::new(ObjectBody::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW_FIELD, mount.methods().allow());
-    response
-}
-
-fn preflight(mount: &Mount, fields: HeaderMap) -> Response<ObjectBody> {
-    let mut response = options(mount);
-    response.headers_mut().extend(fields);
-    response
-}
-
-/// The head of a request, for a resolver: the request itself must stay whole for the inner service.
-fn head_of<B>(request: &Request<B>) -> request::Parts {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = request.uri().clone();
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    *head.extensions_mut() = request.extensions().clone();
-    head.into_parts().0
 }
 
 #[cfg(test)]
@@ -454,7 +195,7 @@ mod tests {
         cache::Cache,
         config::MountBuilder,
         object::BucketName,
-        response::Cors,
+        response::{Cors, Fallback},
     };
 
     fn mount(path: &str) -> MountBuilder {
@@ -532,7 +273,7 @@ mod tests {
         }
         let allowed = alone.admit(&request(Method::PUT.as_str(), "/media/a", &[]), Stage::Unasked).admission;
         let Admission::Answered(response) = allowed else { panic!("it is answered") };
-        assert_eq!(response.headers()[ALLOW_FIELD], "GET, HEAD, OPTIONS");
+        assert_eq!(response.headers()["allow"], "GET, HEAD, OPTIONS");
     }
 
     #[test]

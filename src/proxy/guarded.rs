@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_LENGTH, SET_COOKIE},
 };
 
-use super::{Admission, Claimed, Stage};
+use super::{Admission, Stage, claimed::Claimed};
 use crate::{
     access::{Passed, Verdict, VerdictFuture},
     body::ObjectBody,

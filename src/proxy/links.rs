@@ -9,7 +9,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 };
 
-use super::{Admission, head_of};
+use super::{Admission, naming::head_of};
 use crate::{
     body::ObjectBody,
     config::Mount,

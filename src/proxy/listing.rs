@@ -5,7 +5,12 @@ mod list;
 use http::{Request, Response};
 
 use self::list::List;
-use super::{Admission, Claimed, Visit, head_of, is_missing, refuse_customer_key};
+use super::{
+    Admission, Visit,
+    claimed::Claimed,
+    is_missing,
+    naming::{head_of, refuse_customer_key},
+};
 use crate::{
     body::ObjectBody,
     error::{Failure, ProxyError, ProxyErrorKind},

@@ -4,7 +4,11 @@ use std::ops::ControlFlow;
 
 use http::{Method, Request};
 
-use super::{Admission, Claimed, Named, head_of};
+use super::{
+    Admission,
+    claimed::Claimed,
+    naming::{Named, head_of},
+};
 use crate::{
     config::{PresignedPolicy, UnsignedRequests},
     error::{ProxyError, ProxyErrorKind},

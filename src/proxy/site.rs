@@ -16,7 +16,12 @@ use http::{
     request,
 };
 
-use super::{Admission, Claimed, head_of, is_missing, refuse_customer_key};
+use super::{
+    Admission,
+    claimed::Claimed,
+    is_missing,
+    naming::{head_of, refuse_customer_key},
+};
 use crate::{
     body::ObjectBody,
     config::{Mount, SitePolicy, View},

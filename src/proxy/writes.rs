@@ -7,7 +7,11 @@ use http::{
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 
-use super::{Admission, Claimed, head_of, refuse_customer_key};
+use super::{
+    Admission,
+    claimed::Claimed,
+    naming::{head_of, refuse_customer_key},
+};
 use crate::{
     config::WritePolicy,
     error::{ProxyError, ProxyErrorKind},

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        head_of,
+        naming::head_of,
         site::{add_slash, for_navigations},
     },
     Step,

@@ -3,8 +3,8 @@
 use http::{Request, Response};
 
 use super::{
-    super::{head_of, is_missing},
-    Claimed, Search, Visit,
+    super::{claimed::Claimed, is_missing, naming::head_of},
+    Search, Visit,
 };
 use crate::{
     body::ObjectBody,
